@@ -1,0 +1,69 @@
+/**
+ * The agent port: who answers. `agents/client` implements it on the OpenAI Agents SDK; the core knows only this.
+ */
+import type { Address, Answer, InboundMessage, MediaPart, Participant } from "./message.ts";
+import type { AgentId, MessageId, TurnId } from "./ids.ts";
+
+/** What the agent remembers of the conversation, oldest first. Text is markdown. */
+export interface HistoryItem {
+  readonly role: "user" | "agent" | "note";
+  readonly text: string;
+  readonly at: number;
+  readonly turn: TurnId;
+  /** The message this item came from, for edits and deletions; absent for the agent's own. */
+  readonly message?: MessageId;
+  readonly name?: string;
+}
+
+export interface TurnInput {
+  readonly agent: AgentId;
+  readonly turn: TurnId;
+  /** 1 for the first run of this turn; the idempotency key of every side effect is the turn's id, never the attempt. */
+  readonly attempt: number;
+  readonly to: Address;
+  readonly participant: Participant;
+  readonly summary: string | undefined;
+  readonly history: readonly HistoryItem[];
+  /** The new messages, in order: at least one. */
+  readonly messages: readonly InboundMessage[];
+}
+
+export interface TurnHooks {
+  /** Aborted when the turn is stopped, superseded or out of time. */
+  readonly signal: AbortSignal;
+  /** The whole text so far. Absent where nobody watches: the agent then need not stream. */
+  readonly onText?: (text: string) => void;
+  /** Bytes of a medium of one of the messages. */
+  readonly openMedia: (
+    media: MediaPart,
+  ) => Promise<{ readonly body: ReadableStream<Uint8Array>; readonly type: string }>;
+}
+
+export interface TurnOutput {
+  readonly answer: Answer;
+  readonly usage?: { readonly inputTokens: number; readonly outputTokens: number; readonly requests: number };
+}
+
+export interface Agent {
+  /**
+   * @throws TerminalError when the model fails for good, after the agent's own retries; the user is then told so.
+   *   An abort rejects with the signal's reason.
+   */
+  run(input: TurnInput, hooks: TurnHooks): Promise<TurnOutput>;
+
+  /** Folds older history into the summary. Called off the critical path; a rejection is tried again at the next turn. */
+  summarize(input: {
+    readonly summary: string | undefined;
+    readonly items: readonly HistoryItem[];
+    readonly signal: AbortSignal;
+  }): Promise<string>;
+}
+
+/** The settings of an agent that the core itself acts on. */
+export interface AgentTraits {
+  /** A message that comes in while a turn runs waits for the next one, or interrupts it. */
+  readonly whileRunning: "queue" | "interrupt";
+  readonly turnTimeoutMs: number;
+  /** Items of history handed to a turn at least; from twice as many on, the older ones are folded into the summary. */
+  readonly historyItems: number;
+}

@@ -1,0 +1,161 @@
+/**
+ * The channel port: what a messaging platform is to the core.
+ *
+ * A channel is a small required part (name, account, traits, dialect, send) and the abilities that its platform has, each a
+ * small interface of its own; an ability that the platform lacks is absent, never a method that throws. What is missing is
+ * made up for once, in `format.ts`, from {@link Traits}.
+ */
+import type { AccountRef } from "./ids.ts";
+import type { Address, Button, InboundEvent, MediaKind, MediaPart } from "./message.ts";
+import type { Blobs, Clock, Log, Records, Transcript } from "./ports.ts";
+
+/** Limits and abilities as data. Sizes of text are in the units that {@link Dialect.measure} counts. */
+export interface Traits {
+  /** By what an event's `sequence` rises: the platform's own counter, its time, or nothing but arrival. */
+  readonly order: "sequence" | "time" | "arrival";
+  readonly text: { readonly max: number };
+  /** Text under a medium; 0 where the platform has none. */
+  readonly caption: { readonly max: number };
+  /** Absent: buttons become a numbered list. `id`: bytes of UTF-8 that a button's id may take. */
+  readonly buttons?: { readonly max: number; readonly label: number; readonly id: number };
+  /** Kinds that can be sent, each with the most bytes the platform takes; others become a link. */
+  readonly media: Partial<Record<MediaKind, number>>;
+  readonly location: boolean;
+  readonly replies: boolean;
+  /** The platform reports delivery or reading. */
+  readonly receipts: boolean;
+  /** A send with the same key within this time is made once. */
+  readonly idempotentMs?: number;
+  /** How often {@link Typing} must be repeated to stay visible; Infinity where it stays until switched off. */
+  readonly typingMs?: number;
+  /** The shortest time between two {@link Preview} updates, and where they can be shown. */
+  readonly preview?: { readonly everyMs: number; readonly in: readonly Address["kind"][] };
+}
+
+/** The platform's own markup. Both functions are pure and total: bad markdown is shown as text, never thrown. */
+export interface Dialect {
+  /** Markdown (CommonMark, GFM) to the platform's markup. */
+  render(markdown: string): string;
+  /** Plain text to the platform's markup: escapes what would be markup. */
+  escape(plain: string): string;
+  /** The length of rendered text as the platform counts it against its limit. */
+  measure(rendered: string): number;
+}
+
+/** One platform message, already in the channel's dialect and within its limits. */
+export type Outgoing =
+  | { readonly kind: "text"; readonly text: string; readonly buttons?: readonly Button[] }
+  | {
+      readonly kind: "media";
+      readonly media: MediaPart;
+      readonly caption?: string;
+      readonly buttons?: readonly Button[];
+    }
+  | { readonly kind: "location"; readonly latitude: number; readonly longitude: number; readonly name?: string };
+
+export interface SendContext {
+  readonly to: Address;
+  /** The same for every attempt to send this part: the platform's idempotency key where it has one. */
+  readonly key: string;
+  /** The inbound messages this part answers. */
+  readonly answers: readonly string[];
+  /** Show it as a reply to this one of them, where the platform can. */
+  readonly replyTo?: string;
+  /** The first and the last part of an answer. */
+  readonly first: boolean;
+  readonly last: boolean;
+  /** An earlier attempt may have reached the platform. */
+  readonly again: boolean;
+  readonly signal: AbortSignal;
+}
+
+export interface Sent {
+  /** The platform's own id of the message, where it tells. */
+  readonly id?: string;
+}
+
+/** A person sees that an answer is being worked on. Best effort: failures are logged and forgotten. */
+export interface Typing {
+  typing(to: Address, on: boolean): Promise<void>;
+}
+
+/** The answer as it grows, shown before it is final and replaced by what is sent. Best effort, never the answer itself. */
+export interface Preview {
+  preview(to: Address, draft: { readonly turn: string; readonly text: string }): Promise<void>;
+}
+
+/** Bytes of a medium that came in with `source.from` "platform". */
+export interface MediaFetch {
+  /** @throws TerminalError where the platform no longer has it. */
+  fetchMedia(
+    ref: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly body: ReadableStream<Uint8Array>; readonly type?: string; readonly size?: number }>;
+}
+
+/** The channel holds a socket or polls. Called once, after the runtime has started. */
+export interface Connect {
+  /**
+   * Resolves when connected and rejects when that can never succeed (a wrong token); afterwards it reconnects by itself.
+   * What comes in is acknowledged to the platform only after `inbound` has it. `signal` ends it: no event may be handed
+   * over after {@link Connection.closed} resolves.
+   */
+  connect(signal: AbortSignal): Promise<Connection>;
+}
+export interface Connection {
+  readonly closed: Promise<void>;
+}
+
+/** The channel answers HTTP requests. */
+export interface HttpHandler {
+  /** Path patterns of the server's router, for example "/webhooks/telegram". */
+  readonly paths: readonly string[];
+  handle(request: Request): Promise<Response>;
+}
+
+/** What `ascent doctor` asks: each finding is a sentence and, when something is wrong, the next step. */
+export interface Check {
+  check(signal: AbortSignal): Promise<readonly Finding[]>;
+}
+export interface Finding {
+  readonly ok: boolean;
+  readonly text: string;
+  readonly next?: string;
+}
+
+export interface Channel extends AccountRef, Partial<Typing & Preview & MediaFetch & Connect & HttpHandler & Check> {
+  readonly traits: Traits;
+  readonly dialect: Dialect;
+
+  /**
+   * Sends one part. Called in order within a conversation, concurrently across conversations.
+   * @throws RateLimitedError, RetryableError or TerminalError; anything else is retried and counted.
+   */
+  send(part: Outgoing, context: SendContext): Promise<Sent>;
+}
+
+/** Where a channel hands over what came in. */
+export interface Inbound {
+  /**
+   * Resolves once every event is durable or set aside by a rule; only then may the platform be told so. The events of one
+   * call keep their order.
+   * @throws OverloadedError or InfrastructureError: nothing may be acknowledged, the platform shall send again.
+   */
+  accept(events: readonly InboundEvent[]): Promise<void>;
+}
+
+/** What the composition gives every channel. */
+export interface ChannelDeps extends AccountRef {
+  readonly inbound: Inbound;
+  readonly records: Records;
+  readonly transcript: Transcript;
+  readonly blobs: Blobs;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Random ids: 128 bits or more, URL-safe. */
+  readonly newId: () => string;
+  /** The gateway's public address without a trailing slash, where it has one. */
+  readonly publicUrl: string | undefined;
+  /** Signs cookies and tokens. */
+  readonly secret: string;
+}

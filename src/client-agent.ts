@@ -1,0 +1,328 @@
+/**
+ * The client agent's actor: the shell around the reducer. Load, reduce, one write, then the effects.
+ *
+ * Everything here runs under the actor's lock, and nothing here waits for a model or a platform.
+ */
+import type { AgentTraits, HistoryItem } from "./agent.ts";
+import { reduce } from "./conversation.ts";
+import { outboundEnvelope } from "./envelope.ts";
+import { reasonOf } from "./errors.ts";
+import type { AgentEvent, Effect, Reply, Step, TurnRef } from "./events.ts";
+import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
+import type {
+  Address,
+  Answer,
+  InboundEvent,
+  InboundMessage,
+  NoticeKey,
+  OutboundEvent,
+  ReceiptEvent,
+} from "./message.ts";
+import type { Actor, ActorContext, Clock, Log, Runtime } from "./ports.ts";
+import { batchOf } from "./scheduling.ts";
+import { daysToLoad, seenKey } from "./seen.ts";
+import { isBusy, readState, stateKeys, threadsOf, type AgentState } from "./state.ts";
+
+export const watchdog = { name: "watchdog", periodMs: 30_000 } as const;
+/** A runner of another process counts as dead after this long without a word. */
+export const silenceMs = 20_000;
+/** Outbox entries from which on the settled ones are cleared with the next answer. */
+const crowdedOutbox = 8;
+const republish = { firstMs: 30_000, mostMs: 600_000 } as const;
+/** Characters of history from which on the older part is folded, whatever the number of items. */
+const foldChars = 48_000;
+
+/** What a runner is given when it builds the prompt. */
+export interface Taken {
+  readonly to: Address;
+  readonly messages: readonly InboundMessage[];
+  readonly summary?: string;
+  readonly history: readonly HistoryItem[];
+}
+
+/** The actor's methods: data in, reply out; all of it JSON. */
+export interface AgentCalls {
+  receive(data: { event: InboundEvent; previous?: MessageId }): Reply;
+  take(data: TurnRef): Taken | "stale";
+  finish(data: TurnRef & { messages: readonly MessageId[]; answer: Answer }): Reply;
+  fail(data: TurnRef & { messages: readonly MessageId[]; notice: NoticeKey }): Reply;
+  /** A runner's sign of life, from its fifth second on. */
+  alive(data: TurnRef): "accepted" | "stale";
+  waited(data: { conversation: ConversationId }): Reply;
+  summarized(data: { through: TurnId; summary: string }): Reply;
+  undelivered(data: ReceiptEvent): Reply;
+  resend(data: { id: MessageId; entry: OutboundEvent }): Reply;
+}
+export type CallAgent = <Method extends keyof AgentCalls>(
+  id: AgentId,
+  method: Method,
+  data: Parameters<AgentCalls[Method]>[0],
+) => Promise<ReturnType<AgentCalls[Method]>>;
+
+/** Runs turns off the lock, in this process. */
+export interface TurnRunner {
+  /** Returns at once; the turn comes back by a call of the agent. */
+  start(agent: AgentId, to: Address, turn: TurnRef): void;
+  cancel(agent: AgentId, turn: TurnRef): void;
+  isRunning(agent: AgentId, turn: TurnRef): boolean;
+  /** Folds these items into the summary, one fold of an agent at a time. */
+  fold(agent: AgentId, to: Address, summary: string | undefined, items: readonly HistoryItem[]): void;
+}
+
+export interface ClientAgentOptions {
+  readonly runtime: Pick<Runtime, "bus" | "actors" | "journal">;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly instance: string;
+  readonly turns: TurnRunner;
+  readonly call: CallAgent;
+  readonly traitsOf: (to: Address) => AgentTraits;
+  /** The last sequence of a conversation that delivery is done with. */
+  readonly settled: (conversation: ConversationId) => Promise<number>;
+}
+
+export function clientAgents(options: ClientAgentOptions): (context: ActorContext) => Promise<Actor> {
+  return (context) => activate(options, context);
+}
+
+async function activate(options: ClientAgentOptions, context: ActorContext): Promise<Actor> {
+  const { runtime, clock, log, instance, turns } = options;
+  const { id } = context;
+  const activatedAt = clock.monotonic();
+  const heard = new Map<TurnId, number>();
+  /** When an entry that is not settled is published again; those found at activation: at once. */
+  const due = new Map<string, { at: number; delay: number }>();
+  let stored = readState(await context.load(stateKeys));
+  let armed = false;
+  let recovered = !runtime.actors.exclusive;
+  stored = await withDays(stored, undefined);
+
+  async function withDays(state: AgentState, event: InboundEvent | undefined): Promise<AgentState> {
+    const missing = daysToLoad(event, state.inbox.seen, clock.now()).filter((day) => state.seen[day] === undefined);
+    if (missing.length === 0) return state;
+    const keysOf = (day: string) =>
+      Array.from({ length: state.inbox.seen[day] ?? 0 }, (_, chunk) => seenKey(day, chunk));
+    const rows = await context.load(missing.flatMap(keysOf));
+    const days = missing.map(
+      (day) => [day, keysOf(day).map((key) => (rows.get(key) ?? []) as readonly string[])] as const,
+    );
+    return { ...state, seen: { ...state.seen, ...Object.fromEntries(days) } };
+  }
+
+  const moment = () => ({ agent: id, now: clock.now(), instance });
+  const traits = (conversation: ConversationId | undefined) => {
+    const threads = stored.inbox.threads;
+    const thread = (conversation === undefined ? undefined : threads[conversation]) ?? Object.values(threads)[0];
+    return thread === undefined ? undefined : options.traitsOf(thread.to);
+  };
+
+  /** Reduces the events one after the other and writes what changed, once. @returns the last event's reply. */
+  async function step(events: readonly AgentEvent[], of: AgentTraits | undefined): Promise<Reply> {
+    if (of === undefined) return "stale";
+    const steps: Step[] = [];
+    let state = stored;
+    for (const event of events) {
+      const next = reduce(state, event, of);
+      steps.push(next);
+      state = next.state;
+    }
+    const reply = steps.at(-1)?.reply ?? "stale";
+    if (state === stored) return reply;
+    const effects = steps.flatMap((next) => next.effects);
+    await journal(effects);
+    await write(state, effects, steps);
+    stored = state;
+    carryOut(effects);
+    return reply;
+  }
+
+  async function journal(effects: readonly Effect[]): Promise<void> {
+    const aside = effects.flatMap((effect) =>
+      effect.kind === "setAside"
+        ? [{ id: effect.id, conversation: effect.conversation, rule: effect.rule, at: clock.now() }]
+        : [],
+    );
+    // Before the state: a message that is set aside is visible, whatever happens in between.
+    if (aside.length > 0) await runtime.journal.setAside(aside);
+  }
+
+  async function write(state: AgentState, effects: readonly Effect[], steps: readonly Step[]): Promise<void> {
+    const put: Record<string, unknown> = {};
+    for (const key of stateKeys) if (state[key] !== stored[key]) put[key] = state[key];
+    for (const key of steps.flatMap((next) => next.seen.put)) {
+      const [, day = "", chunk = ""] = key.split(":");
+      put[key] = state.seen[day]?.[Number(chunk)];
+    }
+    const remove = steps.flatMap((next) => next.seen.remove);
+    const publish = effects.flatMap((effect) =>
+      effect.kind === "deliver" ? [{ topic: "outbound", event: outboundEnvelope(effect.entry) } as const] : [],
+    );
+    const arm = !armed && isBusy(state);
+    await context.commit({
+      put,
+      ...(remove.length === 0 ? {} : { remove }),
+      ...(arm ? { arm: watchdog } : {}),
+      ...(publish.length === 0 ? {} : { publish }),
+    });
+    armed ||= arm;
+  }
+
+  function carryOut(effects: readonly Effect[]): void {
+    for (const effect of effects) {
+      switch (effect.kind) {
+        case "start":
+          begin(effect);
+          break;
+        case "cancel":
+          turns.cancel(id, effect);
+          break;
+        case "wait":
+          clock.after(effect.ms, () => {
+            options.call(id, "waited", { conversation: effect.conversation }).catch((error: unknown) => {
+              log.warn(
+                { agent: id, reason: reasonOf(error) },
+                "a wait for a missing message ends with the watchdog instead",
+              );
+            });
+          });
+          break;
+        case "deliver":
+          due.set(entryKey(effect.entry), { at: clock.monotonic() + republish.firstMs, delay: republish.firstMs });
+          break;
+        case "setAside":
+          log.debug({ conversation: effect.conversation, rule: effect.rule }, "message set aside");
+          break;
+      }
+    }
+  }
+
+  function begin(turn: TurnRef): void {
+    const thread = stored.inbox.threads[turn.conversation];
+    if (thread === undefined) return;
+    heard.set(turn.turn, clock.monotonic());
+    turns.start(id, thread.to, turn);
+  }
+
+  const activeTurns = (): (TurnRef & { readonly owner: string })[] =>
+    threadsOf(stored.inbox).flatMap(([conversation, { turn }]) =>
+      turn === undefined ? [] : [{ conversation, turn: turn.id, attempt: turn.attempt, owner: turn.owner }],
+    );
+
+  /** A turn of this process is dead when nothing runs it; one of another process when it has been silent for long. */
+  function isSilent(turn: TurnRef & { readonly owner: string }): boolean {
+    if (turns.isRunning(id, turn)) return false;
+    if (runtime.actors.exclusive || turn.owner === instance) return true;
+    return clock.monotonic() - (heard.get(turn.turn) ?? activatedAt) >= silenceMs;
+  }
+
+  async function settledEvent(): Promise<AgentEvent> {
+    const conversations = [...new Set(stored.outbox.entries.map((entry) => entry.to.conversation))];
+    const upTo = await Promise.all(
+      conversations.map(async (conversation) => ({ conversation, seq: await options.settled(conversation) })),
+    );
+    return { ...moment(), type: "settled", upTo };
+  }
+
+  async function watch(): Promise<void> {
+    const silent: AgentEvent = { ...moment(), type: "silent", turns: activeTurns().filter(isSilent) };
+    const events = stored.outbox.entries.length === 0 ? [silent] : [await settledEvent(), silent];
+    await step(events, traits(undefined));
+    const late = stored.outbox.entries.filter((entry) => (due.get(entryKey(entry))?.at ?? 0) <= clock.monotonic());
+    if (late.length === 0) return;
+    await runtime.bus.publish("outbound", late.map(outboundEnvelope));
+    for (const entry of late) {
+      const delay = Math.min((due.get(entryKey(entry))?.delay ?? republish.firstMs / 2) * 2, republish.mostMs);
+      due.set(entryKey(entry), { at: clock.monotonic() + delay, delay });
+    }
+    log.info({ agent: id, entries: late.length }, "answers that delivery does not show yet are published again");
+  }
+
+  /** Forgets what no entry and no turn needs any more. */
+  function tidy(): void {
+    const entries = new Set(stored.outbox.entries.map(entryKey));
+    for (const key of due.keys()) if (!entries.has(key)) due.delete(key);
+    const running = new Set(activeTurns().map((turn) => turn.turn));
+    for (const turn of heard.keys()) if (!running.has(turn)) heard.delete(turn);
+  }
+
+  function fold(conversation: ConversationId): void {
+    const { items, summary } = stored.history;
+    const to = stored.inbox.threads[conversation]?.to;
+    if (to === undefined) return;
+    const { historyItems } = options.traitsOf(to);
+    const long = items.length > 3 && items.reduce((sum, item) => sum + item.text.length, 0) > foldChars;
+    if (items.length <= historyItems * 2 && !long) return;
+    const last =
+      items[Math.max(items.length - (long ? Math.min(historyItems, items.length >> 1) : historyItems), 1) - 1]?.turn;
+    turns.fold(id, to, summary, items.slice(0, items.findLastIndex((item) => item.turn === last) + 1));
+  }
+
+  async function ended(event: AgentEvent & TurnRef): Promise<Reply> {
+    const crowded = stored.outbox.entries.length >= crowdedOutbox;
+    const reply = await step(crowded ? [await settledEvent(), event] : [event], traits(event.conversation));
+    if (reply === "accepted") fold(event.conversation);
+    tidy();
+    return reply;
+  }
+
+  const current = (turn: TurnRef): boolean => {
+    const active = stored.inbox.threads[turn.conversation]?.turn;
+    return active?.id === turn.turn && active.attempt === turn.attempt;
+  };
+
+  const methods: {
+    [Method in keyof AgentCalls]: (data: Parameters<AgentCalls[Method]>[0]) => Promise<ReturnType<AgentCalls[Method]>>;
+  } = {
+    async receive({ event, previous }) {
+      stored = await withDays(stored, event);
+      const of = options.traitsOf(event.address);
+      return step([{ ...moment(), type: "received", event, ...(previous === undefined ? {} : { previous }) }], of);
+    },
+    async take(turn) {
+      const thread = stored.inbox.threads[turn.conversation];
+      if (thread === undefined || !current(turn)) return "stale";
+      const { summary, items } = stored.history;
+      return {
+        to: thread.to,
+        messages: batchOf(thread),
+        history: items,
+        ...(summary === undefined ? {} : { summary }),
+      };
+    },
+    finish: (data) => ended({ ...moment(), ...data, type: "finished" }),
+    fail: (data) => ended({ ...moment(), ...data, type: "failed" }),
+    async alive(turn) {
+      if (!current(turn)) return "stale";
+      heard.set(turn.turn, clock.monotonic());
+      return "accepted";
+    },
+    waited: ({ conversation }) => step([{ ...moment(), type: "waited", conversation }], traits(conversation)),
+    summarized: (data) => step([{ ...moment(), ...data, type: "summarized" }], traits(undefined)),
+    resend: (data) => step([{ ...moment(), ...data, type: "resend" }], traits(data.entry.to.conversation)),
+    undelivered: (receipt) => step([{ ...moment(), type: "undelivered", receipt }], traits(receipt.to.conversation)),
+  };
+
+  return {
+    async call(method, data) {
+      if (!recovered) {
+        recovered = true;
+        if (activeTurns().some(isSilent)) await watch();
+      }
+      if (!Object.hasOwn(methods, method)) throw new TypeError(`a client agent has no method ${method}`);
+      return methods[method as keyof AgentCalls](data as never);
+    },
+    async remind(name) {
+      if (name !== watchdog.name) return context.disarm(name);
+      recovered = true;
+      await watch();
+      tidy();
+      if (isBusy(stored)) return;
+      await context.disarm(watchdog.name);
+      armed = false;
+    },
+  };
+}
+
+function entryKey(entry: OutboundEvent): string {
+  return `${entry.to.conversation}#${entry.seq}`;
+}

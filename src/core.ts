@@ -1,0 +1,110 @@
+/**
+ * The core put together over a runtime: the line that every message walks, from a channel's `inbound.accept` to its `send`.
+ */
+import type { Agent, AgentTraits } from "./agent.ts";
+import type { Channel, Inbound } from "./channel.ts";
+import { clientAgents, type CallAgent } from "./client-agent.ts";
+import { createDelivery } from "./delivery.ts";
+import { readInbound, readOutbound, readReceipt } from "./envelope.ts";
+import { InfrastructureError } from "./errors.ts";
+import { agentIdOf, type MessageId } from "./ids.ts";
+import { createInbound } from "./inbound.ts";
+import type { Address } from "./message.ts";
+import { noticeText } from "./notices.ts";
+import type { Clock, DeadLetter, Log, Runtime } from "./ports.ts";
+import { createTurns } from "./turn.ts";
+
+export interface CoreOptions {
+  readonly runtime: Runtime;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Unique to this process's life: names the owner of the turns it runs. */
+  readonly instance: string;
+  /** The channel account an address belongs to; undefined when it is no longer configured. */
+  readonly channelOf: (to: Address) => Channel | undefined;
+  /** Which agent answers there. */
+  readonly agentOf: (to: Address) => { readonly name: string; readonly agent: Agent; readonly traits: AgentTraits };
+  /** Where the bytes of a blob can be fetched, for platforms that take a link only. */
+  readonly blobUrl?: (id: string) => string | undefined;
+  /** Turns that run at once in this process. */
+  readonly mostTurns?: number;
+}
+
+export interface Core {
+  readonly inbound: Inbound;
+  /** A dead letter goes its way again: an answer through its agent's outbox, anything else on its topic. */
+  retry(letter: DeadLetter): Promise<void>;
+  /** Stops taking turns and waits up to `graceMs` for the running ones; what is unfinished is resumed by the next process. */
+  drain(graceMs: number): Promise<void>;
+}
+
+/** How soon a conversation that has too much waiting takes the next message from the bus. */
+const fullRetryMs = 1_000;
+
+/** Subscribes to the bus and registers the actors; {@link Runtime.start} then sets it going. */
+export function createCore(options: CoreOptions): Core {
+  const { runtime, clock, log, instance, channelOf, agentOf } = options;
+  const call = runtime.actors.call.bind(runtime.actors) as CallAgent;
+  const delivery = createDelivery({
+    runtime,
+    clock,
+    log,
+    instance,
+    channelOf,
+    notice: noticeText,
+    ...(options.blobUrl === undefined ? {} : { blobUrl: options.blobUrl }),
+  });
+  const turns = createTurns({
+    call,
+    clock,
+    log,
+    blobs: runtime.blobs,
+    agentOf,
+    channelOf,
+    tellAlive: !runtime.actors.exclusive,
+    most: options.mostTurns ?? 2_000,
+  });
+
+  runtime.actors.register(
+    clientAgents({
+      runtime,
+      clock,
+      log,
+      instance,
+      turns,
+      call,
+      traitsOf: (to) => agentOf(to).traits,
+      settled: (conversation) => delivery.settled(conversation),
+    }),
+  );
+  runtime.bus.subscribe("inbound", async (envelope) => {
+    const event = readInbound(envelope);
+    const { kind, conversation } = event.address;
+    const id = agentIdOf(kind, event.participant.id, conversation);
+    const previous = envelope.previous as MessageId | undefined;
+    const reply = await call(id, "receive", { event, ...(previous === undefined ? {} : { previous }) });
+    if (reply === "full") {
+      throw new InfrastructureError("the conversation has too many messages waiting", { retryAfterMs: fullRetryMs });
+    }
+  });
+  runtime.bus.subscribe("outbound", async (envelope) => delivery.handle(envelope));
+  runtime.bus.subscribe("receipts", async (envelope) => {
+    const receipt = readReceipt(envelope);
+    await call(receipt.agent, "undelivered", receipt);
+  });
+
+  return {
+    inbound: createInbound({ bus: runtime.bus, journal: runtime.journal, clock }),
+    async retry(letter) {
+      if (letter.topic === "outbound") {
+        const entry = readOutbound(letter.event);
+        await call(entry.agent, "resend", { id: `${letter.id}:${letter.at}` as MessageId, entry });
+        await runtime.deadLetters.drop(letter.id);
+      } else await runtime.deadLetters.retry(letter.id);
+    },
+    async drain(graceMs) {
+      await turns.drain(graceMs);
+      await delivery.drain(graceMs);
+    },
+  };
+}

@@ -1,0 +1,331 @@
+/**
+ * Delivery: from topic "outbound" to the platform, each answer once, in the order of the conversation's sequence.
+ *
+ * A conversation is a lane. The lane's record (plain state with an ETag) says what is done: the last settled sequence and
+ * how many parts of the next are sent; it is written after every part. What has to wait longer than {@link parkAfterMs} is
+ * acknowledged and parked: the agent's outbox still holds it, and its watchdog publishes it again if this process dies.
+ */
+import { z } from "zod";
+import type { Channel, Outgoing } from "./channel.ts";
+import { readOutbound, receiptEnvelope } from "./envelope.ts";
+import { ConflictError, fateOf, InfrastructureError, RateLimitedError, reasonOf, RetryableError } from "./errors.ts";
+import { compose } from "./format.ts";
+import type { ConversationId } from "./ids.ts";
+import type { Address, NoticeKey, OutboundEvent } from "./message.ts";
+import type { Clock, CloudEvent, Log, Runtime } from "./ports.ts";
+
+const parkAfterMs = 5_000;
+const sendDeadlineMs = 60_000;
+/** How long a claim on a conversation holds against other processes. */
+const claimMs = 90_000;
+/** Tries of one part: many where the platform is down, few where the error is not understood. */
+const mostTries = { retryable: 20, unknown: 5 } as const;
+const backoff = { firstMs: 500, mostMs: 60_000 } as const;
+
+const deliveryRecord = z.object({
+  v: z.literal(1),
+  /** Everything up to it is sent or given up. */
+  seq: z.number(),
+  /** Parts of `seq + 1` that are sent. */
+  part: z.number(),
+  claim: z.object({ by: z.string(), until: z.number() }).optional(),
+});
+type DeliveryRecord = z.infer<typeof deliveryRecord>;
+
+export interface DeliveryOptions {
+  readonly runtime: Pick<Runtime, "bus" | "records" | "deadLetters" | "actors">;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly instance: string;
+  readonly channelOf: (to: Address) => Channel | undefined;
+  readonly notice: (key: NoticeKey, locale: string | undefined) => string;
+  readonly blobUrl?: (id: string) => string | undefined;
+}
+
+export interface Delivery {
+  /** The subscriber of topic "outbound". */
+  handle(event: CloudEvent): Promise<void>;
+  /** The last sequence of the conversation that is sent or given up. */
+  settled(conversation: ConversationId): Promise<number>;
+  /** Waits for the sends that are under way and starts no others. */
+  drain(graceMs: number): Promise<void>;
+}
+
+interface Item {
+  readonly event: CloudEvent;
+  readonly entry: OutboundEvent;
+  /** Settled, or parked: the bus need not hold it any more. */
+  readonly released: PromiseWithResolvers<void>;
+}
+
+interface Lane {
+  readonly conversation: ConversationId;
+  readonly items: Map<number, Item>;
+  record: DeliveryRecord;
+  etag: string | null;
+  /** Something was parked here: another process may have been given it meanwhile. */
+  parked: boolean;
+  /** In a long wait right now: what comes is parked too. */
+  resting: boolean;
+}
+
+export function createDelivery(options: DeliveryOptions): Delivery {
+  const { runtime, clock, log, instance } = options;
+  const { records } = runtime;
+  const startedAt = clock.now();
+  const lanes = new Map<ConversationId, Lane>();
+  /** Accounts that the platform asked to be quiet, until a monotonic time. */
+  const quiet = new Map<string, number>();
+  let draining = false;
+
+  const keyOf = (conversation: ConversationId): string => `delivery:${conversation}`;
+
+  async function read(conversation: ConversationId): Promise<{ record: DeliveryRecord; etag: string | null }> {
+    const row = await records.get(keyOf(conversation));
+    if (row === undefined) return { record: { v: 1, seq: 0, part: 0 }, etag: null };
+    return { record: deliveryRecord.parse(row.value), etag: row.etag };
+  }
+
+  async function run(lane: Lane): Promise<void> {
+    try {
+      Object.assign(lane, await read(lane.conversation));
+      for (;;) {
+        for (const [seq, item] of lane.items) if (seq <= lane.record.seq) release(lane, seq, item);
+        const next = lane.items.get(lane.record.seq + 1);
+        if (next !== undefined) await deliver(lane, next);
+        else if (lane.items.size === 0 || !(await missingCame(lane))) break;
+        if (draining) throw new InfrastructureError("the gateway is stopping");
+      }
+    } catch (error) {
+      // Nothing is lost: the bus delivers again what it still holds, the watchdog what was parked.
+      if (!(error instanceof ConflictError))
+        log.warn({ conversation: lane.conversation, reason: reasonOf(error) }, "delivery of a conversation pauses");
+      for (const item of lane.items.values()) item.released.reject(asInfrastructure(error));
+      lane.items.clear();
+    } finally {
+      for (const item of lane.items.values()) item.released.resolve();
+      lanes.delete(lane.conversation);
+    }
+  }
+
+  function release(lane: Lane, seq: number, item: Item): void {
+    lane.items.delete(seq);
+    item.released.resolve();
+  }
+
+  /** An earlier sequence is not here yet: on an unordered bus it may still come. */
+  async function missingCame(lane: Lane): Promise<boolean> {
+    const { seq } = lane.record;
+    for (let waited = 0; waited < parkAfterMs && !draining; waited += 100) {
+      await sleep(100);
+      if (lane.items.has(seq + 1)) return true;
+    }
+    Object.assign(lane, await read(lane.conversation));
+    return lane.record.seq !== seq;
+  }
+
+  async function deliver(lane: Lane, item: Item): Promise<void> {
+    const { entry } = item;
+    const channel = options.channelOf(entry.to);
+    if (channel === undefined)
+      return giveUp(lane, item, 0, `no account "${entry.to.channel}/${entry.to.account}" is configured`);
+    let parts: readonly Outgoing[];
+    try {
+      parts = partsOf(channel, entry);
+    } catch (error) {
+      return giveUp(lane, item, 0, reasonOf(error));
+    }
+    for (let part = lane.record.part; part < parts.length; part++) {
+      const outgoing = parts[part];
+      if (outgoing === undefined) break;
+      const failure = await sendPart(lane, item, channel, outgoing, { part, parts: parts.length });
+      if (failure !== undefined) return giveUp(lane, item, failure.tries, failure.reason);
+      await write(lane, part + 1 < parts.length ? { part: part + 1 } : { seq: entry.seq, part: 0 });
+    }
+    if (lane.record.seq < entry.seq) await write(lane, { seq: entry.seq, part: 0 });
+    release(lane, entry.seq, item);
+  }
+
+  function partsOf(channel: Channel, entry: OutboundEvent): readonly Outgoing[] {
+    return compose(entry.answer, channel, {
+      notice: (key) => options.notice(key, entry.locale),
+      ...(options.blobUrl === undefined ? {} : { blobUrl: options.blobUrl }),
+    });
+  }
+
+  /** Sends one part, again and again as the errors say. @returns why it is given up, or undefined when it is sent. */
+  async function sendPart(
+    lane: Lane,
+    { entry }: Item,
+    channel: Channel,
+    outgoing: Outgoing,
+    { part, parts }: { part: number; parts: number },
+  ): Promise<{ tries: number; reason: string } | undefined> {
+    const account = `${entry.to.tenant}/${entry.to.channel}/${entry.to.account}`;
+    let again = entry.at < startedAt || lane.parked;
+    for (let tries = 0; ;) {
+      await pauseFor(lane, (quiet.get(account) ?? 0) - clock.monotonic());
+      await claim(lane);
+      const abort = new AbortController();
+      const stopTimer = clock.after(sendDeadlineMs, () =>
+        abort.abort(new RetryableError("the platform did not answer in time")),
+      );
+      try {
+        const replyTo = part === 0 && entry.to.kind === "group" ? entry.answers.at(-1) : undefined;
+        await channel.send(outgoing, {
+          to: entry.to,
+          key: `${entry.to.conversation}#${entry.seq}.${part}`,
+          answers: entry.answers,
+          ...(replyTo === undefined ? {} : { replyTo }),
+          first: part === 0,
+          last: part + 1 === parts,
+          again,
+          signal: abort.signal,
+        });
+        return undefined;
+      } catch (error) {
+        const fate = fateOf(error);
+        if (fate.kind === "retry" && fate.counts) tries++;
+        const most = error instanceof RetryableError ? mostTries.retryable : mostTries.unknown;
+        if (fate.kind === "terminal" || tries >= most) return { tries: Math.max(tries, 1), reason: reasonOf(error) };
+        log.warn(
+          { conversation: entry.to.conversation, seq: entry.seq, tries, reason: reasonOf(error) },
+          "a send is tried again",
+        );
+        const waitMs = fate.afterMs ?? Math.min(backoff.firstMs * 2 ** Math.max(tries - 1, 0), backoff.mostMs);
+        if (error instanceof RateLimitedError && error.scope === "account")
+          quiet.set(account, clock.monotonic() + waitMs);
+        again ||= fate.counts;
+        await pauseFor(lane, waitMs);
+      } finally {
+        stopTimer();
+      }
+    }
+  }
+
+  /** Waits; a long wait hands the events back to the bus as done first. */
+  async function pauseFor(lane: Lane, ms: number): Promise<void> {
+    if (ms > 0) {
+      if (ms > parkAfterMs) {
+        lane.parked = lane.resting = true;
+        for (const item of lane.items.values()) item.released.resolve();
+      }
+      await sleep(ms);
+      lane.resting = false;
+    }
+    if (draining) throw new InfrastructureError("the gateway is stopping");
+  }
+
+  /** Where other processes may deliver too, what was parked is sent only by the one that holds the claim. */
+  async function claim(lane: Lane): Promise<void> {
+    if (runtime.actors.exclusive || !lane.parked) return;
+    const held = lane.record.claim;
+    const now = clock.now();
+    if (held !== undefined && held.by !== instance && held.until > now)
+      throw new ConflictError("another process delivers this conversation");
+    if (held?.by === instance && held.until - now > claimMs / 2) return;
+    const record = { ...lane.record, claim: { by: instance, until: now + claimMs } };
+    lane.etag = await records.put(keyOf(lane.conversation), record, { etag: lane.etag });
+    lane.record = record;
+  }
+
+  /**
+   * Records what is sent. It must not be forgotten, or it would be sent again: while the store is down this waits.
+   * @throws ConflictError when another process recorded more meanwhile.
+   */
+  async function write(lane: Lane, done: { seq?: number; part: number }): Promise<void> {
+    const { claim: _claim, ...old } = lane.record;
+    const record = { ...old, ...done };
+    for (let attempt = 0; ; attempt++) {
+      try {
+        lane.etag = await records.put(keyOf(lane.conversation), record, { etag: lane.etag });
+        lane.record = record;
+        return;
+      } catch (error) {
+        if (error instanceof ConflictError) {
+          const now = await read(lane.conversation).catch(() => undefined);
+          if (now !== undefined && !isBefore(now.record, record)) {
+            Object.assign(lane, now);
+            return;
+          }
+          if (now !== undefined) lane.etag = now.etag;
+        }
+        log.warn(
+          { conversation: lane.conversation, attempt, reason: reasonOf(error) },
+          "what was sent could not be recorded yet",
+        );
+        await sleep(Math.min(50 * 2 ** attempt, 2_000));
+      }
+    }
+  }
+
+  /** The dead letter first, then the record: nothing is skipped that is not visible. The agent hears of it last. */
+  async function giveUp(lane: Lane, item: Item, tries: number, reason: string): Promise<void> {
+    const { entry, event } = item;
+    const at = clock.now();
+    log.error(
+      { conversation: entry.to.conversation, seq: entry.seq, tries, reason },
+      "an answer is given up and kept as a dead letter",
+    );
+    await runtime.deadLetters.add({ id: event.id, topic: "outbound", event, reason, attempts: tries, at });
+    const { agent, to, seq } = entry;
+    const notice = entry.answer.notice !== undefined;
+    await runtime.bus.publish("receipts", [
+      receiptEnvelope({ v: 1, kind: "failed", agent, to, seq, notice, reason, at }),
+    ]);
+    await write(lane, { seq, part: 0 });
+    release(lane, seq, item);
+  }
+
+  function sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => void clock.after(ms, resolve));
+  }
+
+  return {
+    handle(event) {
+      const entry = readOutbound(event);
+      const { conversation } = entry.to;
+      const lane = lanes.get(conversation) ?? open(conversation);
+      const known = lane.items.get(entry.seq);
+      if (known !== undefined) return known.released.promise;
+      const item: Item = { event, entry, released: Promise.withResolvers() };
+      // Its rejection is heard by whoever called; the lane itself may end before anybody listens.
+      item.released.promise.catch(() => undefined);
+      lane.items.set(entry.seq, item);
+      if (lane.resting) item.released.resolve();
+      return item.released.promise;
+    },
+    async settled(conversation) {
+      return (await read(conversation)).record.seq;
+    },
+    async drain(graceMs) {
+      draining = true;
+      const until = clock.monotonic() + graceMs;
+      while (clock.monotonic() < until && [...lanes.values()].some((lane) => !lane.resting)) await sleep(20);
+    },
+  };
+
+  function open(conversation: ConversationId): Lane {
+    const lane: Lane = {
+      conversation,
+      items: new Map(),
+      record: { v: 1, seq: 0, part: 0 },
+      etag: null,
+      parked: false,
+      resting: false,
+    };
+    lanes.set(conversation, lane);
+    // After this tick, so that the caller's entry is in it.
+    queueMicrotask(() => void run(lane));
+    return lane;
+  }
+}
+
+function isBefore(a: DeliveryRecord, b: DeliveryRecord): boolean {
+  return a.seq < b.seq || (a.seq === b.seq && a.part < b.part);
+}
+
+function asInfrastructure(error: unknown): InfrastructureError {
+  if (error instanceof InfrastructureError) return error;
+  return new InfrastructureError("delivery was interrupted", { cause: error });
+}

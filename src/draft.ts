@@ -1,0 +1,86 @@
+/** The working copy of one step of the reducer: replaced values are new objects, so that what did not change is not written. */
+import type { HistoryItem } from "./agent.ts";
+import type { Effect, Step } from "./events.ts";
+import type { AgentId, ConversationId, MessageId } from "./ids.ts";
+import type { Address, Answer, InboundMessage, OutboundEvent } from "./message.ts";
+import { addSeen } from "./seen.ts";
+import type { AgentState, Inbox, Thread } from "./state.ts";
+
+export interface Draft {
+  readonly state: AgentState;
+  readonly effects: Effect[];
+  thread(conversation: ConversationId): Thread | undefined;
+  open(to: Address): void;
+  /** Changes fields of a thread; an undefined field is removed. */
+  patch(conversation: ConversationId, fields: { [Key in keyof Thread]?: Thread[Key] | undefined }): void;
+  inbox(fields: Partial<Inbox>): void;
+  history(items: readonly HistoryItem[], summary: string | undefined): void;
+  outbox(entries: readonly OutboundEvent[]): void;
+  markSeen(id: MessageId, sentAt: number | undefined, now: number): void;
+  setAside(conversation: ConversationId, ids: readonly MessageId[], rule: string): void;
+  /** Answers these messages, in the conversation's next place. */
+  answer(agent: AgentId, conversation: ConversationId, of: readonly InboundMessage[], answer: Answer, at: number): void;
+  /** Puts an entry into the outbox; its `seq` is given here. */
+  put(entry: OutboundEvent): void;
+  step(): Step;
+}
+
+export function createDraft(before: AgentState): Draft {
+  let state = before;
+  const effects: Effect[] = [];
+  const seen = { put: new Set<string>(), remove: [] as string[] };
+
+  const draft: Draft = {
+    get state() {
+      return state;
+    },
+    effects,
+    thread: (conversation) => state.inbox.threads[conversation],
+    open(to) {
+      if (draft.thread(to.conversation) !== undefined) return;
+      draft.inbox({ threads: { ...state.inbox.threads, [to.conversation]: { to, pending: [], seq: 0 } } });
+    },
+    patch(conversation, fields) {
+      const old = draft.thread(conversation);
+      if (old === undefined) return;
+      const thread: Record<string, unknown> = { ...old, ...fields };
+      for (const field in fields) if (thread[field] === undefined) delete thread[field];
+      draft.inbox({ threads: { ...state.inbox.threads, [conversation]: thread as unknown as Thread } });
+    },
+    inbox(fields) {
+      state = { ...state, inbox: { ...state.inbox, ...fields } };
+    },
+    history(items, summary) {
+      state = { ...state, history: { v: 1, items, ...(summary === undefined ? {} : { summary }) } };
+    },
+    outbox(entries) {
+      state = { ...state, outbox: { v: 1, entries } };
+    },
+    markSeen(id, sentAt, now) {
+      const { index, days, changed, removed } = addSeen(state.inbox.seen, state.seen, { id, sentAt }, now);
+      draft.inbox({ seen: index });
+      state = { ...state, seen: days };
+      seen.put.add(changed);
+      seen.remove.push(...removed);
+    },
+    setAside(conversation, ids, rule) {
+      for (const id of ids) effects.push({ kind: "setAside", id, conversation, rule });
+    },
+    answer(agent, conversation, of, answer, at) {
+      const to = draft.thread(conversation)?.to;
+      if (to === undefined) return;
+      const locale = of.at(-1)?.participant.locale;
+      const answers = of.map((message) => message.id);
+      draft.put({ v: 1, agent, to, seq: 1, answers, ...(locale === undefined ? {} : { locale }), answer, at });
+    },
+    put(unnumbered) {
+      const { conversation } = unnumbered.to;
+      const entry = { ...unnumbered, seq: (draft.thread(conversation)?.seq ?? 0) + 1 };
+      draft.patch(conversation, { seq: entry.seq });
+      draft.outbox([...state.outbox.entries, entry]);
+      effects.push({ kind: "deliver", entry });
+    },
+    step: () => ({ state, effects, reply: "accepted", seen: { put: [...seen.put], remove: seen.remove } }),
+  };
+  return draft;
+}

@@ -1,0 +1,82 @@
+/**
+ * The error's class decides the fate of what failed, and {@link fateOf} is the only place that decides it.
+ *
+ * An error names what was tried and keeps its cause; it never carries a secret or the text of a message.
+ */
+
+/** Retrying cannot help: the request itself is wrong, the chat is gone, the bot is blocked. */
+export class TerminalError extends Error {
+  override readonly name: string = "TerminalError";
+}
+
+/** Worth another try, after the usual backoff or after `retryAfterMs` where the other side said so. */
+export class RetryableError extends Error {
+  override readonly name: string = "RetryableError";
+  readonly retryAfterMs: number | undefined;
+
+  constructor(message: string, options: ErrorOptions & { retryAfterMs?: number } = {}) {
+    super(message, options);
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}
+
+/** The other side asked to slow down: for one chat, or for the whole account. Never counts as a failed attempt. */
+export class RateLimitedError extends RetryableError {
+  override readonly name = "RateLimitedError";
+  readonly scope: "conversation" | "account";
+
+  constructor(message: string, options: ErrorOptions & { retryAfterMs: number; scope?: "conversation" | "account" }) {
+    super(message, options);
+    this.scope = options.scope ?? "conversation";
+  }
+}
+
+/** Our own bus, store or sidecar failed. Never counts as a failed attempt of the message. */
+export class InfrastructureError extends RetryableError {
+  override readonly name: string = "InfrastructureError";
+}
+
+/** More than this gateway can hold: the sender is told to come back (503 with Retry-After) before anything is accepted. */
+export class OverloadedError extends InfrastructureError {
+  override readonly name = "OverloadedError";
+}
+
+/** The record was changed by somebody else since it was read. */
+export class ConflictError extends Error {
+  override readonly name = "ConflictError";
+}
+
+/** What came in from outside is not valid; `message` says what to do and is safe to show. */
+export class InputError extends Error {
+  override readonly name = "InputError";
+  readonly status: number;
+
+  constructor(message: string, options: ErrorOptions & { status?: number } = {}) {
+    super(message, options);
+    this.status = options.status ?? 400;
+  }
+}
+
+export type Fate =
+  | { readonly kind: "terminal" }
+  /** `counts`: an attempt is used up; `afterMs`: absent means the usual backoff. */
+  | { readonly kind: "retry"; readonly counts: boolean; readonly afterMs?: number };
+
+/** Unknown errors are retried and counted: a poison message ends in the dead letters after its attempts. */
+export function fateOf(error: unknown): Fate {
+  if (error instanceof TerminalError || error instanceof InputError) return { kind: "terminal" };
+  const counts = !(error instanceof RateLimitedError || error instanceof InfrastructureError);
+  if (error instanceof RetryableError && error.retryAfterMs !== undefined) {
+    return { kind: "retry", counts, afterMs: error.retryAfterMs };
+  }
+  return { kind: "retry", counts };
+}
+
+/** The error and its causes in one line, for a log or a dead letter. */
+export function reasonOf(error: unknown): string {
+  const reasons: string[] = [];
+  for (let at = error; at !== undefined && reasons.length < 5; at = at instanceof Error ? at.cause : undefined) {
+    reasons.push(at instanceof Error ? `${at.name}: ${at.message}` : String(at));
+  }
+  return reasons.join(" ← ");
+}

@@ -1,0 +1,71 @@
+/** What can happen to a client agent, and what it asks to be done: the vocabulary of the reducer in `conversation.ts`. */
+import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
+import type { Answer, InboundEvent, NoticeKey, OutboundEvent, ReceiptEvent } from "./message.ts";
+import type { AgentState } from "./state.ts";
+
+export interface Moment {
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** The process that handles the event and would run a turn. */
+  readonly instance: string;
+}
+/** One attempt of one turn. */
+export interface TurnRef {
+  readonly conversation: ConversationId;
+  readonly turn: TurnId;
+  readonly attempt: number;
+}
+
+export type AgentEvent = Moment &
+  (
+    | {
+        readonly type: "received";
+        readonly agent: AgentId;
+        readonly event: InboundEvent;
+        readonly previous?: MessageId;
+      }
+    | (TurnRef & {
+        readonly type: "finished";
+        readonly agent: AgentId;
+        readonly messages: readonly MessageId[];
+        readonly answer: Answer;
+      })
+    | (TurnRef & {
+        readonly type: "failed";
+        readonly agent: AgentId;
+        readonly messages: readonly MessageId[];
+        readonly notice: NoticeKey;
+      })
+    /** The runners of these turns are silent. */
+    | { readonly type: "silent"; readonly agent: AgentId; readonly turns: readonly TurnRef[] }
+    /** The wait for a missing message is over. */
+    | { readonly type: "waited"; readonly agent: AgentId; readonly conversation: ConversationId }
+    /** All entries of a conversation up to a sequence are sent or given up. */
+    | {
+        readonly type: "settled";
+        readonly upTo: readonly { readonly conversation: ConversationId; readonly seq: number }[];
+      }
+    | { readonly type: "undelivered"; readonly receipt: ReceiptEvent }
+    /** An operator wants a given-up answer sent again; `id` makes it once. */
+    | { readonly type: "resend"; readonly id: MessageId; readonly entry: OutboundEvent }
+    /** The history's items up to and including a turn's are in the summary now. */
+    | { readonly type: "summarized"; readonly through: TurnId; readonly summary: string }
+  );
+
+export type Effect =
+  | (TurnRef & { readonly kind: "start" })
+  | (TurnRef & { readonly kind: "cancel" })
+  | { readonly kind: "wait"; readonly conversation: ConversationId; readonly ms: number }
+  | { readonly kind: "deliver"; readonly entry: OutboundEvent }
+  | { readonly kind: "setAside"; readonly id: MessageId; readonly conversation: ConversationId; readonly rule: string };
+
+/** What the caller is told: "duplicate" and "stale" changed nothing, "full" asks for a redelivery later. */
+export type Reply = "accepted" | "duplicate" | "stale" | "full";
+
+export interface Step {
+  readonly state: AgentState;
+  readonly effects: readonly Effect[];
+  readonly reply: Reply;
+  /** Keys of a `seen:` key that changed or are over. */
+  readonly seen: { readonly put: readonly string[]; readonly remove: readonly string[] };
+}

@@ -1,0 +1,220 @@
+/**
+ * The normalized message model: what channels hand to the core and what the core hands back.
+ *
+ * Everything that is stored or published is a versioned zod schema: `v` rises only with an incompatible change, and an
+ * older row is upgraded where it is read. Times are milliseconds since the epoch, sizes are bytes.
+ */
+import { z } from "zod";
+import type { AgentId, ConversationId, MessageId, ParticipantId } from "./ids.ts";
+
+const id = <Id extends string>() => z.custom<Id>((value) => typeof value === "string" && value.length > 0);
+
+/** Where bytes are: in the gateway's own store, at the platform (fetched by the channel), or at a public address. */
+export const mediaSource = z.discriminatedUnion("from", [
+  z.object({ from: z.literal("blob"), id: z.string() }),
+  z.object({ from: z.literal("platform"), ref: z.string() }),
+  z.object({ from: z.literal("url"), url: z.string() }),
+]);
+export type MediaSource = z.infer<typeof mediaSource>;
+
+export const mediaKinds = ["image", "video", "audio", "voice", "file", "sticker"] as const;
+export type MediaKind = (typeof mediaKinds)[number];
+
+const text = z.object({
+  kind: z.literal("text"),
+  text: z.string(),
+  /** "markdown" is CommonMark with GFM tables and strike-through; "plain" is shown as it is. */
+  format: z.enum(["plain", "markdown"]),
+});
+
+const media = z.object({
+  kind: z.enum(mediaKinds),
+  source: mediaSource,
+  /** Media type, for example "image/png". */
+  type: z.string(),
+  name: z.string().optional(),
+  size: z.number().int().nonnegative().optional(),
+  width: z.number().optional(),
+  height: z.number().optional(),
+  /** Seconds. */
+  duration: z.number().optional(),
+  /** What a person would be told who cannot see or hear it; an emoji for a sticker. */
+  alt: z.string().optional(),
+});
+export type MediaPart = z.infer<typeof media>;
+
+const location = z.object({
+  kind: z.literal("location"),
+  latitude: z.number(),
+  longitude: z.number(),
+  name: z.string().optional(),
+  address: z.string().optional(),
+});
+
+const contact = z.object({
+  kind: z.literal("contact"),
+  name: z.string(),
+  phone: z.string().optional(),
+  vcard: z.string().optional(),
+});
+
+/** A button the person pressed: `button` is the id the agent gave it, `of` the message that carried it, where known. */
+const press = z.object({
+  kind: z.literal("press"),
+  button: z.string(),
+  label: z.string().optional(),
+  of: z.string().optional(),
+});
+
+export const inboundPart = z.union([text, media, location, contact, press]);
+export type InboundPart = z.infer<typeof inboundPart>;
+
+/** How to reach a conversation: all that a channel needs to send there. Part of every event and every outbox entry. */
+export const address = z.object({
+  tenant: z.string(),
+  channel: z.string(),
+  account: z.string(),
+  conversation: id<ConversationId>(),
+  kind: z.enum(["direct", "group"]),
+  /** The platform's own id of the chat. */
+  chat: z.string(),
+  /** The platform's own id of the thread, topic or forum post inside the chat. */
+  thread: z.string().optional(),
+});
+export type Address = z.infer<typeof address>;
+
+export const participant = z.object({
+  id: id<ParticipantId>(),
+  /** The platform's own id of the person. */
+  user: z.string(),
+  name: z.string().optional(),
+  handle: z.string().optional(),
+  bot: z.boolean().optional(),
+  /** BCP 47 tag, as the platform tells it. */
+  locale: z.string().optional(),
+});
+export type Participant = z.infer<typeof participant>;
+
+export const message = z.object({
+  parts: z.array(inboundPart),
+  replyTo: z
+    .object({
+      id: id<MessageId>().optional(),
+      text: z.string().optional(),
+      /** The message replied to is the bot's own. */
+      own: z.boolean().optional(),
+    })
+    .optional(),
+  /** In a group: the bot was mentioned, replied to or commanded. Always true in a direct chat. */
+  addressed: z.boolean(),
+  /** A command such as /reset, without the slash and in lower case; `args` is the text behind it. */
+  command: z.object({ name: z.string(), args: z.string() }).optional(),
+});
+export type Message = z.infer<typeof message>;
+
+const header = {
+  v: z.literal(1),
+  /** The event's own id, derived from the platform's: a redelivered event has the same one. */
+  id: id<MessageId>(),
+  address,
+  participant,
+  /** The platform's own time of the event; absent where the platform gives none that survives redelivery. */
+  sentAt: z.number().optional(),
+  /** Where the channel's order is "sequence": rises within a conversation in the order the person wrote. */
+  sequence: z.number().optional(),
+  /** When this gateway received it. */
+  receivedAt: z.number(),
+  /** The platform's payload as it came, for the record; never shown to an agent. */
+  raw: z.unknown().optional(),
+};
+
+/** What comes in. `edited` carries the whole new message; `target` names the message an event is about. */
+export const inboundEvent = z.discriminatedUnion("kind", [
+  z.object({ ...header, kind: z.literal("message"), message }),
+  z.object({ ...header, kind: z.literal("edited"), target: id<MessageId>(), message }),
+  z.object({ ...header, kind: z.literal("deleted"), targets: z.array(id<MessageId>()) }),
+  z.object({
+    ...header,
+    kind: z.literal("reacted"),
+    target: id<MessageId>(),
+    added: z.array(z.string()),
+    removed: z.array(z.string()),
+  }),
+  z.object({ ...header, kind: z.literal("membership"), change: z.enum(["joined", "left"]) }),
+]);
+export type InboundEvent = z.infer<typeof inboundEvent>;
+export type InboundMessage = Extract<InboundEvent, { kind: "message" }>;
+
+/** `id` comes back in the press; `url` makes it a link, which is never pressed. */
+export const button = z.object({ id: z.string(), label: z.string(), url: z.string().optional() });
+export type Button = z.infer<typeof button>;
+
+/** The gateway's own sentences; the wording and the language are chosen when it is sent. */
+export const noticeKeys = ["start", "help", "reset", "stopped", "failed", "timeout", "undelivered"] as const;
+export type NoticeKey = (typeof noticeKeys)[number];
+
+/** What an agent answers with. Parts are sent in their order; buttons belong to the last text. */
+export const answer = z.object({
+  parts: z.array(z.union([text, media, location])),
+  buttons: z.array(button).optional(),
+  /** Set instead of parts when the gateway itself speaks. */
+  notice: z.enum(noticeKeys).optional(),
+});
+export type Answer = z.infer<typeof answer>;
+
+/** One entry of the outbox, and the event on topic "outbound". `seq` counts from 1 within the conversation. */
+export const outboundEvent = z.object({
+  v: z.literal(1),
+  agent: id<AgentId>(),
+  to: address,
+  seq: z.number().int().positive(),
+  /** The messages it answers: one, or all that were merged into the turn. Empty when the agent writes first. */
+  answers: z.array(id<MessageId>()),
+  /** Language of the person, for the gateway's own sentences. */
+  locale: z.string().optional(),
+  answer,
+  at: z.number(),
+});
+export type OutboundEvent = z.infer<typeof outboundEvent>;
+
+/** What comes back from delivery: only failures reach the agent. */
+export const receiptEvent = z.object({
+  v: z.literal(1),
+  kind: z.literal("failed"),
+  agent: id<AgentId>(),
+  to: address,
+  seq: z.number().int().positive(),
+  /** What failed was the gateway's own notice: nobody is told of that. */
+  notice: z.boolean(),
+  /** The error's own words: channel, operation and cause, without message text. */
+  reason: z.string(),
+  at: z.number(),
+});
+export type ReceiptEvent = z.infer<typeof receiptEvent>;
+
+/** The message's text as an agent reads it; empty when it has none. */
+export function textOf(parts: readonly { readonly kind: string }[]): string {
+  return (parts as readonly (InboundPart | Answer["parts"][number])[])
+    .flatMap((part) => (part.kind === "text" ? [part.text] : []))
+    .join("\n");
+}
+
+/** A message in one text for the agent and the history: its words, and what else it carries in square brackets. */
+export function describe(of: Message): string {
+  return of.parts.map(describePart).filter(Boolean).join("\n");
+}
+
+function describePart(part: InboundPart): string {
+  switch (part.kind) {
+    case "text":
+      return part.text;
+    case "press":
+      return `[pressed the button "${part.label ?? part.button}"]`;
+    case "location":
+      return `[location ${part.latitude}, ${part.longitude}${part.name === undefined ? "" : `: ${part.name}`}]`;
+    case "contact":
+      return `[contact ${part.name}${part.phone === undefined ? "" : `, ${part.phone}`}]`;
+    default:
+      return `[${[part.kind, part.alt ?? part.name, part.type, part.size === undefined ? "" : `${part.size} bytes`].filter(Boolean).join(", ")}]`;
+  }
+}

@@ -1,0 +1,113 @@
+/** How turns and deliveries end: the reducer's part that answers, remembers and clears. */
+import type { AgentTraits, HistoryItem } from "./agent.ts";
+import type { Draft } from "./draft.ts";
+import type { AgentEvent, Reply } from "./events.ts";
+import type { TurnId } from "./ids.ts";
+import { describe, textOf, type Answer, type InboundMessage } from "./message.ts";
+import { advance, batchOf, cancel, restart } from "./scheduling.ts";
+import { isSeen } from "./seen.ts";
+import { threadsOf } from "./state.ts";
+
+/** How often a turn may die without a word (with its process, mostly) before the person is told that it failed. */
+const maxDeaths = 10;
+/** Characters of one history item. */
+export const itemChars = 16_000;
+/** Times `historyItems` that the history may hold while no summary can be made. */
+const hardCap = 6;
+
+type Of<Type extends AgentEvent["type"]> = Extract<AgentEvent, { type: Type }>;
+
+/** A turn is over, well or not. Only the attempt that is the active one counts; its messages are answered with this write. */
+export function ended(draft: Draft, event: Of<"finished" | "failed">, traits: AgentTraits): Reply {
+  const { conversation, agent, now } = event;
+  const thread = draft.thread(conversation);
+  if (thread?.turn?.id !== event.turn || thread.turn.attempt !== event.attempt) return "stale";
+  const covered = thread.pending.filter((message) => event.messages.includes(message.id));
+  const answer: Answer = event.type === "finished" ? event.answer : { parts: [], notice: event.notice };
+  draft.patch(conversation, {
+    pending: thread.pending.filter((message) => !covered.includes(message)),
+    turn: undefined,
+  });
+  const text = event.type === "finished" ? textOf(answer.parts) : "(no answer: the model failed)";
+  remember(draft, event, covered, text, traits.historyItems * hardCap);
+  draft.answer(agent, conversation, covered, answer, now);
+  advance(draft, conversation, event);
+  return "accepted";
+}
+
+function remember(
+  draft: Draft,
+  { turn, now }: { readonly turn: TurnId; readonly now: number },
+  messages: readonly InboundMessage[],
+  text: string,
+  most: number,
+): void {
+  const items = messages.map((of): HistoryItem => {
+    const name = of.address.kind === "group" ? of.participant.name : undefined;
+    const item = {
+      role: "user",
+      text: describe(of.message).slice(0, itemChars),
+      at: of.sentAt ?? of.receivedAt,
+      turn,
+      message: of.id,
+    } as const;
+    return name === undefined ? item : { ...item, name };
+  });
+  const said = { role: "agent", text: text.slice(0, itemChars), at: now, turn } as const;
+  const { items: before, summary } = draft.state.history;
+  draft.history([...before, ...items, said].slice(-most), summary);
+}
+
+export function silent(draft: Draft, event: Of<"silent">, traits: AgentTraits): Reply {
+  for (const { conversation, turn, attempt } of event.turns) {
+    const thread = draft.thread(conversation);
+    const active = thread?.turn;
+    if (thread === undefined || active?.id !== turn || active.attempt !== attempt) continue;
+    if ((active.deaths ?? 0) >= maxDeaths) {
+      const messages = batchOf(thread).map((message) => message.id);
+      cancel(draft, conversation, active);
+      ended(draft, { ...event, type: "failed", conversation, turn, attempt, messages, notice: "failed" }, traits);
+    } else restart(draft, conversation, event, (active.deaths ?? 0) + 1);
+  }
+  // A gap whose timer died with its process.
+  for (const [conversation] of threadsOf(draft.state.inbox)) advance(draft, conversation, event);
+  return draft.effects.length === 0 ? "duplicate" : "accepted";
+}
+
+export function settled(draft: Draft, upTo: Of<"settled">["upTo"]): Reply {
+  const last = new Map(upTo.map(({ conversation, seq }) => [conversation, seq]));
+  const entries = draft.state.outbox.entries.filter((entry) => entry.seq > (last.get(entry.to.conversation) ?? 0));
+  if (entries.length === draft.state.outbox.entries.length) return "duplicate";
+  draft.outbox(entries);
+  return "accepted";
+}
+
+/** An answer was given up: the agent remembers it, and the person is told once, unless it was the telling that failed. */
+export function undelivered(draft: Draft, event: Of<"undelivered">): Reply {
+  const { agent, to, seq } = event.receipt;
+  const thread = draft.thread(to.conversation);
+  if (thread === undefined || thread.failed?.includes(seq) === true) return "duplicate";
+  draft.patch(to.conversation, { failed: [...(thread.failed ?? []), seq].slice(-8) });
+  if (!event.receipt.notice) {
+    const { items, summary } = draft.state.history;
+    const turn = items.at(-1)?.turn ?? ("t0" as TurnId);
+    const text = "(an answer could not be delivered)";
+    draft.history([...items, { role: "note", text, at: event.now, turn }], summary);
+    draft.answer(agent, to.conversation, [], { parts: [], notice: "undelivered" }, event.now);
+  }
+  return "accepted";
+}
+
+export function resend(draft: Draft, { id, entry, now }: Of<"resend">): Reply {
+  if (isSeen(draft.state.seen, id)) return "duplicate";
+  draft.markSeen(id, undefined, now);
+  draft.put({ ...entry, at: now });
+  return "accepted";
+}
+
+export function summarized(draft: Draft, through: TurnId, summary: string): Reply {
+  const last = draft.state.history.items.findLastIndex((item) => item.turn === through);
+  if (last === -1) return "stale";
+  draft.history(draft.state.history.items.slice(last + 1), summary);
+  return "accepted";
+}

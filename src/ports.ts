@@ -1,0 +1,229 @@
+/**
+ * What the core needs of a runtime. Two implement it: `adapters/embedded` (one process, SQLite) and `adapters/dapr`
+ * (the sidecar); both pass `tests/contract/runtime.ts`, which lists what differs between them with the reason.
+ *
+ * Every method that writes resolves once the write is durable, and rejects with an InfrastructureError when it may not be.
+ */
+import type { AgentId } from "./ids.ts";
+
+/** Time as a parameter. `now` may jump; `monotonic` never goes back; both in milliseconds. */
+export interface Clock {
+  now(): number;
+  monotonic(): number;
+  /** Runs `task` once after `ms`; the returned function cancels it. A pending task does not keep the process alive. */
+  after(ms: number, task: () => void): () => void;
+}
+
+/** A CloudEvents 1.0 event in its JSON form, with our extension attributes. @see https://cloudevents.io */
+export interface CloudEvent<Data = unknown> {
+  readonly specversion: "1.0";
+  /** Unique within `source`: an event with an id that was seen before is the same event. */
+  readonly id: string;
+  readonly source: string;
+  readonly type: string;
+  /** RFC 3339. */
+  readonly time: string;
+  readonly datacontenttype: "application/json";
+  /** What keeps its order: the conversation. Also the partition key of brokers that have partitions. */
+  readonly subject: string;
+  /** Extension: the id of the event published before this one with the same subject, as its publisher saw it. */
+  readonly previous?: string;
+  readonly data: Data;
+}
+
+export const topics = ["inbound", "outbound", "receipts"] as const;
+export type Topic = (typeof topics)[number];
+
+/**
+ * Publish and subscribe, at least once.
+ *
+ * Events of one subject are delivered one at a time in the order of their publishing where the runtime says `ordered`,
+ * else possibly out of order and concurrently; subjects never wait for each other.
+ */
+export interface Bus {
+  /** Data for the contract suite and the core: see above. */
+  readonly ordered: boolean;
+
+  /**
+   * Resolves once every event is durable; the events of one call are published in their order.
+   * @throws OverloadedError when the backlog is full: nothing was published.
+   */
+  publish(topic: Topic, events: readonly CloudEvent[]): Promise<void>;
+
+  /**
+   * One subscriber per topic, set before {@link Runtime.start}. The event is acknowledged when the handler resolves. When it
+   * rejects, `fateOf` decides: terminal errors and those that used up five attempts make it a dead letter; others are
+   * delivered again. A process that dies leaves its unacknowledged events to be delivered again. Handlers must not change
+   * the event.
+   */
+  subscribe(topic: Topic, handler: (event: CloudEvent) => Promise<void>): void;
+}
+
+/** One write of an actor: all of it is applied, or none. Values are JSON. */
+export interface ActorCommit {
+  readonly put?: Readonly<Record<string, unknown>>;
+  readonly remove?: readonly string[];
+  /**
+   * A periodic reminder that is armed no later than the write is visible; where arming it fails the write still happens
+   * and the host keeps trying. Arming a reminder of that name again replaces it.
+   */
+  readonly arm?: { readonly name: string; readonly periodMs: number };
+  /**
+   * Published with the write or right after it, in their order; a crash in between may lose them, so that the state must be
+   * able to say them again.
+   */
+  readonly publish?: readonly { readonly topic: Topic; readonly event: CloudEvent }[];
+}
+
+export interface ActorContext {
+  readonly id: AgentId;
+  /** The stored values of these keys; an absent key is absent from the result. */
+  load(keys: readonly string[]): Promise<ReadonlyMap<string, unknown>>;
+  commit(write: ActorCommit): Promise<void>;
+  disarm(name: string): Promise<void>;
+}
+
+/** A hosted actor. Its calls run one at a time; after one rejects, the actor is dropped and loaded again for the next call. */
+export interface Actor {
+  call(method: string, data: unknown): Promise<unknown>;
+  /** A reminder fired. At least once per period, also after a restart; a rejection is logged and the reminder fires again. */
+  remind(name: string): Promise<void>;
+}
+
+export interface ActorHost {
+  /**
+   * True where at most one process at a time can host actors and a new one starts only after the old one's death
+   * (embedded): a turn that another process started is then known to be dead.
+   */
+  readonly exclusive: boolean;
+
+  /** Once, before {@link Runtime.start}. `activate` runs before an actor's first call and after each time it was dropped. */
+  register(activate: (context: ActorContext) => Promise<Actor>): void;
+
+  /**
+   * Calls the actor wherever it lives. Rejects with the error of the call where it is hosted here; across processes only
+   * its fate survives. A rejected call may have been applied when the error is an InfrastructureError.
+   */
+  call(id: AgentId, method: string, data: unknown): Promise<unknown>;
+}
+
+/** Plain keyed state outside any actor, guarded by ETags. Values are JSON. */
+export interface Records {
+  get(key: string): Promise<{ readonly value: unknown; readonly etag: string } | undefined>;
+  /**
+   * @param options.etag write only over the value that had this etag; null: only where there is none; absent: always.
+   * @param options.ttlMs forget it after that long.
+   * @returns the new etag.
+   * @throws ConflictError when the etag no longer holds; nothing was written.
+   */
+  put(key: string, value: unknown, options?: { etag?: string | null; ttlMs?: number }): Promise<string>;
+  remove(key: string): Promise<void>;
+}
+
+/** Runs `handler` for a named job at its time, at least once, also after a restart. Scheduling a name again replaces it. */
+export interface Jobs {
+  schedule(name: string, when: { readonly dueAt: number } | { readonly everyMs: number }, data: unknown): Promise<void>;
+  cancel(name: string): Promise<void>;
+  /** Set before {@link Runtime.start}. A rejection is retried with backoff. */
+  handle(handler: (name: string, data: unknown) => Promise<void>): void;
+}
+
+/**
+ * An append-only, ordered log per conversation: what the web page shows and where its event stream resumes.
+ * Entries are JSON; `n` rises within a conversation but may skip.
+ */
+export interface Transcript {
+  /** A second append with the same `key` returns the first one's `n` and `fresh: false`. */
+  append(conversation: string, key: string, entry: unknown): Promise<{ readonly n: number; readonly fresh: boolean }>;
+  /**
+   * `after` alone: ascending from there. Otherwise the last ones (before `before` where it is given), returned in ascending
+   * order too.
+   */
+  list(
+    conversation: string,
+    range: { readonly after?: number; readonly before?: number; readonly limit: number },
+  ): Promise<readonly TranscriptEntry[]>;
+  get(conversation: string, key: string): Promise<TranscriptEntry | undefined>;
+  clear(conversation: string): Promise<void>;
+}
+export interface TranscriptEntry {
+  readonly n: number;
+  readonly key: string;
+  readonly at: number;
+  readonly entry: unknown;
+}
+
+/** Bytes that people or agents sent, stored once under the digest of their content. */
+export interface Blobs {
+  /** @throws InputError (413) past `maxBytes`: nothing is kept. */
+  put(body: ReadableStream<Uint8Array>, options: { type: string; name?: string; maxBytes: number }): Promise<Blob>;
+  get(id: string): Promise<(Blob & { readonly body: ReadableStream<Uint8Array> }) | undefined>;
+}
+export interface Blob {
+  readonly id: string;
+  readonly type: string;
+  readonly name?: string;
+  readonly size: number;
+}
+
+/** What was set aside by a rule, for the operator: every inbound message that starts no turn is here, with the rule. */
+export interface Journal {
+  setAside(entries: readonly SetAside[]): Promise<void>;
+  /** The newest first. */
+  list(query: { readonly conversation?: string; readonly limit: number }): Promise<readonly SetAside[]>;
+}
+export interface SetAside {
+  readonly id: string;
+  readonly conversation: string;
+  readonly rule: string;
+  readonly at: number;
+}
+
+export interface DeadLetter {
+  readonly id: string;
+  readonly topic: Topic;
+  readonly event: CloudEvent;
+  readonly reason: string;
+  readonly attempts: number;
+  readonly at: number;
+}
+export interface DeadLetters {
+  /** For what is given up outside a subscription's own retries: an outbox entry that no platform takes. */
+  add(letter: DeadLetter): Promise<void>;
+  /** The newest first. */
+  list(limit: number): Promise<readonly DeadLetter[]>;
+  /** Publishes it again and removes it. @returns false where there is no such letter. */
+  retry(id: string): Promise<boolean>;
+  drop(id: string): Promise<boolean>;
+}
+
+export interface Secrets {
+  get(name: string): Promise<string | undefined>;
+}
+
+/** All ports of one runtime. */
+export interface Runtime {
+  readonly bus: Bus;
+  readonly actors: ActorHost;
+  readonly records: Records;
+  readonly jobs: Jobs;
+  readonly transcript: Transcript;
+  readonly blobs: Blobs;
+  readonly journal: Journal;
+  readonly deadLetters: DeadLetters;
+  readonly secrets: Secrets;
+  /** Deliveries, reminders and jobs begin. */
+  start(): Promise<void>;
+  /** No new deliveries; waits for running handlers up to `graceMs`; what is unfinished is delivered again at the next start. */
+  stop(graceMs: number): Promise<void>;
+  /** A problem that makes the process not ready, in words; undefined while all is well. */
+  health(): string | undefined;
+}
+
+/** The log, structured. Never takes message text or a secret. */
+export interface Log {
+  debug(fields: Readonly<Record<string, unknown>>, message: string): void;
+  info(fields: Readonly<Record<string, unknown>>, message: string): void;
+  warn(fields: Readonly<Record<string, unknown>>, message: string): void;
+  error(fields: Readonly<Record<string, unknown>>, message: string): void;
+}

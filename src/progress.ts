@@ -1,0 +1,84 @@
+/** What a person sees while a turn runs: typing, and the answer as it grows. Best effort: never delays or fails a turn. */
+import type { Channel } from "./channel.ts";
+import { reasonOf } from "./errors.ts";
+import type { Address } from "./message.ts";
+import type { Clock, Log } from "./ports.ts";
+
+/** An answer that comes sooner needs no typing shown. */
+const typingAfterMs = 300;
+
+export interface Progress {
+  /** Absent where the channel shows no previews, so that the agent need not stream. */
+  readonly onText?: (text: string) => void;
+  end(): void;
+}
+
+export interface ProgressOptions {
+  readonly channel: Channel | undefined;
+  readonly to: Address;
+  /** Tells this turn's preview from another's. */
+  readonly turn: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export function showProgress({ channel, to, turn, clock, log }: ProgressOptions): Progress {
+  let ended = false;
+  let stopTyping: (() => void) | undefined;
+  const forget = (what: string) => (error: unknown) => {
+    log.debug({ conversation: to.conversation, reason: reasonOf(error) }, `${what} could not be shown`);
+  };
+
+  const typingMs = channel?.traits.typingMs;
+  if (channel?.typing !== undefined && typingMs !== undefined) {
+    let shown = false;
+    const show = (): void => {
+      shown = true;
+      channel.typing?.(to, true).catch(forget("typing"));
+      cancel = Number.isFinite(typingMs) ? clock.after(typingMs, show) : () => undefined;
+    };
+    let cancel = clock.after(typingAfterMs, show);
+    stopTyping = () => {
+      cancel();
+      if (shown) channel.typing?.(to, false).catch(forget("typing"));
+    };
+  }
+
+  const end = (): void => {
+    ended = true;
+    stopTyping?.();
+  };
+  const { preview } = channel?.traits ?? {};
+  if (channel?.preview === undefined || preview === undefined || !preview.in.includes(to.kind)) return { end };
+
+  let latest: string | undefined;
+  let busy = false;
+  let begun = false;
+  /** One update at a time, the latest text, no more often than the channel allows; a quick answer needs none. */
+  const flush = (): void => {
+    if (busy || ended || latest === undefined) return;
+    const text = latest;
+    latest = undefined;
+    busy = true;
+    const shownAt = clock.monotonic();
+    channel
+      .preview?.(to, { turn, text })
+      .catch(forget("a preview"))
+      .finally(() => rest(preview.everyMs - (clock.monotonic() - shownAt)));
+  };
+  const rest = (ms: number): void => {
+    clock.after(Math.max(0, ms), () => {
+      busy = false;
+      flush();
+    });
+  };
+  return {
+    onText(text) {
+      latest = text;
+      if (begun) return flush();
+      begun = busy = true;
+      rest(preview.everyMs);
+    },
+    end,
+  };
+}

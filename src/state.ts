@@ -1,0 +1,130 @@
+/**
+ * What a client agent keeps: an inbox that every message rewrites, and beside it the history, the outbox and the seen ids,
+ * each under a key of its own that is written only when it changes.
+ */
+import { z } from "zod";
+import type { HistoryItem } from "./agent.ts";
+import type { ConversationId, MessageId, TurnId } from "./ids.ts";
+import {
+  address,
+  inboundEvent,
+  outboundEvent,
+  type Address,
+  type InboundMessage,
+  type OutboundEvent,
+} from "./message.ts";
+import type { SeenDays, SeenIndex } from "./seen.ts";
+
+/** A turn that runs, or ran when its process died. `owner` is the instance that started this attempt. */
+export interface ActiveTurn {
+  readonly id: TurnId;
+  readonly attempt: number;
+  readonly owner: string;
+  /** How many attempts fell silent. */
+  readonly deaths?: number;
+}
+
+/** One conversation of the agent. */
+export interface Thread {
+  readonly to: Address;
+  /** Messages without an answer, in the channel's order; commands among them wait for their place too. */
+  readonly pending: readonly InboundMessage[];
+  readonly turn?: ActiveTurn;
+  /** The last sequence given to an outbox entry. */
+  readonly seq: number;
+  /** A message that was sent before one of the pending ones has not come yet: no turn starts until then. */
+  readonly gap?: { readonly missing: MessageId; readonly until: number };
+  /** Edits that came before their message. */
+  readonly early?: readonly Extract<z.infer<typeof inboundEvent>, { kind: "edited" }>[];
+  /** Sequences whose failure is already told, so that a second receipt says nothing. */
+  readonly failed?: readonly number[];
+}
+
+export interface Inbox {
+  readonly v: 1;
+  readonly threads: Readonly<Record<ConversationId, Thread>>;
+  /** Turns started so far: the next turn's number. */
+  readonly turns: number;
+  readonly seen: SeenIndex;
+}
+
+export interface History {
+  readonly v: 1;
+  readonly summary?: string;
+  readonly items: readonly HistoryItem[];
+}
+
+export interface Outbox {
+  readonly v: 1;
+  readonly entries: readonly OutboundEvent[];
+}
+
+export interface AgentState {
+  readonly inbox: Inbox;
+  readonly history: History;
+  readonly outbox: Outbox;
+  /** The loaded days only; `inbox.seen` says which exist. */
+  readonly seen: SeenDays;
+}
+
+const turn = z.object({ id: z.string(), attempt: z.number(), owner: z.string(), deaths: z.number().optional() });
+
+const thread = z.object({
+  to: address,
+  pending: z.array(inboundEvent),
+  turn: turn.optional(),
+  seq: z.number(),
+  gap: z.object({ missing: z.string(), until: z.number() }).optional(),
+  early: z.array(inboundEvent).optional(),
+  failed: z.array(z.number()).optional(),
+});
+
+const stored = {
+  inbox: z.object({
+    v: z.literal(1),
+    threads: z.record(z.string(), thread),
+    turns: z.number(),
+    seen: z.record(z.string(), z.number()),
+  }),
+  history: z.object({
+    v: z.literal(1),
+    summary: z.string().optional(),
+    items: z.array(
+      z.object({
+        role: z.enum(["user", "agent", "note"]),
+        text: z.string(),
+        at: z.number(),
+        turn: z.string(),
+        message: z.string().optional(),
+        name: z.string().optional(),
+      }),
+    ),
+  }),
+  outbox: z.object({ v: z.literal(1), entries: z.array(outboundEvent) }),
+};
+
+export const stateKeys = ["inbox", "history", "outbox"] as const;
+
+/** Reads what is stored; an agent without any state is a new one. @throws ZodError for a row that no version wrote. */
+export function readState(rows: ReadonlyMap<string, unknown>): AgentState {
+  const row = <Key extends keyof typeof stored>(key: Key): unknown =>
+    rows.has(key) ? stored[key].parse(rows.get(key)) : undefined;
+  return {
+    inbox: (row("inbox") as Inbox | undefined) ?? { v: 1, threads: {}, turns: 0, seen: {} },
+    history: (row("history") as History | undefined) ?? { v: 1, items: [] },
+    outbox: (row("outbox") as Outbox | undefined) ?? { v: 1, entries: [] },
+    seen: {},
+  };
+}
+
+export function threadsOf(inbox: Inbox): [ConversationId, Thread][] {
+  return Object.entries(inbox.threads) as [ConversationId, Thread][];
+}
+
+/** Something is still owed: the watchdog must be armed. */
+export function isBusy(state: AgentState): boolean {
+  return (
+    state.outbox.entries.length > 0 ||
+    threadsOf(state.inbox).some(([, of]) => of.pending.length > 0 || of.turn !== undefined)
+  );
+}

@@ -1,0 +1,302 @@
+/**
+ * Turns, off the agent's lock: take the messages, run the agent, bring the answer back.
+ *
+ * A turn is known by its id and its attempt. Whatever happens to the runner, only the active attempt's answer counts, and the
+ * agent's watchdog starts another when this one falls silent.
+ */
+import type { Agent, AgentTraits, HistoryItem, TurnOutput } from "./agent.ts";
+import type { Channel } from "./channel.ts";
+import type { CallAgent, Taken, TurnRunner } from "./client-agent.ts";
+import { fateOf, InfrastructureError, reasonOf } from "./errors.ts";
+import type { TurnRef } from "./events.ts";
+import type { AgentId } from "./ids.ts";
+import type { Address, NoticeKey } from "./message.ts";
+import type { Blobs, Clock, Log } from "./ports.ts";
+import { showProgress, type Progress } from "./progress.ts";
+
+const signOfLifeMs = 5_000;
+const unheardMs = 15_000;
+const foldTimeoutMs = 60_000;
+
+/** The turn was stopped, superseded or handed over: its runner ends without a word. */
+class TurnAbandoned extends Error {
+  override readonly name = "TurnAbandoned";
+}
+/** The agent took longer than its `turnTimeoutMs`. */
+class TurnTimeout extends Error {
+  override readonly name = "TurnTimeout";
+}
+
+export interface TurnOptions {
+  readonly call: CallAgent;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly blobs: Blobs;
+  readonly agentOf: (to: Address) => { readonly agent: Agent; readonly traits: AgentTraits };
+  readonly channelOf: (to: Address) => Channel | undefined;
+  /** Runners tell the actor that they live: needed where it may be hosted by another process. */
+  readonly tellAlive: boolean;
+  /** Turns that run at once; more wait for a place in the order of their start. */
+  readonly most: number;
+}
+
+export interface Turns extends TurnRunner {
+  /** Takes no new turns, waits up to `graceMs` for the running ones and abandons the rest to the next process. */
+  drain(graceMs: number): Promise<void>;
+}
+
+interface Running {
+  readonly agent: AgentId;
+  readonly to: Address;
+  readonly turn: TurnRef;
+  readonly abort: AbortController;
+}
+
+export function createTurns(options: TurnOptions): Turns {
+  const { clock, log } = options;
+  const running = new Map<string, Running>();
+  const waiting: Running[] = [];
+  const folding = new Map<AgentId, AbortController>();
+  let active = 0;
+  let draining = false;
+  let idle: (() => void) | undefined;
+
+  const keyOf = (agent: AgentId, turn: TurnRef): string => `${agent} ${turn.turn} ${turn.attempt}`;
+
+  function launch(run: Running): void {
+    active++;
+    void runTurn(options, run)
+      .catch((error: unknown) => {
+        log.error({ agent: run.agent, turn: run.turn.turn, reason: reasonOf(error) }, "turn runner failed");
+      })
+      .finally(() => {
+        active--;
+        running.delete(keyOf(run.agent, run.turn));
+        const next = draining ? undefined : waiting.shift();
+        if (next !== undefined) launch(next);
+        if (active === 0) idle?.();
+      });
+  }
+
+  return {
+    start(agent, to, turn) {
+      const key = keyOf(agent, turn);
+      if (draining || running.has(key)) return;
+      const run: Running = { agent, to, turn, abort: new AbortController() };
+      running.set(key, run);
+      if (active < options.most) launch(run);
+      else waiting.push(run);
+    },
+    cancel(agent, turn) {
+      const key = keyOf(agent, turn);
+      const run = running.get(key);
+      if (run === undefined) return;
+      run.abort.abort(new TurnAbandoned("superseded"));
+      const at = waiting.indexOf(run);
+      if (at === -1) return;
+      waiting.splice(at, 1);
+      running.delete(key);
+    },
+    isRunning: (agent, turn) => running.has(keyOf(agent, turn)),
+    fold(agent, to, summary, items) {
+      if (draining || folding.has(agent)) return;
+      const abort = new AbortController();
+      folding.set(agent, abort);
+      const stopTimer = clock.after(foldTimeoutMs, () => abort.abort(new TurnTimeout("summary took too long")));
+      void foldHistory(options, agent, to, summary, items, abort.signal)
+        .catch((error: unknown) => {
+          log.warn(
+            { agent, reason: reasonOf(error) },
+            "the history could not be folded; it is tried again after the next turn",
+          );
+        })
+        .finally(() => {
+          stopTimer();
+          folding.delete(agent);
+        });
+    },
+    async drain(graceMs) {
+      draining = true;
+      waiting.length = 0;
+      for (const abort of folding.values()) abort.abort(new TurnAbandoned("stopping"));
+      if (active === 0) return;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      idle = resolve;
+      const stopTimer = clock.after(graceMs, resolve);
+      await promise;
+      stopTimer();
+      for (const run of running.values()) run.abort.abort(new TurnAbandoned("stopping"));
+    },
+  };
+}
+
+async function runTurn(options: TurnOptions, run: Running): Promise<void> {
+  const { agent: id, turn, abort } = run;
+  const { clock, log } = options;
+  const stopAlive = options.tellAlive ? keepAlive(options, run) : () => undefined;
+  let progress: Progress | undefined;
+  try {
+    const taken = await persistently(options, abort.signal, () => options.call(id, "take", turn));
+    if (taken === "stale") return;
+    const messages = taken.messages.map((message) => message.id);
+    const { agent, traits } = options.agentOf(taken.to);
+    progress = showProgress({
+      channel: options.channelOf(taken.to),
+      to: taken.to,
+      turn: `${id} ${turn.turn}`,
+      clock,
+      log,
+    });
+    const stopTimer = clock.after(traits.turnTimeoutMs, () =>
+      abort.abort(new TurnTimeout(`no answer within ${traits.turnTimeoutMs} ms`)),
+    );
+    const outcome = await answer(options, run, agent, taken, progress).then(
+      (output) => ({ output }),
+      (error: unknown) => ({ error }),
+    );
+    stopTimer();
+    if ("output" in outcome) {
+      await persistently(options, abandoned(abort.signal), () =>
+        options.call(id, "finish", { ...turn, messages, answer: outcome.output.answer }),
+      );
+      return;
+    }
+    const reason: unknown = abort.signal.aborted ? abort.signal.reason : outcome.error;
+    if (reason instanceof TurnAbandoned) return;
+    const notice: NoticeKey = reason instanceof TurnTimeout ? "timeout" : "failed";
+    log.error(
+      { agent: id, conversation: turn.conversation, turn: turn.turn, reason: reasonOf(reason) },
+      "the agent gave no answer; the person is told so",
+    );
+    await persistently(options, abandoned(abort.signal), () => options.call(id, "fail", { ...turn, messages, notice }));
+  } catch (error) {
+    if (!(error instanceof TurnAbandoned)) throw error;
+  } finally {
+    progress?.end();
+    stopAlive();
+  }
+}
+
+async function answer(
+  options: TurnOptions,
+  run: Running,
+  agent: Agent,
+  taken: Taken,
+  progress: Progress,
+): Promise<TurnOutput> {
+  const { signal } = run.abort;
+  const first = taken.messages[0];
+  if (first === undefined) throw new TurnAbandoned("nothing to answer");
+  const work = agent.run(
+    {
+      agent: run.agent,
+      turn: run.turn.turn,
+      attempt: run.turn.attempt,
+      to: taken.to,
+      participant: taken.messages.at(-1)?.participant ?? first.participant,
+      summary: taken.summary,
+      history: taken.history,
+      messages: taken.messages,
+    },
+    {
+      signal,
+      ...(progress.onText === undefined ? {} : { onText: progress.onText }),
+      openMedia: (media) => openMedia(options, taken.to, media.source, media.type, signal),
+    },
+  );
+  // An agent that does not heed its signal is left behind; its late answer is stale.
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(signal.reason as Error);
+  if (signal.aborted) onAbort();
+  else signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+async function openMedia(
+  options: TurnOptions,
+  to: Address,
+  source: { from: "blob"; id: string } | { from: "platform"; ref: string } | { from: "url"; url: string },
+  type: string,
+  signal: AbortSignal,
+): Promise<{ body: ReadableStream<Uint8Array>; type: string }> {
+  if (source.from === "blob") {
+    const blob = await options.blobs.get(source.id);
+    if (blob !== undefined) return blob;
+  } else if (source.from === "platform") {
+    const fetched = await options.channelOf(to)?.fetchMedia?.(source.ref, signal);
+    if (fetched !== undefined) return { body: fetched.body, type: fetched.type ?? type };
+  }
+  throw new Error(`a medium from "${source.from}" cannot be opened`);
+}
+
+/** Only a superseded turn is abandoned; one that is out of time still brings its word back. */
+function abandoned(signal: AbortSignal): AbortSignal {
+  if (signal.reason instanceof TurnTimeout) return new AbortController().signal;
+  return signal;
+}
+
+/** Calls until it succeeds: what failed is our own infrastructure, and the watchdog takes over if this process dies. */
+async function persistently<Result>(
+  options: TurnOptions,
+  signal: AbortSignal,
+  call: () => Promise<Result>,
+): Promise<Result> {
+  for (let attempt = 0; ; attempt++) {
+    if (signal.reason instanceof TurnAbandoned) throw signal.reason;
+    try {
+      return await call();
+    } catch (error) {
+      if (fateOf(error).kind === "terminal") throw error;
+      if (!(error instanceof InfrastructureError) && attempt >= 5) throw error;
+      options.log.warn({ reason: reasonOf(error) }, "a call of the agent is tried again");
+      await new Promise<void>((resolve) => options.clock.after(Math.min(100 * 2 ** attempt, 5_000), resolve));
+    }
+  }
+}
+
+/** Tells the actor every five seconds that this turn lives; aborts it when it is stale or could not be heard for long. */
+function keepAlive(options: TurnOptions, run: Running): () => void {
+  const { clock, call } = options;
+  let lastHeard = clock.monotonic();
+  let cancelTimer = clock.after(signOfLifeMs, beat);
+  let stopped = false;
+
+  function beat(): void {
+    if (stopped) return;
+    cancelTimer = clock.after(signOfLifeMs, beat);
+    if (clock.monotonic() - lastHeard >= unheardMs) run.abort.abort(new TurnAbandoned("unheard"));
+    const sentAt = clock.monotonic();
+    call(run.agent, "alive", run.turn).then(
+      (reply) => {
+        if (reply === "stale") run.abort.abort(new TurnAbandoned("stale"));
+        else lastHeard = Math.max(lastHeard, sentAt);
+      },
+      (error: unknown) =>
+        options.log.debug({ agent: run.agent, reason: reasonOf(error) }, "a sign of life was not heard"),
+    );
+  }
+
+  return () => {
+    stopped = true;
+    cancelTimer();
+  };
+}
+
+async function foldHistory(
+  options: TurnOptions,
+  id: AgentId,
+  to: Address,
+  summary: string | undefined,
+  items: readonly HistoryItem[],
+  signal: AbortSignal,
+): Promise<void> {
+  const last = items.at(-1);
+  if (last === undefined) return;
+  const text = await options.agentOf(to).agent.summarize({ summary, items, signal });
+  signal.throwIfAborted();
+  await options.call(id, "summarized", { through: last.turn, summary: text });
+}
