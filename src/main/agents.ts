@@ -1,0 +1,59 @@
+/** The agents that the configuration names, and which of them answers where. */
+import { createClientAgent } from "../../agents/client/index.ts";
+import { traitsOf } from "../../agents/client/settings.ts";
+import { createModels, type ModelsSettings } from "../../adapters/models/index.ts";
+import type { CoreOptions } from "../core.ts";
+import type { Blobs, Clock, Log } from "../ports.ts";
+import { accountKey, accountsOf } from "./accounts.ts";
+import type { Config } from "./config.ts";
+
+export interface Agents {
+  readonly of: CoreOptions["agentOf"];
+  /** How a channel presents an agent to people; undefined: the first one. */
+  introduce(name: string | undefined): { readonly name: string; readonly demo: boolean };
+}
+
+export interface AgentsOptions {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly blobs: Blobs;
+}
+
+/** A compatible server is given OPENAI_API_KEY where it has no key of its own. */
+export function modelsSettings({ models }: Config): ModelsSettings {
+  const { openai, gemini, compatible, timeoutSeconds, retries, tracing } = models;
+  return {
+    apiKeys: { openai: openai.apiKey, gemini: gemini.apiKey, compatible: compatible.apiKey ?? openai.apiKey },
+    baseURLs: { openai: openai.baseUrl, gemini: gemini.baseUrl, compatible: compatible.baseUrl },
+    timeoutMs: timeoutSeconds * 1_000,
+    maxRetries: retries,
+    tracing,
+  };
+}
+
+export function createAgents({ config, clock, log, blobs }: AgentsOptions): Agents {
+  const models = createModels(modelsSettings(config), { clock });
+  const made = new Map(
+    Object.entries(config.agents).map(([name, given]) => {
+      const settings = { ...given, model: given.model ?? config.model.spec };
+      const agent = createClientAgent(settings, { models, clock, blobs, log, tracing: models.tracing });
+      return [name, { name, agent, traits: traitsOf(settings), settings }] as const;
+    }),
+  );
+  const chosen = new Map(
+    accountsOf(config).map(({ name, account, own }) => [
+      accountKey({ tenant: own.tenant, channel: name, account }),
+      own.agent,
+    ]),
+  );
+  const first = [...made.values()][0];
+  if (first === undefined) throw new Error("no agent is configured");
+  return {
+    of: (to) => made.get(chosen.get(accountKey(to)) ?? first.name) ?? first,
+    introduce(name: string | undefined) {
+      const { settings } = made.get(name ?? first.name) ?? first;
+      return { name: settings.name, demo: settings.model === "demo" };
+    },
+  };
+}

@@ -1,0 +1,40 @@
+/** The channels there are. A new one is a line here and its folder. */
+import type { z } from "zod";
+import { telegram, telegramSettings } from "../../channels/telegram/index.ts";
+import { web } from "../../channels/web/index.ts";
+import { webSettings, type WebSettings } from "../../channels/web/settings.ts";
+import { webhook, webhookSettings } from "../../channels/webhook/index.ts";
+import type { Channel, ChannelDeps } from "../channel.ts";
+import type { SafeFetch } from "../fetch.ts";
+
+/** What the composition knows that a channel's own settings do not say. */
+export interface ChannelSetting {
+  readonly agent: WebSettings["agent"];
+  readonly pageDirectory: string;
+  readonly safeFetch: SafeFetch;
+}
+
+interface ChannelKind<Settings> {
+  readonly settings: z.ZodType<Settings>;
+  /** An account "main" exists without being configured. */
+  readonly always?: true;
+  make(settings: Settings, deps: ChannelDeps, setting: ChannelSetting): Channel;
+}
+
+function kind<Settings>(of: ChannelKind<Settings>): ChannelKind<unknown> {
+  return of as ChannelKind<unknown>;
+}
+
+export const channelKinds = {
+  telegram: kind({ settings: telegramSettings, make: telegram }),
+  web: kind({
+    settings: webSettings.omit({ pageDirectory: true, agent: true }),
+    always: true,
+    make: (settings, deps, { agent, pageDirectory }) => web({ ...settings, agent, pageDirectory }, deps),
+  }),
+  webhook: kind({
+    settings: webhookSettings,
+    make: (settings, deps, { safeFetch }) => webhook(settings, deps, safeFetch),
+  }),
+};
+export type ChannelName = keyof typeof channelKinds;

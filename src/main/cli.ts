@@ -1,0 +1,60 @@
+/** The command line: `ascent start | chat | doctor | deadletters`. */
+import { Command, InvalidArgumentError } from "commander";
+import { reasonOf } from "../errors.ts";
+import { ConfigError } from "./config.ts";
+
+// Commands are loaded when they are called: `ascent --help` need not wait for a gateway's worth of packages.
+const program = new Command("ascent")
+  .description("A gateway between people on messaging channels and AI agents")
+  .showHelpAfterError();
+
+program
+  .command("start")
+  .description("start the gateway")
+  .action(async () => (await import("./commands/start.ts")).start());
+
+program
+  .command("chat")
+  .description("talk to the agent in this terminal: with the gateway that runs, or one started for it")
+  .action(async () => (await import("./commands/chat.ts")).chat());
+
+program
+  .command("doctor")
+  .description("check the configuration, the data, the model and every channel, and say what to do")
+  .action(async () => (await import("./commands/doctor.ts")).doctor());
+
+const letters = program.command("deadletters").description("what was given up after its retries");
+letters
+  .command("list")
+  .description("show them, the oldest first")
+  .option("--limit <n>", "how many at most", count, 100)
+  .option("--json", "the whole events, message text included, as JSON")
+  .action(async (options: { limit: number; json?: true }) => (await import("./commands/deadletters.ts")).list(options));
+letters
+  .command("retry")
+  .description("let one go its way again")
+  .argument("<id>")
+  .action(async (id: string) => (await import("./commands/deadletters.ts")).retry(id));
+letters
+  .command("drop")
+  .description("delete one for good")
+  .argument("<id>")
+  .action(async (id: string) => (await import("./commands/deadletters.ts")).drop(id));
+
+function count(given: string): number {
+  const value = Number(given);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("must be a whole number from 1 on");
+  return value;
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof ConfigError) {
+    process.stderr.write(`The configuration is not valid:\n${error.problems.map((line) => `  ${line}\n`).join("")}`);
+    process.exitCode = 2;
+  } else {
+    process.stderr.write(`${error instanceof Error ? error.message : reasonOf(error)}\n`);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,20 @@
+import { systemClock } from "../clock.ts";
+import type { Config } from "../config.ts";
+import { operationsOf, runningGateway, type Operations } from "../control.ts";
+import { openGateway } from "../gateway.ts";
+import { createLog } from "../log.ts";
+
+/** Asks the gateway that runs, at `url`; opens the data itself for the time of the work when none does. */
+export async function withOperations<Result>(
+  config: Config,
+  work: (operations: Operations, url: string | undefined) => Promise<Result>,
+): Promise<Result> {
+  const running = await runningGateway(config.data);
+  if (running !== undefined) return work(running.operations, running.url);
+  const gateway = await openGateway({ config, clock: systemClock, log: createLog("error") });
+  try {
+    return await work(operationsOf(gateway), undefined);
+  } finally {
+    await gateway.stop();
+  }
+}

@@ -1,0 +1,55 @@
+import { systemClock } from "../clock.ts";
+import { loadConfig, type Config } from "../config.ts";
+import { accountsOf } from "../accounts.ts";
+import { openGateway } from "../gateway.ts";
+import { createLog } from "../log.ts";
+import { buildPage } from "../../../channels/web/page/build.ts";
+
+/** Runs until SIGTERM or SIGINT; a second signal ends it at once. */
+export async function start(): Promise<void> {
+  const config = loadConfig();
+  const log = createLog(config.logLevel);
+  if (accountsOf(config).some(({ name }) => name === "web")) {
+    await buildPage({ log: { info: (message) => log.info({}, message) } });
+  }
+  const gateway = await openGateway({ config, clock: systemClock, log });
+  let stopping = false;
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.on(signal, () => {
+      // Nothing is lost by it: what is not finished is taken up by the next start.
+      if (stopping) process.exit(1);
+      stopping = true;
+      log.info({ signal }, "stopping: running turns get their time; a second signal ends it at once");
+      gateway.stop().then(
+        () => process.exit(0),
+        (error: unknown) => {
+          log.error({ error }, "stopping failed");
+          process.exit(1);
+        },
+      );
+    });
+  }
+  try {
+    await gateway.start();
+  } catch (error) {
+    await gateway.stop();
+    throw error;
+  }
+  if (!stopping) announce(config, gateway.url);
+}
+
+function announce(config: Config, url: string): void {
+  const { spec, because } = config.model;
+  const channels = accountsOf(config).map(({ name, account }) => (account === "main" ? name : `${name}/${account}`));
+  const lines = [
+    "",
+    `  Ascent is ready: ${url}`,
+    "",
+    `  model     ${spec} (${because})`,
+    `  channels  ${channels.join(", ")}`,
+    `  data      ${config.data}`,
+    ...(config.file === undefined ? [] : [`  settings  ${config.file}`]),
+    "",
+  ];
+  process.stdout.write(`${lines.join("\n")}\n`);
+}

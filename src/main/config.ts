@@ -1,0 +1,112 @@
+/** The configuration: ascent.yaml where there is one, then the environment, validated as a whole before anything starts. */
+import { existsSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { parseDocument } from "yaml";
+import type { z } from "zod";
+import { variableOf, withEnvironment, type Environment } from "./environment.ts";
+import { settings, type Settings } from "./settings.ts";
+
+/** What is wrong with the configuration, a line each; every line says where and what to do. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join("\n"));
+    this.problems = problems;
+  }
+}
+
+export interface Config extends Settings {
+  /** The file it came from, if any. */
+  readonly file: string | undefined;
+  /** The model of agents that name none, and why it is that one. */
+  readonly model: { readonly spec: string; readonly because: string };
+}
+
+const defaultFile = "ascent.yaml";
+/** The models taken when only a key says which provider is meant. */
+const modelOfKey = { openai: "openai:gpt-5-mini", gemini: "gemini:gemini-2.5-flash" } as const;
+
+/** @throws ConfigError */
+export function loadConfig(environment: Environment = process.env): Config {
+  const named = environment["ASCENT_CONFIG"];
+  const file = named ?? (existsSync(defaultFile) ? defaultFile : undefined);
+  const given = file === undefined ? {} : readFile(file, environment);
+  const { settings: merged, problems } = withEnvironment(given, environment);
+  const parsed = settings.safeParse(merged);
+  if (!parsed.success) problems.push(...parsed.error.issues.map(problemOf));
+  if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
+  const model = chooseModel(parsed.data);
+  checkAgents(parsed.data);
+  return { ...parsed.data, data: resolve(parsed.data.data), file, model };
+}
+
+function readFile(file: string, environment: Environment): unknown {
+  if (!existsSync(file)) throw new ConfigError([`${file} does not exist: correct ASCENT_CONFIG, or unset it`]);
+  const document = parseDocument(readFileSync(file, "utf8"));
+  if (document.errors.length > 0) throw new ConfigError(document.errors.map((error) => `${file}: ${error.message}`));
+  const problems: string[] = [];
+  const value = interpolate(document.toJS() ?? {}, environment, [], problems, file);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return value;
+}
+
+/** `${NAME}` and `${NAME:-default}` in any text. A value that is only a reference to a number or boolean stays text. */
+function interpolate(
+  value: unknown,
+  environment: Environment,
+  path: string[],
+  problems: string[],
+  file: string,
+): unknown {
+  if (typeof value === "string") {
+    return value.replace(
+      /\$\{([A-Za-z_]\w*)(?::-([^}]*))?\}/g,
+      (_whole, name: string, fallback: string | undefined) => {
+        const found = environment[name] ?? fallback;
+        if (found === undefined) problems.push(`${file}: ${path.join(".")} uses \${${name}}, which is not set`);
+        return found ?? "";
+      },
+    );
+  }
+  if (Array.isArray(value)) {
+    return value.map((item, at) => interpolate(item, environment, [...path, String(at)], problems, file));
+  }
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [key, interpolate(item, environment, [...path, key], problems, file)]),
+  );
+}
+
+function problemOf(issue: z.core.$ZodIssue): string {
+  const variable = variableOf(issue.path);
+  const place = issue.path.join(".");
+  const where = variable === undefined ? place : `${place} (${variable})`;
+  const words = issue.code === "unrecognized_keys" ? `has no setting ${issue.keys.join(", ")}` : issue.message;
+  return `${where === "" ? "the configuration" : where}: ${words}`;
+}
+
+function chooseModel({ models }: Settings): Config["model"] {
+  if (models.default !== undefined) return { spec: models.default, because: "it is configured" };
+  if (models.compatible.baseUrl !== undefined) {
+    throw new ConfigError(["OPENAI_BASE_URL is set: say which model it serves with ASCENT_MODEL=compatible:<model>"]);
+  }
+  if (models.openai.apiKey !== undefined) return { spec: modelOfKey.openai, because: "OPENAI_API_KEY is set" };
+  if (models.gemini.apiKey !== undefined) return { spec: modelOfKey.gemini, because: "GEMINI_API_KEY is set" };
+  return { spec: "demo", because: "no key is set" };
+}
+
+function checkAgents({ agents, channels }: Settings): void {
+  const problems = Object.entries(channels).flatMap(([channel, accounts]) =>
+    Object.entries(accounts as Record<string, { agent?: string }>).flatMap(([account, { agent }]) =>
+      agent === undefined || Object.hasOwn(agents, agent)
+        ? []
+        : [
+            `channels.${channel}.${account}.agent: there is no agent "${agent}"; there are ${Object.keys(agents).join(", ")}`,
+          ],
+    ),
+  );
+  if (Object.keys(agents).length === 0) problems.push("agents: at least one is needed");
+  if (problems.length > 0) throw new ConfigError(problems);
+}

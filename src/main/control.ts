@@ -1,0 +1,141 @@
+/**
+ * The gateway's control interface: how `ascent` commands reach the one that runs. HTTP on a free port of the loopback
+ * interface; its address and token stand in the lock's description, which only the gateway's user can read.
+ */
+import { randomBytes, timingSafeEqual } from "node:crypto";
+import { z } from "zod";
+import { holderOf } from "../../adapters/embedded/lock.ts";
+import { createServer } from "../../adapters/http/index.ts";
+import type { Channel, Finding } from "../channel.ts";
+import type { Core } from "../core.ts";
+import { InputError, reasonOf } from "../errors.ts";
+import type { DeadLetter, Log, Runtime } from "../ports.ts";
+
+/** What the commands ask of a gateway, running or opened for them. */
+export interface Operations {
+  deadLetters(limit: number): Promise<readonly DeadLetter[]>;
+  /** @returns false where there is no such letter. */
+  retry(id: string): Promise<boolean>;
+  drop(id: string): Promise<boolean>;
+  /** What every channel says of its own settings. */
+  check(): Promise<readonly { readonly channel: string; readonly findings: readonly Finding[] }[]>;
+}
+/** What the operations work on. */
+export interface Operated {
+  readonly runtime: Pick<Runtime, "deadLetters">;
+  readonly core: Core;
+  readonly channels: readonly Channel[];
+}
+
+const order = z.discriminatedUnion("operation", [
+  z.object({ operation: z.literal("deadLetters"), limit: z.number().int().positive().max(10_000) }),
+  z.object({ operation: z.literal("retry"), id: z.string() }),
+  z.object({ operation: z.literal("drop"), id: z.string() }),
+  z.object({ operation: z.literal("check") }),
+]);
+type Order = z.infer<typeof order>;
+
+const path = "/control";
+const checkMs = 20_000;
+
+export function operationsOf({ runtime, core, channels }: Operated): Operations {
+  const { deadLetters } = runtime;
+  return {
+    deadLetters: (limit) => deadLetters.list(limit),
+    async retry(id) {
+      const letter = (await deadLetters.list(10_000)).find((of) => of.id === id);
+      if (letter === undefined) return false;
+      await core.retry(letter);
+      return true;
+    },
+    drop: (id) => deadLetters.drop(id),
+    check: () =>
+      Promise.all(
+        channels.map(async (of) => ({ channel: `${of.channel}/${of.account}`, findings: await checkChannel(of) })),
+      ),
+  };
+}
+
+async function checkChannel(channel: Channel): Promise<readonly Finding[]> {
+  try {
+    return (await channel.check?.(AbortSignal.timeout(checkMs))) ?? [{ ok: true, text: "is configured" }];
+  } catch (error) {
+    return [{ ok: false, text: reasonOf(error), next: "Check the network from this machine, and try again." }];
+  }
+}
+
+export function createControl(of: Operated & { readonly log: Log }) {
+  const operations = operationsOf(of);
+  const token = randomBytes(32).toString("base64url");
+  const server = createServer({
+    host: "127.0.0.1",
+    port: 0,
+    log: of.log,
+    health: () => undefined,
+    channels: [
+      {
+        paths: [path],
+        async handle(request) {
+          if (!isToken(request.headers.get("authorization"), token)) return new Response(null, { status: 401 });
+          const parsed = order.safeParse(await request.json());
+          if (!parsed.success) throw new InputError(z.prettifyError(parsed.error));
+          return Response.json({ result: await perform(operations, parsed.data) });
+        },
+      },
+    ],
+  });
+  return {
+    async listen() {
+      const { url } = await server.listen();
+      return { control: `${url}${path}`, token };
+    },
+    close: () => server.drain(1_000),
+  };
+}
+
+function perform(operations: Operations, asked: Order): Promise<unknown> {
+  switch (asked.operation) {
+    case "deadLetters":
+      return operations.deadLetters(asked.limit);
+    case "retry":
+      return operations.retry(asked.id);
+    case "drop":
+      return operations.drop(asked.id);
+    case "check":
+      return operations.check();
+  }
+}
+
+function isToken(header: string | null, token: string): boolean {
+  const given = Buffer.from(header ?? "");
+  const wanted = Buffer.from(`Bearer ${token}`);
+  return given.length === wanted.length && timingSafeEqual(given, wanted);
+}
+
+/** The gateway that runs on this data, if one does. */
+export async function runningGateway(directory: string): Promise<{ url: string; operations: Operations } | undefined> {
+  const holder = await holderOf(directory);
+  if (holder === undefined) return undefined;
+  const { address, control, token } = z
+    .looseObject({ address: z.string(), control: z.string(), token: z.string() })
+    .parse(holder);
+  const ask = async <Result>(asked: Order): Promise<Result> => {
+    const response = await fetch(control, {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+      body: JSON.stringify(asked),
+      signal: AbortSignal.timeout(30_000),
+    });
+    if (!response.ok) throw new Error(`the running gateway answered ${response.status}`);
+    return ((await response.json()) as { result: Result }).result;
+  };
+  return {
+    url: address,
+    operations: {
+      deadLetters: (limit) => ask({ operation: "deadLetters", limit }),
+      retry: (id) => ask({ operation: "retry", id }),
+      drop: (id) => ask({ operation: "drop", id }),
+      check: () => ask({ operation: "check" }),
+    },
+  };
+}

@@ -1,0 +1,69 @@
+/** The names of the environment, and where each one stands in ascent.yaml. The environment wins over the file. */
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** One place in the settings that a variable fills. */
+interface Variable {
+  readonly path: readonly string[];
+  /** An empty value is an error, not an absent one: a secret that is empty protects nothing. */
+  readonly secret?: true;
+  readonly list?: true;
+}
+
+export const variables: Readonly<Record<string, Variable>> = {
+  PORT: { path: ["server", "port"] },
+  HOST: { path: ["server", "host"] },
+  PUBLIC_URL: { path: ["server", "publicUrl"] },
+  ASCENT_DATA: { path: ["data"] },
+  ASCENT_SECRET: { path: ["secret"], secret: true },
+  ASCENT_ACCESS: { path: ["access"] },
+  ASCENT_MODEL: { path: ["models", "default"] },
+  LOG_LEVEL: { path: ["logLevel"] },
+  OPENAI_API_KEY: { path: ["models", "openai", "apiKey"] },
+  OPENAI_BASE_URL: { path: ["models", "compatible", "baseUrl"] },
+  GEMINI_API_KEY: { path: ["models", "gemini", "apiKey"] },
+  GEMINI_BASE_URL: { path: ["models", "gemini", "baseUrl"] },
+  ASCENT_EMBED_ORIGINS: { path: ["channels", "web", "main", "embedOrigins"], list: true },
+  TELEGRAM_BOT_TOKEN: { path: ["channels", "telegram", "main", "token"], secret: true },
+  TELEGRAM_API_ROOT: { path: ["channels", "telegram", "main", "apiRoot"] },
+  TELEGRAM_WEBHOOK_URL: { path: ["channels", "telegram", "main", "webhookUrl"] },
+  TELEGRAM_WEBHOOK_SECRET: { path: ["channels", "telegram", "main", "webhookSecret"], secret: true },
+  WEBHOOK_SECRET: { path: ["channels", "webhook", "main", "secrets"], secret: true, list: true },
+  WEBHOOK_ALLOW_HOSTS: { path: ["webhooks", "allowHosts"], list: true },
+};
+
+/** @returns the settings with what the environment says, and what is wrong with it, one sentence each. */
+export function withEnvironment(file: unknown, environment: Environment): { settings: unknown; problems: string[] } {
+  const problems: string[] = [];
+  let settings = file;
+  for (const [name, { path, secret, list }] of Object.entries(variables)) {
+    const value = environment[name]?.trim();
+    if (value === undefined) continue;
+    if (value === "") {
+      if (secret) problems.push(`${name} is set but empty: give it a value, or unset it`);
+      continue;
+    }
+    const split = () => value.split(",").flatMap((item) => (item.trim() === "" ? [] : [item.trim()]));
+    settings = put(settings, path, list ? split() : value);
+  }
+  return { settings, problems };
+}
+
+/** The variable that fills this place in the settings, for messages about it. */
+export function variableOf(path: readonly PropertyKey[]): string | undefined {
+  const at = path.join(".");
+  return Object.entries(variables).find(([, variable]) => {
+    const place = variable.path.join(".");
+    return at === place || at.startsWith(`${place}.`);
+  })?.[0];
+}
+
+function put(into: unknown, [key, ...rest]: readonly string[], value: unknown): unknown {
+  if (key === undefined) return value;
+  const old = isMap(into) ? into : {};
+  return { ...old, [key]: put(old[key], rest, value) };
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,150 @@
+/** The gateway put together: runtime, agents, channels, server; started in this order and stopped in the other. */
+import { createHash, randomBytes, randomUUID } from "node:crypto";
+import { openEmbedded, type EmbeddedRuntime } from "../../adapters/embedded/index.ts";
+import { createSafeFetch } from "../../adapters/fetch/index.ts";
+import { createServer, type HttpServer } from "../../adapters/http/index.ts";
+import type { Channel, Connection, HttpHandler } from "../channel.ts";
+import { createCore, type Core } from "../core.ts";
+import { reasonOf } from "../errors.ts";
+import type { Clock, Log } from "../ports.ts";
+import { accountKey, accountsOf } from "./accounts.ts";
+import { createAgents } from "./agents.ts";
+import { channelKinds } from "./channels.ts";
+import type { Config } from "./config.ts";
+import { createControl } from "./control.ts";
+import { pageDirectory } from "../../channels/web/page/build.ts";
+import { loadSecret } from "./secret.ts";
+
+export interface Gateway {
+  readonly url: string;
+  readonly channels: readonly Channel[];
+  readonly runtime: EmbeddedRuntime;
+  readonly core: Core;
+  /** Begins deliveries, listens and connects the channels. */
+  start(): Promise<void>;
+  /** Intake ends, running turns get the grace time, what is unfinished is taken up by the next start. */
+  stop(): Promise<void>;
+}
+
+export interface GatewayOptions {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Opens the data and builds everything; nothing runs until {@link Gateway.start}. */
+export async function openGateway({ config, clock, log }: GatewayOptions): Promise<Gateway> {
+  const runtime = await openEmbedded({ directory: config.data, clock, log });
+  const secret = config.secret ?? loadSecret(config.data);
+  const agents = createAgents({ config, clock, log, blobs: runtime.blobs });
+  const channels = new Map<string, Channel>();
+  const core = createCore({
+    runtime,
+    clock,
+    log,
+    instance: randomUUID(),
+    channelOf: (to) => channels.get(accountKey(to)),
+    agentOf: (to) => agents.of(to),
+    mostTurns: config.limits.turns,
+  });
+  const safeFetch = createSafeFetch({ allowHosts: config.webhooks.allowHosts });
+  for (const { name, account, settings, own } of accountsOf(config)) {
+    const ref = { tenant: own.tenant, channel: name, account };
+    const channel = channelKinds[name].make(
+      settings,
+      {
+        ...ref,
+        inbound: core.inbound,
+        records: runtime.records,
+        transcript: runtime.transcript,
+        blobs: runtime.blobs,
+        clock,
+        log,
+        newId: () => randomBytes(18).toString("base64url"),
+        publicUrl: config.server.publicUrl,
+        // Each account signs with a key of its own.
+        secret: createHash("sha256")
+          .update(`${secret}:${accountKey(ref)}`)
+          .digest("base64url"),
+      },
+      { agent: agents.introduce(own.agent), pageDirectory, safeFetch },
+    );
+    channels.set(accountKey(ref), channel);
+  }
+
+  const all = [...channels.values()];
+  const control = createControl({ runtime, core, channels: all, log });
+  const server = createServer({
+    host: config.server.host,
+    port: config.server.port,
+    channels: all.filter(answersHttp).toSorted(byCatchAll),
+    health: () => runtime.health(),
+    log,
+  });
+  return assemble({ config, clock, log }, { runtime, core, channels: all, server, control });
+}
+
+interface Parts {
+  readonly runtime: EmbeddedRuntime;
+  readonly core: Core;
+  readonly channels: readonly Channel[];
+  readonly server: HttpServer;
+  readonly control: ReturnType<typeof createControl>;
+}
+
+function assemble({ config, log }: GatewayOptions, { runtime, core, channels, server, control }: Parts): Gateway {
+  const intake = new AbortController();
+  const connections: Promise<Connection | undefined>[] = [];
+  let url = "";
+  let stopped: Promise<void> | undefined;
+
+  async function connect(channel: Channel): Promise<Connection | undefined> {
+    const of = { channel: channel.channel, account: channel.account };
+    try {
+      const connection = await channel.connect?.(intake.signal);
+      if (connection !== undefined) log.info(of, "channel connected");
+      return connection;
+    } catch (error) {
+      // One account's trouble is not another's: the gateway goes on without it, and `ascent doctor` explains.
+      if (!intake.signal.aborted) log.error({ ...of, reason: reasonOf(error) }, "channel cannot connect and stays off");
+      return undefined;
+    }
+  }
+
+  async function stop(): Promise<void> {
+    const graceMs = config.server.graceSeconds * 1_000;
+    intake.abort();
+    const drained = server.drain(graceMs);
+    await Promise.all(connections.map(async (connection) => (await connection)?.closed));
+    await core.drain(graceMs);
+    await drained;
+    await runtime.stop(2_000);
+    await control.close();
+  }
+
+  return {
+    get url() {
+      return url;
+    },
+    channels,
+    runtime,
+    core,
+    async start() {
+      const listening = await server.listen();
+      url = config.server.publicUrl ?? listening.url;
+      runtime.describe({ address: listening.url, ...(await control.listen()) });
+      await runtime.start();
+      for (const channel of channels) if (channel.connect !== undefined) connections.push(connect(channel));
+    },
+    stop: () => (stopped ??= stop()),
+  };
+}
+
+function answersHttp(channel: Channel): channel is Channel & HttpHandler {
+  return channel.handle !== undefined && channel.paths !== undefined;
+}
+
+/** What answers every path comes last. */
+function byCatchAll(a: HttpHandler, b: HttpHandler): number {
+  return Number(a.paths.includes("/*")) - Number(b.paths.includes("/*"));
+}

@@ -1,0 +1,77 @@
+/** The shape of ascent.yaml. Every setting has a default; `ascent.example.yaml` shows them all. */
+import { z } from "zod";
+import { clientAgentSettings } from "../../agents/client/settings.ts";
+import { channelKinds } from "./channels.ts";
+
+const address = z.url({ protocol: /^https?$/, message: "must be a URL that begins with http:// or https://" });
+const key = z.string().min(1, "is empty: set it, or leave it out").optional();
+const vendor = z.strictObject({ apiKey: key, baseUrl: address.optional() }).prefault({});
+
+/** What every account of every channel takes beside its channel's own settings. */
+const accountSettings = {
+  /** The agent that answers there; by default the first one. */
+  agent: z.string().optional(),
+  tenant: z.string().min(1).default("default"),
+  enabled: z.boolean().default(true),
+};
+export interface AccountSettings {
+  readonly agent?: string | undefined;
+  readonly tenant: string;
+  readonly enabled: boolean;
+}
+
+/** A channel's own settings and {@link accountSettings}; a name that neither knows is an error. */
+function accountOf(own: z.ZodType): z.ZodType {
+  return own instanceof z.ZodObject ? own.extend(accountSettings).strict() : own.and(z.object(accountSettings));
+}
+
+const accounts = Object.fromEntries(
+  Object.entries(channelKinds).map(([name, kind]) => [
+    name,
+    z.record(z.string().min(1), accountOf(kind.settings)).prefault(kind.always ? { main: {} } : {}),
+  ]),
+);
+
+export const settings = z.strictObject({
+  server: z
+    .strictObject({
+      host: z.string().min(1).default("127.0.0.1"),
+      port: z.coerce.number().int().min(0).max(65_535).default(3000),
+      publicUrl: address.transform((url) => url.replace(/\/+$/, "")).optional(),
+      /** Seconds that running requests and turns get at SIGTERM. */
+      graceSeconds: z.number().positive().default(25),
+    })
+    .prefault({}),
+  data: z.string().min(1).default("./data"),
+  secret: z.string().min(32, "needs 32 characters or more").optional(),
+  access: z.literal("open", 'must be "open": everybody may write').default("open"),
+  logLevel: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
+  models: z
+    .strictObject({
+      /** The model of every agent that names none. */
+      default: z.string().optional(),
+      openai: vendor,
+      gemini: vendor,
+      compatible: vendor,
+      timeoutSeconds: z.number().positive().default(120),
+      retries: z.number().int().min(0).max(10).default(2),
+      /** Sends the runs of agents, with message text, to OpenAI. */
+      tracing: z.boolean().default(false),
+    })
+    .prefault({}),
+  agents: z.record(z.string().min(1), clientAgentSettings.partial({ model: true })).prefault({ assistant: {} }),
+  channels: z.strictObject(accounts).prefault({}),
+  webhooks: z
+    .strictObject({
+      /** Hosts in private networks that callbacks may go to. */
+      allowHosts: z.array(z.string().min(1)).default([]),
+    })
+    .prefault({}),
+  limits: z
+    .strictObject({
+      /** Turns that run at once. */
+      turns: z.number().int().positive().default(2_000),
+    })
+    .prefault({}),
+});
+export type Settings = z.infer<typeof settings>;

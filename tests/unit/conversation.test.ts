@@ -1,0 +1,336 @@
+import { describe, expect, it } from "vitest";
+import type { AgentTraits } from "../../src/agent.ts";
+import { reduce } from "../../src/conversation.ts";
+import type { AgentEvent, Effect, Reply, TurnRef } from "../../src/events.ts";
+import { agentIdOf, conversationId, messageId, participantId, type MessageId } from "../../src/ids.ts";
+import type { Address, InboundEvent, InboundMessage } from "../../src/message.ts";
+import { batchOf } from "../../src/scheduling.ts";
+import { isBusy, readState } from "../../src/state.ts";
+
+const account = { tenant: "default", channel: "test", account: "main" };
+const conversation = conversationId(account, "chat");
+const participant = { id: participantId(account, "ann"), user: "ann" };
+const agent = agentIdOf("direct", participant.id, conversation);
+const to: Address = { ...account, conversation, kind: "direct", chat: "chat" };
+const day = 86_400_000;
+const noon = 20_000 * day + day / 2;
+
+const id = (name: string): MessageId => messageId(account, "chat", name);
+
+function message(name: string, fields: Partial<InboundMessage> = {}): InboundMessage {
+  return {
+    v: 1,
+    kind: "message",
+    id: id(name),
+    address: to,
+    participant,
+    sentAt: noon,
+    receivedAt: noon,
+    message: { parts: [{ kind: "text", text: name, format: "plain" }], addressed: true },
+    ...fields,
+  };
+}
+
+const command = (name: string): InboundMessage =>
+  message(`/${name}`, {
+    message: {
+      parts: [{ kind: "text", text: `/${name}`, format: "plain" }],
+      addressed: true,
+      command: { name, args: "" },
+    },
+  });
+
+const edit = (target: string, text: string): InboundEvent => ({
+  ...message(`${target} edited`),
+  kind: "edited",
+  target: id(target),
+  message: { parts: [{ kind: "text", text, format: "plain" }], addressed: true },
+});
+
+const deletion = (target: string): InboundEvent => {
+  const { message: _message, ...header } = message(`${target} deleted`);
+  return { ...header, kind: "deleted", targets: [id(target)] };
+};
+
+/** One agent: what it is told, what it asks for, what it answers. */
+function play(traits: Partial<AgentTraits> = {}) {
+  let state = readState(new Map());
+  let now = noon;
+  const effects: Effect[] = [];
+  const all: AgentTraits = { whileRunning: "queue", turnTimeoutMs: 60_000, historyItems: 4, ...traits };
+
+  function tell(event: Record<string, unknown> & { type: AgentEvent["type"] }): Reply {
+    const step = reduce(state, { agent, now, instance: "here", ...event } as unknown as AgentEvent, all);
+    state = step.state;
+    effects.push(...step.effects);
+    return step.reply;
+  }
+  const thread = () => state.inbox.threads[conversation];
+  return {
+    tell,
+    receive: (event: InboundEvent, previous?: string) =>
+      tell({ type: "received", event, ...(previous === undefined ? {} : { previous: id(previous) }) }),
+    /** The runner takes what waits and answers it. */
+    finish(turn: TurnRef, text = "answer", messages?: readonly MessageId[]): Reply {
+      const current = thread();
+      const taken = messages ?? (current === undefined ? [] : batchOf(current).map((of) => of.id));
+      return tell({
+        type: "finished",
+        ...turn,
+        messages: taken,
+        answer: { parts: [{ kind: "text", text, format: "markdown" }] },
+      });
+    },
+    running(): TurnRef {
+      const turn = thread()?.turn;
+      if (turn === undefined) throw new Error("no turn is active");
+      return { conversation, turn: turn.id, attempt: turn.attempt };
+    },
+    pending: () => thread()?.pending.map((of) => of.id) ?? [],
+    take: <Kind extends Effect["kind"]>(kind: Kind) => {
+      const found = effects.filter((effect): effect is Extract<Effect, { kind: Kind }> => effect.kind === kind);
+      effects.length = 0;
+      return found;
+    },
+    answers: () =>
+      state.outbox.entries.map((entry) => ({ seq: entry.seq, answers: entry.answers, notice: entry.answer.notice })),
+    history: () => state.history.items.map((item) => `${item.role}: ${item.text}`),
+    state: () => state,
+    later(ms: number) {
+      now += ms;
+    },
+  };
+}
+
+describe("a message", () => {
+  it("starts a turn, whose answer goes out once and into the history once", () => {
+    const game = play();
+    expect(game.receive(message("m1"))).toBe("accepted");
+    const turn = game.running();
+    expect(game.finish(turn)).toBe("accepted");
+    expect(game.finish(turn)).toBe("stale");
+    expect(game.answers()).toEqual([{ seq: 1, answers: [id("m1")], notice: undefined }]);
+    expect(game.history()).toEqual(["user: m1", "agent: answer"]);
+    expect(game.pending()).toEqual([]);
+  });
+
+  it.each([
+    ["at once", 0],
+    ["a day later", day],
+    ["a week later", 7 * day],
+  ])("that is delivered again %s changes nothing", (_when, ms) => {
+    const game = play();
+    game.receive(message("m1"));
+    game.finish(game.running());
+    game.later(ms);
+    expect(game.receive(message("m1"))).toBe("duplicate");
+    expect(game.answers()).toHaveLength(1);
+  });
+
+  it("that comes while a turn runs waits for the next one, and several are answered together", () => {
+    const game = play();
+    game.receive(message("m1"));
+    const first = game.running();
+    game.receive(message("m2"));
+    game.receive(message("m3"));
+    game.finish(first, "one", [id("m1")]);
+    const second = game.running();
+    expect(second.turn).not.toBe(first.turn);
+    game.finish(second, "two and three");
+    expect(game.answers().map((of) => of.answers)).toEqual([[id("m1")], [id("m2"), id("m3")]]);
+  });
+
+  it("interrupts the running turn where the agent is set so: the old attempt's answer is refused", () => {
+    const game = play({ whileRunning: "interrupt" });
+    game.receive(message("m1"));
+    const first = game.running();
+    game.receive(message("m2"));
+    expect(game.take("cancel")).toMatchObject([{ attempt: 1 }]);
+    expect(game.running()).toMatchObject({ turn: first.turn, attempt: 2 });
+    expect(game.finish(first)).toBe("stale");
+    game.finish(game.running());
+    expect(game.answers()).toEqual([{ seq: 1, answers: [id("m1"), id("m2")], notice: undefined }]);
+  });
+
+  it("that overtook an earlier one waits for it, two seconds at most", () => {
+    const game = play();
+    game.receive(message("m2", { sequence: 2 }), "m1");
+    expect(() => game.running()).toThrow();
+    expect(game.take("wait")).toMatchObject([{ ms: 2_000 }]);
+    game.receive(message("m1", { sequence: 1 }));
+    expect(game.pending()).toEqual([id("m1"), id("m2")]);
+    game.finish(game.running());
+    expect(game.answers()[0]?.answers).toEqual([id("m1"), id("m2")]);
+
+    game.receive(message("m4"), "m3");
+    game.later(2_000);
+    game.tell({ type: "waited", conversation });
+    expect(game.running().attempt).toBe(1);
+  });
+
+  it("is sent back to the bus when too many wait, and taken when there is room", () => {
+    const game = play();
+    for (let n = 0; n < 64; n++) expect(game.receive(message(`m${n}`))).toBe("accepted");
+    expect(game.receive(message("m64"))).toBe("full");
+    expect(game.receive(command("stop"))).toBe("accepted");
+    expect(game.receive(message("m64"))).toBe("accepted");
+  });
+});
+
+describe("commands", () => {
+  it("/help keeps its place between messages", () => {
+    const game = play();
+    game.receive(message("m1"));
+    game.receive(command("help"));
+    game.receive(message("m2"));
+    game.finish(game.running(), "one");
+    game.finish(game.running(), "two");
+    expect(game.answers()).toEqual([
+      { seq: 1, answers: [id("m1")], notice: undefined },
+      { seq: 2, answers: [id("/help")], notice: "help" },
+      { seq: 3, answers: [id("m2")], notice: undefined },
+    ]);
+  });
+
+  it("/stop calls the running turn off and sets aside what waits, with the rule", () => {
+    const game = play();
+    game.receive(message("m1"));
+    const turn = game.running();
+    game.receive(message("m2"));
+    game.take("start");
+    game.receive(command("stop"));
+    expect(game.take("setAside").map((of) => [of.id, of.rule])).toEqual([
+      [id("m1"), "stopped"],
+      [id("m2"), "stopped"],
+    ]);
+    expect(game.finish(turn, "late", [id("m1")])).toBe("stale");
+    expect(game.answers()).toEqual([{ seq: 1, answers: [id("/stop")], notice: "stopped" }]);
+  });
+
+  it("/reset forgets the history, and an unknown command goes to the agent", () => {
+    const game = play();
+    game.receive(message("m1"));
+    game.finish(game.running());
+    game.receive(command("reset"));
+    expect(game.history()).toEqual([]);
+    game.receive(command("weather"));
+    game.finish(game.running(), "sunny");
+    expect(game.history()).toEqual(["user: /weather", "agent: sunny"]);
+  });
+});
+
+describe("edits and deletions", () => {
+  it("correct a message that waits, and start its turn again", () => {
+    const game = play();
+    game.receive(message("m1"));
+    game.receive(edit("m1", "better"));
+    expect(game.running().attempt).toBe(2);
+    game.finish(game.running());
+    expect(game.history()).toEqual(["user: better", "agent: answer"]);
+  });
+
+  it("after the answer correct the history only, visibly", () => {
+    const game = play();
+    game.receive(message("m1"));
+    game.finish(game.running());
+    game.receive(edit("m1", "better"));
+    expect(() => game.running()).toThrow();
+    expect(game.history()).toEqual(["user: better", "agent: answer"]);
+    expect(game.take("setAside")).toMatchObject([{ rule: "edited after the answer" }]);
+  });
+
+  it("of a message that has not come yet are kept for it", () => {
+    const game = play();
+    game.receive(edit("m1", "better"));
+    game.receive(message("m1"));
+    game.finish(game.running());
+    expect(game.history()[0]).toBe("user: better");
+
+    game.receive(deletion("m2"));
+    expect(game.receive(message("m2"))).toBe("duplicate");
+  });
+
+  it("a deleted message is set aside; its turn ends when nothing else is in it", () => {
+    const game = play();
+    game.receive(message("m1"));
+    game.receive(deletion("m1"));
+    expect(() => game.running()).toThrow();
+    expect(game.take("setAside")).toMatchObject([{ id: id("m1"), rule: "deleted" }]);
+    expect(isBusy(game.state())).toBe(false);
+  });
+});
+
+describe("a turn that falls silent", () => {
+  it("is run again under the next attempt; the old one's answer is refused", () => {
+    const game = play();
+    game.receive(message("m1"));
+    const first = game.running();
+    game.tell({ type: "silent", turns: [first] });
+    expect(game.running()).toEqual({ ...first, attempt: 2 });
+    expect(game.finish(first)).toBe("stale");
+    expect(game.finish(game.running())).toBe("accepted");
+  });
+
+  it("that often is given up, and the person is told", () => {
+    const game = play();
+    game.receive(message("m1"));
+    for (let n = 0; n < 11; n++) game.tell({ type: "silent", turns: [game.running()] });
+    expect(game.answers()).toEqual([{ seq: 1, answers: [id("m1")], notice: "failed" }]);
+  });
+});
+
+describe("deliveries", () => {
+  it("that are settled leave the outbox", () => {
+    const game = play();
+    game.receive(message("m1"));
+    game.finish(game.running());
+    game.receive(message("m2"));
+    game.finish(game.running());
+    game.tell({ type: "settled", upTo: [{ conversation, seq: 1 }] });
+    expect(game.answers().map((of) => of.seq)).toEqual([2]);
+    expect(isBusy(game.state())).toBe(true);
+  });
+
+  it("that are given up are told once, and the telling's own failure is not", () => {
+    const game = play();
+    game.receive(message("m1"));
+    game.finish(game.running());
+    const receipt = { v: 1, kind: "failed", agent, to, seq: 1, notice: false, reason: "blocked", at: noon };
+    expect(game.tell({ type: "undelivered", receipt })).toBe("accepted");
+    expect(game.tell({ type: "undelivered", receipt })).toBe("duplicate");
+    expect(game.answers().map((of) => of.notice)).toEqual([undefined, "undelivered"]);
+    game.tell({ type: "undelivered", receipt: { ...receipt, seq: 2, notice: true } });
+    expect(game.answers()).toHaveLength(2);
+  });
+});
+
+describe("what is kept", () => {
+  it("does not grow with the number of turns", () => {
+    const game = play();
+    const size = () => JSON.stringify({ ...game.state().inbox, ...game.state().history }).length;
+    const turns = (from: number, count: number) => {
+      for (let n = from; n < from + count; n++) {
+        game.receive(message(`m${n}`));
+        game.finish(game.running());
+        game.tell({ type: "settled", upTo: [{ conversation, seq: n }] });
+      }
+    };
+    turns(1, 100);
+    const before = size();
+    turns(101, 900);
+    expect(size()).toBeLessThan(before * 1.1);
+  });
+
+  it("a summary takes the place of the items it covers; one of a forgotten history is refused", () => {
+    const game = play();
+    game.receive(message("m1"));
+    const turn = game.running();
+    game.finish(turn);
+    game.receive(message("m2"));
+    game.finish(game.running());
+    expect(game.tell({ type: "summarized", through: turn.turn, summary: "greeted" })).toBe("accepted");
+    expect(game.state().history.summary).toBe("greeted");
+    expect(game.history()).toEqual(["user: m2", "agent: answer"]);
+    expect(game.tell({ type: "summarized", through: turn.turn, summary: "again" })).toBe("stale");
+  });
+});
