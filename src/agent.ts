@@ -31,7 +31,7 @@ export interface TurnInput {
 export interface TurnHooks {
   /** Aborted when the turn is stopped, superseded or out of time. */
   readonly signal: AbortSignal;
-  /** The whole text so far. Absent where nobody watches: the agent then need not stream. */
+  /** The whole text so far; it may start again shorter. Absent where nobody watches: the agent then need not stream. */
   readonly onText?: (text: string) => void;
   /** Bytes of a medium of one of the messages. */
   readonly openMedia: (

@@ -18,7 +18,7 @@ import type {
   OutboundEvent,
   ReceiptEvent,
 } from "./message.ts";
-import type { Actor, ActorContext, Clock, Log, Runtime } from "./ports.ts";
+import type { Actor, ActorContext, Clock, Log, Runtime, SetAside } from "./ports.ts";
 import { batchOf } from "./scheduling.ts";
 import { daysToLoad, seenKey } from "./seen.ts";
 import { isBusy, readState, stateKeys, threadsOf, type AgentState } from "./state.ts";
@@ -48,7 +48,7 @@ export interface AgentCalls {
   fail(data: TurnRef & { messages: readonly MessageId[]; notice: NoticeKey }): Reply;
   /** A runner's sign of life, from its fifth second on. */
   alive(data: TurnRef): "accepted" | "stale";
-  waited(data: { conversation: ConversationId }): Reply;
+  waited(data: { conversation: ConversationId; missing: MessageId }): Reply;
   summarized(data: { through: TurnId; summary: string }): Reply;
   undelivered(data: ReceiptEvent): Reply;
   resend(data: { id: MessageId; entry: OutboundEvent }): Reply;
@@ -93,6 +93,9 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
   /** When an entry that is not settled is published again; those found at activation: at once. */
   const due = new Map<string, { at: number; delay: number }>();
   let stored = readState(await context.load(stateKeys));
+  /** What of `stored.inbox.aside` the journal has. */
+  let journaled: readonly SetAside[] | undefined;
+  const taken = new Map<TurnId, readonly MessageId[]>();
   let armed = false;
   let recovered = !runtime.actors.exclusive;
   stored = await withDays(stored, undefined);
@@ -121,7 +124,8 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     if (of === undefined) return "stale";
     const steps: Step[] = [];
     let state = stored;
-    for (const event of events) {
+    const known: AgentEvent[] = journaled === undefined ? [] : [{ ...moment(), type: "journaled", entries: journaled }];
+    for (const event of [...known, ...events]) {
       const next = reduce(state, event, of);
       steps.push(next);
       state = next.state;
@@ -129,21 +133,23 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     const reply = steps.at(-1)?.reply ?? "stale";
     if (state === stored) return reply;
     const effects = steps.flatMap((next) => next.effects);
-    await journal(effects);
     await write(state, effects, steps);
     stored = state;
     carryOut(effects);
+    await tellJournal();
     return reply;
   }
 
-  async function journal(effects: readonly Effect[]): Promise<void> {
-    const aside = effects.flatMap((effect) =>
-      effect.kind === "setAside"
-        ? [{ id: effect.id, conversation: effect.conversation, rule: effect.rule, at: clock.now() }]
-        : [],
-    );
-    // Before the state: a message that is set aside is visible, whatever happens in between.
-    if (aside.length > 0) await runtime.journal.setAside(aside);
+  /** What is set aside is in the state already: a journal that cannot be written now is told by the watchdog. */
+  async function tellJournal(): Promise<void> {
+    const owed = stored.inbox.aside;
+    if (owed === undefined || owed === journaled) return;
+    try {
+      await runtime.journal.setAside(owed);
+      journaled = owed;
+    } catch (error) {
+      log.warn({ agent: id, reason: reasonOf(error) }, "the journal could not be written yet");
+    }
   }
 
   async function write(state: AgentState, effects: readonly Effect[], steps: readonly Step[]): Promise<void> {
@@ -178,7 +184,8 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
           break;
         case "wait":
           clock.after(effect.ms, () => {
-            options.call(id, "waited", { conversation: effect.conversation }).catch((error: unknown) => {
+            const { conversation, missing } = effect;
+            options.call(id, "waited", { conversation, missing }).catch((error: unknown) => {
               log.warn(
                 { agent: id, reason: reasonOf(error) },
                 "a wait for a missing message ends with the watchdog instead",
@@ -188,9 +195,6 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
           break;
         case "deliver":
           due.set(entryKey(effect.entry), { at: clock.monotonic() + republish.firstMs, delay: republish.firstMs });
-          break;
-        case "setAside":
-          log.debug({ conversation: effect.conversation, rule: effect.rule }, "message set aside");
           break;
       }
     }
@@ -224,6 +228,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
   }
 
   async function watch(): Promise<void> {
+    await tellJournal();
     const silent: AgentEvent = { ...moment(), type: "silent", turns: activeTurns().filter(isSilent) };
     const events = stored.outbox.entries.length === 0 ? [silent] : [await settledEvent(), silent];
     await step(events, traits(undefined));
@@ -243,6 +248,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     for (const key of due.keys()) if (!entries.has(key)) due.delete(key);
     const running = new Set(activeTurns().map((turn) => turn.turn));
     for (const turn of heard.keys()) if (!running.has(turn)) heard.delete(turn);
+    for (const turn of taken.keys()) if (!running.has(turn)) taken.delete(turn);
   }
 
   function fold(conversation: ConversationId): void {
@@ -275,19 +281,27 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
   } = {
     async receive({ event, previous }) {
       stored = await withDays(stored, event);
-      const of = options.traitsOf(event.address);
-      return step([{ ...moment(), type: "received", event, ...(previous === undefined ? {} : { previous }) }], of);
+      const turn = stored.inbox.threads[event.address.conversation]?.turn;
+      const took = turn === undefined ? undefined : taken.get(turn.id);
+      const received: AgentEvent = {
+        ...moment(),
+        type: "received",
+        event,
+        ...(previous === undefined ? {} : { previous }),
+        ...(took === undefined ? {} : { taken: took }),
+      };
+      return step([received], options.traitsOf(event.address));
     },
     async take(turn) {
       const thread = stored.inbox.threads[turn.conversation];
       if (thread === undefined || !current(turn)) return "stale";
       const { summary, items } = stored.history;
-      return {
-        to: thread.to,
-        messages: batchOf(thread),
-        history: items,
-        ...(summary === undefined ? {} : { summary }),
-      };
+      const messages = batchOf(thread);
+      taken.set(
+        turn.turn,
+        messages.map((message) => message.id),
+      );
+      return { to: thread.to, messages, history: items, ...(summary === undefined ? {} : { summary }) };
     },
     finish: (data) => ended({ ...moment(), ...data, type: "finished" }),
     fail: (data) => ended({ ...moment(), ...data, type: "failed" }),
@@ -296,7 +310,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
       heard.set(turn.turn, clock.monotonic());
       return "accepted";
     },
-    waited: ({ conversation }) => step([{ ...moment(), type: "waited", conversation }], traits(conversation)),
+    waited: (data) => step([{ ...moment(), ...data, type: "waited" }], traits(data.conversation)),
     summarized: (data) => step([{ ...moment(), ...data, type: "summarized" }], traits(undefined)),
     resend: (data) => step([{ ...moment(), ...data, type: "resend" }], traits(data.entry.to.conversation)),
     undelivered: (receipt) => step([{ ...moment(), type: "undelivered", receipt }], traits(receipt.to.conversation)),

@@ -5,19 +5,18 @@
 import type { AgentTraits } from "./agent.ts";
 import { createDraft, type Draft } from "./draft.ts";
 import type { AgentEvent, Reply, Step } from "./events.ts";
-import type { MessageId } from "./ids.ts";
+import type { ConversationId, MessageId } from "./ids.ts";
 import { describe, type InboundEvent, type InboundMessage } from "./message.ts";
-import { ended, itemChars, resend, settled, silent, summarized, undelivered } from "./outcome.ts";
-import { advance, cancel, isNoticeCommand, restart } from "./scheduling.ts";
+import { ended, itemChars, journaled, resend, settled, silent, summarized, undelivered } from "./outcome.ts";
+import { advance, end, gapMs, isNoticeCommand, restart } from "./scheduling.ts";
 import { isSeen } from "./seen.ts";
 import type { AgentState } from "./state.ts";
 
-/** How long a turn waits for a message that was sent before one that came. */
-const gapMs = 2_000;
 /** Messages waiting in one conversation; more stay on the bus until some are answered. */
 const maxPending = 64;
-/** Edits kept for messages that have not come yet. */
+/** Edits kept for messages that have not come yet, and messages waited for at once. */
 const maxEarly = 16;
+const maxGaps = 16;
 
 export function reduce(state: AgentState, event: AgentEvent, traits: AgentTraits): Step {
   const draft = createDraft(state);
@@ -35,9 +34,11 @@ function apply(draft: Draft, event: AgentEvent, traits: AgentTraits): Reply {
     case "silent":
       return silent(draft, event, traits);
     case "waited":
-      draft.patch(event.conversation, { gap: undefined });
+      closeGap(draft, event.conversation, event.missing);
       advance(draft, event.conversation, event);
       return "accepted";
+    case "journaled":
+      return journaled(draft, event.entries);
     case "settled":
       return settled(draft, event.upTo);
     case "undelivered":
@@ -59,12 +60,13 @@ function received(draft: Draft, of: Received, traits: AgentTraits): Reply {
     return "full";
   draft.open(event.address);
   draft.markSeen(event.id, event.sentAt, now);
+  const before = closeGap(draft, conversation, event.id);
   watchGap(draft, of);
 
   switch (event.kind) {
     case "message":
-      if (stops(event)) stop(draft, of, event);
-      else accept(draft, of, event, traits);
+      if (stops(event)) stop(draft, event, before, now);
+      else accept(draft, of, event, before, traits);
       break;
     case "edited":
       edit(draft, of, event);
@@ -74,32 +76,51 @@ function received(draft: Draft, of: Received, traits: AgentTraits): Reply {
       break;
     case "reacted":
     case "membership":
-      draft.setAside(conversation, [event.id], event.kind);
+      draft.setAside(conversation, [event.id], event.kind, now);
       break;
   }
   advance(draft, conversation, of);
   return "accepted";
 }
 
-/** Notes that an earlier message is still on its way, and that one that was waited for has come. */
+/** Notes that an earlier message is still on its way. */
 function watchGap(draft: Draft, { event, previous, now }: Received): void {
   const { conversation } = event.address;
-  const gap = draft.thread(conversation)?.gap;
-  if (gap?.missing === event.id) draft.patch(conversation, { gap: undefined });
   if (previous === undefined || previous === event.id || isSeen(draft.state.seen, previous)) return;
-  draft.patch(conversation, { gap: { missing: previous, until: now + gapMs } });
-  draft.effects.push({ kind: "wait", conversation, ms: gapMs });
+  const gaps = draft.thread(conversation)?.gaps ?? [];
+  const gap = { missing: previous, before: event.id, until: now + gapMs };
+  draft.patch(conversation, { gaps: [...gaps, gap].slice(-maxGaps) });
+  draft.effects.push({ kind: "wait", conversation, missing: previous, ms: gapMs });
 }
 
-function accept(draft: Draft, of: Received, event: InboundMessage, traits: AgentTraits): void {
+/** The wait for an event is over: it came, or it took too long. @returns the message that it comes before. */
+function closeGap(draft: Draft, conversation: ConversationId, missing: MessageId): MessageId | undefined {
+  const gaps = draft.thread(conversation)?.gaps;
+  const gap = gaps?.find((of) => of.missing === missing);
+  if (gap !== undefined) draft.patch(conversation, { gaps: without(gaps, gap) });
+  return gap?.before;
+}
+
+function accept(
+  draft: Draft,
+  of: Received,
+  event: InboundMessage,
+  before: MessageId | undefined,
+  traits: AgentTraits,
+): void {
   const { conversation } = event.address;
   const thread = draft.thread(conversation);
   if (thread === undefined) return;
+  const stopped = thread.pending.find((waiting) => stops(waiting) && isAfter(waiting, event, before));
+  if (stopped !== undefined && !isNoticeCommand(event)) {
+    draft.setAside(conversation, [event.id], stopRule(stopped), of.now);
+    return;
+  }
   const early = thread.early?.find((edited) => edited.target === event.id);
-  const { raw: _raw, ...message } = early === undefined ? event : { ...event, message: early.message };
+  const message = withoutRaw(early === undefined ? event : { ...event, message: early.message });
   draft.patch(conversation, {
     to: event.address,
-    pending: insert(thread.pending, message),
+    pending: insert(thread.pending, message, before),
     early: without(thread.early, early),
   });
   if (thread.turn !== undefined && traits.whileRunning === "interrupt" && !isNoticeCommand(event)) {
@@ -107,28 +128,46 @@ function accept(draft: Draft, of: Received, event: InboundMessage, traits: Agent
   }
 }
 
-/** By sequence where both have one, else behind what came before. */
-function insert(pending: readonly InboundMessage[], message: InboundMessage): readonly InboundMessage[] {
-  const { sequence } = message;
-  const at =
-    sequence === undefined
-      ? -1
-      : pending.findIndex((other) => other.sequence !== undefined && other.sequence > sequence);
+/** By sequence where both have one; in front of the one that waited for it; else behind what came before. */
+function insert(
+  pending: readonly InboundMessage[],
+  message: InboundMessage,
+  before: MessageId | undefined,
+): readonly InboundMessage[] {
+  const at = pending.findIndex((other) => isAfter(other, message, before));
   return at === -1 ? [...pending, message] : pending.toSpliced(at, 0, message);
 }
 
-/** /stop and /reset act at once: what runs is cancelled, what waits is set aside. */
-function stop(draft: Draft, of: Received, event: InboundMessage): void {
+function isAfter(waiting: InboundMessage, event: InboundMessage, before: MessageId | undefined): boolean {
+  if (waiting.sequence === undefined || event.sequence === undefined) return waiting.id === before;
+  return waiting.sequence > event.sequence;
+}
+
+/** The payload as it came is for the record, not for the agent's state. */
+function withoutRaw<Event extends InboundEvent>(event: Event): Event {
+  const { raw: _raw, ...rest } = event;
+  return rest as Event;
+}
+
+/**
+ * /stop and /reset act at once: what runs is cancelled, what came before is set aside. The command itself is answered in its
+ * place; one that overtook earlier messages waits for them as any message does, and they find it there.
+ */
+function stop(draft: Draft, event: InboundMessage, before: MessageId | undefined, now: number): void {
   const { conversation } = event.address;
   const thread = draft.thread(conversation);
   if (thread === undefined) return;
-  const reset = event.message.command?.name === "reset";
-  cancel(draft, conversation, thread.turn);
-  const ids = thread.pending.map((message) => message.id);
-  draft.setAside(conversation, ids, reset ? "reset" : "stopped");
-  draft.patch(conversation, { pending: [], turn: undefined, early: undefined });
-  if (reset) draft.history([], undefined);
-  draft.answer(of.agent, conversation, [event], { parts: [], notice: reset ? "reset" : "stopped" }, of.now);
+  const stopped = thread.pending.filter((waiting) => !isNoticeCommand(waiting) && !isAfter(waiting, event, before));
+  draft.setAside(
+    conversation,
+    stopped.map((waiting) => waiting.id),
+    stopRule(event),
+    now,
+  );
+  const rest = thread.pending.filter((waiting) => !stopped.includes(waiting));
+  draft.patch(conversation, { pending: insert(rest, withoutRaw(event), before) });
+  if (stopped.length > 0) end(draft, conversation);
+  if (event.message.command?.name === "reset") draft.history([], undefined);
 }
 
 function edit(draft: Draft, of: Received, event: Extract<InboundEvent, { kind: "edited" }>): void {
@@ -143,7 +182,7 @@ function edit(draft: Draft, of: Received, event: Extract<InboundEvent, { kind: "
     return;
   }
   if (!isSeen(draft.state.seen, target)) {
-    const { raw: _raw, ...early } = event;
+    const early = withoutRaw(event);
     draft.patch(conversation, {
       early: [...(thread.early ?? []).filter((other) => other.target !== target), early].slice(-maxEarly),
     });
@@ -157,7 +196,7 @@ function edit(draft: Draft, of: Received, event: Extract<InboundEvent, { kind: "
       summary,
     );
   }
-  draft.setAside(conversation, [event.id], "edited after the answer");
+  draft.setAside(conversation, [event.id], "edited after the answer", of.now);
 }
 
 /** A deleted message is not answered any more; one that is deleted before it comes counts as seen. */
@@ -166,12 +205,15 @@ function forget(draft: Draft, of: Received, target: MessageId, sentAt: number | 
   const thread = draft.thread(conversation);
   if (thread === undefined) return;
   if (thread.pending.some((waiting) => waiting.id === target)) {
-    draft.patch(conversation, { pending: thread.pending.filter((waiting) => waiting.id !== target) });
-    restart(draft, conversation, of);
-    draft.setAside(conversation, [target], "deleted");
+    const pending = thread.pending.filter((waiting) => waiting.id !== target);
+    draft.patch(conversation, { pending });
+    // A turn that took nothing else is over; one that did goes on with the rest.
+    if (of.taken === undefined || pending.some(({ id }) => of.taken?.includes(id))) restart(draft, conversation, of);
+    else end(draft, conversation);
+    draft.setAside(conversation, [target], "deleted", of.now);
   } else if (!isSeen(draft.state.seen, target)) {
     draft.markSeen(target, sentAt, of.now);
-    draft.setAside(conversation, [target], "deleted");
+    draft.setAside(conversation, [target], "deleted", of.now);
   }
   const { items, summary } = draft.state.history;
   if (items.some((item) => item.message === target)) {
@@ -189,4 +231,8 @@ function without<Item>(items: readonly Item[] | undefined, gone: Item | undefine
 
 function stops(event: InboundMessage): boolean {
   return event.message.command?.name === "stop" || event.message.command?.name === "reset";
+}
+
+function stopRule(command: InboundMessage): string {
+  return command.message.command?.name === "reset" ? "reset" : "stopped";
 }

@@ -29,8 +29,11 @@ const deliveryRecord = z.object({
   /** Parts of `seq + 1` that are sent. */
   part: z.number(),
   claim: z.object({ by: z.string(), until: z.number() }).optional(),
+  /** `seq + 1` will not be sent any more; its dead letter may not be written yet. */
+  givenUp: z.object({ reason: z.string(), tries: z.number() }).optional(),
 });
 type DeliveryRecord = z.infer<typeof deliveryRecord>;
+type GivenUp = NonNullable<DeliveryRecord["givenUp"]>;
 
 export interface DeliveryOptions {
   readonly runtime: Pick<Runtime, "bus" | "records" | "deadLetters" | "actors">;
@@ -65,8 +68,9 @@ interface Lane {
   etag: string | null;
   /** Something was parked here: another process may have been given it meanwhile. */
   parked: boolean;
-  /** In a long wait right now: what comes is parked too. */
+  /** In a long wait or a long send right now: what comes is parked too. */
   resting: boolean;
+  sending: boolean;
 }
 
 export function createDelivery(options: DeliveryOptions): Delivery {
@@ -126,24 +130,26 @@ export function createDelivery(options: DeliveryOptions): Delivery {
 
   async function deliver(lane: Lane, item: Item): Promise<void> {
     const { entry } = item;
+    if (lane.record.givenUp !== undefined) return bury(lane, item, lane.record.givenUp);
     const channel = options.channelOf(entry.to);
-    if (channel === undefined)
-      return giveUp(lane, item, 0, `no account "${entry.to.channel}/${entry.to.account}" is configured`);
+    if (channel === undefined) {
+      const reason = `no account "${entry.to.channel}/${entry.to.account}" is configured`;
+      return giveUp(lane, item, { tries: 0, reason });
+    }
     let parts: readonly Outgoing[];
     try {
       parts = partsOf(channel, entry);
     } catch (error) {
-      return giveUp(lane, item, 0, reasonOf(error));
+      return giveUp(lane, item, { tries: 0, reason: reasonOf(error) });
     }
     for (let part = lane.record.part; part < parts.length; part++) {
       const outgoing = parts[part];
       if (outgoing === undefined) break;
       const failure = await sendPart(lane, item, channel, outgoing, { part, parts: parts.length });
-      if (failure !== undefined) return giveUp(lane, item, failure.tries, failure.reason);
+      if (failure !== undefined) return giveUp(lane, item, failure);
       await write(lane, part + 1 < parts.length ? { part: part + 1 } : { seq: entry.seq, part: 0 });
     }
     if (lane.record.seq < entry.seq) await write(lane, { seq: entry.seq, part: 0 });
-    release(lane, entry.seq, item);
   }
 
   function partsOf(channel: Channel, entry: OutboundEvent): readonly Outgoing[] {
@@ -160,7 +166,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     channel: Channel,
     outgoing: Outgoing,
     { part, parts }: { part: number; parts: number },
-  ): Promise<{ tries: number; reason: string } | undefined> {
+  ): Promise<GivenUp | undefined> {
     const account = `${entry.to.tenant}/${entry.to.channel}/${entry.to.account}`;
     let again = entry.at < startedAt || lane.parked;
     for (let tries = 0; ;) {
@@ -170,6 +176,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       const stopTimer = clock.after(sendDeadlineMs, () =>
         abort.abort(new RetryableError("the platform did not answer in time")),
       );
+      lane.sending = true;
+      const stopParking = clock.after(parkAfterMs, () => park(lane));
       try {
         const replyTo = part === 0 && entry.to.kind === "group" ? entry.answers.at(-1) : undefined;
         await channel.send(outgoing, {
@@ -199,31 +207,43 @@ export function createDelivery(options: DeliveryOptions): Delivery {
         await pauseFor(lane, waitMs);
       } finally {
         stopTimer();
+        stopParking();
+        lane.sending = lane.resting = false;
       }
     }
+  }
+
+  /** Hands the events back to the bus as done: the agents' outboxes hold them, and this process goes on with them. */
+  function park(lane: Lane): void {
+    lane.parked = lane.resting = true;
+    for (const item of lane.items.values()) item.released.resolve();
+    claim(lane).catch((error: unknown) => {
+      log.warn({ conversation: lane.conversation, reason: reasonOf(error) }, "a long delivery could not be claimed");
+    });
   }
 
   /** Waits; a long wait hands the events back to the bus as done first. */
   async function pauseFor(lane: Lane, ms: number): Promise<void> {
     if (ms > 0) {
-      if (ms > parkAfterMs) {
-        lane.parked = lane.resting = true;
-        for (const item of lane.items.values()) item.released.resolve();
-      }
+      if (ms > parkAfterMs) park(lane);
       await sleep(ms);
       lane.resting = false;
     }
     if (draining) throw new InfrastructureError("the gateway is stopping");
   }
 
-  /** Where other processes may deliver too, what was parked is sent only by the one that holds the claim. */
+  /**
+   * Where other processes may deliver too, what takes long is claimed, and what another has claimed is left to it.
+   * @throws ConflictError when it is another's.
+   */
   async function claim(lane: Lane): Promise<void> {
-    if (runtime.actors.exclusive || !lane.parked) return;
+    if (runtime.actors.exclusive) return;
     const held = lane.record.claim;
     const now = clock.now();
-    if (held !== undefined && held.by !== instance && held.until > now)
+    if (held !== undefined && held.by !== instance && held.until > now) {
       throw new ConflictError("another process delivers this conversation");
-    if (held?.by === instance && held.until - now > claimMs / 2) return;
+    }
+    if (!lane.parked || (held?.by === instance && held.until - now > claimMs / 2)) return;
     const record = { ...lane.record, claim: { by: instance, until: now + claimMs } };
     lane.etag = await records.put(keyOf(lane.conversation), record, { etag: lane.etag });
     lane.record = record;
@@ -233,9 +253,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
    * Records what is sent. It must not be forgotten, or it would be sent again: while the store is down this waits.
    * @throws ConflictError when another process recorded more meanwhile.
    */
-  async function write(lane: Lane, done: { seq?: number; part: number }): Promise<void> {
-    const { claim: _claim, ...old } = lane.record;
-    const record = { ...old, ...done };
+  async function write(lane: Lane, done: { seq?: number; part: number; givenUp?: GivenUp }): Promise<void> {
+    const record: DeliveryRecord = { v: 1, seq: lane.record.seq, ...done };
     for (let attempt = 0; ; attempt++) {
       try {
         lane.etag = await records.put(keyOf(lane.conversation), record, { etag: lane.etag });
@@ -259,22 +278,22 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     }
   }
 
-  /** The dead letter first, then the record: nothing is skipped that is not visible. The agent hears of it last. */
-  async function giveUp(lane: Lane, item: Item, tries: number, reason: string): Promise<void> {
-    const { entry, event } = item;
-    const at = clock.now();
-    log.error(
-      { conversation: entry.to.conversation, seq: entry.seq, tries, reason },
-      "an answer is given up and kept as a dead letter",
-    );
-    await runtime.deadLetters.add({ id: event.id, topic: "outbound", event, reason, attempts: tries, at });
+  /** The decision is recorded before anybody hears of it: after a crash nothing is sent that a dead letter says was not. */
+  async function giveUp(lane: Lane, item: Item, givenUp: GivenUp): Promise<void> {
+    await write(lane, { part: lane.record.part, givenUp });
+    await bury(lane, item, givenUp);
+  }
+
+  /** The dead letter, then the word to the agent, then the record: nothing is skipped that is not visible. */
+  async function bury(lane: Lane, { entry, event }: Item, { tries, reason }: GivenUp): Promise<void> {
     const { agent, to, seq } = entry;
+    const at = clock.now();
+    log.error({ conversation: to.conversation, seq, tries, reason }, "an answer is given up and kept as a dead letter");
+    await runtime.deadLetters.add({ id: event.id, topic: "outbound", event, reason, attempts: tries, at });
     const notice = entry.answer.notice !== undefined;
-    await runtime.bus.publish("receipts", [
-      receiptEnvelope({ v: 1, kind: "failed", agent, to, seq, notice, reason, at }),
-    ]);
+    const receipt = receiptEnvelope({ v: 1, kind: "failed", agent, to, seq, notice, reason, at });
+    await runtime.bus.publish("receipts", [receipt]);
     await write(lane, { seq, part: 0 });
-    release(lane, seq, item);
   }
 
   function sleep(ms: number): Promise<void> {
@@ -301,7 +320,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     async drain(graceMs) {
       draining = true;
       const until = clock.monotonic() + graceMs;
-      while (clock.monotonic() < until && [...lanes.values()].some((lane) => !lane.resting)) await sleep(20);
+      while (clock.monotonic() < until && [...lanes.values()].some((lane) => lane.sending || !lane.resting))
+        await sleep(20);
     },
   };
 
@@ -313,6 +333,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       etag: null,
       parked: false,
       resting: false,
+      sending: false,
     };
     lanes.set(conversation, lane);
     // After this tick, so that the caller's entry is in it.

@@ -14,10 +14,12 @@ export interface Draft {
   /** Changes fields of a thread; an undefined field is removed. */
   patch(conversation: ConversationId, fields: { [Key in keyof Thread]?: Thread[Key] | undefined }): void;
   inbox(fields: Partial<Inbox>): void;
+  replaceInbox(inbox: Inbox): void;
   history(items: readonly HistoryItem[], summary: string | undefined): void;
   outbox(entries: readonly OutboundEvent[]): void;
   markSeen(id: MessageId, sentAt: number | undefined, now: number): void;
-  setAside(conversation: ConversationId, ids: readonly MessageId[], rule: string): void;
+  /** Nothing more happens to these messages, by a rule that the journal names. */
+  setAside(conversation: ConversationId, ids: readonly MessageId[], rule: string, at: number): void;
   /** Answers these messages, in the conversation's next place. */
   answer(agent: AgentId, conversation: ConversationId, of: readonly InboundMessage[], answer: Answer, at: number): void;
   /** Puts an entry into the outbox; its `seq` is given here. */
@@ -50,6 +52,9 @@ export function createDraft(before: AgentState): Draft {
     inbox(fields) {
       state = { ...state, inbox: { ...state.inbox, ...fields } };
     },
+    replaceInbox(inbox) {
+      state = { ...state, inbox };
+    },
     history(items, summary) {
       state = { ...state, history: { v: 1, items, ...(summary === undefined ? {} : { summary }) } };
     },
@@ -63,8 +68,10 @@ export function createDraft(before: AgentState): Draft {
       seen.put.add(changed);
       seen.remove.push(...removed);
     },
-    setAside(conversation, ids, rule) {
-      for (const id of ids) effects.push({ kind: "setAside", id, conversation, rule });
+    setAside(conversation, ids, rule, at) {
+      if (ids.length === 0) return;
+      const entries = ids.map((id) => ({ id, conversation, rule, at }));
+      draft.inbox({ aside: [...(state.inbox.aside ?? []), ...entries] });
     },
     answer(agent, conversation, of, answer, at) {
       const to = draft.thread(conversation)?.to;

@@ -1,6 +1,7 @@
 /** What can happen to a client agent, and what it asks to be done: the vocabulary of the reducer in `conversation.ts`. */
 import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
 import type { Answer, InboundEvent, NoticeKey, OutboundEvent, ReceiptEvent } from "./message.ts";
+import type { SetAside } from "./ports.ts";
 import type { AgentState } from "./state.ts";
 
 export interface Moment {
@@ -22,6 +23,8 @@ export type AgentEvent = Moment &
         readonly type: "received";
         readonly agent: AgentId;
         readonly event: InboundEvent;
+        /** What the conversation's running turn took, where it is known. */
+        readonly taken?: readonly MessageId[];
         readonly previous?: MessageId;
       }
     | (TurnRef & {
@@ -39,7 +42,14 @@ export type AgentEvent = Moment &
     /** The runners of these turns are silent. */
     | { readonly type: "silent"; readonly agent: AgentId; readonly turns: readonly TurnRef[] }
     /** The wait for a missing message is over. */
-    | { readonly type: "waited"; readonly agent: AgentId; readonly conversation: ConversationId }
+    | {
+        readonly type: "waited";
+        readonly agent: AgentId;
+        readonly conversation: ConversationId;
+        readonly missing: MessageId;
+      }
+    /** The journal has these. */
+    | { readonly type: "journaled"; readonly entries: readonly SetAside[] }
     /** All entries of a conversation up to a sequence are sent or given up. */
     | {
         readonly type: "settled";
@@ -55,9 +65,8 @@ export type AgentEvent = Moment &
 export type Effect =
   | (TurnRef & { readonly kind: "start" })
   | (TurnRef & { readonly kind: "cancel" })
-  | { readonly kind: "wait"; readonly conversation: ConversationId; readonly ms: number }
-  | { readonly kind: "deliver"; readonly entry: OutboundEvent }
-  | { readonly kind: "setAside"; readonly id: MessageId; readonly conversation: ConversationId; readonly rule: string };
+  | { readonly kind: "wait"; readonly conversation: ConversationId; readonly missing: MessageId; readonly ms: number }
+  | { readonly kind: "deliver"; readonly entry: OutboundEvent };
 
 /** What the caller is told: "duplicate" and "stale" changed nothing, "full" asks for a redelivery later. */
 export type Reply = "accepted" | "duplicate" | "stale" | "full";

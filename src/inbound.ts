@@ -6,23 +6,29 @@ import type { Inbound } from "./channel.ts";
 import { inboundEnvelope } from "./envelope.ts";
 import type { ConversationId, MessageId } from "./ids.ts";
 import type { InboundEvent } from "./message.ts";
-import type { Clock, Runtime } from "./ports.ts";
+import type { Clock, CloudEvent, Runtime, SetAside } from "./ports.ts";
 import { setAsideRule } from "./policy.ts";
 
 /** Conversations whose last event this process remembers; older ones simply name no previous one. */
 const rememberedConversations = 10_000;
+
+/** A conversation's last event, and the one before it: an event that comes twice names the same one both times. */
+interface Latest {
+  readonly id: MessageId;
+  readonly previous: MessageId | undefined;
+}
 
 export function createInbound({
   bus,
   journal,
   clock,
 }: Pick<Runtime, "bus" | "journal"> & { readonly clock: Clock }): Inbound {
-  const latest = new Map<ConversationId, MessageId>();
+  const latest = new Map<ConversationId, Latest>();
 
   /** The most recent last; the oldest is forgotten. */
-  function remember(conversation: ConversationId, id: MessageId): void {
+  function remember(conversation: ConversationId, last: Latest): void {
     latest.delete(conversation);
-    latest.set(conversation, id);
+    latest.set(conversation, last);
     if (latest.size <= rememberedConversations) return;
     for (const oldest of latest.keys()) {
       latest.delete(oldest);
@@ -30,32 +36,34 @@ export function createInbound({
     }
   }
 
+  function envelopeOf(event: InboundEvent): CloudEvent {
+    const { conversation } = event.address;
+    const last = latest.get(conversation);
+    const previous = last?.id === event.id ? last.previous : last?.id;
+    remember(conversation, { id: event.id, previous });
+    return inboundEnvelope(event, previous);
+  }
+
   return {
     async accept(events) {
       const kept: InboundEvent[] = [];
-      const aside: Parameters<typeof journal.setAside>[0][number][] = [];
+      const aside: SetAside[] = [];
       for (const event of events) {
         const rule = setAsideRule(event);
         if (rule === undefined) kept.push(event);
         else aside.push({ id: event.id, conversation: event.address.conversation, rule, at: clock.now() });
       }
-      const before = new Map<ConversationId, MessageId | undefined>();
-      const envelopes = kept.map((event) => {
-        const { conversation } = event.address;
-        const previous = latest.get(conversation);
-        if (!before.has(conversation)) before.set(conversation, previous);
-        remember(conversation, event.id);
-        return inboundEnvelope(event, previous === event.id ? undefined : previous);
-      });
+      const before = new Map(kept.map(({ address }) => [address.conversation, latest.get(address.conversation)]));
+      const envelopes = kept.map(envelopeOf);
       try {
         if (aside.length > 0) await journal.setAside(aside);
         if (envelopes.length > 0) await bus.publish("inbound", envelopes);
       } catch (error) {
         // What was not published must not be waited for.
-        for (const [conversation, previous] of before) {
-          if (!kept.some((event) => event.id === latest.get(conversation))) continue;
-          if (previous === undefined) latest.delete(conversation);
-          else remember(conversation, previous);
+        for (const [conversation, last] of before) {
+          if (!kept.some(({ id }) => id === latest.get(conversation)?.id)) continue;
+          if (last === undefined) latest.delete(conversation);
+          else remember(conversation, last);
         }
         throw error;
       }

@@ -38,12 +38,24 @@ export function hasMarkup(text: string): boolean {
 
 /** The blocks of a document, or undefined where it cannot be parsed. */
 export function parse(markdown: string): Token[] | undefined {
-  if (markdown.length > longestParsed) return undefined;
+  if (markdown.length > longestParsed || isDense(markdown)) return undefined;
   try {
     return lexer(markdown);
   } catch {
     return undefined; // a stack overflow or a bug of the parser: the caller shows the text as it is
   }
+}
+
+/**
+ * True for a paragraph that is little but delimiters, on which the parser's time grows with the square of the length: 60 kB
+ * of "*a_" took it three minutes.
+ */
+function isDense(markdown: string): boolean {
+  if (markdown.length < 400) return false;
+  return markdown.split(/\n[ \t]*\n/).some((paragraph) => {
+    const runs = paragraph.match(/[*_`]+/g)?.length ?? 0;
+    return runs > 150 && runs > paragraph.length * 0.15;
+  });
 }
 
 export function renderMarkdown(markdown: string, markup: Markup): string {
@@ -94,16 +106,16 @@ interface Depth {
 /** Blocks keep the distance that their author gave them: an empty line or none. */
 function blocks(tokens: readonly Token[], markup: Markup, depth: Depth): string {
   let out = "";
-  let since = "";
+  let before = "";
   for (const token of tokens) {
     const rendered = block(token, markup, depth);
     if (rendered !== "") {
-      const glued = token.type === "checkbox" || since.startsWith("[");
-      if (out !== "" && !glued) out += /\n[ \t]*\n\s*$/.test(since) ? "\n\n" : "\n";
+      // The box of a task stands on the line of its text.
+      if (out !== "" && !/\[[ xX]\] $/.test(before)) out += /\n[ \t]*\n\s*$/.test(before) ? "\n\n" : "\n";
       out += rendered;
-      since = token.type === "checkbox" ? "[" : "";
+      before = "";
     }
-    since += token.raw;
+    before += token.raw;
   }
   return out;
 }

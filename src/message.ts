@@ -192,16 +192,17 @@ export const receiptEvent = z.object({
 });
 export type ReceiptEvent = z.infer<typeof receiptEvent>;
 
-/** The message's text as an agent reads it; empty when it has none. */
-export function textOf(parts: readonly { readonly kind: string }[]): string {
-  return (parts as readonly (InboundPart | Answer["parts"][number])[])
-    .flatMap((part) => (part.kind === "text" ? [part.text] : []))
-    .join("\n");
-}
-
 /** A message in one text for the agent and the history: its words, and what else it carries in square brackets. */
 export function describe(of: Message): string {
   return of.parts.map(describePart).filter(Boolean).join("\n");
+}
+
+/** What the agent said, for its own history: the words, what it attached and what it offered. */
+export function describeAnswer(of: Answer): string {
+  const offered = of.buttons?.map(({ label }) => label).join(" | ");
+  return [...of.parts.map(describePart), offered === undefined ? "" : `[offered: ${offered}]`]
+    .filter(Boolean)
+    .join("\n");
 }
 
 function describePart(part: InboundPart): string {

@@ -3,8 +3,9 @@ import type { AgentTraits, HistoryItem } from "./agent.ts";
 import type { Draft } from "./draft.ts";
 import type { AgentEvent, Reply } from "./events.ts";
 import type { TurnId } from "./ids.ts";
-import { describe, textOf, type Answer, type InboundMessage } from "./message.ts";
-import { advance, batchOf, cancel, restart } from "./scheduling.ts";
+import { describe, describeAnswer, type Answer, type InboundMessage } from "./message.ts";
+import type { SetAside } from "./ports.ts";
+import { advance, batchOf, restart } from "./scheduling.ts";
 import { isSeen } from "./seen.ts";
 import { threadsOf } from "./state.ts";
 
@@ -28,7 +29,7 @@ export function ended(draft: Draft, event: Of<"finished" | "failed">, traits: Ag
     pending: thread.pending.filter((message) => !covered.includes(message)),
     turn: undefined,
   });
-  const text = event.type === "finished" ? textOf(answer.parts) : "(no answer: the model failed)";
+  const text = event.type === "finished" ? describeAnswer(answer) : "(no answer: the model failed)";
   remember(draft, event, covered, text, traits.historyItems * hardCap);
   draft.answer(agent, conversation, covered, answer, now);
   advance(draft, conversation, event);
@@ -65,13 +66,23 @@ export function silent(draft: Draft, event: Of<"silent">, traits: AgentTraits): 
     if (thread === undefined || active?.id !== turn || active.attempt !== attempt) continue;
     if ((active.deaths ?? 0) >= maxDeaths) {
       const messages = batchOf(thread).map((message) => message.id);
-      cancel(draft, conversation, active);
+      draft.effects.push({ kind: "cancel", conversation, turn, attempt });
       ended(draft, { ...event, type: "failed", conversation, turn, attempt, messages, notice: "failed" }, traits);
     } else restart(draft, conversation, event, (active.deaths ?? 0) + 1);
   }
   // A gap whose timer died with its process.
   for (const [conversation] of threadsOf(draft.state.inbox)) advance(draft, conversation, event);
   return draft.effects.length === 0 ? "duplicate" : "accepted";
+}
+
+export function journaled(draft: Draft, entries: readonly SetAside[]): Reply {
+  const { aside } = draft.state.inbox;
+  const known = new Set(entries);
+  const owed = aside?.filter((entry) => !known.has(entry));
+  if (aside === undefined || owed?.length === aside.length) return "duplicate";
+  const { aside: _aside, ...inbox } = draft.state.inbox;
+  draft.replaceInbox(owed === undefined || owed.length === 0 ? inbox : { ...inbox, aside: owed });
+  return "accepted";
 }
 
 export function settled(draft: Draft, upTo: Of<"settled">["upTo"]): Reply {

@@ -5,6 +5,8 @@ import type { AgentId, ConversationId, TurnId } from "./ids.ts";
 import type { InboundMessage, NoticeKey } from "./message.ts";
 import type { ActiveTurn, Thread } from "./state.ts";
 
+/** How long a turn waits for a message that was sent before one that came. */
+export const gapMs = 2_000;
 /** Messages that one turn answers together. */
 const maxMerged = 32;
 
@@ -16,47 +18,61 @@ export function batchOf(thread: Thread): readonly InboundMessage[] {
 
 /** Starts what can start: commands that have come to the front are answered, the rest becomes a turn. */
 export function advance(draft: Draft, conversation: ConversationId, at: Moment & { readonly agent: AgentId }): void {
+  const before = draft.thread(conversation);
+  if (before === undefined || before.turn !== undefined) return;
+  if (before.gaps?.some(({ until }) => at.now < until && until <= at.now + gapMs)) return;
+  answerCommands(draft, conversation, at);
+  if (draft.thread(conversation)?.pending.length === 0) return;
+  const turns = draft.state.inbox.turns + 1;
+  draft.inbox({ turns });
+  run(draft, conversation, { id: `t${turns}` as TurnId, attempt: 1, owner: at.instance });
+}
+
+function answerCommands(draft: Draft, conversation: ConversationId, at: Moment & { readonly agent: AgentId }): void {
   for (;;) {
-    const thread = draft.thread(conversation);
-    const head = thread?.pending[0];
-    if (thread === undefined || head === undefined || thread.turn !== undefined) return;
-    if (thread.gap !== undefined && at.now < thread.gap.until) return;
-    const notice = noticeOf(head);
-    if (notice === undefined) {
-      const id = `t${draft.state.inbox.turns + 1}` as TurnId;
-      draft.inbox({ turns: draft.state.inbox.turns + 1 });
-      run(draft, conversation, { id, attempt: 1, owner: at.instance });
-      return;
-    }
-    draft.patch(conversation, { pending: thread.pending.slice(1) });
+    const [head, ...rest] = draft.thread(conversation)?.pending ?? [];
+    const notice = head === undefined ? undefined : noticeOf(head);
+    if (head === undefined || notice === undefined) return;
+    draft.patch(conversation, { pending: rest });
     draft.answer(at.agent, conversation, [head], { parts: [], notice }, at.now);
   }
 }
 
 function run(draft: Draft, conversation: ConversationId, turn: ActiveTurn): void {
-  draft.patch(conversation, { turn, gap: undefined });
+  draft.patch(conversation, { turn, gaps: undefined });
   draft.effects.push({ kind: "start", conversation, turn: turn.id, attempt: turn.attempt });
 }
 
-export function cancel(draft: Draft, conversation: ConversationId, turn: ActiveTurn | undefined): void {
-  if (turn !== undefined) draft.effects.push({ kind: "cancel", conversation, turn: turn.id, attempt: turn.attempt });
+/** Calls the running turn off. */
+export function end(draft: Draft, conversation: ConversationId): void {
+  const turn = draft.thread(conversation)?.turn;
+  if (turn === undefined) return;
+  draft.effects.push({ kind: "cancel", conversation, turn: turn.id, attempt: turn.attempt });
+  draft.patch(conversation, { turn: undefined });
 }
 
 /** The running turn no longer fits its messages: a new attempt takes them again, or none are left. */
-export function restart(draft: Draft, conversation: ConversationId, at: Moment, deaths?: number): void {
-  const thread = draft.thread(conversation);
-  if (thread?.turn === undefined) return;
-  cancel(draft, conversation, thread.turn);
-  if (batchOf(thread).length === 0) draft.patch(conversation, { turn: undefined });
-  else {
-    const again = { ...thread.turn, attempt: thread.turn.attempt + 1, owner: at.instance };
-    run(draft, conversation, deaths === undefined ? again : { ...again, deaths });
-  }
+export function restart(
+  draft: Draft,
+  conversation: ConversationId,
+  at: Moment & { readonly agent: AgentId },
+  deaths?: number,
+): void {
+  const turn = draft.thread(conversation)?.turn;
+  if (turn === undefined) return;
+  end(draft, conversation);
+  // A command that was sent before its messages came after it had begun.
+  answerCommands(draft, conversation, at);
+  if (draft.thread(conversation)?.pending.length === 0) return;
+  const again = { ...turn, attempt: turn.attempt + 1, owner: at.instance };
+  run(draft, conversation, deaths === undefined ? again : { ...again, deaths });
 }
+
+const notices: Readonly<Record<string, NoticeKey>> = { start: "start", help: "help", stop: "stopped", reset: "reset" };
 
 function noticeOf(event: InboundMessage): NoticeKey | undefined {
   const name = event.message.command?.name;
-  return name === "start" || name === "help" ? name : undefined;
+  return name !== undefined && Object.hasOwn(notices, name) ? notices[name] : undefined;
 }
 
 /** Commands that the gateway answers itself, in their place. */

@@ -13,6 +13,7 @@ import {
   type InboundMessage,
   type OutboundEvent,
 } from "./message.ts";
+import type { SetAside } from "./ports.ts";
 import type { SeenDays, SeenIndex } from "./seen.ts";
 
 /** A turn that runs, or ran when its process died. `owner` is the instance that started this attempt. */
@@ -32,8 +33,8 @@ export interface Thread {
   readonly turn?: ActiveTurn;
   /** The last sequence given to an outbox entry. */
   readonly seq: number;
-  /** A message that was sent before one of the pending ones has not come yet: no turn starts until then. */
-  readonly gap?: { readonly missing: MessageId; readonly until: number };
+  /** Messages that were sent before ones that came, and have not come yet: no turn starts until they do or it takes too long. */
+  readonly gaps?: readonly { readonly missing: MessageId; readonly before: MessageId; readonly until: number }[];
   /** Edits that came before their message. */
   readonly early?: readonly Extract<z.infer<typeof inboundEvent>, { kind: "edited" }>[];
   /** Sequences whose failure is already told, so that a second receipt says nothing. */
@@ -46,6 +47,8 @@ export interface Inbox {
   /** Turns started so far: the next turn's number. */
   readonly turns: number;
   readonly seen: SeenIndex;
+  /** Set aside with this state, and owed to the journal until it is known to have them. */
+  readonly aside?: readonly SetAside[];
 }
 
 export interface History {
@@ -74,7 +77,7 @@ const thread = z.object({
   pending: z.array(inboundEvent),
   turn: turn.optional(),
   seq: z.number(),
-  gap: z.object({ missing: z.string(), until: z.number() }).optional(),
+  gaps: z.array(z.object({ missing: z.string(), before: z.string(), until: z.number() })).optional(),
   early: z.array(inboundEvent).optional(),
   failed: z.array(z.number()).optional(),
 });
@@ -85,6 +88,7 @@ const stored = {
     threads: z.record(z.string(), thread),
     turns: z.number(),
     seen: z.record(z.string(), z.number()),
+    aside: z.array(z.object({ id: z.string(), conversation: z.string(), rule: z.string(), at: z.number() })).optional(),
   }),
   history: z.object({
     v: z.literal(1),
@@ -125,6 +129,7 @@ export function threadsOf(inbox: Inbox): [ConversationId, Thread][] {
 export function isBusy(state: AgentState): boolean {
   return (
     state.outbox.entries.length > 0 ||
+    state.inbox.aside !== undefined ||
     threadsOf(state.inbox).some(([, of]) => of.pending.length > 0 || of.turn !== undefined)
   );
 }

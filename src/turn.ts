@@ -54,14 +54,16 @@ interface Running {
 
 export function createTurns(options: TurnOptions): Turns {
   const { clock, log } = options;
+  /** By conversation: one runner each. */
   const running = new Map<string, Running>();
-  const waiting: Running[] = [];
+  const waiting = new Set<Running>();
   const folding = new Map<AgentId, AbortController>();
   let active = 0;
   let draining = false;
   let idle: (() => void) | undefined;
 
-  const keyOf = (agent: AgentId, turn: TurnRef): string => `${agent} ${turn.turn} ${turn.attempt}`;
+  const keyOf = (agent: AgentId, turn: TurnRef): string => `${agent} ${turn.conversation}`;
+  const isSame = (a: TurnRef | undefined, b: TurnRef): boolean => a?.turn === b.turn && a.attempt === b.attempt;
 
   function launch(run: Running): void {
     active++;
@@ -71,33 +73,41 @@ export function createTurns(options: TurnOptions): Turns {
       })
       .finally(() => {
         active--;
-        running.delete(keyOf(run.agent, run.turn));
-        const next = draining ? undefined : waiting.shift();
-        if (next !== undefined) launch(next);
+        const key = keyOf(run.agent, run.turn);
+        if (running.get(key) === run) running.delete(key);
+        const [next] = waiting;
+        if (next !== undefined && !draining) {
+          waiting.delete(next);
+          launch(next);
+        }
         if (active === 0) idle?.();
       });
+  }
+
+  function abandon(key: string): void {
+    const run = running.get(key);
+    if (run === undefined) return;
+    run.abort.abort(new TurnAbandoned("superseded"));
+    waiting.delete(run);
+    running.delete(key);
   }
 
   return {
     start(agent, to, turn) {
       const key = keyOf(agent, turn);
-      if (draining || running.has(key)) return;
+      if (draining || isSame(running.get(key)?.turn, turn)) return;
+      // An older attempt, whose cancelling may have been lost with its actor.
+      abandon(key);
       const run: Running = { agent, to, turn, abort: new AbortController() };
       running.set(key, run);
       if (active < options.most) launch(run);
-      else waiting.push(run);
+      else waiting.add(run);
     },
     cancel(agent, turn) {
       const key = keyOf(agent, turn);
-      const run = running.get(key);
-      if (run === undefined) return;
-      run.abort.abort(new TurnAbandoned("superseded"));
-      const at = waiting.indexOf(run);
-      if (at === -1) return;
-      waiting.splice(at, 1);
-      running.delete(key);
+      if (isSame(running.get(key)?.turn, turn)) abandon(key);
     },
-    isRunning: (agent, turn) => running.has(keyOf(agent, turn)),
+    isRunning: (agent, turn) => isSame(running.get(keyOf(agent, turn))?.turn, turn),
     fold(agent, to, summary, items) {
       if (draining || folding.has(agent)) return;
       const abort = new AbortController();
@@ -117,7 +127,7 @@ export function createTurns(options: TurnOptions): Turns {
     },
     async drain(graceMs) {
       draining = true;
-      waiting.length = 0;
+      waiting.clear();
       for (const abort of folding.values()) abort.abort(new TurnAbandoned("stopping"));
       if (active === 0) return;
       const { promise, resolve } = Promise.withResolvers<void>();

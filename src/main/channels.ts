@@ -1,6 +1,7 @@
 /** The channels there are. A new one is a line here and its folder. */
 import type { z } from "zod";
-import { telegram, telegramSettings } from "../../channels/telegram/index.ts";
+import { telegram } from "../../channels/telegram/index.ts";
+import { telegramSettings } from "../../channels/telegram/settings.ts";
 import { web } from "../../channels/web/index.ts";
 import { webSettings, type WebSettings } from "../../channels/web/settings.ts";
 import { webhook, webhookSettings } from "../../channels/webhook/index.ts";

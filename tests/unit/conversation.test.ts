@@ -92,6 +92,7 @@ function play(traits: Partial<AgentTraits> = {}) {
       effects.length = 0;
       return found;
     },
+    aside: () => state.inbox.aside?.map((of) => [of.id, of.rule]),
     answers: () =>
       state.outbox.entries.map((entry) => ({ seq: entry.seq, answers: entry.answers, notice: entry.answer.notice })),
     history: () => state.history.items.map((item) => `${item.role}: ${item.text}`),
@@ -164,7 +165,7 @@ describe("a message", () => {
 
     game.receive(message("m4"), "m3");
     game.later(2_000);
-    game.tell({ type: "waited", conversation });
+    game.tell({ type: "waited", conversation, missing: id("m3") });
     expect(game.running().attempt).toBe(1);
   });
 
@@ -199,7 +200,7 @@ describe("commands", () => {
     game.receive(message("m2"));
     game.take("start");
     game.receive(command("stop"));
-    expect(game.take("setAside").map((of) => [of.id, of.rule])).toEqual([
+    expect(game.aside()).toEqual([
       [id("m1"), "stopped"],
       [id("m2"), "stopped"],
     ]);
@@ -236,7 +237,7 @@ describe("edits and deletions", () => {
     game.receive(edit("m1", "better"));
     expect(() => game.running()).toThrow();
     expect(game.history()).toEqual(["user: better", "agent: answer"]);
-    expect(game.take("setAside")).toMatchObject([{ rule: "edited after the answer" }]);
+    expect(game.aside()).toEqual([[id("m1 edited"), "edited after the answer"]]);
   });
 
   it("of a message that has not come yet are kept for it", () => {
@@ -255,7 +256,9 @@ describe("edits and deletions", () => {
     game.receive(message("m1"));
     game.receive(deletion("m1"));
     expect(() => game.running()).toThrow();
-    expect(game.take("setAside")).toMatchObject([{ id: id("m1"), rule: "deleted" }]);
+    expect(game.aside()).toEqual([[id("m1"), "deleted"]]);
+    const entries = game.state().inbox.aside;
+    game.tell({ type: "journaled", entries });
     expect(isBusy(game.state())).toBe(false);
   });
 });

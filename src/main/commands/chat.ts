@@ -101,13 +101,7 @@ function createClient(url: string, sessionFile: string) {
   return {
     get: async (path: string): Promise<unknown> => (await request(path, {})).json(),
     post: async (path: string, body: unknown): Promise<unknown> =>
-      (
-        await request(path, {
-          method: "POST",
-          headers: { "content-type": "application/json" },
-          body: JSON.stringify(body),
-        })
-      ).json(),
+      (await request(path, { method: "POST", body: JSON.stringify(body) })).json(),
     /** Hands over every message from there on; resolves when `signal` aborts. */
     async listen(
       after: string,
