@@ -60,13 +60,13 @@ function received(draft: Draft, of: Received, traits: AgentTraits): Reply {
     return "full";
   draft.open(event.address);
   draft.markSeen(event.id, event.sentAt, now);
-  const before = closeGap(draft, conversation, event.id);
+  closeGap(draft, conversation, event.id);
   watchGap(draft, of);
 
   switch (event.kind) {
     case "message":
-      if (stops(event)) stop(draft, event, before, now);
-      else accept(draft, of, event, before, traits);
+      if (stops(event)) stop(draft, event, now);
+      else accept(draft, of, event, traits);
       break;
     case "edited":
       edit(draft, of, event);
@@ -88,30 +88,23 @@ function watchGap(draft: Draft, { event, previous, now }: Received): void {
   const { conversation } = event.address;
   if (previous === undefined || previous === event.id || isSeen(draft.state.seen, previous)) return;
   const gaps = draft.thread(conversation)?.gaps ?? [];
-  const gap = { missing: previous, before: event.id, until: now + gapMs };
+  const gap = { missing: previous, until: now + gapMs };
   draft.patch(conversation, { gaps: [...gaps, gap].slice(-maxGaps) });
   draft.effects.push({ kind: "wait", conversation, missing: previous, ms: gapMs });
 }
 
-/** The wait for an event is over: it came, or it took too long. @returns the message that it comes before. */
-function closeGap(draft: Draft, conversation: ConversationId, missing: MessageId): MessageId | undefined {
+/** The wait for an event is over: it came, or it took too long. */
+function closeGap(draft: Draft, conversation: ConversationId, missing: MessageId): void {
   const gaps = draft.thread(conversation)?.gaps;
   const gap = gaps?.find((of) => of.missing === missing);
   if (gap !== undefined) draft.patch(conversation, { gaps: without(gaps, gap) });
-  return gap?.before;
 }
 
-function accept(
-  draft: Draft,
-  of: Received,
-  event: InboundMessage,
-  before: MessageId | undefined,
-  traits: AgentTraits,
-): void {
+function accept(draft: Draft, of: Received, event: InboundMessage, traits: AgentTraits): void {
   const { conversation } = event.address;
   const thread = draft.thread(conversation);
   if (thread === undefined) return;
-  const stopped = thread.pending.find((waiting) => stops(waiting) && isAfter(waiting, event, before));
+  const stopped = thread.pending.find((waiting) => stops(waiting) && isAfter(waiting, event));
   if (stopped !== undefined && !isNoticeCommand(event)) {
     draft.setAside(conversation, [event.id], stopRule(stopped), of.now);
     return;
@@ -120,7 +113,7 @@ function accept(
   const message = withoutRaw(early === undefined ? event : { ...event, message: early.message });
   draft.patch(conversation, {
     to: event.address,
-    pending: insert(thread.pending, message, before),
+    pending: insert(thread.pending, message),
     early: without(thread.early, early),
   });
   if (thread.turn !== undefined && traits.whileRunning === "interrupt" && !isNoticeCommand(event)) {
@@ -128,19 +121,14 @@ function accept(
   }
 }
 
-/** By sequence where both have one; in front of the one that waited for it; else behind what came before. */
-function insert(
-  pending: readonly InboundMessage[],
-  message: InboundMessage,
-  before: MessageId | undefined,
-): readonly InboundMessage[] {
-  const at = pending.findIndex((other) => isAfter(other, message, before));
+function insert(pending: readonly InboundMessage[], message: InboundMessage): readonly InboundMessage[] {
+  const at = pending.findIndex((other) => isAfter(other, message));
   return at === -1 ? [...pending, message] : pending.toSpliced(at, 0, message);
 }
 
-function isAfter(waiting: InboundMessage, event: InboundMessage, before: MessageId | undefined): boolean {
-  if (waiting.sequence === undefined || event.sequence === undefined) return waiting.id === before;
-  return waiting.sequence > event.sequence;
+/** By sequence: the channel's where its platform has one, else the ingress's own. */
+function isAfter(one: InboundMessage, other: InboundMessage): boolean {
+  return (one.sequence ?? 0) > (other.sequence ?? 0);
 }
 
 /** The payload as it came is for the record, not for the agent's state. */
@@ -153,11 +141,11 @@ function withoutRaw<Event extends InboundEvent>(event: Event): Event {
  * /stop and /reset act at once: what runs is cancelled, what came before is set aside. The command itself is answered in its
  * place; one that overtook earlier messages waits for them as any message does, and they find it there.
  */
-function stop(draft: Draft, event: InboundMessage, before: MessageId | undefined, now: number): void {
+function stop(draft: Draft, event: InboundMessage, now: number): void {
   const { conversation } = event.address;
   const thread = draft.thread(conversation);
   if (thread === undefined) return;
-  const stopped = thread.pending.filter((waiting) => !isNoticeCommand(waiting) && !isAfter(waiting, event, before));
+  const stopped = thread.pending.filter((waiting) => !isNoticeCommand(waiting) && !isAfter(waiting, event));
   draft.setAside(
     conversation,
     stopped.map((waiting) => waiting.id),
@@ -165,7 +153,7 @@ function stop(draft: Draft, event: InboundMessage, before: MessageId | undefined
     now,
   );
   const rest = thread.pending.filter((waiting) => !stopped.includes(waiting));
-  draft.patch(conversation, { pending: insert(rest, withoutRaw(event), before) });
+  draft.patch(conversation, { pending: insert(rest, withoutRaw(event)) });
   if (stopped.length > 0) end(draft, conversation);
   if (event.message.command?.name === "reset") draft.history([], undefined);
 }

@@ -24,6 +24,7 @@ export function createInbound({
   clock,
 }: Pick<Runtime, "bus" | "journal"> & { readonly clock: Clock }): Inbound {
   const latest = new Map<ConversationId, Latest>();
+  let arrived = 0;
 
   /** The most recent last; the oldest is forgotten. */
   function remember(conversation: ConversationId, last: Latest): void {
@@ -36,12 +37,18 @@ export function createInbound({
     }
   }
 
+  /** The order of arrival, for platforms that give none: microseconds since the epoch, each one once. */
+  function arrival(): number {
+    arrived = Math.max(arrived + 1, clock.now() * 1_000);
+    return arrived;
+  }
+
   function envelopeOf(event: InboundEvent): CloudEvent {
     const { conversation } = event.address;
     const last = latest.get(conversation);
     const previous = last?.id === event.id ? last.previous : last?.id;
     remember(conversation, { id: event.id, previous });
-    return inboundEnvelope(event, previous);
+    return inboundEnvelope(event.sequence === undefined ? { ...event, sequence: arrival() } : event, previous);
   }
 
   return {

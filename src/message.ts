@@ -120,7 +120,7 @@ const header = {
   participant,
   /** The platform's own time of the event; absent where the platform gives none that survives redelivery. */
   sentAt: z.number().optional(),
-  /** Where the channel's order is "sequence": rises within a conversation in the order the person wrote. */
+  /** Rises within a conversation in the order the person wrote; a channel gives it to all its events, or to none. */
   sequence: z.number().optional(),
   /** When this gateway received it. */
   receivedAt: z.number(),

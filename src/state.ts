@@ -34,7 +34,7 @@ export interface Thread {
   /** The last sequence given to an outbox entry. */
   readonly seq: number;
   /** Messages that were sent before ones that came, and have not come yet: no turn starts until they do or it takes too long. */
-  readonly gaps?: readonly { readonly missing: MessageId; readonly before: MessageId; readonly until: number }[];
+  readonly gaps?: readonly { readonly missing: MessageId; readonly until: number }[];
   /** Edits that came before their message. */
   readonly early?: readonly Extract<z.infer<typeof inboundEvent>, { kind: "edited" }>[];
   /** Sequences whose failure is already told, so that a second receipt says nothing. */
@@ -77,7 +77,7 @@ const thread = z.object({
   pending: z.array(inboundEvent),
   turn: turn.optional(),
   seq: z.number(),
-  gaps: z.array(z.object({ missing: z.string(), before: z.string(), until: z.number() })).optional(),
+  gaps: z.array(z.object({ missing: z.string(), until: z.number() })).optional(),
   early: z.array(inboundEvent).optional(),
   failed: z.array(z.number()).optional(),
 });

@@ -76,7 +76,7 @@ const rules: IForbiddenRuleType[] = [
   },
   {
     name: "page-runs-in-a-browser",
-    from: { path: "^channels/web/page/", pathNot: "/vite\\.config\\.ts$" },
+    from: { path: "^channels/web/page/", pathNot: "/(vite\\.config|build)\\.ts$" },
     to: { dependencyTypes: ["core"] },
   },
   { name: "tests-stay-outside", from: { pathNot: "^tests/" }, to: { path: "^tests/" } },

@@ -1,0 +1,81 @@
+import { Hono } from "hono";
+import type { HttpHandler } from "../../src/channel.ts";
+import type { Log } from "../../src/ports.ts";
+import { limitBody } from "./body.ts";
+import { inRequest } from "./context.ts";
+import { errorResponse, responseOf, unavailable } from "./errors.ts";
+import type { Streams } from "./streams.ts";
+
+export interface AppOptions {
+  readonly channels: readonly HttpHandler[];
+  readonly health: () => string | undefined;
+  readonly log: Log;
+  readonly limits: { readonly bodyBytes: number };
+  readonly streams: Streams;
+  readonly state: {
+    readonly draining: boolean;
+    /** Called when running requests have had their time. */
+    readonly giveUp: Set<() => void>;
+  };
+}
+
+/** For what a channel does not say itself: an answer is data, not a page, and nobody frames it. */
+const defaultHeaders: readonly (readonly [string, string])[] = [
+  ["x-content-type-options", "nosniff"],
+  ["referrer-policy", "no-referrer"],
+  ["content-security-policy", "default-src 'none'; frame-ancestors 'none'"],
+  ["cross-origin-resource-policy", "same-origin"],
+  ["cache-control", "no-store"],
+];
+
+export function createApp({ channels, health, log, limits, streams, state }: AppOptions): Hono {
+  const app = new Hono();
+
+  app.use(async (c, next) => {
+    const started = performance.now();
+    const id = requestIdOf(c.req.raw);
+    await inRequest(id, next);
+    const headers = c.res.headers;
+    headers.set("x-request-id", id);
+    for (const [name, value] of defaultHeaders) if (!headers.has(name)) headers.set(name, value);
+    if (state.draining) headers.set("connection", "close");
+    const ms = Math.round(performance.now() - started);
+    log.debug({ requestId: id, method: c.req.method, path: c.req.path, status: c.res.status, ms }, "request");
+  });
+
+  app.get("/healthz", () => Response.json({ status: "alive" }));
+  app.get("/readyz", () => {
+    const reason = state.draining ? "The gateway is stopping." : health();
+    return reason === undefined ? Response.json({ status: "ready" }) : unavailable("not_ready", reason, 2);
+  });
+  for (const path of ["/healthz", "/readyz"]) {
+    app.all(path, () => errorResponse(405, "method_not_allowed", "Use GET.", { allow: "GET, HEAD" }));
+  }
+
+  function orStopping(answer: Promise<Response>): Promise<Response> {
+    return new Promise((resolve, reject) => {
+      const stop = () => resolve(unavailable("stopping", "The gateway is stopping: try again.", 2));
+      state.giveUp.add(stop);
+      answer.then(resolve, reject).finally(() => state.giveUp.delete(stop));
+    });
+  }
+
+  for (const channel of channels) {
+    for (const path of channel.paths) {
+      app.all(path, async (c) => {
+        const answer = channel.handle(limitBody(c.req.raw, limits.bodyBytes));
+        return streams.track(await orStopping(answer));
+      });
+    }
+  }
+
+  app.notFound(() => errorResponse(404, "not_found", "There is nothing at this address."));
+  app.onError((error) => responseOf(error, log));
+  return app;
+}
+
+/** The caller's own id where it is fit for a log, so that a request can be followed across systems. */
+function requestIdOf(request: Request): string {
+  const given = request.headers.get("x-request-id");
+  return given !== null && /^[\w.-]{1,64}$/.test(given) ? given : crypto.randomUUID();
+}

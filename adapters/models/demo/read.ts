@@ -1,0 +1,58 @@
+import type { ModelRequest } from "@openai/agents";
+
+/** What the demo sees of a request. */
+export interface DemoRequest {
+  /** The agent has said nothing yet in this conversation. */
+  readonly first: boolean;
+  /** What people said before, oldest first. */
+  readonly earlier: readonly string[];
+  /** The messages to answer, each as the agent's context wrote it. */
+  readonly messages: readonly string[];
+  readonly tools: ReadonlySet<string>;
+  /** What the tools answered in this turn, by the id of the call; undefined before they were called. */
+  readonly results: ReadonlyMap<string, string> | undefined;
+  readonly summary: string | undefined;
+}
+
+/** Lines that the agent's context puts before the conversation: `[context] …` and `[summary] …`. */
+const aside = /^\[(context|summary|note)\] ?/;
+
+export function readRequest(request: ModelRequest): DemoRequest {
+  const items = typeof request.input === "string" ? [{ role: "user", content: request.input }] : request.input;
+  const earlier: string[] = [];
+  let messages: string[] = [];
+  let results: Map<string, string> | undefined;
+  let spoken = false;
+  let summary: string | undefined;
+  for (const item of items as readonly Readonly<Record<string, unknown>>[]) {
+    if (item["type"] === "function_call_result") {
+      results ??= new Map();
+      results.set(String(item["callId"]), textIn(item["output"]));
+    } else if (item["role"] === "assistant") {
+      spoken = true;
+      earlier.push(...messages);
+      messages = [];
+    } else if (item["role"] === "user") {
+      const text = textIn(item["content"]);
+      const kind = aside.exec(text)?.[1];
+      if (kind === undefined) messages.push(text);
+      else if (kind === "summary") summary = text.replace(aside, "");
+    }
+  }
+  return {
+    first: !spoken && summary === undefined,
+    earlier,
+    messages,
+    tools: new Set(request.tools.flatMap((tool) => ("name" in tool ? [tool.name] : []))),
+    results,
+    summary,
+  };
+}
+
+/** The text of an item's content or of a tool's output, whichever of the SDK's forms it has. */
+export function textIn(content: unknown): string {
+  if (typeof content === "string") return content;
+  if (Array.isArray(content)) return content.map(textIn).filter(Boolean).join("\n");
+  if (typeof content === "object" && content !== null && "text" in content) return String(content.text);
+  return "";
+}

@@ -1,0 +1,28 @@
+import { InputError } from "../../src/errors.ts";
+
+/** Who serves the model. `compatible` is any server that speaks OpenAI's Chat Completions. */
+export type Vendor = "openai" | "gemini" | "compatible";
+export type ModelSpec = { readonly vendor: "demo" } | { readonly vendor: Vendor; readonly model: string };
+
+/** The setting that holds the vendor's key, for sentences to the operator. */
+export const keyNames: Readonly<Record<Vendor, string>> = {
+  openai: "OPENAI_API_KEY",
+  gemini: "GEMINI_API_KEY",
+  compatible: "OPENAI_API_KEY",
+};
+
+/**
+ * Reads `demo`, `openai:<model>`, `gemini:<model>` or `compatible:<model>`; a model's name may contain colons
+ * (`compatible:llama3.2:3b`).
+ * @throws InputError that says what is allowed.
+ */
+export function parseModelSpec(spec: string): ModelSpec {
+  if (spec === "demo") return { vendor: "demo" };
+  const at = spec.indexOf(":");
+  const vendor = spec.slice(0, Math.max(at, 0));
+  const model = spec.slice(at + 1).trim();
+  if (model !== "" && (vendor === "openai" || vendor === "gemini" || vendor === "compatible")) return { vendor, model };
+  throw new InputError(
+    `The model ${JSON.stringify(spec)} is not known. Use demo, openai:<model>, gemini:<model> or compatible:<model>.`,
+  );
+}

@@ -1,0 +1,98 @@
+/**
+ * The prompt of a turn within its token budget.
+ *
+ * From the most stable to the least, so that a server's prompt cache holds: instructions (the same for everybody), the
+ * conversation's circumstances, the summary, history, the new messages. All that comes from people is in user items.
+ */
+import type { AgentInputItem } from "@openai/agents";
+import type { HistoryItem, TurnInput } from "../../src/agent.ts";
+import { clip, renderMessage } from "./render.ts";
+
+export interface Prompt {
+  /** What was before: given to the model, never to the SDK's run, whose cost grows with its items. */
+  readonly before: readonly AgentInputItem[];
+  /** The new messages, in order. */
+  readonly messages: readonly AgentInputItem[];
+}
+
+/** What the framing of one item costs besides its text. */
+const itemTokens = 4;
+/** A new message of this length is given whole, however many there are. */
+const shortTokens = 64;
+
+/** An estimate: four bytes of UTF-8 a token, which is near for English and too much for most else. */
+export function estimateTokens(text: string): number {
+  return Math.ceil(Buffer.byteLength(text) / 4) + itemTokens;
+}
+
+/** @param now decides the date that the model is told; the time of day would defeat the prompt cache. */
+export function promptOf(input: TurnInput, budget: number, now: number): Prompt {
+  const named = input.to.kind === "group";
+  const messages = fitAll(
+    input.messages.map((message) => renderMessage(message, named)),
+    (budget * 3) / 4,
+  );
+  const before: string[] = [contextOf(input, now)];
+  if (input.summary !== undefined && input.summary !== "") before.push(fit(`[summary] ${input.summary}`, budget / 4));
+  const spent = [...before, ...messages].reduce((sum, text) => sum + estimateTokens(text), 0);
+  const history = recent(input.history, budget - spent, budget);
+  return { before: [...before.map(userItem), ...history.map(historyItem)], messages: messages.map(userItem) };
+}
+
+/** Long messages are cut to equal shares where all together are too long; a short one never is. */
+function fitAll(texts: readonly string[], tokens: number): readonly string[] {
+  if (texts.reduce((sum, text) => sum + estimateTokens(text), 0) <= tokens) return texts;
+  const share = Math.max(shortTokens, tokens / texts.length);
+  return texts.map((text) => fit(text, share));
+}
+
+/**
+ * The newest items that fit. What is left out is rounded up to tenths of the budget: the oldest item that is kept then
+ * changes every few turns only, and with it the prefix that the server has cached.
+ */
+function recent(history: readonly HistoryItem[], room: number, budget: number): readonly HistoryItem[] {
+  const costs = history.map((item) => estimateTokens(item.text) + (item.name === undefined ? 0 : itemTokens));
+  const over = costs.reduce((sum, cost) => sum + cost, 0) - room;
+  if (over <= 0) return history;
+  const step = Math.ceil(budget / 10);
+  let left = Math.ceil(over / step) * step;
+  let from = 0;
+  for (; from < history.length && left > 0; from += 1) left -= costs[from] ?? 0;
+  return history.slice(from);
+}
+
+function contextOf(input: TurnInput, now: number): string {
+  const { to, participant } = input;
+  const person = to.kind === "direct" ? (participant.name ?? participant.handle) : undefined;
+  const data = {
+    channel: to.channel,
+    chat: to.kind,
+    ...(person === undefined ? {} : { person: clip(person, 80) }),
+    ...(to.kind === "direct" && participant.locale !== undefined ? { locale: clip(participant.locale, 20) } : {}),
+    date: new Date(now).toISOString().slice(0, 10),
+  };
+  return `[context] ${JSON.stringify(data)}`;
+}
+
+function historyItem(item: HistoryItem): AgentInputItem {
+  if (item.role === "agent") {
+    return {
+      type: "message",
+      role: "assistant",
+      status: "completed",
+      content: [{ type: "output_text", text: item.text }],
+    };
+  }
+  if (item.role === "note") return userItem(`[note] ${item.text}`);
+  return userItem(item.name === undefined ? item.text : `[from ${JSON.stringify(clip(item.name, 80))}]\n${item.text}`);
+}
+
+function userItem(text: string): AgentInputItem {
+  return { type: "message", role: "user", content: text };
+}
+
+function fit(text: string, tokens: number): string {
+  if (estimateTokens(text) <= tokens) return text;
+  const bytes = Buffer.from(text).subarray(0, Math.max(0, Math.floor(tokens) - 2 * itemTokens) * 4);
+  return `${bytes.toString("utf8").replace(/\uFFFD+$/, "")}\n[cut]`;
+}

@@ -1,0 +1,59 @@
+import type { AgentInputItem } from "@openai/agents";
+import type { TurnHooks } from "../../src/agent.ts";
+import { reasonOf } from "../../src/errors.ts";
+import type { InboundMessage, MediaPart } from "../../src/message.ts";
+import type { Log } from "../../src/ports.ts";
+
+const seen = /^image\/(png|jpeg|gif|webp)$/;
+/** Of one turn: the newest pictures, and the bytes of each. */
+const mostImages = 4;
+const mostBytes = 5_000_000;
+
+/**
+ * The items with the pictures of their messages, for models that see. A picture that is too large or cannot be had stays
+ * what the text says of it.
+ */
+export async function withImages(
+  items: readonly AgentInputItem[],
+  messages: readonly InboundMessage[],
+  hooks: Pick<TurnHooks, "openMedia" | "signal">,
+  log: Log,
+): Promise<AgentInputItem[]> {
+  const wanted = messages.flatMap(({ message }, at) =>
+    message.parts.flatMap((part) => (part.kind === "image" && seen.test(part.type) ? [{ at, part }] : [])),
+  );
+  const images = await Promise.all(
+    wanted.slice(-mostImages).map(async ({ at, part }) => ({ at, image: await dataUrl(part, hooks, log) })),
+  );
+  return items.map((item, at) => {
+    const own = images.flatMap(({ at: of, image }) => (of === at && image !== undefined ? [image] : []));
+    if (own.length === 0 || !("content" in item) || typeof item.content !== "string") return item;
+    return {
+      type: "message",
+      role: "user",
+      content: [
+        { type: "input_text", text: item.content },
+        ...own.map((image) => ({ type: "input_image" as const, image })),
+      ],
+    };
+  });
+}
+
+async function dataUrl(part: MediaPart, hooks: Pick<TurnHooks, "openMedia" | "signal">, log: Log) {
+  if ((part.size ?? 0) > mostBytes) return undefined;
+  try {
+    const { body, type } = await hooks.openMedia(part);
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    for await (const chunk of body) {
+      size += chunk.byteLength;
+      if (size > mostBytes) return undefined;
+      chunks.push(chunk);
+    }
+    return seen.test(type) ? `data:${type};base64,${Buffer.concat(chunks).toString("base64")}` : undefined;
+  } catch (error) {
+    hooks.signal.throwIfAborted();
+    log.warn({ reason: reasonOf(error) }, "a picture could not be given to the model");
+    return undefined;
+  }
+}

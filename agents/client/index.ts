@@ -1,0 +1,152 @@
+/** The client agent: {@link Agent} on the OpenAI Agents SDK. It keeps nothing between turns. */
+import {
+  Agent as SdkAgent,
+  MaxTurnsExceededError,
+  Runner,
+  type AgentInputItem,
+  type Model,
+  type ModelProvider,
+  type ModelSettings,
+} from "@openai/agents";
+import type { Agent, HistoryItem, TurnHooks, TurnInput, TurnOutput } from "../../src/agent.ts";
+import { InputError, RetryableError, TerminalError } from "../../src/errors.ts";
+import type { Answer } from "../../src/message.ts";
+import type { Blobs, Clock, Log } from "../../src/ports.ts";
+import { promptOf } from "./context.ts";
+import { edgeModel } from "./edge.ts";
+import { withImages } from "./images.ts";
+import { instructionsOf, summaryInstructions } from "./instructions.ts";
+import { clip } from "./render.ts";
+import type { ClientAgentSettings } from "./settings.ts";
+import { createTools } from "./tools.ts";
+import { createTurnContext, type TurnContext } from "./turn-context.ts";
+
+export interface ClientAgentDeps {
+  readonly models: ModelProvider;
+  readonly clock: Clock;
+  readonly blobs: Blobs;
+  readonly log: Log;
+  /** Runs are recorded as the SDK's traces. What becomes of those is set where the models are made. */
+  readonly tracing?: boolean;
+}
+
+/** Of a summary, whatever the model writes, and of one message that it is made from. */
+const longestSummary = 4_000;
+const longestSummarized = 2_000;
+
+export function createClientAgent(settings: ClientAgentSettings, deps: ClientAgentDeps): Agent {
+  const { clock, log } = deps;
+  const runner = new Runner({
+    tracingDisabled: !(deps.tracing ?? false),
+    traceIncludeSensitiveData: false,
+    toolNotFoundBehavior: "return_error_to_model",
+  });
+  const instructions = instructionsOf(settings);
+  const tools = createTools(settings.tools, log);
+  const modelSettings: ModelSettings = {
+    ...(settings.temperature === undefined ? {} : { temperature: settings.temperature }),
+    ...(settings.maxTokens === undefined ? {} : { maxTokens: settings.maxTokens }),
+  };
+
+  async function execute(input: TurnInput, hooks: TurnHooks): Promise<TurnOutput> {
+    const model = await deps.models.getModel(settings.model);
+    const prompt = promptOf(input, settings.context.tokens, clock.now());
+    const messages = settings.vision
+      ? await withImages(prompt.messages, input.messages, hooks, log)
+      : [...prompt.messages];
+    const { turn, attempt } = input;
+    const context = createTurnContext({ turn, attempt, signal: hooks.signal, blobs: deps.blobs, now: clock.now });
+    const answered = () => context.attached.length > 0 || context.choices !== undefined;
+    const edge = { model, before: prompt.before, retries: settings.retries, clock, onText: hooks.onText, answered };
+    // An agent of the SDK is cheap, and this one's model knows this turn only.
+    const agent = new SdkAgent<TurnContext>({
+      name: settings.name,
+      instructions,
+      model: edgeModel(edge),
+      modelSettings,
+      tools,
+    });
+    const result = await runner.run(agent, messages, {
+      context,
+      maxTurns: settings.maxTurns,
+      signal: hooks.signal,
+      errorHandlers: {
+        modelRefusal: ({ error }) => ("refusal" in error ? { finalOutput: error.refusal } : undefined),
+      },
+    });
+    const { requests, inputTokens, outputTokens } = result.runContext.usage;
+    return { answer: answerOf(result.finalOutput ?? "", context), usage: { requests, inputTokens, outputTokens } };
+  }
+
+  async function condense(model: Model, text: string, signal: AbortSignal): Promise<string> {
+    const edge = { model, before: [], retries: settings.retries, clock, answered: () => false };
+    const agent = new SdkAgent({ name: "summary", instructions: summaryInstructions, model: edgeModel(edge) });
+    const items: AgentInputItem[] = [{ type: "message", role: "user", content: text }];
+    const result = await runner.run(agent, items, { maxTurns: 1, signal });
+    return clip((result.finalOutput ?? "").trim(), longestSummary);
+  }
+
+  return {
+    run: (input, hooks) => untilAborted(execute(input, hooks), hooks.signal, settings),
+    summarize({ summary, items, signal }) {
+      const work = async () => {
+        const model = await deps.models.getModel(settings.summaryModel ?? settings.model);
+        return condense(model, summaryPrompt(summary, items), signal);
+      };
+      return untilAborted(work(), signal, settings);
+    },
+  };
+}
+
+/** The model's text, then what the tools attached; buttons need a text to belong to. */
+function answerOf(output: string, { attached, choices }: TurnContext): Answer {
+  const text = output.trim() === "" ? (choices?.question ?? "") : output;
+  const parts: Answer["parts"] = text === "" ? [] : [{ kind: "text" as const, text, format: "markdown" as const }];
+  parts.push(...attached);
+  if (parts.length === 0) throw new TerminalError("the model gave an empty answer");
+  return choices === undefined ? { parts } : { parts, buttons: [...choices.buttons] };
+}
+
+/** Settles with the work, or rejects with the signal's reason as soon as it is aborted, whatever still hangs. */
+async function untilAborted<Result>(
+  work: Promise<Result>,
+  signal: AbortSignal,
+  settings: ClientAgentSettings,
+): Promise<Result> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal.reason instanceof Error ? signal.reason : new Error("aborted"));
+  if (signal.aborted) abort();
+  else signal.addEventListener("abort", abort, { once: true });
+  try {
+    return await Promise.race([work, aborted]);
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    throw finalError(error, settings);
+  } finally {
+    signal.removeEventListener("abort", abort);
+    // The loser of the race has nobody left to tell.
+    work.catch(() => undefined);
+    aborted.catch(() => undefined);
+  }
+}
+
+/** Retrying the turn would repeat the same failure: the retries are within. Words of the SDK's errors may quote messages. */
+function finalError(error: unknown, settings: ClientAgentSettings): Error {
+  if (error instanceof TerminalError) return error;
+  if (error instanceof InputError) return new TerminalError(error.message);
+  if (error instanceof MaxTurnsExceededError) {
+    return new TerminalError(`the model went on calling tools and gave no answer in ${settings.maxTurns} calls`);
+  }
+  if (error instanceof RetryableError) return new TerminalError(error.message, { cause: error });
+  const kind = error instanceof Error ? error.constructor.name : typeof error;
+  return new TerminalError(`the run on ${settings.model} failed (${kind})`);
+}
+
+function summaryPrompt(summary: string | undefined, items: readonly HistoryItem[]): string {
+  const before = summary === undefined || summary === "" ? [] : [`summary: ${summary}`];
+  const lines = items.map(({ role, name, text }) => {
+    const said = clip(text, longestSummarized).replaceAll("\n", " ");
+    return name === undefined ? `${role}: ${said}` : `${role}: [${JSON.stringify(name)}] ${said}`;
+  });
+  return [...before, ...lines].join("\n");
+}

@@ -1,0 +1,45 @@
+import { z } from "zod";
+import type { AgentTraits } from "../../src/agent.ts";
+
+export const builtInTools = ["current_time", "calculate", "offer_choices", "send_file"] as const;
+export type BuiltInTool = (typeof builtInTools)[number];
+
+/** An agent's settings as the configuration gives them; every one has a default. */
+export const clientAgentSettings = z.object({
+  name: z.string().min(1).max(64).default("Ascent"),
+  instructions: z
+    .string()
+    .default("You are a helpful assistant. Answer in the language of the person, briefly and to the point."),
+  /** `demo`, `openai:<model>`, `gemini:<model>` or `compatible:<model>`. */
+  model: z.string().min(1).default("demo"),
+  /** For the summary of older history; absent: the same model. */
+  summaryModel: z.string().min(1).optional(),
+  temperature: z.number().min(0).max(2).optional(),
+  /** Of one answer of the model. Reasoning counts too, where the model reasons. */
+  maxTokens: z.number().int().positive().optional(),
+  /** Calls of the model in one turn: one more than rounds of tools. */
+  maxTurns: z.number().int().min(1).max(100).default(10),
+  tools: z.array(z.enum(builtInTools)).default([...builtInTools]),
+  context: z
+    .object({
+      /** See {@link AgentTraits.historyItems}. */
+      historyItems: z.number().int().min(2).max(1000).default(20),
+      /** Bound of summary, history and new messages together, estimated at four bytes a token. */
+      tokens: z.number().int().min(500).default(8_000),
+    })
+    .prefault({}),
+  /** The model sees pictures: images that people send are given to it, not only their names. */
+  vision: z.boolean().default(false),
+  /** Of a whole turn, tools and retries included. */
+  timeoutMs: z.number().int().positive().default(300_000),
+  /** Further tries when the model's answer is empty, broken off or unreadable; the server's refusals are not retried here. */
+  retries: z.number().int().min(0).max(10).default(2),
+  whileRunning: z.enum(["queue", "interrupt"]).default("queue"),
+});
+export type ClientAgentSettings = z.infer<typeof clientAgentSettings>;
+
+/** What of the settings the core acts on. */
+export function traitsOf(settings: ClientAgentSettings): AgentTraits {
+  const { whileRunning, timeoutMs, context } = settings;
+  return { whileRunning, turnTimeoutMs: timeoutMs, historyItems: context.historyItems };
+}

@@ -1,0 +1,94 @@
+/** Files of a session. An id is of use to the session that uploaded it or was sent it, and to nobody else. */
+import { z } from "zod";
+import type { ChannelDeps } from "../../src/channel.ts";
+import { encodePart } from "../../src/ids.ts";
+import type { MediaPart } from "../../src/message.ts";
+import type { StoredAttachment } from "./entry.ts";
+
+/** As long as a session's cookie lives. */
+const keptMs = 400 * 24 * 3600 * 1000;
+const stored = z.object({ v: z.literal(1), blob: z.string(), name: z.string(), type: z.string(), size: z.number() });
+
+export interface Attachments {
+  /** @throws InputError (413) past the limit. */
+  add(
+    session: string,
+    body: ReadableStream<Uint8Array>,
+    given: { type: string; name: string },
+  ): Promise<StoredAttachment>;
+  find(session: string, id: string): Promise<StoredAttachment | undefined>;
+  /** Lets the session have a medium of the agent's under `id`; undefined where its bytes are gone. */
+  give(
+    session: string,
+    id: string,
+    media: MediaPart & { source: { from: "blob" } },
+  ): Promise<StoredAttachment | undefined>;
+}
+
+export function createAttachments(deps: ChannelDeps, maxBytes: number): Attachments {
+  const { records, blobs } = deps;
+  const keyOf = (session: string, id: string) =>
+    ["web-attachment", deps.tenant, deps.account, session, id].map(encodePart).join(":");
+
+  async function keep(session: string, attachment: StoredAttachment): Promise<StoredAttachment> {
+    const { id, ...rest } = attachment;
+    await records.put(keyOf(session, id), { v: 1, ...rest }, { ttlMs: keptMs });
+    return attachment;
+  }
+
+  return {
+    async add(session, body, { type, name }) {
+      const blob = await blobs.put(body, { type, name, maxBytes });
+      return keep(session, { id: deps.newId(), blob: blob.id, name, type, size: blob.size });
+    },
+    async find(session, id) {
+      const record = stored.safeParse((await records.get(keyOf(session, id)))?.value);
+      if (!record.success) return undefined;
+      const { blob, name, type, size } = record.data;
+      return { id, blob, name, type, size };
+    },
+    async give(session, id, { source, type, name }) {
+      const blob = await blobs.get(source.id);
+      if (blob === undefined) return undefined;
+      await blob.body.cancel();
+      return keep(session, {
+        id,
+        blob: blob.id,
+        name: fileName(name ?? blob.name),
+        type: mediaType(type),
+        size: blob.size,
+      });
+    },
+  };
+}
+
+/** A name without a path and without what is unfit for a header or a screen. */
+export function fileName(given: string | undefined): string {
+  const base = (given ?? "").toWellFormed().split(/[\\/]/).at(-1) ?? "";
+  const clean = base
+    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}"<>|:*?]/gu, "")
+    .trim()
+    .slice(0, 150);
+  return /^\.*$/.test(clean) ? "file" : clean;
+}
+
+export function mediaType(given: string | null | undefined): string {
+  const type = (given ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
+  return /^[a-z]+\/[a-z0-9][\w.+-]{0,100}$/.test(type) ? type : "application/octet-stream";
+}
+
+/** Shown in the browser: it cannot run anything. All else is downloaded. */
+const shown = /^(image\/(png|jpeg|gif|webp|avif|bmp)|audio\/[\w.+-]+|video\/[\w.+-]+)$/;
+
+export function downloadHeaders({ name, type, size }: StoredAttachment): Record<string, string> {
+  const ascii = name.replace(/[^\w.-]/g, "_");
+  const encoded = encodeURIComponent(name).replace(/['()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+  return {
+    "content-type": type,
+    "content-length": String(size),
+    "content-disposition": `${shown.test(type) ? "inline" : "attachment"}; filename="${ascii}"; filename*=UTF-8''${encoded}`,
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
+    "x-content-type-options": "nosniff",
+    "cache-control": "private, max-age=3600",
+  };
+}

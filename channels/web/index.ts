@@ -1,0 +1,83 @@
+/**
+ * The web chat: a page at "/", its API, and the person's side of a conversation in the browser.
+ *
+ * What is sent is what the transcript has, so that sending twice is sending once; live streams only tell that there is more.
+ */
+import type { Channel, ChannelDeps, Finding, HttpHandler, Preview, Typing, Check } from "../../src/channel.ts";
+import { access } from "node:fs/promises";
+import { join } from "node:path";
+import { createApi } from "./api.ts";
+import { createAttachments } from "./attachments.ts";
+import { createConversations } from "./conversation.ts";
+import { dialect } from "./format.ts";
+import { createLive } from "./live.ts";
+import { refuse } from "./refuse.ts";
+import { createSend } from "./send.ts";
+import type { WebSettings } from "./settings.ts";
+import { createSite } from "./site.ts";
+
+export { webSettings } from "./settings.ts";
+
+/** An agent's file; what people may upload is a setting. */
+const sentBytes = 100 * 1024 * 1024;
+
+export function web(settings: WebSettings, deps: ChannelDeps): Channel & Typing & Preview & HttpHandler & Check {
+  const { clock, log } = deps;
+  const { streams, streamsPerSession } = settings;
+  const live = createLive({ conversations: () => conversations, clock, log, streams, streamsPerSession });
+  const conversations = createConversations(deps, live.changed);
+  const attachments = createAttachments(deps, settings.maxAttachmentBytes);
+  const app = createApi({ settings, deps, conversations, attachments, live });
+  app.route("/", createSite(settings));
+  app.notFound((c) => refuse(c, 404, "not_found", "There is nothing at this address."));
+
+  return {
+    tenant: deps.tenant,
+    channel: deps.channel,
+    account: deps.account,
+    traits: {
+      order: "sequence",
+      text: { max: settings.textLength },
+      caption: { max: settings.textLength },
+      buttons: { max: 24, label: 200, id: 500 },
+      media: {
+        image: sentBytes,
+        video: sentBytes,
+        audio: sentBytes,
+        voice: sentBytes,
+        file: sentBytes,
+        sticker: sentBytes,
+      },
+      // A link: the page has no map.
+      location: false,
+      replies: false,
+      receipts: false,
+      idempotentMs: Infinity,
+      typingMs: Infinity,
+      preview: { everyMs: 80, in: ["direct"] },
+    },
+    dialect,
+    send: createSend(deps, attachments, live),
+    typing: async (to, on) => live.typing(to.chat, on),
+    preview: async (to, draft) => live.delta(to.chat, draft),
+    paths: ["/", "/*"],
+    handle: async (request) => app.fetch(request),
+    check: () => checkPage(settings.pageDirectory),
+  };
+}
+
+async function checkPage(directory: string): Promise<readonly Finding[]> {
+  const file = join(directory, "index.html");
+  try {
+    await access(file);
+    return [{ ok: true, text: "The chat page is built." }];
+  } catch {
+    return [
+      {
+        ok: false,
+        text: `The chat page is not built: there is no ${file}.`,
+        next: "Start the gateway by `npm start`.",
+      },
+    ];
+  }
+}

@@ -1,0 +1,132 @@
+import type { Attachment, History, Outgoing, Session } from "./wire.ts";
+
+/** The gateway answered, and the answer is no. */
+export class HttpError extends Error {
+  readonly status: number;
+  readonly code: string;
+  /** Milliseconds the gateway asked to wait, from Retry-After. */
+  readonly retryAfter: number | undefined;
+
+  constructor(status: number, code: string, message: string, retryAfter: number | undefined) {
+    super(message);
+    this.name = "HttpError";
+    this.status = status;
+    this.code = code;
+    this.retryAfter = retryAfter;
+  }
+}
+
+/** Trying again cannot help: the gateway understood the request and refuses it. */
+export const isRefusal = (error: unknown): error is HttpError =>
+  error instanceof HttpError &&
+  error.status >= 400 &&
+  error.status < 500 &&
+  ![401, 408, 425, 429].includes(error.status);
+
+export type Client = {
+  readonly session: () => Promise<Session>;
+  readonly history: (before?: string) => Promise<History>;
+  readonly send: (message: Outgoing) => Promise<void>;
+  readonly upload: (file: Blob, name: string, type: string) => Promise<Attachment>;
+  readonly stop: () => Promise<void>;
+  readonly reset: () => Promise<void>;
+  /** The response's body stays open; the caller aborts it. `after` serves the first connection, `lastEventId` later ones. */
+  readonly events: (from: { after: string; lastEventId: string | undefined }, signal: AbortSignal) => Promise<Response>;
+};
+
+type Options = {
+  readonly fetch: typeof fetch;
+  /** Called with every session answer, also with those that a 401 made necessary. */
+  readonly onSession: (session: Session) => void;
+  readonly now: () => number;
+};
+
+const requestTimeout = 30_000;
+const uploadTimeout = 300_000;
+
+/** Retry-After holds seconds or an HTTP date. */
+export const retryAfter = (value: string | null, now: number): number | undefined => {
+  if (value === null || value.trim() === "") return undefined;
+  const seconds = Number(value);
+  const ms = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(value) - now;
+  return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
+};
+
+const httpError = async (response: Response, now: number): Promise<HttpError> => {
+  const body = (await response.json().catch(() => undefined)) as
+    | { error?: { code?: unknown; message?: unknown } }
+    | undefined;
+  const code = typeof body?.error?.code === "string" ? body.error.code : `http_${response.status}`;
+  const message =
+    typeof body?.error?.message === "string"
+      ? body.error.message
+      : `The gateway answered with status ${response.status}.`;
+  return new HttpError(response.status, code, message, retryAfter(response.headers.get("retry-after"), now));
+};
+
+/** URLs are relative to the page, so that the gateway may be served below a path. */
+export const httpClient = ({ fetch, onSession, now }: Options): Client => {
+  let renewing: Promise<Session> | undefined;
+
+  const once = async (path: string, init: RequestInit, timeout: number): Promise<Response> => {
+    const signal = init.signal ?? AbortSignal.timeout(timeout);
+    const response = await fetch(path, { credentials: "same-origin", cache: "no-store", ...init, signal });
+    if (!response.ok) throw await httpError(response, now());
+    return response;
+  };
+
+  const session = (): Promise<Session> => {
+    renewing ??= (async () => {
+      try {
+        const response = await once("api/session", { method: "POST" }, requestTimeout);
+        const answer = (await response.json()) as Session;
+        onSession(answer);
+        return answer;
+      } finally {
+        renewing = undefined;
+      }
+    })();
+    return renewing;
+  };
+
+  const request = async (path: string, init: RequestInit = {}, timeout = requestTimeout): Promise<Response> => {
+    try {
+      return await once(path, init, timeout);
+    } catch (error) {
+      if (!(error instanceof HttpError) || error.status !== 401) throw error;
+      await session();
+      return once(path, init, timeout);
+    }
+  };
+
+  const json = { "content-type": "application/json" };
+  return {
+    session,
+    history: async (before) => {
+      const query = before === undefined ? "" : `?before=${encodeURIComponent(before)}`;
+      return (await (await request(`api/messages${query}`)).json()) as History;
+    },
+    send: async (message) => {
+      await request("api/messages", { method: "POST", headers: json, body: JSON.stringify(message) });
+    },
+    upload: async (file, name, type) => {
+      const path = `api/attachments?name=${encodeURIComponent(name)}`;
+      const init = { method: "POST", headers: { "content-type": type || "application/octet-stream" }, body: file };
+      return (await (await request(path, init, uploadTimeout)).json()) as Attachment;
+    },
+    stop: async () => {
+      await request("api/stop", { method: "POST" });
+    },
+    reset: async () => {
+      await request("api/reset", { method: "POST" });
+    },
+    events: ({ after, lastEventId }, signal) => {
+      const query = lastEventId === undefined ? `?after=${encodeURIComponent(after)}` : "";
+      const headers = {
+        accept: "text/event-stream",
+        ...(lastEventId === undefined ? {} : { "last-event-id": lastEventId }),
+      };
+      return request(`api/events${query}`, { headers, signal });
+    },
+  };
+};

@@ -1,0 +1,84 @@
+/** What a person did on the page, as the core's events. Pure. */
+import { type AccountRef, conversationId, messageId, participantId } from "../../src/ids.ts";
+import type { Address, InboundEvent, InboundPart, MediaKind, Message } from "../../src/message.ts";
+import type { FromPerson, Placed, StoredAttachment } from "./entry.ts";
+
+export function addressOf(account: AccountRef, session: string): Address {
+  const { tenant, channel, account: name } = account;
+  return {
+    tenant,
+    channel,
+    account: name,
+    conversation: conversationId(account, session),
+    kind: "direct",
+    chat: session,
+  };
+}
+
+/**
+ * The event of a stored entry: the same whenever it is made again, so that handing it over twice is harmless. Its sequence is
+ * the entry's place in the transcript.
+ */
+export function eventOf(account: AccountRef, session: string, { n, at, entry }: Placed<FromPerson>): InboundEvent {
+  return {
+    v: 1,
+    kind: "message",
+    id: messageId(account, session, entry.client),
+    address: addressOf(account, session),
+    participant: {
+      id: participantId(account, session),
+      user: session,
+      ...(entry.locale !== undefined && { locale: entry.locale }),
+    },
+    sequence: n,
+    receivedAt: at,
+    message: entry.kind === "command" ? commandMessage(entry.name) : userMessage(account, session, entry),
+  };
+}
+
+function commandMessage(name: string): Message {
+  return { parts: [{ kind: "text", text: `/${name}`, format: "plain" }], addressed: true, command: { name, args: "" } };
+}
+
+function userMessage(account: AccountRef, session: string, entry: Extract<FromPerson, { kind: "user" }>): Message {
+  const { text, attachments, press, replyTo } = entry;
+  const parts: InboundPart[] = [];
+  if (press !== undefined) parts.push({ kind: "press", ...press });
+  else if (text !== "") parts.push({ kind: "text", text, format: "plain" });
+  parts.push(...attachments.map(mediaOf));
+  const command = press === undefined ? commandOf(text) : undefined;
+  return {
+    parts,
+    addressed: true,
+    ...(command !== undefined && { command }),
+    ...(replyTo !== undefined && {
+      replyTo: {
+        text: replyTo.text,
+        own: replyTo.own,
+        ...(!replyTo.own && { id: messageId(account, session, replyTo.message.replace(/^u-/, "")) }),
+      },
+    }),
+  };
+}
+
+/** "/name" alone or with text behind it; a path such as "/etc/hosts" is none. */
+export function commandOf(text: string): { name: string; args: string } | undefined {
+  const [, name, args = ""] = /^\/([a-z][a-z0-9_]{0,31})(?:\s+([^]*))?$/i.exec(text.trim()) ?? [];
+  return name === undefined ? undefined : { name: name.toLowerCase(), args: args.trim() };
+}
+
+function mediaOf({ blob, name, type, size }: StoredAttachment): InboundPart {
+  return { kind: kindOf(type), source: { from: "blob", id: blob }, type, name, size };
+}
+
+function kindOf(type: string): MediaKind {
+  const kind = type.split("/")[0];
+  if (type === "image/svg+xml") return "file";
+  return kind === "image" || kind === "video" || kind === "audio" ? kind : "file";
+}
+
+/** The first language of an Accept-Language header that is a plain tag. */
+export function localeOf(header: string | null | undefined): string | undefined {
+  const tag = header?.split(",")[0]?.split(";")[0]?.trim();
+  return tag !== undefined && /^[a-z]{2,3}(-[a-z0-9]{2,8})*$/i.test(tag) ? tag : undefined;
+}

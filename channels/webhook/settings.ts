@@ -1,0 +1,15 @@
+import { z } from "zod";
+
+export const webhookSettings = z.strictObject({
+  /** WEBHOOK_SECRET: base64 or whsec_…; several, separated by spaces or commas, while one replaces another. */
+  secret: z.string(),
+  /** How long a request that waits is held at most, in seconds. */
+  waitSeconds: z.number().positive().max(110).default(60),
+  textLength: z.number().int().positive().default(100_000),
+  bodyBytes: z
+    .number()
+    .int()
+    .positive()
+    .default(1024 * 1024),
+});
+export type WebhookSettings = z.infer<typeof webhookSettings>;
