@@ -61,6 +61,8 @@ export interface SendContext {
   readonly answers: readonly string[];
   /** Show it as a reply to this one of them, where the platform can. */
   readonly replyTo?: string;
+  /** The gateway itself speaks, not the agent. */
+  readonly notice: boolean;
   /** The first and the last part of an answer. */
   readonly first: boolean;
   readonly last: boolean;

@@ -7,6 +7,7 @@ import { clientAgents, type CallAgent } from "./client-agent.ts";
 import { createDelivery } from "./delivery.ts";
 import { readInbound, readOutbound, readReceipt } from "./envelope.ts";
 import { InfrastructureError } from "./errors.ts";
+import type { SafeFetch } from "./fetch.ts";
 import { agentIdOf, type MessageId } from "./ids.ts";
 import { createInbound } from "./inbound.ts";
 import type { Address } from "./message.ts";
@@ -24,6 +25,8 @@ export interface CoreOptions {
   readonly channelOf: (to: Address) => Channel | undefined;
   /** Which agent answers there. */
   readonly agentOf: (to: Address) => { readonly name: string; readonly agent: Agent; readonly traits: AgentTraits };
+  /** For media that people name by their address. */
+  readonly safeFetch?: SafeFetch | undefined;
   /** Where the bytes of a blob can be fetched, for platforms that take a link only. */
   readonly blobUrl?: (id: string) => string | undefined;
   /** Turns that run at once in this process. */
@@ -59,6 +62,7 @@ export function createCore(options: CoreOptions): Core {
     clock,
     log,
     blobs: runtime.blobs,
+    safeFetch: options.safeFetch,
     agentOf,
     channelOf,
     tellAlive: !runtime.actors.exclusive,

@@ -185,6 +185,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
           key: `${entry.to.conversation}#${entry.seq}.${part}`,
           answers: entry.answers,
           ...(replyTo === undefined ? {} : { replyTo }),
+          notice: entry.answer.notice !== undefined,
           first: part === 0,
           last: part + 1 === parts,
           again,

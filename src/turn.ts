@@ -9,14 +9,17 @@ import type { Channel } from "./channel.ts";
 import type { CallAgent, Taken, TurnRunner } from "./client-agent.ts";
 import { fateOf, InfrastructureError, reasonOf } from "./errors.ts";
 import type { TurnRef } from "./events.ts";
+import type { SafeFetch } from "./fetch.ts";
 import type { AgentId } from "./ids.ts";
-import type { Address, NoticeKey } from "./message.ts";
+import type { Address, MediaSource, NoticeKey } from "./message.ts";
 import type { Blobs, Clock, Log } from "./ports.ts";
 import { showProgress, type Progress } from "./progress.ts";
 
 const signOfLifeMs = 5_000;
 const unheardMs = 15_000;
 const foldTimeoutMs = 60_000;
+/** Of a medium that a person names by its address. */
+const mostMediaBytes = 20 * 1024 * 1024;
 
 /** The turn was stopped, superseded or handed over: its runner ends without a word. */
 class TurnAbandoned extends Error {
@@ -32,6 +35,7 @@ export interface TurnOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly blobs: Blobs;
+  readonly safeFetch?: SafeFetch | undefined;
   readonly agentOf: (to: Address) => { readonly agent: Agent; readonly traits: AgentTraits };
   readonly channelOf: (to: Address) => Channel | undefined;
   /** Runners tell the actor that they live: needed where it may be hosted by another process. */
@@ -229,7 +233,7 @@ async function answer(
 async function openMedia(
   options: TurnOptions,
   to: Address,
-  source: { from: "blob"; id: string } | { from: "platform"; ref: string } | { from: "url"; url: string },
+  source: MediaSource,
   type: string,
   signal: AbortSignal,
 ): Promise<{ body: ReadableStream<Uint8Array>; type: string }> {
@@ -239,6 +243,10 @@ async function openMedia(
   } else if (source.from === "platform") {
     const fetched = await options.channelOf(to)?.fetchMedia?.(source.ref, signal);
     if (fetched !== undefined) return { body: fetched.body, type: fetched.type ?? type };
+  } else if (options.safeFetch !== undefined) {
+    const { status, headers, body } = await options.safeFetch(source.url, { maxBytes: mostMediaBytes, signal });
+    const stream = new Blob([new Uint8Array(body)]).stream();
+    if (status === 200) return { body: stream, type: headers.get("content-type") ?? type };
   }
   throw new Error(`a medium from "${source.from}" cannot be opened`);
 }

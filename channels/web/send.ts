@@ -37,11 +37,11 @@ export function createSend({ transcript }: ChannelDeps, attachments: Attachments
   }
 
   return async function send(part: Outgoing, context: SendContext): Promise<Sent> {
-    const { to, answers, last, signal } = context;
+    const { to, answers, notice, last, signal } = context;
     signal.throwIfAborted();
     const id = `a-${createHash("sha256").update(context.key).digest("base64url").slice(0, 27)}`;
     const content = await contentOf(part, to.chat, id);
-    const entry: FromAgent = { v: 1, kind: "agent", ...content, answers: answers.flatMap(pageId) };
+    const entry: FromAgent = { v: 1, kind: "agent", ...content, answers: answers.flatMap(pageId), notice };
     await transcript.append(to.conversation, id, entry);
     live.answered(to.chat, last);
     return { id };

@@ -30,6 +30,7 @@ export const webSettings = z.strictObject({
     .number()
     .int()
     .positive()
+    .max(25 * 1024 * 1024, "the server takes bodies of 25 MiB at most")
     .default(20 * 1024 * 1024),
   /** In one message; 0 turns them off. */
   maxAttachments: z.number().int().nonnegative().default(10),

@@ -38,6 +38,7 @@ export async function openGateway({ config, clock, log }: GatewayOptions): Promi
   const secret = config.secret ?? loadSecret(config.data);
   const agents = createAgents({ config, clock, log, blobs: runtime.blobs });
   const channels = new Map<string, Channel>();
+  const safeFetch = createSafeFetch({ allowHosts: config.webhooks.allowHosts });
   const core = createCore({
     runtime,
     clock,
@@ -45,9 +46,9 @@ export async function openGateway({ config, clock, log }: GatewayOptions): Promi
     instance: randomUUID(),
     channelOf: (to) => channels.get(accountKey(to)),
     agentOf: (to) => agents.of(to),
+    safeFetch,
     mostTurns: config.limits.turns,
   });
-  const safeFetch = createSafeFetch({ allowHosts: config.webhooks.allowHosts });
   for (const { name, account, settings, own } of accountsOf(config)) {
     const ref = { tenant: own.tenant, channel: name, account };
     const channel = channelKinds[name].make(

@@ -4,6 +4,8 @@ import { clientAgentSettings } from "../../agents/client/settings.ts";
 import { channelKinds } from "./channels.ts";
 
 const address = z.url({ protocol: /^https?$/, message: "must be a URL that begins with http:// or https://" });
+/** Names of accounts stand in addresses and ids. */
+const slug = z.string().regex(/^[a-z0-9][a-z0-9-]*$/, "is no name: use small letters, digits and dashes");
 const key = z.string().min(1, "is empty: set it, or leave it out").optional();
 const vendor = z.strictObject({ apiKey: key, baseUrl: address.optional() }).prefault({});
 
@@ -28,7 +30,7 @@ function accountOf(own: z.ZodType): z.ZodType {
 const accounts = Object.fromEntries(
   Object.entries(channelKinds).map(([name, kind]) => [
     name,
-    z.record(z.string().min(1), accountOf(kind.settings)).prefault(kind.always ? { main: {} } : {}),
+    z.record(slug, accountOf(kind.settings)).prefault(kind.always ? { main: {} } : {}),
   ]),
 );
 

@@ -135,6 +135,7 @@ function answerTo(deps: TestDeps, over: Partial<SendContext> = {}): SendContext 
     to: address,
     key: "k1",
     answers: [id],
+    notice: false,
     first: true,
     last: true,
     again: false,

@@ -76,7 +76,17 @@ function post(url: string, id: string, body: object | string, options: Parameter
 function contextOf(deps: TestDeps, over: Partial<SendContext> = {}): SendContext {
   const { address, id } = deps.accepted.at(-1)!;
   const signal = AbortSignal.timeout(10_000);
-  return { to: address, key: `${id}#1`, answers: [id], first: true, last: true, again: false, signal, ...over };
+  return {
+    to: address,
+    key: `${id}#1`,
+    answers: [id],
+    notice: false,
+    first: true,
+    last: true,
+    again: false,
+    signal,
+    ...over,
+  };
 }
 const errorOf = async (response: Response) => ((await response.json()) as { error: { message: string } }).error.message;
 

@@ -1,0 +1,91 @@
+/**
+ * The dispatcher of one topic, in memory: a lane per subject with work, one item of a lane in flight, lanes served in turn.
+ * A subject that floods or fails holds up nobody but itself; a lane without items is forgotten.
+ */
+import type { Clock } from "../../src/ports.ts";
+import { createFifo, type Fifo } from "./fifo.ts";
+
+export interface Lanes<Item> {
+  add(subject: string, item: Item): void;
+  /** Items of this subject that are not done. */
+  depth(subject: string): number;
+  /** Nothing is handled before the first call. */
+  start(): void;
+  /** Nothing more begins. Resolves when nothing is handled any more. */
+  stop(): Promise<void>;
+}
+
+interface Lane<Item> {
+  readonly subject: string;
+  readonly items: Fifo<Item>;
+}
+
+export interface LanesOptions<Item> {
+  /** Items handled at once. */
+  readonly cap: number;
+  readonly clock: Clock;
+  /** Undefined: done. A number: the item stays first in its lane and is handled again after so many ms. Never rejects. */
+  readonly handle: (item: Item) => Promise<number | undefined>;
+}
+
+/** A timer that is set for longer than this fires at once. @see https://nodejs.org/api/timers.html */
+const longestWaitMs = 2 ** 31 - 1;
+
+export function createLanes<Item>({ cap, clock, handle }: LanesOptions<Item>): Lanes<Item> {
+  const lanes = new Map<string, Lane<Item>>();
+  const ready = createFifo<Lane<Item>>();
+  const stopped = Promise.withResolvers<void>();
+  let open = false;
+  let running = 0;
+
+  function pump(): void {
+    while (open && running < cap) {
+      const lane = ready.shift();
+      if (lane === undefined) return;
+      running += 1;
+      void run(lane);
+    }
+  }
+
+  function again(lane: Lane<Item>): void {
+    ready.push(lane);
+    pump();
+  }
+
+  async function run(lane: Lane<Item>): Promise<void> {
+    const wait = await handle(lane.items.peek() as Item);
+    running -= 1;
+    if (wait !== undefined) {
+      clock.after(Math.min(wait, longestWaitMs), () => again(lane));
+    } else {
+      lane.items.shift();
+      if (lane.items.length > 0) ready.push(lane);
+      else lanes.delete(lane.subject);
+    }
+    if (open) pump();
+    else if (running === 0) stopped.resolve();
+  }
+
+  return {
+    add(subject, item) {
+      let lane = lanes.get(subject);
+      if (lane === undefined) {
+        lane = { subject, items: createFifo() };
+        lanes.set(subject, lane);
+        ready.push(lane);
+      }
+      lane.items.push(item);
+      pump();
+    },
+    depth: (subject) => lanes.get(subject)?.items.length ?? 0,
+    start() {
+      open = true;
+      pump();
+    },
+    stop() {
+      open = false;
+      if (running === 0) stopped.resolve();
+      return stopped.promise;
+    },
+  };
+}

@@ -1,0 +1,68 @@
+/** Every ten seconds: deletes what expired and gives pages that are free back to the disk, in small pieces. */
+import { reasonOf } from "../../src/errors.ts";
+import type { Clock, Log } from "../../src/ports.ts";
+import type { EmbeddedJournal } from "./journal.ts";
+import type { EmbeddedRecords } from "./records.ts";
+import type { Store } from "./store.ts";
+
+const everyMs = 10_000;
+const pauseMs = 20;
+/** Free pages are taken for what is written next; only many of them are worth giving back. */
+const freeFrom = 2048;
+const freeAtOnce = 256;
+
+export interface MaintenanceOptions {
+  readonly store: Store;
+  readonly records: EmbeddedRecords;
+  readonly journal: EmbeddedJournal;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface Maintenance {
+  start(): void;
+  stop(): void;
+}
+
+export function createMaintenance({ store, records, journal, clock, log }: MaintenanceOptions): Maintenance {
+  const free = store.prepare("PRAGMA freelist_count");
+  const pages = store.prepare("PRAGMA page_count");
+  const shrink = store.prepare(`PRAGMA incremental_vacuum(${freeAtOnce})`);
+  let cancel: (() => void) | undefined;
+  let stopped = false;
+
+  /** A quarter of the file is free, and more than a little. */
+  function wasteful(): boolean {
+    const { freelist_count: unused } = free.get() as { freelist_count: number };
+    const { page_count: all } = pages.get() as { page_count: number };
+    return unused > freeFrom && unused * 4 > all;
+  }
+
+  async function step(): Promise<boolean> {
+    const more = [await records.purge(), await journal.purge(), wasteful()];
+    if (more[2] === true) await store.write(() => void shrink.all());
+    return more.includes(true);
+  }
+
+  function run(): void {
+    step().then(
+      (more) => schedule(more ? pauseMs : everyMs),
+      (error: unknown) => {
+        log.warn({ reason: reasonOf(error) }, "tidying up failed; tried again later");
+        schedule(everyMs);
+      },
+    );
+  }
+
+  function schedule(ms: number): void {
+    if (!stopped) cancel = clock.after(ms, run);
+  }
+
+  return {
+    start: () => schedule(everyMs),
+    stop() {
+      stopped = true;
+      cancel?.();
+    },
+  };
+}
