@@ -86,6 +86,8 @@ function code(token: Tokens.Code, fits: Fits): string[] {
   const fence = "`".repeat(Math.max(3, longestRun + 1));
   const fenced = (text: string) => `${fence}${token.lang ?? ""}\n${text}\n${fence}`;
   const inside: Fits = (text) => fits(fenced(text));
+  // Where the fences alone fill a message they go.
+  if (!inside("x".repeat(8))) return pack(words(token.text, escapeMarkdown), fits);
   const lines = token.text.split("\n");
   const pieces = pack(
     {
