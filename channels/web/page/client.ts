@@ -1,3 +1,4 @@
+import { backoff } from "./backoff.ts";
 import type { Attachment, History, Outgoing, Session } from "./wire.ts";
 
 /** The gateway answered, and the answer is no. */
@@ -22,6 +23,8 @@ export const isRefusal = (error: unknown): error is HttpError =>
   error.status >= 400 &&
   error.status < 500 &&
   ![401, 408, 425, 429].includes(error.status);
+
+const isForgotten = (error: unknown): boolean => error instanceof HttpError && error.status === 401;
 
 export type Client = {
   readonly session: () => Promise<Session>;
@@ -75,9 +78,13 @@ export const httpClient = ({ fetch, onSession, now }: Options): Client => {
     return response;
   };
 
+  /** Sessions in a row that the gateway did not recognize afterwards: the browser keeps no cookie of ours. */
+  let forgotten = 0;
+
   const session = (): Promise<Session> => {
     renewing ??= (async () => {
       try {
+        if (forgotten > 0) await new Promise((resolve) => setTimeout(resolve, backoff(forgotten)));
         const response = await once("api/session", { method: "POST" }, requestTimeout);
         const answer = (await response.json()) as Session;
         onSession(answer);
@@ -91,11 +98,24 @@ export const httpClient = ({ fetch, onSession, now }: Options): Client => {
 
   const request = async (path: string, init: RequestInit = {}, timeout = requestTimeout): Promise<Response> => {
     try {
+      const response = await once(path, init, timeout);
+      forgotten = 0;
+      return response;
+    } catch (error) {
+      if (!isForgotten(error)) throw error;
+      await session();
+    }
+    try {
       return await once(path, init, timeout);
     } catch (error) {
-      if (!(error instanceof HttpError) || error.status !== 401) throw error;
-      await session();
-      return once(path, init, timeout);
+      if (!isForgotten(error)) throw error;
+      forgotten++;
+      throw new HttpError(
+        401,
+        "no_cookie",
+        "This browser does not keep this page's cookie: allow it to chat here.",
+        undefined,
+      );
     }
   };
 

@@ -49,6 +49,20 @@ describe("the client", () => {
     expect(calls.at(-1)).toBe("api/messages?before=7");
   });
 
+  it("says so, and slows down, when the browser keeps no cookie", async () => {
+    let calls = 0;
+    const fetch = async (path: Parameters<typeof globalThis.fetch>[0]): Promise<Response> => {
+      calls++;
+      return path === "api/session" ? json(200, {}) : json(401, {});
+    };
+    const client = httpClient({ fetch, onSession: () => undefined, now: Date.now });
+    await expect(client.history()).rejects.toMatchObject({ code: "no_cookie" });
+    void client.history().catch(() => undefined);
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    // The second time it waits before it asks for another session.
+    expect(calls).toBe(4);
+  });
+
   it("tells a refusal from what is worth another try", async () => {
     expect([400, 403, 404, 413, 422].every((s) => isRefusal(new HttpError(s, "", "", undefined)))).toBe(true);
     expect([401, 408, 425, 429, 500, 503].some((s) => isRefusal(new HttpError(s, "", "", undefined)))).toBe(false);
