@@ -103,7 +103,11 @@ function assemble({ config, log }: GatewayOptions, { runtime, core, channels, se
     const of = { channel: channel.channel, account: channel.account };
     try {
       const connection = await channel.connect?.(intake.signal);
-      if (connection !== undefined) log.info(of, "channel connected");
+      if (connection === undefined) return undefined;
+      log.info(of, "channel connected");
+      connection.closed.catch((error: unknown) => {
+        log.error({ ...of, reason: reasonOf(error) }, "channel lost its connection for good and stays off");
+      });
       return connection;
     } catch (error) {
       // One account's trouble is not another's: the gateway goes on without it, and `ascent doctor` explains.
@@ -116,7 +120,7 @@ function assemble({ config, log }: GatewayOptions, { runtime, core, channels, se
     const graceMs = config.server.graceSeconds * 1_000;
     intake.abort();
     const drained = server.drain(graceMs);
-    await Promise.all(connections.map(async (connection) => (await connection)?.closed));
+    await Promise.allSettled(connections.map(async (connection) => (await connection)?.closed));
     await core.drain(graceMs);
     await drained;
     await runtime.stop(2_000);

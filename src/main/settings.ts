@@ -61,7 +61,9 @@ export const settings = z.strictObject({
       tracing: z.boolean().default(false),
     })
     .prefault({}),
-  agents: z.record(z.string().min(1), clientAgentSettings.extend({ model: z.string().min(1).optional() })).prefault({ assistant: {} }),
+  agents: z
+    .record(z.string().min(1), clientAgentSettings.extend({ model: z.string().min(1).optional() }))
+    .prefault({ assistant: {} }),
   channels: z.strictObject(accounts).prefault({}),
   webhooks: z
     .strictObject({

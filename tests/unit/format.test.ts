@@ -142,6 +142,17 @@ describe("a long text", () => {
     expect(parts.length).toBeGreaterThan(1);
     for (const part of parts) expect(part).toMatch(/^```python\n(?:line\d\(\)\n)+```$/);
   });
+  it("is cut as text where not even the markup fits", () => {
+    const parts = cut("```python\nlet a = 1;\nlet b = 2;\n```", 12);
+    expect(parts.every((part) => part.length <= 12)).toBe(true);
+    expect(plainText(parts.join("")).replace(/\s/g, "")).toContain("leta=1;");
+  });
+  it("goes out as it was written where no rendering of it fits", () => {
+    const swollen: Dialect = { ...markdown, render: (source) => `${"!".repeat(30)}${source}` };
+    const channel = { traits: { ...poor, text: { max: 20 } }, dialect: swollen };
+    const parts = compose({ parts: [text("**bold** words and more of them", "markdown")] }, channel, options);
+    for (const part of parts) expect(part.kind === "text" && part.text.length <= 20).toBe(true);
+  });
   it("repeats the header of a table", () => {
     const parts = cut(
       `| k | v |\n|---|---|\n${Array.from({ length: 6 }, (_, n) => `| k${n} | v${n} |`).join("\n")}`,
