@@ -26,7 +26,7 @@ program
 const letters = program.command("deadletters").description("what was given up after its retries");
 letters
   .command("list")
-  .description("show them, the oldest first")
+  .description("show them, the newest first")
   .option("--limit <n>", "how many at most", count, 100)
   .option("--json", "the whole events, message text included, as JSON")
   .action(async (options: { limit: number; json?: true }) => (await import("./commands/deadletters.ts")).list(options));

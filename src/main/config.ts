@@ -1,7 +1,6 @@
 /** The configuration: ascent.yaml where there is one, then the environment, validated as a whole before anything starts. */
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { parseDocument } from "yaml";
 import type { z } from "zod";
 import { variableOf, withEnvironment, type Environment } from "./environment.ts";
 import { settings, type Settings } from "./settings.ts";
@@ -29,10 +28,10 @@ const defaultFile = "ascent.yaml";
 const modelOfKey = { openai: "openai:gpt-5-mini", gemini: "gemini:gemini-2.5-flash" } as const;
 
 /** @throws ConfigError */
-export function loadConfig(environment: Environment = process.env): Config {
+export async function loadConfig(environment: Environment = process.env): Promise<Config> {
   const named = environment["ASCENT_CONFIG"];
   const file = named ?? (existsSync(defaultFile) ? defaultFile : undefined);
-  const given = file === undefined ? {} : readFile(file, environment);
+  const given = file === undefined ? {} : await readFile(file, environment);
   const { settings: merged, problems } = withEnvironment(given, environment);
   const parsed = settings.safeParse(merged);
   if (!parsed.success) problems.push(...parsed.error.issues.map(problemOf));
@@ -42,8 +41,9 @@ export function loadConfig(environment: Environment = process.env): Config {
   return { ...parsed.data, data: resolve(parsed.data.data), file, model };
 }
 
-function readFile(file: string, environment: Environment): unknown {
+async function readFile(file: string, environment: Environment): Promise<unknown> {
   if (!existsSync(file)) throw new ConfigError([`${file} does not exist: correct ASCENT_CONFIG, or unset it`]);
+  const { parseDocument } = await import("yaml");
   const document = parseDocument(readFileSync(file, "utf8"));
   if (document.errors.length > 0) throw new ConfigError(document.errors.map((error) => `${file}: ${error.message}`));
   const problems: string[] = [];

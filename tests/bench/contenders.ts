@@ -75,8 +75,10 @@ export async function startGateway(options: StartOptions): Promise<Gateway> {
   const began = performance.now();
   const launched = session.launch({
     name: "the gateway",
-    args: [...nodeArgs, ...handicapArgs(handicap), "src/main/cli.ts", "start"],
+    command: join(root, "bin/ascent"),
+    args: ["start"],
     env: {
+      NODE_OPTIONS: [...nodeArgs, ...handicapArgs(handicap)].join(" "),
       PORT: String(port),
       HOST: "127.0.0.1",
       LOG_LEVEL: "warn",

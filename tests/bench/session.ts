@@ -98,7 +98,8 @@ export function createSession(): Session {
 
 function launch(options: LaunchOptions, fail: (error: Error) => void): { launched: Launched; of: Running } {
   const { name, command = process.execPath, args, cwd = root, env = {}, ends = false } = options;
-  const base = { PATH: process.env["PATH"] ?? "", HOME: process.env["HOME"] ?? "", NODE_ENV: "production" };
+  const { PATH = "", HOME = "", NODE_COMPILE_CACHE = "" } = process.env;
+  const base = { PATH, HOME, NODE_COMPILE_CACHE, NODE_ENV: "production" };
   const child = spawn(command, args, { cwd, env: { ...base, ...env }, stdio: ["ignore", "pipe", "pipe"] });
   const of: Running = { child, stopping: false };
   running.add(of);

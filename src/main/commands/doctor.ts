@@ -10,7 +10,7 @@ const checkMs = 20_000;
 
 /** Checks everything and prints a line each; the exit code is 1 when something is wrong. */
 export async function doctor(): Promise<void> {
-  const config = loadConfig();
+  const config = await loadConfig();
   let healthy = true;
   const report = (topic: string, findings: readonly Finding[]): void => {
     for (const { ok, text, next } of findings) {

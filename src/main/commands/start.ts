@@ -7,7 +7,7 @@ import { buildPage } from "../../../channels/web/page/build.ts";
 
 /** Runs until SIGTERM or SIGINT; a second signal ends it at once. */
 export async function start(): Promise<void> {
-  const config = loadConfig();
+  const config = await loadConfig();
   const log = createLog(config.logLevel);
   if (accountsOf(config).some(({ name }) => name === "web")) {
     await buildPage({ log: { info: (message) => log.info({}, message) } });

@@ -1,0 +1,138 @@
+/** 32 people write while the gateway is killed again and again: the promise, judged by what the platform and the model saw. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, test } from "vitest";
+import { isAnswer } from "../fakes/telegram/log.ts";
+import { streamsOf } from "../simulation/random.ts";
+import { pagesWrong, startCrowd, type Crowd } from "./crowd.ts";
+import { inboundOf, expectKept, openStage, untilQuiet, type Stage } from "./stage.ts";
+
+const seed = Number(process.env["KILL_SEED"] ?? Math.floor(Math.random() * 1e9));
+const kills = Number(process.env["KILLS"] ?? 12);
+
+/** The agent remembers everything: so a prompt shows the whole history. */
+const config = { agents: { assistant: { context: { historyItems: 1_000, tokens: 1_000_000 } } } };
+
+type Moment =
+  | "at some time"
+  | "at the start"
+  | "after a message was sent"
+  | "in the model call"
+  | "after a send was accepted";
+const moments: readonly Moment[] = [
+  "at some time",
+  "at the start",
+  "after a message was sent",
+  "in the model call",
+  "after a send was accepted",
+];
+
+describe.each(["polling", "webhook"] as const)("by %s", (by) => {
+  test(
+    `no message is lost, none answered twice, order kept, through ${kills} kills`,
+    { timeout: 180_000 },
+    async () => {
+      const stage = await openStage({ by, config, seed });
+      stage.note(`KILL_SEED=${seed}`);
+      const events = { sent: () => {}, asked: () => {}, accepted: () => {} };
+      const crowd = startCrowd(stage, {
+        seed,
+        users: 32,
+        pauseMs: 1_500,
+        onSent: () => events.sent(),
+        onAsked: () => events.asked(),
+      });
+      stage.platform.log.onAccepted((call) => isAnswer(call) && events.accepted());
+
+      const random = streamsOf(seed)(`kills by ${by}`);
+      await sleep(1_500);
+      for (let kill = 0; kill < kills; kill++) {
+        const moment = random.pick(moments);
+        if (kill > 0) await startAgain(stage, moment, random.int(50, 1_200));
+        if (moment !== "at the start") await until(moment, events, random.int(0, 20));
+        if (moment !== "after a send was accepted") await sleep(random.int(0, moment === "at some time" ? 1_200 : 40));
+        await stage.gateway.kill();
+        stage.note(`kill ${kill + 1} ${moment}`);
+      }
+      await stage.gateway.start();
+      await sleep(1_000);
+      await crowd.stop();
+      await untilQuiet(stage);
+      expectKept(stage, { more: pagesWrong(stage) });
+      await crowd.sayLast();
+      await untilQuiet(stage);
+
+      const { text, report } = expectKept(stage, { more: [...pagesWrong(stage), ...forgotten(stage, crowd)] });
+      console.log(`by ${by}, KILL_SEED=${seed}: ${text}`);
+      expect(stage.gateway.kills).toHaveLength(kills);
+      expect(report.counts.answered).toBeGreaterThan(200);
+    },
+  );
+
+  test(
+    "SIGTERM under load: running turns end, nothing is lost and nothing sent twice",
+    { timeout: 120_000 },
+    async () => {
+      const stage = await openStage({ by, config: { ...config, server: { graceSeconds: 4 } }, seed });
+      stage.note(`KILL_SEED=${seed}`);
+      // So that some sends are accepted and not yet answered whenever the signal comes.
+      await stage.platform.fault({ method: "sendMessage", kind: "delay", ms: 150, accepted: true });
+      const crowd = startCrowd(stage, { seed, users: 32, pauseMs: 800 });
+      const random = streamsOf(seed)(`terms by ${by}`);
+      for (let term = 0; term < 3; term++) {
+        await sleep(random.int(1_000, 2_000));
+        const exit = await stage.gateway.terminate();
+        expect(exit).toMatchObject({ code: 0, signal: null });
+        expect(exit.ms).toBeLessThan(5_500);
+        await stage.gateway.start();
+      }
+      await sleep(500);
+      await crowd.stop();
+      await untilQuiet(stage);
+      const { text } = expectKept(stage, { more: pagesWrong(stage) });
+      console.log(`SIGTERM by ${by}, KILL_SEED=${seed}: ${text}`);
+    },
+  );
+});
+
+/** Starts it, and lets it be ready unless it is to be killed before. */
+async function startAgain({ gateway }: Stage, moment: Moment, startMs: number): Promise<void> {
+  gateway.launch();
+  if (moment === "at the start") await sleep(startMs);
+  else await gateway.ready();
+}
+
+/** Resolves at the moment, `after` others like it; within a second and a half in any case. */
+async function until(
+  moment: Moment,
+  events: { sent(): void; asked(): void; accepted(): void },
+  after: number,
+): Promise<void> {
+  const which = {
+    "after a message was sent": "sent",
+    "in the model call": "asked",
+    "after a send was accepted": "accepted",
+  } as const;
+  if (moment === "at some time" || moment === "at the start") return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, 1_500);
+  let left = after;
+  events[which[moment]] = () => {
+    left -= 1;
+    if (left < 0) resolve();
+  };
+  await promise;
+  clearTimeout(timer);
+}
+
+/** I7 in full: the last prompt of every conversation holds each of its messages, once. */
+function forgotten(stage: Stage, { conversations, remembered }: Crowd): string[] {
+  const sent = Map.groupBy(inboundOf(stage), ({ token }) => token.slice(2, token.lastIndexOf("-")));
+  return conversations.flatMap((chat) => {
+    const all = (sent.get(String(chat)) ?? []).map(({ token }) => token);
+    const known = remembered(String(chat));
+    return all.flatMap((token) => {
+      const times = known.filter((one) => one === token).length;
+      return times === 1 ? [] : [`I7 the history of ${chat} holds ${token} ${times} times`];
+    });
+  });
+}

@@ -1,0 +1,86 @@
+/** The stored state of actors, and how an actor writes it: in one step (embedded) or in three (dapr). */
+import type { AgentId } from "../../src/ids.ts";
+import type { ActorCommit, ActorContext } from "../../src/ports.ts";
+import type { Broker } from "./broker.ts";
+import type { Process } from "./process.ts";
+import type { Reminders } from "./reminders.ts";
+import { copyOf, type World } from "./world.ts";
+
+/** What an activation may do at this moment. */
+export interface Hold {
+  readonly process: Process;
+  /** A call of this activation runs: the only time at which its state may be used. */
+  inCall(): boolean;
+  /** Its process owns the actor, in the term it was loaded in. */
+  owns(): boolean;
+}
+
+type Published = NonNullable<ActorCommit["publish"]>;
+
+export type ContextOf = (id: AgentId, hold: Hold) => ActorContext;
+
+export function createActorState(world: World, broker: Broker, reminders: Reminders): ContextOf {
+  const rows = new Map<AgentId, Map<string, string>>();
+  const embedded = world.plan.flavour === "embedded";
+  const { InfrastructureError } = world.subject.errors;
+
+  const put = (id: AgentId, values: readonly (readonly [string, string])[], remove: readonly string[]): void => {
+    const stored = rows.get(id) ?? new Map<string, string>();
+    rows.set(id, stored);
+    for (const [key, json] of values) stored.set(key, json);
+    for (const key of remove) stored.delete(key);
+  };
+
+  return (id, { process, inCall, owns }) => {
+    const check = (what: string) => {
+      if (!inCall()) world.broken(`${what} of ${id} outside of its actor's calls`);
+    };
+    const fenced = () => {
+      if (!owns()) throw new InfrastructureError("the actor is not hosted here any more");
+    };
+    const append = (published: Published): void => {
+      for (const { topic, event } of published) broker.append(process.name, topic, [event]);
+    };
+    const keepPublishing = (published: Published): void => {
+      if (published.length === 0) return;
+      process
+        .perform("publish", published.map(({ event }) => event.id).join(" "), () => append(published))
+        .catch(() => process.schedule(1_000, () => keepPublishing(published)));
+    };
+    const keepArming = (name: string, periodMs: number): Promise<void> =>
+      process
+        .perform("arm", `${id} ${name}`, () => reminders.arm(id, name, periodMs))
+        .catch(() => void process.schedule(2_000, () => void keepArming(name, periodMs)));
+
+    return {
+      id,
+      load: (keys) => {
+        check("load");
+        return process.perform("load", `${id} ${keys.join(" ")}`, () => {
+          fenced();
+          const stored = rows.get(id);
+          const found = keys.filter((key) => stored?.has(key));
+          return new Map(found.map((key) => [key, JSON.parse(stored!.get(key)!) as unknown]));
+        });
+      },
+      commit: async ({ put: given = {}, remove = [], arm, publish = [] }) => {
+        check("commit");
+        const values = Object.entries(given).map(([key, value]) => [key, JSON.stringify(value)] as const);
+        const published = copyOf(publish);
+        if (!embedded && arm !== undefined) await keepArming(arm.name, arm.periodMs);
+        await process.perform("commit", `${id} ${Object.keys(given).join(" ")}`, () => {
+          fenced();
+          put(id, values, remove);
+          if (!embedded) return;
+          if (arm !== undefined) reminders.arm(id, arm.name, arm.periodMs);
+          append(published);
+        });
+        if (!embedded) keepPublishing(published);
+      },
+      disarm: (name) => {
+        check("disarm");
+        return process.perform("disarm", `${id} ${name}`, () => reminders.disarm(id, name));
+      },
+    };
+  };
+}

@@ -1,0 +1,32 @@
+/** Judges a run by the promise: I1 to I8, and that an idle gateway is idle. */
+import { checkEnds } from "./ends.ts";
+import { repliesOf, type Evidence, type Violation } from "./evidence.ts";
+import { checkHistory } from "./history.ts";
+import { checkOrder } from "./order.ts";
+import { checkSends } from "./sends.ts";
+import { checkTurns } from "./turns.ts";
+
+export type { Violation } from "./evidence.ts";
+
+export function check(evidence: Evidence): Violation[] {
+  const replies = repliesOf(evidence);
+  return [
+    ...evidence.breaches.map((text) => ({ rule: "ports", text })),
+    ...checkEnds(evidence, replies),
+    ...checkSends(evidence, replies),
+    ...checkOrder(evidence, replies),
+    ...checkTurns(evidence, replies),
+    ...checkHistory(evidence, replies),
+    ...checkIdle(evidence),
+  ];
+}
+
+/** An agent with nothing to do is stored bytes and nothing else. */
+function checkIdle({ quiet, armed, unsettled }: Evidence): Violation[] {
+  const left = [
+    ...armed.map((name) => `reminder ${name}`),
+    ...(unsettled > 0 ? [`${unsettled} events on the bus`] : []),
+    ...(quiet || armed.length > 0 ? [] : ["something that never ends"]),
+  ];
+  return left.map((text) => ({ rule: "idle", text: `left at the end: ${text}` }));
+}

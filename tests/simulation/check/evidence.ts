@@ -1,0 +1,93 @@
+/** What a run is judged by: the platform's log, the agent's view of its turns, the journal and the dead letters. */
+import type { DeadLetter, SetAside } from "../../../src/ports.ts";
+import type { Journey } from "../broker.ts";
+import { idOf } from "../events.ts";
+import { markersIn, type Run } from "../model.ts";
+import type { Plan } from "../plan.ts";
+import type { Post, Received } from "../platform.ts";
+import type { Process } from "../process.ts";
+
+export interface Evidence {
+  readonly plan: Plan;
+  /** Nothing was left to do at the end. */
+  readonly quiet: boolean;
+  readonly posts: readonly Post[];
+  readonly received: readonly Received[];
+  readonly impatient: readonly string[];
+  readonly runs: readonly Run[];
+  readonly journeys: readonly Journey[];
+  readonly journal: readonly SetAside[];
+  readonly letters: readonly DeadLetter[];
+  readonly processes: readonly Process[];
+  /** Reminders and bus events that are left. */
+  readonly armed: readonly string[];
+  readonly unsettled: number;
+  readonly breaches: readonly string[];
+}
+
+export interface Violation {
+  /** The invariant of the promise, or what else is broken. */
+  readonly rule: string;
+  readonly text: string;
+}
+
+/** One part of an answer, with every time that the platform got it. */
+export interface Part {
+  readonly name: string;
+  readonly sends: readonly Received[];
+}
+
+/** An answer as the platform got it. */
+export interface Reply {
+  /** The run that gave it, or the gateway's own sentence. */
+  readonly name: string;
+  readonly conversation: string;
+  /** Plan ids of the messages it answers. */
+  readonly tokens: readonly string[];
+  /** In their order; a part that never came is absent. */
+  readonly parts: readonly Part[];
+  readonly complete: boolean;
+}
+
+/** Answers by what their text says; the gateway's own sentences by the messages that it says they answer. */
+export function repliesOf({ received, posts }: Evidence): Reply[] {
+  const tokenOf = new Map(posts.map((post) => [idOf(post.conversation, post.action.id) as string, post.action.id]));
+  const drafts = new Map<
+    string,
+    { tokens: readonly string[]; of: number; conversation: string; parts: Map<number, Received[]> }
+  >();
+  const add = (
+    name: string,
+    conversation: string,
+    tokens: readonly string[],
+    part: number,
+    of: number,
+    send: Received,
+  ) => {
+    const draft = drafts.get(name) ?? { tokens, of, conversation, parts: new Map<number, Received[]>() };
+    drafts.set(name, draft);
+    draft.parts.set(part, [...(draft.parts.get(part) ?? []), send]);
+  };
+  for (const send of received) {
+    const markers = markersIn(send.text);
+    for (const { run, tokens, part, of } of markers) add(run, send.conversation, tokens, part, of, send);
+    if (markers.length > 0) continue;
+    const tokens = send.answers.map((id) => tokenOf.get(id) ?? id);
+    const name = tokens.length === 0 ? send.key : `“${send.text.slice(0, 20)}” for ${tokens.join(" ")}`;
+    add(name, send.conversation, tokens, 1, 1, send);
+  }
+  return [...drafts].map(([name, { tokens, of, conversation, parts }]) => ({
+    name,
+    conversation,
+    tokens,
+    parts: [...parts]
+      .toSorted(([one], [other]) => one - other)
+      .map(([part, sends]) => ({ name: `${name} ${part}/${of}`, sends })),
+    complete: parts.size === of,
+  }));
+}
+
+/** Messages and commands: what an answer is owed for. */
+export function owed(posts: readonly Post[]): Post[] {
+  return posts.filter(({ action }) => action.does.kind === "say" || action.does.kind === "command");
+}

@@ -1,0 +1,71 @@
+/** I7: in what the agent is told of the past, each turn is once: in the items or in the summary, and not lost. */
+import { markersIn, type Run } from "../model.ts";
+import type { Evidence, Reply, Violation } from "./evidence.ts";
+
+export function checkHistory(evidence: Evidence, replies: readonly Reply[]): Violation[] {
+  return evidence.runs.flatMap((run) => [...twice(run), ...forgotten(evidence, replies, run)]);
+}
+
+const past = ({ summary, history }: Run) => [summary, ...history.map(({ text }) => text)].join("\n");
+const saidIn = (text: string) => [...text.matchAll(/\b(m\d+), (?:please|put better)/g)].map(([, token = ""]) => token);
+
+function twice(run: Run): Violation[] {
+  const text = past(run);
+  const all = [...saidIn(text), ...run.tokens, ...markersIn(text).map((marker) => marker.text)];
+  const repeated = new Set(all.filter((item, at) => all.indexOf(item) !== at));
+  return [...repeated].map((item) => ({ rule: "I7", text: `${run.name} is told ${item} twice` }));
+}
+
+/** What the platform had before the run began is known to it, and nothing from before a reset. */
+function forgotten(evidence: Evidence, replies: readonly Reply[], run: Run): Violation[] {
+  const text = past(run);
+  const known = new Set([...markersIn(text).map((marker) => marker.run), ...saidIn(text)]);
+  const earlier = evidence.runs.filter(
+    (other) => other !== run && other.input.to.conversation === run.input.to.conversation,
+  );
+  return earlier.flatMap((other) => {
+    const reset = resetBetween(evidence, replies, other, run);
+    if (reset === "surely") {
+      return known.has(other.name)
+        ? [{ rule: "I7", text: `${run.name} is told of ${other.name}, from before a reset` }]
+        : [];
+    }
+    const answeredAt = replies.find(({ name }) => name === other.name)?.parts[0]?.sends[0]?.at ?? Infinity;
+    if (answeredAt >= run.startedAt || reset === "perhaps") return [];
+    const owed = [other.name, ...other.tokens.filter((token) => !wasDeleted(evidence, token))];
+    const missing = owed.filter((item) => !known.has(item));
+    return missing.map((item) => ({
+      rule: "I7",
+      text: `${run.name} is not told of ${item}, answered in ${other.name} before`,
+    }));
+  });
+}
+
+function wasDeleted({ posts }: Evidence, token: string): boolean {
+  return posts.some(({ action: { does } }) => does.kind === "delete" && does.of === token);
+}
+
+/** Whether a /reset of the same agent took effect between the two runs. */
+function resetBetween(
+  { posts, plan }: Evidence,
+  replies: readonly Reply[],
+  from: Run,
+  to: Run,
+): "surely" | "perhaps" | undefined {
+  const { kind, chat, channel } = from.input.to;
+  const siblings = plan.conversations.filter(
+    (other) => other.kind === kind && other.chat === chat && other.channel === channel,
+  );
+  const spans = posts
+    .filter(
+      ({ action: { does }, conversation }) =>
+        does.kind === "command" && does.name === "reset" && siblings.includes(conversation),
+    )
+    .map(({ action, at }) => ({
+      asked: at,
+      done: replies.find(({ tokens }) => tokens.includes(action.id))?.parts[0]?.sends[0]?.at ?? Infinity,
+    }));
+  const fromOver = Math.min(from.overAt ?? Infinity, from.process.diedAt ?? Infinity);
+  if (spans.some(({ asked, done }) => fromOver < asked && done < to.startedAt)) return "surely";
+  return spans.some(({ asked, done }) => asked < to.startedAt && done > from.startedAt) ? "perhaps" : undefined;
+}

@@ -1,0 +1,58 @@
+/** I3: a part is sent once, but for sends that were in flight when something died; and the platform's wishes are heeded. */
+import { idOf } from "../events.ts";
+import type { Plan } from "../plan.ts";
+import type { Received } from "../platform.ts";
+import { wasInFlight } from "./flight.ts";
+import type { Evidence, Part, Reply, Violation } from "./evidence.ts";
+
+export function checkSends(evidence: Evidence, replies: readonly Reply[]): Violation[] {
+  return [
+    ...replies.flatMap((reply) => reply.parts.flatMap((part) => duplicates(evidence, reply, part))),
+    ...replies.flatMap((reply) => mislabelled(evidence, reply)),
+    ...evidence.impatient.map((text) => ({ rule: "429", text })),
+  ];
+}
+
+function duplicates(evidence: Evidence, reply: Reply, { name, sends }: Part): Violation[] {
+  const again = sends.length - 1;
+  if (again === 0) return [];
+  const idempotentMs = idempotentMsOf(evidence.plan, reply.conversation);
+  const window = (sends[0]?.at ?? 0) + idempotentMs;
+  if (sends.slice(1).some(({ at }) => at < window)) {
+    return [{ rule: "I3", text: `${name} was sent again under another key: ${keys(sends)}` }];
+  }
+  const excused = sends.filter((send) => wasInFlight(evidence, send)).length;
+  if (again <= excused) return [];
+  return [
+    {
+      rule: "I3",
+      text: `${name} was sent ${sends.length} times, ${excused} of them in flight at a fault: ${keys(sends)}`,
+    },
+  ];
+}
+
+function idempotentMsOf(plan: Plan, conversation: string): number {
+  const { channel } = plan.conversations.find(({ name }) => name === conversation) ?? {};
+  return plan.channels.find(({ name }) => name === channel)?.idempotentMs ?? 0;
+}
+
+const keys = (sends: readonly Received[]) => sends.map(({ key, process }) => `${key} by ${process}`).join(", ");
+
+/** What the gateway says a send answers is what its text answers, in its own conversation. */
+function mislabelled({ posts }: Evidence, reply: Reply): Violation[] {
+  const ids = new Set(
+    reply.tokens.map((token) => {
+      const post = posts.find(({ action }) => action.id === token);
+      return post === undefined || post.conversation.name !== reply.conversation
+        ? token
+        : (idOf(post.conversation, token) as string);
+    }),
+  );
+  const wrong = reply.parts
+    .flatMap(({ sends }) => sends)
+    .find(({ answers }) => answers.length !== ids.size || !answers.every((id) => ids.has(id)));
+  if (wrong === undefined) return [];
+  return [
+    { rule: "I2", text: `${reply.name} in ${reply.conversation} says that it answers ${wrong.answers.join(" ")}` },
+  ];
+}

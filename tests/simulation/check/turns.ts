@@ -1,0 +1,90 @@
+/** I5, I8 and I4 within a turn, in the agent's view: one active turn, and the same turn for a message however often it runs. */
+import { addressOf, idOf } from "../events.ts";
+import type { Run } from "../model.ts";
+import type { Evidence, Reply, Violation } from "./evidence.ts";
+
+export function checkTurns(evidence: Evidence, replies: readonly Reply[]): Violation[] {
+  const conversations = Map.groupBy(evidence.runs, ({ input }) => input.to.conversation);
+  return [...conversations.values()].flatMap((runs) => [
+    ...overlaps(evidence, replies, runs),
+    ...strays(evidence, runs),
+    ...shuffled(evidence, runs),
+  ]);
+}
+
+/** A runner in another process hears only with its next sign of life that it is stale, or gives up when it is unheard. */
+const staleMs = 21_000;
+
+/**
+ * A run is active until it ends, is told to stop, or its process dies. Two may be active at once only in two processes, the
+ * earlier one stale because of what a person did meanwhile, or standing still: it is told so in time, and is not kept.
+ */
+function overlaps(evidence: Evidence, replies: readonly Reply[], runs: readonly Run[]): Violation[] {
+  const endOf = ({ overAt, process }: Run) => Math.min(overAt ?? Infinity, process.diedAt ?? Infinity);
+  const kept = (run: Run) => replies.some(({ name }) => name === run.name);
+  const excused = (run: Run, later: Run) => {
+    if (run.process === later.process || (kept(run) && kept(later))) return false;
+    if (stoodStill(evidence, run)) return true;
+    return superseded(evidence, run, later) && Math.min(endOf(run), endOf(later)) - later.startedAt < staleMs;
+  };
+  return runs.flatMap((run, at) =>
+    runs
+      .slice(at + 1)
+      .filter((later) => later.startedAt < endOf(run) && !excused(run, later))
+      .map((later) => ({ rule: "I5", text: `${label(run)} and ${label(later)} were active at the same time` })),
+  );
+}
+
+function stoodStill({ plan }: Evidence, { process, startedAt }: Run): boolean {
+  return plan.faults.some(
+    (fault) => fault.kind === "freeze" && fault.slot === process.slot && fault.at + fault.forMs > startedAt,
+  );
+}
+
+/** Something that calls a turn off came to the agent between the two. */
+function superseded({ plan, posts, journeys }: Evidence, run: Run, later: Run): boolean {
+  return posts.some(({ action, conversation, arrivedAt = Infinity }) => {
+    const { does, id } = action;
+    if (run.tokens.includes(id) || arrivedAt > later.startedAt) return false;
+    if (addressOf(conversation).conversation !== run.input.to.conversation) return false;
+    if (does.kind === "say" && plan.settings.whileRunning === "queue") return false;
+    const own = journeys.filter((journey) => journey.topic === "inbound" && journey.id === idOf(conversation, id));
+    return own.some(({ firstHandled = Infinity }) => firstHandled >= run.startedAt);
+  });
+}
+
+/** Unless a person's act divides them anew: what is run again is the same turn. A turn never changes all its messages. */
+function strays(evidence: Evidence, runs: readonly Run[]): Violation[] {
+  const turnOf = new Map<string, Run>();
+  const lastOf = new Map<string, Run>();
+  const found: Violation[] = [];
+  for (const run of runs) {
+    for (const token of run.tokens) {
+      const known = turnOf.get(token);
+      if (known !== undefined && known.input.turn !== run.input.turn && !superseded(evidence, known, run)) {
+        found.push({ rule: "I8", text: `${token} is in ${label(known)} and in ${label(run)}` });
+      }
+      turnOf.set(token, run);
+    }
+    const last = lastOf.get(run.input.turn);
+    if (last !== undefined && !last.tokens.some((token) => run.tokens.includes(token))) {
+      found.push({ rule: "I8", text: `${label(last)} and ${label(run)} have no message in common` });
+    }
+    lastOf.set(run.input.turn, run);
+  }
+  return found;
+}
+
+/** Where the channel numbers its messages, a turn has them in that order. */
+function shuffled({ posts }: Evidence, runs: readonly Run[]): Violation[] {
+  return runs.flatMap((run) => {
+    const given = run.tokens.map((token) => posts.find(({ action }) => action.id === token));
+    const wrong = given.some((post, at) => post !== undefined && post.sequence < (given[at - 1]?.sequence ?? 0));
+    return wrong && given[0]?.channel.order === "sequence"
+      ? [{ rule: "I4", text: `${label(run)} has its messages out of order` }]
+      : [];
+  });
+}
+
+const label = ({ name, input, tokens }: Run) =>
+  `${name} (${input.turn}, attempt ${input.attempt}: ${tokens.join(" ")})`;

@@ -1,0 +1,81 @@
+/** What a person did, as the channel hands it to the core: a pure function of the platform's record of it. */
+import { conversationId, messageId, participantId, type AccountRef, type MessageId } from "../../src/ids.ts";
+import type { Address, InboundEvent, Message, Participant } from "../../src/message.ts";
+import type { Action, ConversationPlan } from "./plan.ts";
+import type { Post } from "./platform.ts";
+
+const accountOf = (conversation: ConversationPlan): AccountRef => ({
+  tenant: "t",
+  channel: conversation.channel,
+  account: "a",
+});
+
+export function addressOf(conversation: ConversationPlan): Address {
+  const { kind, chat, thread } = conversation;
+  const account = accountOf(conversation);
+  return {
+    ...account,
+    conversation: conversationId(account, chat, thread),
+    kind,
+    chat,
+    ...(thread === undefined ? {} : { thread }),
+  };
+}
+
+export function participantOf(conversation: ConversationPlan, user: string): Participant {
+  return { id: participantId(accountOf(conversation), user), user, name: user };
+}
+
+export function idOf(conversation: ConversationPlan, action: string): MessageId {
+  return messageId(accountOf(conversation), conversation.chat, action);
+}
+
+/** The ids of plan actions that a text names. */
+export function tokensIn(text: string): string[] {
+  return text.match(/\bm\d+\b/g) ?? [];
+}
+
+/** @param epoch the platform's wall clock at the start; @param receivedAt the gateway's, now. */
+export function eventOf(
+  { action, conversation, channel, at, sequence }: Post,
+  epoch: number,
+  receivedAt: number,
+): InboundEvent {
+  const header = {
+    v: 1 as const,
+    id: idOf(conversation, action.id),
+    address: addressOf(conversation),
+    participant: participantOf(conversation, action.user),
+    receivedAt,
+    ...(channel.order === "arrival" ? {} : { sentAt: Math.floor(epoch + at) }),
+    ...(channel.order === "sequence" ? { sequence } : {}),
+  };
+  const { does } = action;
+  switch (does.kind) {
+    case "say":
+    case "command":
+      return { ...header, kind: "message", message: messageOf(action) };
+    case "edit": {
+      const text = `${does.of}, put better`;
+      const message: Message = { parts: [{ kind: "text", text, format: "plain" }], addressed: true };
+      return { ...header, kind: "edited", target: idOf(conversation, does.of), message };
+    }
+    case "delete":
+      return { ...header, kind: "deleted", targets: [idOf(conversation, does.of)] };
+    case "react":
+      return { ...header, kind: "reacted", target: idOf(conversation, does.of), added: ["👍"], removed: [] };
+  }
+}
+
+function messageOf({ id, does }: Action): Message {
+  if (does.kind === "command") {
+    const text = `/${does.name} ${id}`;
+    return {
+      parts: [{ kind: "text", text, format: "plain" }],
+      addressed: true,
+      command: { name: does.name, args: id },
+    };
+  }
+  const addressed = does.kind === "say" && does.addressed;
+  return { parts: [{ kind: "text", text: `${id}, please`, format: "plain" }], addressed };
+}

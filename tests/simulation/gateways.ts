@@ -1,0 +1,131 @@
+/** The gateway's processes: their lives one after the other, and the faults that befall a whole process. */
+import { agentIdOf, type AgentId } from "../../src/ids.ts";
+import type { Channel } from "../../src/channel.ts";
+import type { Core } from "../../src/core.ts";
+import type { Agent } from "../../src/agent.ts";
+import type { Runtime } from "../../src/ports.ts";
+import type { Broker } from "./broker.ts";
+import { addressOf, participantOf } from "./events.ts";
+import type { Hosting } from "./hosting.ts";
+import { unused, type Tables } from "./keyed.ts";
+import type { ConversationPlan, Fault } from "./plan.ts";
+import { createProcess, type Process } from "./process.ts";
+import type { World } from "./world.ts";
+
+/** A process that takes what comes in. */
+export interface Gateway {
+  readonly process: Process;
+  readonly core: Core;
+}
+
+export interface Gateways {
+  /** Those that are up and do not stop. */
+  ready(): readonly Gateway[];
+  /** Every process that ever was. */
+  readonly all: readonly Process[];
+}
+
+export interface Outside {
+  readonly broker: Broker;
+  readonly hosting: Hosting;
+  readonly tables: Tables;
+  readonly channelsOf: (process: Process) => readonly Channel[];
+  readonly agentOf: (process: Process) => Agent;
+}
+
+export function startGateways(world: World, outside: Outside): Gateways {
+  const { loop, plan } = world;
+  const lives = Array.from({ length: plan.replicas }, () => 0);
+  const skews = Array.from({ length: plan.replicas }, (_, slot) =>
+    slot === 0 ? 0 : world.streams("skew").int(-300, 300),
+  );
+  const all: Process[] = [];
+  let up: Gateway[] = [];
+
+  const boot = (slot: number): void => {
+    lives[slot] = (lives[slot] ?? 0) + 1;
+    const process = createProcess(world, {
+      slot,
+      life: lives[slot],
+      skew: () => skews[slot] ?? 0,
+      revive: (downMs) => void loop.at(loop.now() + downMs, () => boot(slot)),
+    });
+    all.push(process);
+    world.note(process.name, () => "starts");
+    const core = world.subject.createCore(coreOptions(world, outside, process));
+    up.push({ process, core });
+    outside.broker.join(process);
+    outside.hosting.join(process);
+    process.onDeath(() => {
+      up = up.filter((gateway) => gateway.process !== process);
+      outside.broker.lost(process);
+      outside.hosting.leave(process);
+    });
+  };
+
+  const stop = ({ process, core }: Gateway, graceMs: number, downMs: number): void => {
+    world.note(process.name, () => `is told to stop within ${graceMs} ms`);
+    process.stop();
+    process.schedule(graceMs + 5_000, () => process.crash(downMs));
+    void core
+      .drain(graceMs)
+      .then(() => outside.broker.leave(process))
+      .then(() => process.crash(downMs));
+  };
+
+  const strike = (fault: Fault): void => {
+    const gateway = "slot" in fault ? up.find(({ process }) => process.slot === fault.slot) : undefined;
+    if (fault.kind === "evict") {
+      for (const id of agentsOf(plan.conversations, fault.conversation)) outside.hosting.evict(id, fault.move);
+    } else if (fault.kind === "jump") skews[fault.slot] = (skews[fault.slot] ?? 0) + fault.byMs;
+    else if (gateway === undefined) return;
+    else if (fault.kind === "crash") gateway.process.crash(fault.downMs);
+    else if (fault.kind === "freeze") gateway.process.freeze(loop.now() + fault.forMs);
+    else if (fault.kind === "stop" && !gateway.process.stopping) stop(gateway, fault.graceMs, fault.downMs);
+    world.note("fault", () => JSON.stringify(fault));
+  };
+
+  for (const [slot] of lives.entries()) loop.at(0, () => boot(slot));
+  for (const fault of plan.faults) {
+    if (["crash", "stop", "freeze", "jump", "evict"].includes(fault.kind)) loop.at(fault.at, () => strike(fault));
+  }
+  return { ready: () => up.filter(({ process }) => !process.stopping), all };
+}
+
+function coreOptions(world: World, outside: Outside, process: Process): Parameters<World["subject"]["createCore"]>[0] {
+  const channels = outside.channelsOf(process);
+  const answering = { name: "agent", agent: outside.agentOf(process), traits: world.plan.settings };
+  const log = (level: string) => (fields: Readonly<Record<string, unknown>>, message: string) =>
+    world.note(process.name, () => `${level}: ${message} ${JSON.stringify(fields)}`);
+  return {
+    runtime: runtimeOf(outside, process),
+    clock: process.clock,
+    log: { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") },
+    instance: process.name,
+    channelOf: (to) => channels.find(({ channel }) => channel === to.channel),
+    agentOf: () => answering,
+  };
+}
+
+function runtimeOf({ broker, hosting, tables }: Outside, process: Process): Runtime {
+  const lifecycle = unused("start and stop, which the composition calls,");
+  return {
+    bus: broker.busOf(process),
+    actors: hosting.hostOf(process),
+    ...tables.of(process),
+    jobs: { schedule: unused("jobs"), cancel: unused("jobs"), handle: () => undefined },
+    blobs: { put: unused("blobs"), get: unused("blobs") },
+    secrets: { get: async () => undefined },
+    start: lifecycle,
+    stop: lifecycle,
+    health: () => undefined,
+  };
+}
+
+function agentsOf(conversations: readonly ConversationPlan[], name: string): AgentId[] {
+  const conversation = conversations.find((candidate) => candidate.name === name);
+  if (conversation === undefined) return [];
+  const users = new Set(conversation.actions.map(({ user }) => user));
+  const { conversation: id } = addressOf(conversation);
+  return [...new Set([...users].map((user) => agentIdOf(conversation.kind, participantOf(conversation, user).id, id)))];
+}

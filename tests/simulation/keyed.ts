@@ -1,0 +1,95 @@
+/** Records, journal, dead letters and transcript: plain durable tables, each step of which can fail. */
+import type { DeadLetter, Records, Runtime, SetAside, TranscriptEntry } from "../../src/ports.ts";
+import type { Process } from "./process.ts";
+import { copyOf, type World } from "./world.ts";
+
+export interface Tables {
+  readonly journal: readonly SetAside[];
+  of(process: Process): Pick<Runtime, "records" | "journal" | "deadLetters" | "transcript">;
+}
+
+/** @param letters shared with the broker, which adds what a subscription gives up. */
+export function createTables(world: World, letters: DeadLetter[]): Tables {
+  const journal: SetAside[] = [];
+  const transcript = new Map<string, TranscriptEntry[]>();
+  const recordsOf = createRecords(world);
+
+  const entriesOf = (conversation: string): TranscriptEntry[] => {
+    const entries = transcript.get(conversation) ?? [];
+    transcript.set(conversation, entries);
+    return entries;
+  };
+
+  return {
+    journal,
+    of: (process) => ({
+      records: recordsOf(process),
+      journal: {
+        setAside: (entries) =>
+          process.perform("journal", entries.map(({ id, rule }) => `${id} (${rule})`).join(" "), () => {
+            journal.push(...copyOf(entries));
+          }),
+        list: async ({ limit }) => journal.slice(-limit),
+      },
+      deadLetters: {
+        add: (letter) =>
+          process.perform("dead letter", letter.id, () => {
+            if (!letters.some((known) => known.id === letter.id)) letters.push(copyOf(letter));
+          }),
+        list: async (limit) => letters.slice(-limit),
+        retry: unused("deadLetters.retry"),
+        drop: unused("deadLetters.drop"),
+      },
+      transcript: {
+        append: (conversation, key, entry) =>
+          process.perform("write record", `transcript ${conversation} ${key}`, () => {
+            const entries = entriesOf(conversation);
+            const known = entries.find((other) => other.key === key);
+            if (known !== undefined) return { n: known.n, fresh: false };
+            const n = entries.length + 1;
+            entries.push({ n, key, at: world.loop.now(), entry: copyOf(entry) });
+            return { n, fresh: true };
+          }),
+        list: async (conversation, { limit }) => entriesOf(conversation).slice(-limit),
+        get: async (conversation, key) => entriesOf(conversation).find((entry) => entry.key === key),
+        clear: async (conversation) => void transcript.delete(conversation),
+      },
+    }),
+  };
+}
+
+function createRecords(world: World): (process: Process) => Records {
+  const rows = new Map<string, { json: string; etag: string; until: number }>();
+  let writes = 0;
+  const current = (key: string) => {
+    const row = rows.get(key);
+    return row !== undefined && row.until > world.loop.now() ? row : undefined;
+  };
+  return (process) => ({
+    get: (key) =>
+      process.perform("read record", key, () => {
+        const row = current(key);
+        return row === undefined ? undefined : { value: JSON.parse(row.json) as unknown, etag: row.etag };
+      }),
+    put: (key, value, options = {}) => {
+      const json = JSON.stringify(value);
+      return process.perform("write record", `${key} ${json}`, () => {
+        const known = current(key)?.etag ?? null;
+        if (options.etag !== undefined && options.etag !== known) {
+          throw new world.subject.errors.ConflictError(`${key} was changed`);
+        }
+        const etag = String(++writes);
+        rows.set(key, { json, etag, until: world.loop.now() + (options.ttlMs ?? Infinity) });
+        return etag;
+      });
+    },
+    remove: (key) => process.perform("write record", `${key} removed`, () => void rows.delete(key)),
+  });
+}
+
+/** A part of the runtime that the core's line of a message does not touch. */
+export function unused(name: string): () => never {
+  return () => {
+    throw new Error(`${name} is not simulated`);
+  };
+}

@@ -1,0 +1,179 @@
+/** People write, and the platform hands it to the gateway: again and again, until it is told that it is taken. */
+import type { Action, ChannelPlan, ConversationPlan } from "./plan.ts";
+import { eventOf } from "./events.ts";
+import type { Gateway, Gateways } from "./gateways.ts";
+import type { Platform, Post } from "./platform.ts";
+import type { World } from "./world.ts";
+
+const patienceMs = 120_000;
+/** How long the platform waits for the answer to a webhook. */
+const webhookMs = 10_000;
+const backoffMs = (tries: number) => Math.min(30_000, 500 * 2 ** tries);
+
+export function startPeople(world: World, platform: Platform, gateways: Gateways): void {
+  const { loop, plan } = world;
+  const takes = new Map(plan.channels.map((channel) => [channel.name, intakeOf(world, channel, gateways)]));
+  const sequences = new Map<string, number>();
+
+  const post = (conversation: ConversationPlan, action: Action): void => {
+    const channel = plan.channels.find(({ name }) => name === conversation.channel)!;
+    const sequence = (sequences.get(conversation.chat) ?? 0) + 1;
+    sequences.set(conversation.chat, sequence);
+    const posted: Post = { action, conversation, channel, at: loop.now(), sequence };
+    platform.posts.push(posted);
+    world.note(action.user, () => `in ${conversation.name}: ${action.id} ${JSON.stringify(action.does)}`);
+    takes.get(channel.name)!(posted);
+  };
+
+  for (const conversation of plan.conversations)
+    follow(world, platform, conversation, (action) => post(conversation, action));
+}
+
+/** Does the actions of one conversation one after the other. */
+function follow(
+  world: World,
+  platform: Platform,
+  { name, actions }: ConversationPlan,
+  act: (action: Action) => void,
+): void {
+  const { loop } = world;
+  let answered: (() => void) | undefined;
+  platform.onReceived(({ conversation }) => {
+    if (conversation === name) answered?.();
+  });
+  const from = (at: number): void => {
+    const action = actions[at];
+    if (action === undefined) return;
+    const go = () => {
+      act(action);
+      from(at + 1);
+    };
+    if (action.after === "previous" || at === 0) return void loop.at(loop.now() + action.waitMs, go);
+    const cancel = loop.at(loop.now() + patienceMs, () => answered?.());
+    answered = () => {
+      answered = undefined;
+      cancel();
+      loop.at(loop.now() + action.waitMs, go);
+    };
+  };
+  from(0);
+}
+
+type Intake = (post: Post) => void;
+
+function intakeOf(world: World, channel: ChannelPlan, gateways: Gateways): Intake {
+  return channel.intake === "polling"
+    ? polling(world, channel, gateways)
+    : webhook(world, channel.intake === "webhook", gateways);
+}
+
+function handOver(world: World, { process, core }: Gateway, posts: readonly Post[]): Promise<void> {
+  for (const post of posts) post.arrivedAt ??= world.loop.now();
+  world.note("platform", () => `→ ${process.name}: ${posts.map(({ action }) => action.id).join(" ")}`);
+  return core.inbound.accept(posts.map((post) => eventOf(post, world.plan.epoch, process.clock.now())));
+}
+
+function acknowledge(world: World, post: Post): void {
+  post.acknowledgedAt ??= world.loop.now();
+  world.note("platform", () => `${post.action.id} is taken`);
+}
+
+/** @param inTurn the updates of a conversation wait for one another. */
+function webhook(world: World, inTurn: boolean, gateways: Gateways): Intake {
+  const { loop } = world;
+  const lines = new Map<string, Post[]>();
+
+  const deliver = (post: Post, tries: number | undefined, taken: () => void): void => {
+    const random = world.streams(`delivery of ${post.action.id}`);
+    const again = (ms: number) => {
+      if (tries !== undefined) loop.at(loop.now() + ms, () => deliver(post, tries + 1, taken));
+    };
+    const ready = gateways.ready();
+    if (ready.length === 0) return again(backoffMs(tries ?? 0));
+    const gateway = random.pick(ready);
+    let open = true;
+    const close = (ms: number) => {
+      if (!open) return;
+      open = false;
+      cancel();
+      again(ms);
+    };
+    const cancel = loop.at(loop.now() + webhookMs, () => close(0));
+    gateway.process.onDeath(() => close(50));
+    handOver(world, gateway, [post]).then(
+      () =>
+        gateway.process.schedule(random.between(1, 30), () => {
+          if (!open) return;
+          open = false;
+          cancel();
+          acknowledge(world, post);
+          taken();
+        }),
+      () => gateway.process.schedule(random.between(1, 30), () => close(backoffMs(tries ?? 0))),
+    );
+  };
+
+  const next = (line: Post[]): void => {
+    const post = line[0];
+    if (post === undefined) return;
+    deliver(post, 0, () => {
+      line.shift();
+      next(line);
+    });
+  };
+
+  return (post) => {
+    const { id, copies, echoMs } = post.action;
+    const random = world.streams(`update ${id}`);
+    for (let copy = 1; copy < copies; copy++)
+      loop.at(loop.now() + random.between(0, 60), () => deliver(post, undefined, () => undefined));
+    if (echoMs !== undefined) loop.at(loop.now() + echoMs, () => deliver(post, undefined, () => undefined));
+    if (!inTurn) return void loop.at(loop.now() + random.between(0, 80), () => deliver(post, 0, () => undefined));
+    const line = lines.get(post.conversation.name) ?? [];
+    lines.set(post.conversation.name, line);
+    if (line.push(post) === 1) next(line);
+  };
+}
+
+/** One process at a time fetches what comes after the last update that it has confirmed. */
+function polling(world: World, channel: ChannelPlan, gateways: Gateways): Intake {
+  const { loop } = world;
+  const random = world.streams(`polling ${channel.name}`);
+  const queue: Post[] = [];
+  let holder: Gateway | undefined;
+  let busy = false;
+
+  const pauseFor = (ms: number): void => {
+    busy = true;
+    loop.at(loop.now() + ms, () => {
+      busy = false;
+      poll();
+    });
+  };
+  const poll = (): void => {
+    if (busy || queue.length === 0) return;
+    if (holder === undefined || holder.process.stopping) {
+      holder = gateways.ready()[0];
+      return pauseFor(random.between(200, 4_000));
+    }
+    const { process } = holder;
+    const updates = queue.slice(0, channel.batch);
+    let open = true;
+    busy = true;
+    const over = (confirmed: boolean, ms: number) => {
+      if (!open) return;
+      open = false;
+      if (confirmed) for (const update of queue.splice(0, updates.length)) acknowledge(world, update);
+      pauseFor(ms);
+    };
+    process.onDeath(() => over(false, random.between(200, 4_000)));
+    handOver(world, holder, updates).then(
+      () => process.schedule(random.between(1, 30), () => over(true, 0)),
+      () => process.schedule(1_000, () => over(false, 0)),
+    );
+  };
+  return (post) => {
+    queue.push(post);
+    poll();
+  };
+}

@@ -1,0 +1,141 @@
+/**
+ * What happens in a run, fixed before it begins: what people do and what goes wrong. Everything here can be left out one
+ * element at a time, which is how a failing run is made small; what is not here (latencies, ties) the seed decides.
+ */
+import type { Topic } from "../../src/ports.ts";
+
+/** What differs between the two runtimes: see `broker.ts`, `hosting.ts` and `process.ts`. */
+export const flavours = ["embedded", "dapr"] as const;
+export type Flavour = (typeof flavours)[number];
+
+export interface Plan {
+  readonly seed: number;
+  readonly flavour: Flavour;
+  /** Processes at once: one where the host is exclusive. */
+  readonly replicas: number;
+  /** Deliveries of one topic that one process handles at once, and after how long an unsettled one is delivered again. */
+  readonly workers: number;
+  readonly processingMs: number;
+  /** Wall clock at the start of the run. */
+  readonly epoch: number;
+  readonly settings: {
+    readonly whileRunning: "queue" | "interrupt";
+    readonly turnTimeoutMs: number;
+    readonly historyItems: number;
+  };
+  readonly channels: readonly ChannelPlan[];
+  readonly conversations: readonly ConversationPlan[];
+  readonly faults: readonly Fault[];
+}
+
+export interface ChannelPlan {
+  readonly name: string;
+  readonly order: "sequence" | "time" | "arrival";
+  /** How updates reach the gateway: pushed one by one, pushed without waiting for one another, or fetched by one process. */
+  readonly intake: "webhook" | "parallel" | "polling";
+  /** Polling: updates handed over in one call. */
+  readonly batch: number;
+  readonly idempotentMs?: number;
+  /** The channel shows typing and drafts. */
+  readonly lively: boolean;
+}
+
+export interface ConversationPlan {
+  readonly name: string;
+  readonly channel: string;
+  readonly kind: "direct" | "group";
+  readonly chat: string;
+  readonly thread?: string;
+  readonly actions: readonly Action[];
+}
+
+/** One thing that one person does. `id` is unique in the plan; it is also the token that the message's text carries. */
+export interface Action {
+  readonly id: string;
+  readonly user: string;
+  /** After the action before it, or once the gateway has said something since then (or two minutes have passed). */
+  readonly after: "previous" | "answer";
+  readonly waitMs: number;
+  readonly does:
+    | { readonly kind: "say"; readonly addressed: boolean; readonly mood: Mood; readonly parts: number }
+    | { readonly kind: "command"; readonly name: "start" | "help" | "reset" | "stop" }
+    | { readonly kind: "edit" | "delete" | "react"; readonly of: string };
+  /** Webhooks: the same update, this many times at once. */
+  readonly copies: number;
+  /** Webhooks: and once more so much later. */
+  readonly echoMs?: number;
+}
+
+/** How the model takes a message. The first message of a turn decides. */
+export interface Mood {
+  readonly thinkMs: number;
+  /** `stubborn`: goes on for `lateMs` after an abort, then answers all the same. `hang`: until it is aborted. */
+  readonly ends: "answers" | "fails" | "breaks" | "hangs" | "stubborn";
+  /** Only the first attempt ends so; later ones answer. */
+  readonly once: boolean;
+  readonly lateMs: number;
+}
+
+/** Steps of a process that reach outside it: each can fail or be its last. */
+export const operations = [
+  "publish",
+  "load",
+  "commit",
+  "arm",
+  "disarm",
+  "call",
+  "read record",
+  "write record",
+  "journal",
+  "dead letter",
+  "send",
+  "settle",
+] as const;
+export type Operation = (typeof operations)[number];
+
+export type Fault = { readonly at: number } & (
+  | { readonly kind: "crash"; readonly slot: number; readonly downMs: number }
+  /** SIGTERM: the process drains, ends, and a new one takes its place. */
+  | { readonly kind: "stop"; readonly slot: number; readonly graceMs: number; readonly downMs: number }
+  /** The process stands still: its timers and replies wait. */
+  | { readonly kind: "freeze"; readonly slot: number; readonly forMs: number }
+  /** The wall clock jumps. */
+  | { readonly kind: "jump"; readonly slot: number; readonly byMs: number }
+  /** The conversation's actor is dropped from memory; with `move` it goes to another process. */
+  | { readonly kind: "evict"; readonly conversation: string; readonly move: boolean }
+  | { readonly kind: "outage"; readonly of: "bus" | "store" | "calls" | "platform"; readonly forMs: number }
+  /**
+   * The next operation of that kind: refused, applied although the caller sees it fail, slow, or the process's last one
+   * before or after it is applied. A send is only slow or the last one here: it fails by faults of its own, below.
+   */
+  | {
+      readonly kind: "operation";
+      readonly operation: Operation;
+      readonly how: "refuse" | "lose" | "slow" | "crash before" | "crash after";
+      readonly forMs: number;
+    }
+  /** The next delivery of a topic: made twice, its acknowledgement lost, or late. */
+  | {
+      readonly kind: "delivery";
+      readonly topic: Topic;
+      readonly how: "twice" | "unacknowledged" | "late";
+      readonly forMs: number;
+    }
+  | { readonly kind: "reminder"; readonly how: "late" | "twice"; readonly forMs: number }
+  /** The next send to a conversation. `ambiguous`: the platform has it, the caller sees a time-out. */
+  | {
+      readonly kind: "send";
+      readonly conversation: string;
+      readonly how: "limited" | "unavailable" | "ambiguous" | "refused" | "blocked" | "garbage" | "slow";
+      readonly forMs: number;
+    }
+);
+export type FaultOf<Kind extends Fault["kind"]> = Extract<Fault, { kind: Kind }>;
+
+/** When the last fault of the plan is over. */
+export function faultsEnd(plan: Plan): number {
+  return plan.faults.reduce((end, fault) => {
+    const length = "forMs" in fault ? fault.forMs : "downMs" in fault ? fault.downMs : 0;
+    return Math.max(end, fault.at + length);
+  }, 0);
+}

@@ -1,0 +1,83 @@
+/** Bugs to plant: what the simulator must be able to see. Each patch's `find` occurs exactly once in its file. */
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import type { Subject } from "./world.ts";
+
+export interface Bug {
+  readonly name: string;
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+export const bugs: readonly Bug[] = [
+  {
+    name: "claim before complete",
+    file: "client-agent.ts",
+    find: "stored = await withDays(stored, event);",
+    replace: `stored = await withDays(stored, event);
+      const claimed = reduce(stored, { ...moment(), type: "received", event }, options.traitsOf(event.address));
+      const inbox = { ...stored.inbox, seen: claimed.state.inbox.seen };
+      if (claimed.reply === "accepted") await write({ ...stored, inbox, seen: claimed.state.seen }, [], [claimed]);`,
+  },
+  {
+    name: "no stale-turn check",
+    file: "outcome.ts",
+    find: "if (thread?.turn?.id !== event.turn || thread.turn.attempt !== event.attempt)",
+    replace: "if (thread === undefined)",
+  },
+  {
+    name: "outbox outside the state write",
+    file: "client-agent.ts",
+    find: "await context.commit({\n      put,",
+    replace: `const { outbox, ...others } = put;
+    await context.commit({ put: others });
+    await context.commit({
+      put: outbox === undefined ? {} : { outbox },`,
+  },
+  {
+    name: "missing watchdog",
+    file: "client-agent.ts",
+    find: "const arm = !armed && isBusy(state);",
+    replace: "const arm = false;",
+  },
+  {
+    name: "acknowledgement before the write",
+    file: "inbound.ts",
+    find: 'await bus.publish("inbound", envelopes)',
+    replace: 'bus.publish("inbound", envelopes).catch(() => undefined)',
+  },
+];
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+
+export interface Mutant {
+  readonly subject: Subject;
+  remove(): void;
+}
+
+/** A copy of `src/` with the bug in it, loaded beside the original. */
+export async function plant({ name, file, find, replace }: Bug): Promise<Mutant> {
+  const folder = mkdtempSync(join(tmpdir(), "ascent-planted-"));
+  mkdirSync(join(folder, "src"));
+  cpSync(join(root, "src"), join(folder, "src"), { recursive: true });
+  writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+  symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
+  const path = join(folder, "src", file);
+  const text = readFileSync(path, "utf8");
+  const found = text.split(find).length - 1;
+  if (found !== 1) throw new Error(`“${name}” cannot be planted: its text is in src/${file} ${found} times, not once`);
+  writeFileSync(
+    path,
+    text.replace(find, () => replace),
+  );
+  const load = (module: string) => import(/* @vite-ignore */ pathToFileURL(join(folder, "src", module)).href);
+  const core = (await load("core.ts")) as Pick<Subject, "createCore">;
+  const errors = (await load("errors.ts")) as Subject["errors"];
+  return {
+    subject: { createCore: core.createCore, errors },
+    remove: () => rmSync(folder, { recursive: true }),
+  };
+}

@@ -1,0 +1,6 @@
+/** The code under test as it stands in `src/`. */
+import { createCore } from "../../src/core.ts";
+import * as errors from "../../src/errors.ts";
+import type { Subject } from "./world.ts";
+
+export const subject: Subject = { createCore, errors };
