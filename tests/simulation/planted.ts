@@ -1,5 +1,5 @@
 /** Bugs to plant: what the simulator must be able to see. Each patch's `find` occurs exactly once in its file. */
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -60,19 +60,17 @@ export interface Mutant {
 
 /** A copy of `src/` with the bug in it, loaded beside the original. */
 export async function plant({ name, file, find, replace }: Bug): Promise<Mutant> {
-  const folder = mkdtempSync(join(tmpdir(), "ascent-planted-"));
-  mkdirSync(join(folder, "src"));
-  cpSync(join(root, "src"), join(folder, "src"), { recursive: true });
-  writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
-  symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
-  const path = join(folder, "src", file);
-  const text = readFileSync(path, "utf8");
+  const text = readFileSync(join(root, "src", file), "utf8");
   const found = text.split(find).length - 1;
   if (found !== 1) throw new Error(`“${name}” cannot be planted: its text is in src/${file} ${found} times, not once`);
+  const folder = mkdtempSync(join(tmpdir(), "ascent-planted-"));
+  cpSync(join(root, "src"), join(folder, "src"), { recursive: true });
   writeFileSync(
-    path,
+    join(folder, "src", file),
     text.replace(find, () => replace),
   );
+  writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+  symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
   const load = (module: string) => import(/* @vite-ignore */ pathToFileURL(join(folder, "src", module)).href);
   const core = (await load("core.ts")) as Pick<Subject, "createCore">;
   const errors = (await load("errors.ts")) as Subject["errors"];
