@@ -108,6 +108,11 @@ export interface Connection {
   readonly closed: Promise<void>;
 }
 
+/** Frees what sending needed. Called once, after the last send. */
+export interface Close {
+  close(): void;
+}
+
 /** The channel answers HTTP requests. */
 export interface HttpHandler {
   /** Path patterns of the server's router, for example "/webhooks/telegram". */
@@ -125,7 +130,8 @@ export interface Finding {
   readonly next?: string;
 }
 
-export interface Channel extends AccountRef, Partial<Typing & Preview & MediaFetch & Connect & HttpHandler & Check> {
+export interface Channel
+  extends AccountRef, Partial<Typing & Preview & MediaFetch & Connect & Close & HttpHandler & Check> {
   readonly traits: Traits;
   readonly dialect: Dialect;
 

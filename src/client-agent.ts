@@ -164,13 +164,19 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
       effect.kind === "deliver" ? [{ topic: "outbound", event: outboundEnvelope(effect.entry) } as const] : [],
     );
     const arm = !armed && isBusy(state);
-    await context.commit({
+    const done = await context.commit({
       put,
       ...(remove.length === 0 ? {} : { remove }),
       ...(arm ? { arm: watchdog } : {}),
       ...(publish.length === 0 ? {} : { publish }),
     });
-    armed ||= arm;
+    armed ||= arm && done.armed;
+  }
+
+  /** The bus keeps an event until its agent is watched: a process that dies before would leave it alone. */
+  async function watched(reply: Reply): Promise<Reply> {
+    if (!armed && isBusy(stored)) armed = (await context.commit({ arm: watchdog })).armed;
+    return armed || !isBusy(stored) ? reply : "unwatched";
   }
 
   function carryOut(effects: readonly Effect[]): void {
@@ -290,7 +296,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
         ...(previous === undefined ? {} : { previous }),
         ...(took === undefined ? {} : { taken: took }),
       };
-      return step([received], options.traitsOf(event.address));
+      return watched(await step([received], options.traitsOf(event.address)));
     },
     async take(turn) {
       const thread = stored.inbox.threads[turn.conversation];

@@ -4,12 +4,12 @@
  */
 import type { AgentTraits } from "./agent.ts";
 import { createDraft, type Draft } from "./draft.ts";
-import type { AgentEvent, Reply, Step } from "./events.ts";
-import type { ConversationId, MessageId } from "./ids.ts";
+import type { AgentEvent, Moment, Reply, Step } from "./events.ts";
+import type { AgentId, ConversationId, MessageId } from "./ids.ts";
 import { describe, type InboundEvent, type InboundMessage } from "./message.ts";
 import { ended, itemChars, journaled, resend, settled, silent, summarized, undelivered } from "./outcome.ts";
-import { advance, end, gapMs, isNoticeCommand, restart } from "./scheduling.ts";
-import { isSeen } from "./seen.ts";
+import { advance, end, gapMs, hasGap, isNoticeCommand, restart } from "./scheduling.ts";
+import { isRecent, isSeen } from "./seen.ts";
 import type { AgentState } from "./state.ts";
 
 /** Messages waiting in one conversation; more stay on the bus until some are answered. */
@@ -35,6 +35,7 @@ function apply(draft: Draft, event: AgentEvent, traits: AgentTraits): Reply {
       return silent(draft, event, traits);
     case "waited":
       closeGap(draft, event.conversation, event.missing);
+      if (traits.whileRunning === "interrupt") interrupt(draft, event.conversation, event);
       advance(draft, event.conversation, event);
       return "accepted";
     case "journaled":
@@ -116,9 +117,13 @@ function accept(draft: Draft, of: Received, event: InboundMessage, traits: Agent
     pending: insert(thread.pending, message),
     early: without(thread.early, early),
   });
-  if (thread.turn !== undefined && traits.whileRunning === "interrupt" && !isNoticeCommand(event)) {
-    restart(draft, conversation, of);
-  }
+  if (traits.whileRunning === "interrupt" && !isNoticeCommand(event)) interrupt(draft, conversation, of);
+}
+
+/** The running turn takes the new messages too, unless one that was sent before them is still missing. */
+function interrupt(draft: Draft, conversation: ConversationId, at: Moment & { readonly agent: AgentId }): void {
+  const thread = draft.thread(conversation);
+  if (thread?.turn !== undefined && !hasGap(thread, at.now)) restart(draft, conversation, at);
 }
 
 function insert(pending: readonly InboundMessage[], message: InboundMessage): readonly InboundMessage[] {
@@ -126,9 +131,10 @@ function insert(pending: readonly InboundMessage[], message: InboundMessage): re
   return at === -1 ? [...pending, message] : pending.toSpliced(at, 0, message);
 }
 
-/** By sequence: the channel's where its platform has one, else the ingress's own. */
+/** By the platform's own sequence where it has one, else by arrival at one ingress; what cannot be compared keeps its place. */
 function isAfter(one: InboundMessage, other: InboundMessage): boolean {
-  return (one.sequence ?? 0) > (other.sequence ?? 0);
+  if (one.sequence !== undefined && other.sequence !== undefined) return one.sequence > other.sequence;
+  return one.arrival !== undefined && one.arrival.at === other.arrival?.at && one.arrival.n > other.arrival.n;
 }
 
 /** The payload as it came is for the record, not for the agent's state. */
@@ -169,7 +175,7 @@ function edit(draft: Draft, of: Received, event: Extract<InboundEvent, { kind: "
     restart(draft, conversation, of);
     return;
   }
-  if (!isSeen(draft.state.seen, target)) {
+  if (!isSeen(draft.state.seen, target) && isRecent(event.sentAt, of.now)) {
     const early = withoutRaw(event);
     draft.patch(conversation, {
       early: [...(thread.early ?? []).filter((other) => other.target !== target), early].slice(-maxEarly),
@@ -195,8 +201,8 @@ function forget(draft: Draft, of: Received, target: MessageId, sentAt: number | 
   if (thread.pending.some((waiting) => waiting.id === target)) {
     const pending = thread.pending.filter((waiting) => waiting.id !== target);
     draft.patch(conversation, { pending });
-    // A turn that took nothing else is over; one that did goes on with the rest.
-    if (of.taken === undefined || pending.some(({ id }) => of.taken?.includes(id))) restart(draft, conversation, of);
+    // A turn goes on with the rest of what it took; what it never had gets a turn of its own.
+    if (pending.some(({ id }) => of.taken?.includes(id))) restart(draft, conversation, of);
     else end(draft, conversation);
     draft.setAside(conversation, [target], "deleted", of.now);
   } else if (!isSeen(draft.state.seen, target)) {

@@ -7,8 +7,9 @@ import { clientAgents, type CallAgent } from "./client-agent.ts";
 import { createDelivery } from "./delivery.ts";
 import { readInbound, readOutbound, readReceipt } from "./envelope.ts";
 import { InfrastructureError } from "./errors.ts";
+import type { Reply } from "./events.ts";
 import type { SafeFetch } from "./fetch.ts";
-import { agentIdOf, type MessageId } from "./ids.ts";
+import { agentIdOf, digestOf, type MessageId } from "./ids.ts";
 import { createInbound } from "./inbound.ts";
 import type { Address } from "./message.ts";
 import { noticeText } from "./notices.ts";
@@ -41,8 +42,12 @@ export interface Core {
   drain(graceMs: number): Promise<void>;
 }
 
-/** How soon a conversation that has too much waiting takes the next message from the bus. */
-const fullRetryMs = 1_000;
+/** Replies on which the bus keeps the event, and how soon it is delivered again. */
+const comeBack: Partial<Record<Reply, string>> = {
+  full: "the conversation has too many messages waiting",
+  unwatched: "the conversation has no watchdog yet",
+};
+const comeBackMs = 1_000;
 
 /** Subscribes to the bus and registers the actors; {@link Runtime.start} then sets it going. */
 export function createCore(options: CoreOptions): Core {
@@ -87,9 +92,8 @@ export function createCore(options: CoreOptions): Core {
     const id = agentIdOf(kind, event.participant.id, conversation);
     const previous = envelope.previous as MessageId | undefined;
     const reply = await call(id, "receive", { event, ...(previous === undefined ? {} : { previous }) });
-    if (reply === "full") {
-      throw new InfrastructureError("the conversation has too many messages waiting", { retryAfterMs: fullRetryMs });
-    }
+    const later = comeBack[reply];
+    if (later !== undefined) throw new InfrastructureError(later, { retryAfterMs: comeBackMs });
   });
   runtime.bus.subscribe("outbound", async (envelope) => delivery.handle(envelope));
   runtime.bus.subscribe("receipts", async (envelope) => {
@@ -98,7 +102,7 @@ export function createCore(options: CoreOptions): Core {
   });
 
   return {
-    inbound: createInbound({ bus: runtime.bus, journal: runtime.journal, clock }),
+    inbound: createInbound({ bus: runtime.bus, journal: runtime.journal, clock, ingress: digestOf(instance) }),
     async retry(letter) {
       if (letter.topic === "outbound") {
         const entry = readOutbound(letter.event);
@@ -107,8 +111,9 @@ export function createCore(options: CoreOptions): Core {
       } else await runtime.deadLetters.retry(letter.id);
     },
     async drain(graceMs) {
+      const until = clock.monotonic() + graceMs;
       await turns.drain(graceMs);
-      await delivery.drain(graceMs);
+      await delivery.drain(Math.max(0, until - clock.monotonic()));
     },
   };
 }

@@ -17,7 +17,7 @@ import type { Clock, CloudEvent, Log, Runtime } from "./ports.ts";
 const parkAfterMs = 5_000;
 const sendDeadlineMs = 60_000;
 /** How long a claim on a conversation holds against other processes. */
-const claimMs = 90_000;
+const claimMs = 30_000;
 /** Tries of one part: many where the platform is down, few where the error is not understood. */
 const mostTries = { retryable: 20, unknown: 5 } as const;
 const backoff = { firstMs: 500, mostMs: 60_000 } as const;
@@ -80,6 +80,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   const lanes = new Map<ConversationId, Lane>();
   /** Accounts that the platform asked to be quiet, until a monotonic time. */
   const quiet = new Map<string, number>();
+  const resting = new Set<() => void>();
   let draining = false;
 
   const keyOf = (conversation: ConversationId): string => `delivery:${conversation}`;
@@ -101,11 +102,11 @@ export function createDelivery(options: DeliveryOptions): Delivery {
         if (draining) throw new InfrastructureError("the gateway is stopping");
       }
     } catch (error) {
-      // Nothing is lost: the bus delivers again what it still holds, the watchdog what was parked.
-      if (!(error instanceof ConflictError))
+      if (!(error instanceof ConflictError)) {
+        // Nothing is lost: the bus delivers again what it still holds, the watchdog what was parked.
         log.warn({ conversation: lane.conversation, reason: reasonOf(error) }, "delivery of a conversation pauses");
-      for (const item of lane.items.values()) item.released.reject(asInfrastructure(error));
-      lane.items.clear();
+        for (const item of lane.items.values()) item.released.reject(asInfrastructure(error));
+      }
     } finally {
       for (const item of lane.items.values()) item.released.resolve();
       lanes.delete(lane.conversation);
@@ -121,7 +122,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   async function missingCame(lane: Lane): Promise<boolean> {
     const { seq } = lane.record;
     for (let waited = 0; waited < parkAfterMs && !draining; waited += 100) {
-      await sleep(100);
+      await rest(100);
       if (lane.items.has(seq + 1)) return true;
     }
     Object.assign(lane, await read(lane.conversation));
@@ -177,7 +178,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
         abort.abort(new RetryableError("the platform did not answer in time")),
       );
       lane.sending = true;
-      const stopParking = clock.after(parkAfterMs, () => park(lane));
+      const stopParking = parkWhenLong(lane);
       try {
         const replyTo = part === 0 && entry.to.kind === "group" ? entry.answers.at(-1) : undefined;
         await channel.send(outgoing, {
@@ -214,6 +215,16 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     }
   }
 
+  /** While a send takes long. The returned function ends it. */
+  function parkWhenLong(lane: Lane): () => void {
+    let cancel = clock.after(parkAfterMs, beat);
+    function beat(): void {
+      park(lane);
+      cancel = clock.after(claimMs / 3, beat);
+    }
+    return () => cancel();
+  }
+
   /** Hands the events back to the bus as done: the agents' outboxes hold them, and this process goes on with them. */
   function park(lane: Lane): void {
     lane.parked = lane.resting = true;
@@ -227,27 +238,29 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   async function pauseFor(lane: Lane, ms: number): Promise<void> {
     if (ms > 0) {
       if (ms > parkAfterMs) park(lane);
-      await sleep(ms);
+      await rest(ms);
       lane.resting = false;
     }
     if (draining) throw new InfrastructureError("the gateway is stopping");
   }
 
   /**
-   * Where other processes may deliver too, what takes long is claimed, and what another has claimed is left to it.
-   * @throws ConflictError when it is another's.
+   * Where other processes may deliver too, a conversation is claimed before anything is sent there, and again while it takes
+   * long. Of two that try, one wins by the record's ETag; a claim that ran out is won the same way.
+   * @throws ConflictError for the loser, who drops what it has: the winner, or the agent's watchdog, delivers it.
    */
   async function claim(lane: Lane): Promise<void> {
     if (runtime.actors.exclusive) return;
     const held = lane.record.claim;
     const now = clock.now();
-    if (held !== undefined && held.by !== instance && held.until > now) {
-      throw new ConflictError("another process delivers this conversation");
-    }
-    if (!lane.parked || (held?.by === instance && held.until - now > claimMs / 2)) return;
+    const runs = held !== undefined && held.until > now && held.until <= now + claimMs;
+    if (runs && held.by !== instance) throw new ConflictError("another process delivers this conversation");
+    if (runs && held.until - now > claimMs / 2) return;
     const record = { ...lane.record, claim: { by: instance, until: now + claimMs } };
-    lane.etag = await records.put(keyOf(lane.conversation), record, { etag: lane.etag });
-    lane.record = record;
+    const before = lane.etag;
+    const etag = await records.put(keyOf(lane.conversation), record, { etag: before });
+    // A send that ended meanwhile has written more.
+    if (lane.etag === before) Object.assign(lane, { record, etag });
   }
 
   /**
@@ -255,7 +268,9 @@ export function createDelivery(options: DeliveryOptions): Delivery {
    * @throws ConflictError when another process recorded more meanwhile.
    */
   async function write(lane: Lane, done: { seq?: number; part: number; givenUp?: GivenUp }): Promise<void> {
-    const record: DeliveryRecord = { v: 1, seq: lane.record.seq, ...done };
+    const { seq, claim: held } = lane.record;
+    const goesOn = done.seq === undefined && held !== undefined;
+    const record: DeliveryRecord = { v: 1, seq, ...done, ...(goesOn ? { claim: held } : {}) };
     for (let attempt = 0; ; attempt++) {
       try {
         lane.etag = await records.put(keyOf(lane.conversation), record, { etag: lane.etag });
@@ -301,6 +316,16 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     return new Promise((resolve) => void clock.after(ms, resolve));
   }
 
+  /** A wait that ends early when the gateway stops: nothing is under way in it. */
+  async function rest(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const stopTimer = clock.after(ms, resolve);
+    resting.add(resolve);
+    await promise;
+    resting.delete(resolve);
+    stopTimer();
+  }
+
   return {
     handle(event) {
       const entry = readOutbound(event);
@@ -320,6 +345,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     },
     async drain(graceMs) {
       draining = true;
+      for (const wake of resting) wake();
       const until = clock.monotonic() + graceMs;
       while (clock.monotonic() < until && [...lanes.values()].some((lane) => lane.sending || !lane.resting))
         await sleep(20);

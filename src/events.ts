@@ -68,8 +68,11 @@ export type Effect =
   | { readonly kind: "wait"; readonly conversation: ConversationId; readonly missing: MessageId; readonly ms: number }
   | { readonly kind: "deliver"; readonly entry: OutboundEvent };
 
-/** What the caller is told: "duplicate" and "stale" changed nothing, "full" asks for a redelivery later. */
-export type Reply = "accepted" | "duplicate" | "stale" | "full";
+/**
+ * What the caller is told: "duplicate" and "stale" changed nothing; "full" and "unwatched" ask for a redelivery later, the
+ * first because too much is waiting, the second because no watchdog could be armed yet.
+ */
+export type Reply = "accepted" | "duplicate" | "stale" | "full" | "unwatched";
 
 export interface Step {
   readonly state: AgentState;

@@ -18,11 +18,13 @@ interface Latest {
   readonly previous: MessageId | undefined;
 }
 
-export function createInbound({
-  bus,
-  journal,
-  clock,
-}: Pick<Runtime, "bus" | "journal"> & { readonly clock: Clock }): Inbound {
+export interface InboundOptions extends Pick<Runtime, "bus" | "journal"> {
+  readonly clock: Clock;
+  /** Names this process's life: orders of arrival compare within it only. */
+  readonly ingress: string;
+}
+
+export function createInbound({ bus, journal, clock, ingress }: InboundOptions): Inbound {
   const latest = new Map<ConversationId, Latest>();
   let arrived = 0;
 
@@ -37,18 +39,12 @@ export function createInbound({
     }
   }
 
-  /** The order of arrival, for platforms that give none: microseconds since the epoch, each one once. */
-  function arrival(): number {
-    arrived = Math.max(arrived + 1, clock.now() * 1_000);
-    return arrived;
-  }
-
   function envelopeOf(event: InboundEvent): CloudEvent {
     const { conversation } = event.address;
     const last = latest.get(conversation);
     const previous = last?.id === event.id ? last.previous : last?.id;
     remember(conversation, { id: event.id, previous });
-    return inboundEnvelope(event.sequence === undefined ? { ...event, sequence: arrival() } : event, previous);
+    return inboundEnvelope({ ...event, arrival: { at: ingress, n: ++arrived } }, previous);
   }
 
   return {

@@ -118,10 +118,14 @@ const header = {
   id: id<MessageId>(),
   address,
   participant,
-  /** The platform's own time of the event; absent where the platform gives none that survives redelivery. */
+  /**
+   * The platform's own time of the message, for an edit too; absent where the platform gives none that survives redelivery.
+   */
   sentAt: z.number().optional(),
   /** Rises within a conversation in the order the person wrote; a channel gives it to all its events, or to none. */
   sequence: z.number().optional(),
+  /** Given by the ingress: the order of arrival at one process. */
+  arrival: z.object({ at: z.string(), n: z.number() }).optional(),
   /** When this gateway received it. */
   receivedAt: z.number(),
   /** The platform's payload as it came, for the record; never shown to an agent. */

@@ -64,8 +64,8 @@ export interface ActorCommit {
   readonly put?: Readonly<Record<string, unknown>>;
   readonly remove?: readonly string[];
   /**
-   * A periodic reminder that is armed no later than the write is visible; where arming it fails the write still happens
-   * and the host keeps trying. Arming a reminder of that name again replaces it.
+   * A periodic reminder that is armed no later than the write is visible; where arming it fails the write still happens.
+   * Arming a reminder of that name again replaces it.
    */
   readonly arm?: { readonly name: string; readonly periodMs: number };
   /**
@@ -79,7 +79,8 @@ export interface ActorContext {
   readonly id: AgentId;
   /** The stored values of these keys; an absent key is absent from the result. */
   load(keys: readonly string[]): Promise<ReadonlyMap<string, unknown>>;
-  commit(write: ActorCommit): Promise<void>;
+  /** `armed` is false where `arm` was asked for and failed, or whether it did is not known. */
+  commit(write: ActorCommit): Promise<{ readonly armed: boolean }>;
   disarm(name: string): Promise<void>;
 }
 

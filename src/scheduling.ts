@@ -20,12 +20,17 @@ export function batchOf(thread: Thread): readonly InboundMessage[] {
 export function advance(draft: Draft, conversation: ConversationId, at: Moment & { readonly agent: AgentId }): void {
   const before = draft.thread(conversation);
   if (before === undefined || before.turn !== undefined) return;
-  if (before.gaps?.some(({ until }) => at.now < until && until <= at.now + gapMs)) return;
+  if (hasGap(before, at.now)) return;
   answerCommands(draft, conversation, at);
   if (draft.thread(conversation)?.pending.length === 0) return;
   const turns = draft.state.inbox.turns + 1;
   draft.inbox({ turns });
   run(draft, conversation, { id: `t${turns}` as TurnId, attempt: 1, owner: at.instance });
+}
+
+/** A message that was sent before one that came is still awaited. A clock that was set back does not prolong it. */
+export function hasGap(thread: Thread, now: number): boolean {
+  return thread.gaps?.some(({ until }) => now < until && until <= now + gapMs) ?? false;
 }
 
 function answerCommands(draft: Draft, conversation: ConversationId, at: Moment & { readonly agent: AgentId }): void {

@@ -8,7 +8,8 @@ import { digestOf } from "./ids.ts";
 import type { InboundEvent } from "./message.ts";
 
 const dayMs = 86_400_000;
-const keptDays = 8;
+/** Days of the calendar: eight whole days before any moment of today. */
+const keptDays = 9;
 const chunkSize = 32;
 
 /** Chunks per day (days since the epoch, as text), as stored: says which keys there are. */
@@ -41,6 +42,11 @@ function homeDay(sentAt: number | undefined, now: number): number {
   const today = dayOf(now);
   const day = sentAt === undefined ? today : dayOf(sentAt);
   return day > today - keptDays && day <= today + 1 ? day : today;
+}
+
+/** False for an event of a day whose ids are forgotten. */
+export function isRecent(sentAt: number | undefined, now: number): boolean {
+  return sentAt === undefined || dayOf(sentAt) > dayOf(now) - keptDays;
 }
 
 export function isSeen(days: SeenDays, id: string): boolean {

@@ -44,13 +44,13 @@ export function createContext(id: AgentId, { store, state, bus, reminders }: Con
     async load(keys) {
       return state.load(id, keys);
     },
-    commit({ put = {}, remove = [], arm, publish = [] }: ActorCommit) {
+    async commit({ put = {}, remove = [], arm, publish = [] }: ActorCommit) {
       checkOpen();
       const puts = Object.entries(put).map(([key, value]) => [key, JSON.stringify(value)] as const);
       const staged = publish.map(({ topic, event }) => bus.stage(topic, event));
       const reminder =
         arm && armed.get(arm.name) !== arm.periodMs ? reminders.arm(id, arm.name, arm.periodMs) : undefined;
-      return run(
+      await run(
         () => {
           for (const [key, json] of puts) state.put(id, key, json);
           for (const key of remove) state.remove(id, key);
@@ -66,6 +66,7 @@ export function createContext(id: AgentId, { store, state, bus, reminders }: Con
           for (const each of staged) each.failed();
         },
       );
+      return { armed: true };
     },
     async disarm(name) {
       checkOpen();

@@ -55,9 +55,9 @@ export function telegram(settings: TelegramSettings, deps: ChannelDeps): Channel
     fetchMedia: (ref, signal) => fetchMedia(api, options, ref, signal),
     async connect(signal) {
       signal.addEventListener("abort", () => (stopping = true), { once: true });
-      const connection = await connector.connect(signal);
-      return { closed: connection.closed.finally(api.close) };
+      return connector.connect(signal);
     },
+    close: api.close,
     check: (signal) => check(api, options, signal),
   };
 

@@ -62,7 +62,7 @@ function written(update: Update, message: Message, context: ParseContext): Inbou
   if (parts.length === 0) return undefined;
 
   const target = platformMessageId(context, message.chat.id, message.message_id);
-  const header = headerOf(update, to, participantOf(from, context), context, message.edit_date ?? message.date);
+  const header = headerOf(update, to, participantOf(from, context), context, message.date);
   const content = { ...addressing(message, to.kind, context), parts, ...replyOf(message, context) };
   if (update.edited_message === undefined) return { ...header, kind: "message", id: target, message: content };
   // Two edits in one second have the same date, but never the same update.

@@ -85,6 +85,9 @@ export async function openGateway({ config, clock, log }: GatewayOptions): Promi
   return assemble({ config, clock, log }, { runtime, core, channels: all, server, control });
 }
 
+/** What the last handlers get when the grace time is over. */
+const stopMs = 500;
+
 interface Parts {
   readonly runtime: EmbeddedRuntime;
   readonly core: Core;
@@ -93,7 +96,10 @@ interface Parts {
   readonly control: ReturnType<typeof createControl>;
 }
 
-function assemble({ config, log }: GatewayOptions, { runtime, core, channels, server, control }: Parts): Gateway {
+function assemble(
+  { config, clock, log }: GatewayOptions,
+  { runtime, core, channels, server, control }: Parts,
+): Gateway {
   const intake = new AbortController();
   const connections: Promise<Connection | undefined>[] = [];
   let url = "";
@@ -116,14 +122,18 @@ function assemble({ config, log }: GatewayOptions, { runtime, core, channels, se
     }
   }
 
+  /** Within the grace time as a whole, whatever each step takes of it. */
   async function stop(): Promise<void> {
-    const graceMs = config.server.graceSeconds * 1_000;
+    const until = clock.monotonic() + config.server.graceSeconds * 1_000;
+    const left = () => Math.max(0, until - clock.monotonic());
     intake.abort();
-    const drained = server.drain(graceMs);
-    await Promise.allSettled(connections.map(async (connection) => (await connection)?.closed));
-    await core.drain(graceMs);
+    const drained = server.drain(left());
+    const closed = Promise.allSettled(connections.map(async (connection) => (await connection)?.closed));
+    await Promise.race([closed, new Promise<void>((resolve) => void clock.after(left(), resolve))]);
+    await core.drain(left());
     await drained;
-    await runtime.stop(2_000);
+    await runtime.stop(Math.max(left(), stopMs));
+    for (const channel of channels) channel.close?.();
     await control.close();
   }
 

@@ -137,6 +137,7 @@ describe.skipIf(program.missing)("the page", () => {
     await answered(page, "You have said nothing before this.");
     await picture(page, "reset");
     expect(await page.getByText("Tom").count()).toBe(0);
+    expect(await page.locator(".line.user .bubble").allInnerTexts()).toEqual(["what did I say before?"]);
   });
 
   test("everything can be done by keyboard alone", async () => {
@@ -173,7 +174,9 @@ describe.skipIf(program.missing)("the page", () => {
     await picture(page, "dialog");
     await reach(page, "New conversation", "Tab", "dialog");
     await keyboard.press("Enter");
-    await page.getByText("What’s on your mind?").waitFor();
+    await page.getByText("I have forgotten our conversation").waitFor();
+    expect(await page.locator(".line.user").count()).toBe(0);
+    expect(await focused(), "back in the composer").toBe("Message");
   });
 
   test("a message that is refused says so and can be discarded", async () => {

@@ -47,10 +47,13 @@ export function createActorState(world: World, broker: Broker, reminders: Remind
         .perform("publish", published.map(({ event }) => event.id).join(" "), () => append(published))
         .catch(() => process.schedule(1_000, () => keepPublishing(published)));
     };
-    const keepArming = (name: string, periodMs: number): Promise<void> =>
+    const tryArming = (name: string, periodMs: number): Promise<boolean> =>
       process
         .perform("arm", `${id} ${name}`, () => reminders.arm(id, name, periodMs))
-        .catch(() => void process.schedule(2_000, () => void keepArming(name, periodMs)));
+        .then(
+          () => true,
+          () => false,
+        );
 
     return {
       id,
@@ -67,7 +70,7 @@ export function createActorState(world: World, broker: Broker, reminders: Remind
         check("commit");
         const values = Object.entries(given).map(([key, value]) => [key, JSON.stringify(value)] as const);
         const published = copyOf(publish);
-        if (!embedded && arm !== undefined) await keepArming(arm.name, arm.periodMs);
+        const armed = embedded || arm === undefined || (await tryArming(arm.name, arm.periodMs));
         await process.perform("commit", `${id} ${Object.keys(given).join(" ")}`, () => {
           fenced();
           put(id, values, remove);
@@ -76,6 +79,7 @@ export function createActorState(world: World, broker: Broker, reminders: Remind
           append(published);
         });
         if (!embedded) keepPublishing(published);
+        return { armed };
       },
       disarm: (name) => {
         check("disarm");

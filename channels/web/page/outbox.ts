@@ -86,6 +86,10 @@ const outgoing = (entry: Unsent): Outgoing => ({
   ...(entry.press !== undefined ? { press: entry.press } : {}),
 });
 
+/** A typed /reset: the gateway shows no message for it, since all that stood there is gone. */
+const leavesNoMessage = ({ text, files, press }: Unsent): boolean =>
+  files.length === 0 && press === undefined && /^\/reset(\s|$)/i.test(text.trim());
+
 /**
  * Messages on their way to the gateway. Each is stored before it is first sent and removed when the gateway has accepted
  * it; it is sent again under the same id until then, in order. Only a refusal stops the attempts.
@@ -139,7 +143,8 @@ export const createOutbox = ({ store, files, send, upload, onChange }: Options):
       await send(outgoing(ready));
       const sent = find(entry.id);
       if (sent === undefined) return 0;
-      change(entry.id, { state: "accepted" });
+      if (leavesNoMessage(sent)) publish(entries.filter((e) => e.id !== sent.id));
+      else change(entry.id, { state: "accepted" });
       forget(sent);
       return 0;
     } catch (error) {

@@ -113,12 +113,13 @@ const onMessage = (state: State, message: Message): State => {
   };
 };
 
+/** Words may come before the gateway says that a turn runs: they can be stopped from the first one on. */
 const onDelta = (state: State, turn: string, text: string, at: string): State => {
-  if (state.draft?.turn === turn) return { ...state, draft: { ...state.draft, text, live: true } };
+  if (state.draft?.turn === turn) return { ...state, running: true, draft: { ...state.draft, text, live: true } };
   const sent = state.unsent.findLast((entry) => entry.state === "accepted" || entry.state === "sending");
   const last = state.messages.at(-1);
   const anchor = sent?.id ?? (last === undefined ? undefined : keyOf(last));
-  return { ...state, draft: { turn, text, anchor, at, live: true } };
+  return { ...state, running: true, draft: { turn, text, anchor, at, live: true } };
 };
 
 const onStatus = (state: State, running: boolean): State => {
