@@ -34,7 +34,7 @@ function apply(draft: Draft, event: AgentEvent, traits: AgentTraits): Reply {
     case "silent":
       return silent(draft, event, traits);
     case "waited":
-      closeGap(draft, event.conversation, event.missing);
+      if (!closeGap(draft, event.conversation, event.missing)) return "duplicate";
       if (traits.whileRunning === "interrupt") interrupt(draft, event.conversation, event);
       advance(draft, event.conversation, event);
       return "accepted";
@@ -94,11 +94,13 @@ function watchGap(draft: Draft, { event, previous, now }: Received): void {
   draft.effects.push({ kind: "wait", conversation, missing: previous, ms: gapMs });
 }
 
-/** The wait for an event is over: it came, or it took too long. */
-function closeGap(draft: Draft, conversation: ConversationId, missing: MessageId): void {
+/** The wait for an event is over: it came, or it took too long. False where nothing waited for it. */
+function closeGap(draft: Draft, conversation: ConversationId, missing: MessageId): boolean {
   const gaps = draft.thread(conversation)?.gaps;
   const gap = gaps?.find((of) => of.missing === missing);
-  if (gap !== undefined) draft.patch(conversation, { gaps: without(gaps, gap) });
+  if (gap === undefined) return false;
+  draft.patch(conversation, { gaps: without(gaps, gap) });
+  return true;
 }
 
 function accept(draft: Draft, of: Received, event: InboundMessage, traits: AgentTraits): void {

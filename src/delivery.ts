@@ -16,8 +16,8 @@ import type { Clock, CloudEvent, Log, Runtime } from "./ports.ts";
 
 const parkAfterMs = 5_000;
 const sendDeadlineMs = 60_000;
-/** How long a claim on a conversation holds against other processes. */
-const claimMs = 30_000;
+/** Another process's claim counts as long as it was renewed within this time; a holder renews it three times as often. */
+const claimMs = 90_000;
 /** Tries of one part: many where the platform is down, few where the error is not understood. */
 const mostTries = { retryable: 20, unknown: 5 } as const;
 const backoff = { firstMs: 500, mostMs: 60_000 } as const;
@@ -28,7 +28,7 @@ const deliveryRecord = z.object({
   seq: z.number(),
   /** Parts of `seq + 1` that are sent. */
   part: z.number(),
-  claim: z.object({ by: z.string(), until: z.number() }).optional(),
+  claim: z.object({ by: z.string() }).optional(),
   /** `seq + 1` will not be sent any more; its dead letter may not be written yet. */
   givenUp: z.object({ reason: z.string(), tries: z.number() }).optional(),
 });
@@ -71,6 +71,8 @@ interface Lane {
   /** In a long wait or a long send right now: what comes is parked too. */
   resting: boolean;
   sending: boolean;
+  /** When this process last wrote its claim, on the monotonic clock. */
+  claimedAt: number | undefined;
 }
 
 export function createDelivery(options: DeliveryOptions): Delivery {
@@ -229,6 +231,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   function park(lane: Lane): void {
     lane.parked = lane.resting = true;
     for (const item of lane.items.values()) item.released.resolve();
+    if (lane.claimedAt === undefined) return;
     claim(lane).catch((error: unknown) => {
       log.warn({ conversation: lane.conversation, reason: reasonOf(error) }, "a long delivery could not be claimed");
     });
@@ -246,21 +249,30 @@ export function createDelivery(options: DeliveryOptions): Delivery {
 
   /**
    * Where other processes may deliver too, a conversation is claimed before anything is sent there, and again while it takes
-   * long. Of two that try, one wins by the record's ETag; a claim that ran out is won the same way.
+   * long. Of two that try, one wins by the record's ETag. Another's claim is over when its record has not changed for
+   * {@link claimMs} on this process's own monotonic clock: no clock of another is trusted.
    * @throws ConflictError for the loser, who drops what it has: the winner, or the agent's watchdog, delivers it.
    */
   async function claim(lane: Lane): Promise<void> {
     if (runtime.actors.exclusive) return;
-    const held = lane.record.claim;
-    const now = clock.now();
-    const runs = held !== undefined && held.until > now && held.until <= now + claimMs;
-    if (runs && held.by !== instance) throw new ConflictError("another process delivers this conversation");
-    if (runs && held.until - now > claimMs / 2) return;
-    const record = { ...lane.record, claim: { by: instance, until: now + claimMs } };
+    if (lane.claimedAt !== undefined && clock.monotonic() - lane.claimedAt < claimMs / 3) return;
+    const { claim: held, ...free } = lane.record;
+    if (held !== undefined && held.by !== instance) {
+      const { etag } = lane;
+      await pauseFor(lane, claimMs);
+      Object.assign(lane, await read(lane.conversation));
+      if (lane.etag !== etag) throw new ConflictError("another process delivers this conversation");
+    }
+    await putClaim(lane, free);
+  }
+
+  async function putClaim(lane: Lane, free: DeliveryRecord): Promise<void> {
+    const record = { ...free, claim: { by: instance } };
     const before = lane.etag;
+    const at = clock.monotonic();
     const etag = await records.put(keyOf(lane.conversation), record, { etag: before });
     // A send that ended meanwhile has written more.
-    if (lane.etag === before) Object.assign(lane, { record, etag });
+    if (lane.etag === before) Object.assign(lane, { record, etag, claimedAt: at });
   }
 
   /**
@@ -275,6 +287,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       try {
         lane.etag = await records.put(keyOf(lane.conversation), record, { etag: lane.etag });
         lane.record = record;
+        if (!goesOn) lane.claimedAt = undefined;
         return;
       } catch (error) {
         if (error instanceof ConflictError) {
@@ -361,6 +374,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       parked: false,
       resting: false,
       sending: false,
+      claimedAt: undefined,
     };
     lanes.set(conversation, lane);
     // After this tick, so that the caller's entry is in it.

@@ -6,7 +6,7 @@ import { InfrastructureError, InputError, reasonOf } from "../../src/errors.ts";
 import { participantId } from "../../src/ids.ts";
 import { type Attachments, downloadHeaders, fileName, mediaType } from "./attachments.ts";
 import type { Conversations } from "./conversation.ts";
-import { type FromPerson, keyOfClient } from "./entry.ts";
+import type { FromPerson } from "./entry.ts";
 import { pageAttachment, pageMessage } from "./format.ts";
 import type { Live } from "./live.ts";
 import { commandOf, localeOf } from "./parse.ts";
@@ -226,7 +226,9 @@ export function createApi({ settings, deps, conversations, attachments, live }: 
     info: {
       title: "Ascent web chat",
       version: "1",
-      description: `How the page talks to the gateway. Ids such as ${keyOfClient("…")} are opaque.`,
+      description:
+        "How the page talks to the gateway, and how another program may: open a session and keep its cookie, send messages " +
+        "with an Origin header of the gateway's own address, and follow the events.",
     },
   });
   return app;

@@ -69,6 +69,7 @@ const refusals = {
   503: json(error, "Try again after Retry-After seconds"),
 };
 const ownEvent = {
+  tags: ["Conversation"],
   request: {
     body: { required: false, content: { "application/json": { schema: z.object({ id: clientId.optional() }) } } },
   },
@@ -79,12 +80,14 @@ export const routes = {
   session: createRoute({
     method: "post",
     path: "/api/session",
+    tags: ["Session"],
     summary: "Open the browser's session, or a new one in an HttpOnly cookie",
     responses: { 200: json(session, "The session"), 403: refusals[403] },
   }),
   history: createRoute({
     method: "get",
     path: "/api/messages",
+    tags: ["Conversation"],
     summary: "The last 50 messages, or the 50 before a cursor",
     request: {
       query: z.object({
@@ -111,6 +114,7 @@ export const routes = {
   send: createRoute({
     method: "post",
     path: "/api/messages",
+    tags: ["Conversation"],
     summary: "Send a message; repeat it with the same id until it is accepted",
     request: { body: { required: true, content: { "application/json": { schema: outgoing } } } },
     responses: {
@@ -124,6 +128,7 @@ export const routes = {
   upload: createRoute({
     method: "post",
     path: "/api/attachments",
+    tags: ["Files"],
     summary: "Upload a file for a message to come",
     request: {
       query: z.object({ name: z.string().max(500).optional() }),
@@ -134,6 +139,7 @@ export const routes = {
   download: createRoute({
     method: "get",
     path: "/api/attachments/{id}",
+    tags: ["Files"],
     summary: "A file of this session",
     request: { params: z.object({ id: z.string().max(100) }) },
     responses: {
@@ -145,6 +151,7 @@ export const routes = {
   events: createRoute({
     method: "get",
     path: "/api/events",
+    tags: ["Conversation"],
     summary: "What happens, as server-sent events: message, delta, typing, status, reset, ping",
     request: {
       query: z.object({

@@ -40,6 +40,15 @@ interface File {
   readonly etag: string;
 }
 
+/** Swagger UI has a dark form, but leaves it to the page to choose it. */
+const docsStart = `
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const dress = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
+dark.addEventListener("change", dress);
+dress();
+SwaggerUIBundle({ url: "/openapi.json", dom_id: "#docs", deepLinking: true });
+`;
+
 const pack = promisify(gzip);
 
 async function load(directory: string, path: string): Promise<File | undefined> {
@@ -106,7 +115,7 @@ export function createSite({
     );
   });
   app.get("/docs/start.js", (c) =>
-    c.body(`SwaggerUIBundle({ url: "/openapi.json", dom_id: "#docs", deepLinking: true });`, 200, {
+    c.body(docsStart, 200, {
       "content-type": types["js"] ?? "",
       "cache-control": revalidate,
     }),

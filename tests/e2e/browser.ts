@@ -91,7 +91,9 @@ export async function answersOf(page: Page): Promise<Map<string, number>> {
 export function overflowing(page: Page): Promise<string[]> {
   return page.evaluate(() => {
     const scrolls = (of: Element | null): boolean =>
-      of !== null && of !== document.body && (/auto|scroll|hidden/.test(getComputedStyle(of).overflowX) || scrolls(of.parentElement));
+      of !== null &&
+      of !== document.body &&
+      (/auto|scroll|hidden/.test(getComputedStyle(of).overflowX) || scrolls(of.parentElement));
     const out = [...document.body.querySelectorAll("*")].filter((one) => {
       const box = one.getBoundingClientRect();
       return box.width > 0 && box.right > window.innerWidth + 1 && !scrolls(one.parentElement);

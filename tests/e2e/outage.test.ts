@@ -42,7 +42,15 @@ describe.skipIf(program.missing)("the page while the gateway is away", () => {
       await say(page, "charlie meanwhile");
       await page.getByText("Not sent yet, trying again…").first().waitFor();
       await picture(page, how === "is killed" ? "offline" : "offline-sigterm");
-      // Not even a reload of what the tab still has may lose them.
+      // Nothing can be stopped out there, and nothing was.
+      expect(await page.getByRole("button", { name: "Stop", exact: true }).count()).toBe(0);
+      await page.evaluate(() => {
+        const look = () => document.querySelector(".thread")?.textContent?.includes("Stopped") === true;
+        new MutationObserver(() => look() && console.error("TEST RAN into Stopped")).observe(document.body, {
+          childList: true,
+          subtree: true,
+        });
+      });
       await gateway.start();
 
       for (const text of ["The end.", "bravo meanwhile", "charlie meanwhile"]) await answered(page, text);

@@ -189,6 +189,15 @@ const onUnsent = (state: State, unsent: readonly Unsent[]): State => {
   };
 };
 
+/**
+ * Out of reach nothing can be stopped, and what becomes of the running answer is not known: its words stay to be read. Once
+ * the gateway is back it says all anew: the next words, or the whole answer.
+ */
+const onConnection = (state: State, connection: Connection): State => {
+  if (connection === "lost") return { ...state, connection, running: false, typing: false, stopping: false };
+  return { ...(state.connection === "lost" ? without(state, "draft") : state), connection };
+};
+
 const onEarlier = (state: State, history: History): State => {
   const ids = new Set(state.messages.map((m) => m.id));
   const older = history.messages.filter((m) => !ids.has(m.id));
@@ -222,7 +231,7 @@ export const reduce = (state: State, action: Action): State => {
     case "unsent":
       return onUnsent(state, action.unsent);
     case "connection":
-      return state.connection === action.connection ? state : { ...state, connection: action.connection };
+      return state.connection === action.connection ? state : onConnection(state, action.connection);
     case "stopping":
       return { ...state, stopping: action.stopping };
     case "cleared":

@@ -4,6 +4,7 @@ import { dayOf, timeOf } from "../dates.ts";
 import { focusComposer } from "../frame.ts";
 import type { Unsent } from "../outbox.ts";
 import type { Row } from "../rows.ts";
+import type { Draft } from "../store.ts";
 import type { Message } from "../wire.ts";
 import { Attachments, bytes, FileLabel } from "./attachments.tsx";
 import { useChat, useChatState } from "./context.ts";
@@ -41,13 +42,7 @@ function Line() {
 
 function RowView({ row }: { readonly row: Row }) {
   if (row.kind === "unsent") return <UnsentView unsent={row.unsent} />;
-  if (row.kind === "draft") {
-    return (
-      <Answer live={row.draft.live} footer={row.draft.live ? undefined : <span>Stopped</span>}>
-        <Markdown text={row.draft.text} />
-      </Answer>
-    );
-  }
+  if (row.kind === "draft") return <DraftView draft={row.draft} />;
   const { message } = row;
   if (message.role === "notice") return <Notice message={message} />;
   if (message.role === "agent") return <AgentMessage message={message} />;
@@ -55,6 +50,15 @@ function RowView({ row }: { readonly row: Row }) {
     <UserBubble text={message.text} footer={<Time at={message.at} />}>
       <Attachments attachments={message.attachments} />
     </UserBubble>
+  );
+}
+
+function DraftView({ draft }: { readonly draft: Draft }) {
+  const lost = useChatState((s) => s.connection === "lost");
+  return (
+    <Answer live={draft.live && !lost} footer={undefined}>
+      <Markdown text={draft.text} />
+    </Answer>
   );
 }
 
@@ -101,6 +105,7 @@ function UnsentView({ unsent }: { readonly unsent: Unsent }) {
 
 function UnsentState({ unsent }: { readonly unsent: Unsent }) {
   const chat = useChat();
+  const lost = useChatState((s) => s.connection === "lost");
   if (unsent.state === "accepted") return <Time at={unsent.at} />;
   if (unsent.state === "failed") {
     return (
@@ -118,7 +123,7 @@ function UnsentState({ unsent }: { readonly unsent: Unsent }) {
       </span>
     );
   }
-  const tried = unsent.attempts > 0;
+  const tried = unsent.attempts > 0 || (lost && unsent.state === "waiting");
   return (
     <span className="unsent">
       {unsent.state === "waiting" && tried ? "Not sent yet, trying again…" : "Sending…"}
