@@ -31,17 +31,18 @@ export const bugs: readonly Bug[] = [
   {
     name: "outbox outside the state write",
     file: "client-agent.ts",
-    find: "await context.commit({\n      put,",
+    find: "const done = await context.commit({\n      put,",
     replace: `const { outbox, ...others } = put;
     await context.commit({ put: others });
-    await context.commit({
+    const done = await context.commit({
       put: outbox === undefined ? {} : { outbox },`,
   },
   {
     name: "missing watchdog",
-    file: "client-agent.ts",
-    find: "const arm = !armed && isBusy(state);",
-    replace: "const arm = false;",
+    file: "state.ts",
+    find: "export function isBusy(state: AgentState): boolean {",
+    replace: `export function isBusy(state: AgentState): boolean {
+  if (state.inbox.v === 1) return false;`,
   },
   {
     name: "acknowledgement before the write",
