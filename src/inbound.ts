@@ -40,6 +40,8 @@ export function createInbound({ bus, journal, clock, ingress }: InboundOptions):
   }
 
   function envelopeOf(event: InboundEvent): CloudEvent {
+    // An ordered bus delivers nothing before its predecessor: nobody has to be told of it.
+    if (bus.ordered) return inboundEnvelope(event, undefined);
     const { conversation } = event.address;
     const last = latest.get(conversation);
     const previous = last?.id === event.id ? last.previous : last?.id;

@@ -2,7 +2,7 @@ import { OpenAPIHono } from "@hono/zod-openapi";
 import { bodyLimit } from "hono/body-limit";
 import { createMiddleware } from "hono/factory";
 import type { ChannelDeps } from "../../src/channel.ts";
-import { InfrastructureError, InputError, reasonOf } from "../../src/errors.ts";
+import { InfrastructureError, InputError, reasonOf, TerminalError } from "../../src/errors.ts";
 import { participantId } from "../../src/ids.ts";
 import { type Attachments, downloadHeaders, fileName, mediaType } from "./attachments.ts";
 import type { Conversations } from "./conversation.ts";
@@ -41,6 +41,7 @@ export function createApi({ settings, deps, conversations, attachments, live }: 
 
   app.onError((error, c) => {
     if (error instanceof InfrastructureError) deps.log.warn({ reason: reasonOf(error) }, "web: refused for now");
+    if (error instanceof TerminalError) deps.log.error({ reason: reasonOf(error) }, "web: refused for good");
     return refuseThrown(error, c);
   });
   app.use("/api/*", async (c, next) => {

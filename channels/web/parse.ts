@@ -32,6 +32,7 @@ export function eventOf(account: AccountRef, session: string, { n, at, entry }: 
     },
     sequence: n,
     receivedAt: at,
+    raw: entry,
     message: entry.kind === "command" ? commandMessage(entry.name) : userMessage(account, session, entry),
   };
 }

@@ -1,7 +1,7 @@
 import type { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
-import { InfrastructureError, InputError } from "../../src/errors.ts";
+import { InfrastructureError, InputError, TerminalError } from "../../src/errors.ts";
 
 const codes: Readonly<Record<number, string>> = { 400: "bad_request", 404: "not_found", 413: "too_large" };
 
@@ -36,5 +36,6 @@ export function refuseThrown(error: Error, c: Context): Response {
     const headers = { "retry-after": String(seconds) };
     return refuse(c, 503, "unavailable", "The gateway cannot take this right now: try again.", headers);
   }
+  if (error instanceof TerminalError) return refuse(c, 422, "refused", "The gateway cannot take this, now or later.");
   throw error;
 }

@@ -50,6 +50,7 @@ SwaggerUIBundle({ url: "/openapi.json", dom_id: "#docs", deepLinking: true });
 `;
 
 const pack = promisify(gzip);
+const require = createRequire(import.meta.url);
 
 async function load(directory: string, path: string): Promise<File | undefined> {
   try {
@@ -123,7 +124,7 @@ export function createSite({
   app.get("/docs/:file", async (c) => {
     const name = c.req.param("file");
     if (!ofDocs.has(name)) return c.notFound();
-    const directory = dirname(createRequire(import.meta.url).resolve("swagger-ui-dist/package.json"));
+    const directory = dirname(require.resolve("swagger-ui-dist/package.json"));
     const file = await load(directory, name);
     return file === undefined ? c.notFound() : answer(c, file, { "cache-control": revalidate });
   });

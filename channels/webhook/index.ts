@@ -6,7 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import type { Channel, ChannelDeps, HttpHandler } from "../../src/channel.ts";
-import { InfrastructureError, InputError, reasonOf } from "../../src/errors.ts";
+import { InfrastructureError, InputError, reasonOf, TerminalError } from "../../src/errors.ts";
 import type { SafeFetch } from "../../src/fetch.ts";
 import { messageId } from "../../src/ids.ts";
 import { type Call, createCalls } from "./calls.ts";
@@ -107,6 +107,10 @@ export function webhook(settings: WebhookSettings, deps: ChannelDeps, safeFetch:
           const seconds = Math.max(1, Math.ceil((error.retryAfterMs ?? 1000) / 1000));
           const headers = { "retry-after": String(seconds) };
           return refuse(503, "unavailable", "The gateway cannot take this right now: try again.", headers);
+        }
+        if (error instanceof TerminalError) {
+          deps.log.error({ account, reason: reasonOf(error) }, "webhook: refused for good");
+          return refuse(422, "refused", "The gateway cannot take this, now or later.");
         }
         if (!(error instanceof InputError)) throw error;
         return refuse(error.status, error.status === 413 ? "too_large" : "bad_request", error.message);

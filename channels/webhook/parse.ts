@@ -4,7 +4,8 @@ import { InputError } from "../../src/errors.ts";
 import { type AccountRef, conversationId, messageId, participantId } from "../../src/ids.ts";
 import type { Address, InboundEvent, MediaKind } from "../../src/message.ts";
 
-const platformId = z.string().min(1).max(500);
+/** Any text is an id: what is too long for a key is replaced by its digest when ids are made of it. */
+const platformId = z.string().min(1).max(16_384);
 const webUrl = z
   .string()
   .max(4000)

@@ -1,5 +1,5 @@
 /**
- * The process that "scenarios/idle-conversations.ts" measures: `node --expose-gc idle-process.ts <folder> <count> <leak>`.
+ * The process that "scenarios/idle-conversations.ts" measures: `node idle-process.ts <folder> <count> <leak>`.
  * A tenth of the conversations comes first and goes idle: there the measuring begins, in a process that is warm. Then come
  * the others, three turns each, 256 at a time. It ends when no actor is in memory, none has a reminder, all are packed and
  * what is free in the file has been given back. Its clock runs ten times as fast: what waits 30 s waits 3.
@@ -13,6 +13,7 @@ import type { Agent } from "../../src/agent.ts";
 import type { Channel } from "../../src/channel.ts";
 import { createCore } from "../../src/core.ts";
 import { conversationId, messageId, participantId, type AccountRef } from "../../src/ids.ts";
+import { returnMemory } from "../../src/main/memory.ts";
 import type { InboundEvent } from "../../src/message.ts";
 import type { Clock, Log } from "../../src/ports.ts";
 import { residentMbOf } from "./proc.ts";
@@ -178,7 +179,7 @@ async function idle(): Promise<void> {
 
 async function moment() {
   for (let at = 0; at < 5; at += 1) {
-    globalThis.gc?.();
+    returnMemory();
     await sleep(500);
   }
   return sizes();

@@ -1,6 +1,13 @@
 /** Debian's Chromium on the real page, and everything that must never happen there. */
 import { join } from "node:path";
-import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Page } from "playwright-core";
+import {
+  chromium,
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  type Frame,
+  type Page,
+} from "playwright-core";
 
 /** As root there is no sandbox; the other flags keep Chromium from asking its maker's hosts. */
 const flags = [
@@ -69,7 +76,7 @@ export async function answers(page: Page): Promise<string[]> {
   return page.locator(".line.agent[role=article]:not([aria-busy=true]) .prose").allInnerTexts();
 }
 
-export async function answered(page: Page, text: string): Promise<void> {
+export async function answered(page: Page | Frame, text: string): Promise<void> {
   await page
     .locator(".line.agent[role=article]:not([aria-busy=true])", { hasText: text })
     .first()

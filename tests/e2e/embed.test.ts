@@ -43,7 +43,8 @@ describe.skipIf(program.missing)("the page elsewhere", () => {
     await frame.getByText("What’s on your mind?").waitFor();
     await frame.getByRole("button", { name: "Give me a choice to make" }).click();
     await frame.getByRole("button", { name: "Tea" }).click();
-    await frame.getByText("You chose Tea").waitFor();
+    // While an answer is written, Escape would stop that.
+    await answered(frame, "go on from there.");
     await picture(page, "embed");
     await page.keyboard.press("Escape");
     await page.locator("ascent-chat .panel").waitFor({ state: "hidden" });

@@ -3,6 +3,7 @@ import { loadConfig, type Config } from "../config.ts";
 import { accountsOf } from "../accounts.ts";
 import { openGateway } from "../gateway.ts";
 import { createLog } from "../log.ts";
+import { returnMemoryWhenIdle } from "../memory.ts";
 import { buildPage } from "../../../channels/web/page/build.ts";
 
 /** Runs until SIGTERM or SIGINT; a second signal ends it at once. */
@@ -13,6 +14,7 @@ export async function start(): Promise<void> {
     await buildPage({ log: { info: (message) => log.info({}, message) } });
   }
   const gateway = await openGateway({ config, clock: systemClock, log });
+  returnMemoryWhenIdle(systemClock);
   let stopping = false;
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.on(signal, () => {

@@ -2,10 +2,12 @@
  * Conversations that were active and went idle leave nothing in memory and little on disk. The real core on the real
  * embedded runtime in a process of its own ("../idle-process.ts"), with a stub for the channel and the agent.
  */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { z } from "zod";
 import type { Scenario } from "../scenario.ts";
 import { shown } from "../figures.ts";
-import { within } from "../session.ts";
+import { root, within } from "../session.ts";
 
 const moment = z.object({ heapMb: z.number(), residentMb: z.number() });
 const result = z.object({
@@ -27,7 +29,8 @@ export const idleConversations: Scenario = {
     const count = full ? 100_000 : 10_000;
     const folder = session.folder();
     say(`${count} conversations, three turns each, then idle …`);
-    const args = ["--expose-gc", "tests/bench/idle-process.ts", folder, String(count), String(handicap.leak ?? 0)];
+    const leak = String(handicap.leak ?? 0);
+    const args = [...gatewayFlags(), "tests/bench/idle-process.ts", folder, String(count), leak];
     const process = session.launch({ name: "the idle conversations", args, ends: true });
     const output = await within(890_000, "the idle conversations", process.finished);
     const { cold, began, peak, ended, diskBytes, serializedBytes, freeShare, turns, seconds } = result.parse(
@@ -59,3 +62,8 @@ export const idleConversations: Scenario = {
     ];
   },
 };
+
+/** What bin/ascent starts Node.js with. */
+function gatewayFlags(): string[] {
+  return readFileSync(join(root, "bin/ascent"), "utf8").match(/--max-[\w-]+=\d+/g) ?? [];
+}

@@ -1,0 +1,93 @@
+import { expect, it } from "vitest";
+import { createSafeFetch } from "../../adapters/fetch/index.ts";
+import { webhook, webhookSettings } from "../../channels/webhook/index.ts";
+import { TerminalError } from "../../src/errors.ts";
+import { probe, type Probe } from "./channel-deps.ts";
+import { textIn } from "./channel-tools.ts";
+import { channelContract, replay } from "./channel.ts";
+import { hostile, makeWebhook, read, signed, type WebhookPayload, type WebhookPlatform } from "./webhook.ts";
+
+const genuine = replay("webhook");
+
+channelContract({
+  name: "webhook",
+  channel: "webhook",
+  make: makeWebhook,
+  genuine,
+  read,
+  hostile,
+  deviations: {
+    "that nobody can read is set aside visibly and blocks nothing":
+      "the sender is told with 400 and nothing was acknowledged: below",
+    "and can never be accepted is set aside visibly and blocks nothing":
+      "the sender is told with 422 and nothing was acknowledged: below",
+    "can be a file, whose bytes can be fetched and are bounded":
+      "attachments are public addresses, which the core's guarded fetch reads: below",
+    "without the platform's signature are refused and nothing comes in":
+      "the suite asks for 200 where a message that nobody waits for is accepted with 202: below",
+    "has buttons whose press comes back with the same id": "another system presses no buttons: it gets a numbered list",
+  },
+});
+
+const main = { tenant: "acme", channel: "webhook", account: "main" };
+
+async function opened(body: (platform: WebhookPlatform, seen: Probe) => Promise<void>) {
+  const platform = await makeWebhook();
+  const seen = probe(main);
+  const running = await platform.start(seen.deps);
+  try {
+    await body(platform, seen);
+  } finally {
+    await running.stop();
+    await platform.close();
+  }
+}
+
+const channelOf = (seen: Probe) =>
+  webhook(
+    webhookSettings.parse({ secret: `whsec_${Buffer.from("a secret of the contract's tests").toString("base64")}` }),
+    seen.deps,
+    createSafeFetch({ allowHosts: [] }),
+  );
+
+it("webhook: requests whose signature does not hold are refused and nothing comes in", () =>
+  opened(async ({ requests }, seen) => {
+    const channel = channelOf(seen);
+    const payload = genuine.find(({ tags }) => tags.includes("text"))?.payload as WebhookPayload;
+    const forged = Object.entries(requests?.forged(payload) ?? {});
+    expect(forged.length).toBeGreaterThan(5);
+    for (const [wrong, request] of forged) {
+      expect([wrong, (await channel.handle(request)).status]).toEqual([wrong, 401]);
+    }
+    expect(seen.begun).toBe(0);
+    expect((await channel.handle(signed(payload))).status).toBe(202);
+    expect(seen.accepted).toHaveLength(1);
+  }));
+
+it("webhook: what nobody can read, and what can never be accepted, is refused for good and blocks nothing", () =>
+  opened(async (platform, seen) => {
+    const unreadable = platform.post({ text: 7 });
+    seen.refusals.push(new TerminalError("not for us"));
+    const poison = platform.post({ text: "poison" });
+    platform.post({ text: "still here" });
+    await seen.waitFor("the next message", (events) => events.length === 1);
+    expect(textIn(seen.accepted[0])).toBe("still here");
+    expect([...platform.box.refused]).toEqual([
+      [unreadable.id, 400],
+      [poison.id, 422],
+    ]);
+    expect(seen.lines.filter((line) => line.includes('"level":"error"'))).toHaveLength(1);
+  }));
+
+it("webhook: an attachment comes in as its address, and a private one does not", () =>
+  opened(async (platform, seen) => {
+    const [good, bad] = ["https://8.8.8.8/a.png", "http://169.254.169.254/latest/meta-data"];
+    const refused = platform.post({ attachments: [{ url: bad }] });
+    platform.post({ attachments: [{ url: good, type: "image/png" }] });
+    await seen.waitFor("the file", (events) => events.length === 1);
+    const [event] = seen.accepted;
+    expect(event?.kind === "message" && event.message.parts).toEqual([
+      { kind: "image", source: { from: "url", url: good }, type: "image/png" },
+    ]);
+    expect(platform.box.refused.get(refused.id)).toBe(400);
+  }));
