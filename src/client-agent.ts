@@ -3,71 +3,27 @@
  *
  * Everything here runs under the actor's lock, and nothing here waits for a model or a platform.
  */
-import type { AgentTraits, HistoryItem } from "./agent.ts";
+import type { AgentTraits } from "./agent.ts";
+import type { AgentCalls, CallAgent, TurnRunner } from "./agent-calls.ts";
 import { reduce } from "./conversation.ts";
 import { outboundEnvelope } from "./envelope.ts";
 import { reasonOf } from "./errors.ts";
 import type { AgentEvent, Effect, Reply, Step, TurnRef } from "./events.ts";
 import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
-import type {
-  Address,
-  Answer,
-  InboundEvent,
-  InboundMessage,
-  NoticeKey,
-  OutboundEvent,
-  ReceiptEvent,
-} from "./message.ts";
+import type { Address, InboundEvent, OutboundEvent } from "./message.ts";
 import type { Actor, ActorContext, Clock, Log, Runtime, SetAside } from "./ports.ts";
 import { batchOf } from "./scheduling.ts";
 import { daysToLoad, seenKey } from "./seen.ts";
 import { isBusy, readState, stateKeys, threadsOf, type AgentState } from "./state.ts";
 
-export const watchdog = { name: "watchdog", periodMs: 30_000 } as const;
+const watchdog = { name: "watchdog", periodMs: 30_000 } as const;
 /** A runner of another process counts as dead after this long without a word. */
-export const silenceMs = 20_000;
+const silenceMs = 20_000;
 /** Outbox entries from which on the settled ones are cleared with the next answer. */
 const crowdedOutbox = 8;
 const republish = { firstMs: 30_000, mostMs: 600_000 } as const;
 /** Characters of history from which on the older part is folded, whatever the number of items. */
 const foldChars = 48_000;
-
-/** What a runner is given when it builds the prompt. */
-export interface Taken {
-  readonly to: Address;
-  readonly messages: readonly InboundMessage[];
-  readonly summary?: string;
-  readonly history: readonly HistoryItem[];
-}
-
-/** The actor's methods: data in, reply out; all of it JSON. */
-export interface AgentCalls {
-  receive(data: { event: InboundEvent; previous?: MessageId }): Reply;
-  take(data: TurnRef): Taken | "stale";
-  finish(data: TurnRef & { messages: readonly MessageId[]; answer: Answer }): Reply;
-  fail(data: TurnRef & { messages: readonly MessageId[]; notice: NoticeKey }): Reply;
-  /** A runner's sign of life, from its fifth second on. */
-  alive(data: TurnRef): "accepted" | "stale";
-  waited(data: { conversation: ConversationId; missing: MessageId }): Reply;
-  summarized(data: { through: TurnId; summary: string }): Reply;
-  undelivered(data: ReceiptEvent): Reply;
-  resend(data: { id: MessageId; entry: OutboundEvent }): Reply;
-}
-export type CallAgent = <Method extends keyof AgentCalls>(
-  id: AgentId,
-  method: Method,
-  data: Parameters<AgentCalls[Method]>[0],
-) => Promise<ReturnType<AgentCalls[Method]>>;
-
-/** Runs turns off the lock, in this process. */
-export interface TurnRunner {
-  /** Returns at once; the turn comes back by a call of the agent. */
-  start(agent: AgentId, to: Address, turn: TurnRef): void;
-  cancel(agent: AgentId, turn: TurnRef): void;
-  isRunning(agent: AgentId, turn: TurnRef): boolean;
-  /** Folds these items into the summary, one fold of an agent at a time. */
-  fold(agent: AgentId, to: Address, summary: string | undefined, items: readonly HistoryItem[]): void;
-}
 
 export interface ClientAgentOptions {
   readonly runtime: Pick<Runtime, "bus" | "actors" | "journal">;

@@ -3,7 +3,8 @@
  */
 import type { Agent, AgentTraits } from "./agent.ts";
 import type { Channel, Inbound } from "./channel.ts";
-import { clientAgents, type CallAgent } from "./client-agent.ts";
+import type { CallAgent } from "./agent-calls.ts";
+import { clientAgents } from "./client-agent.ts";
 import { createDelivery } from "./delivery.ts";
 import { readInbound, readOutbound, readReceipt } from "./envelope.ts";
 import { InfrastructureError } from "./errors.ts";

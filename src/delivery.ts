@@ -5,8 +5,8 @@
  * how many parts of the next are sent; it is written after every part. What has to wait longer than {@link parkAfterMs} is
  * acknowledged and parked: the agent's outbox still holds it, and its watchdog publishes it again if this process dies.
  */
-import { z } from "zod";
 import type { Channel, Outgoing } from "./channel.ts";
+import { keepRecord, readRecord, renewMs, type GivenUp, type RecordKeeper } from "./delivery-record.ts";
 import { readOutbound, receiptEnvelope } from "./envelope.ts";
 import { ConflictError, fateOf, InfrastructureError, RateLimitedError, reasonOf, RetryableError } from "./errors.ts";
 import { compose } from "./format.ts";
@@ -16,24 +16,9 @@ import type { Clock, CloudEvent, Log, Runtime } from "./ports.ts";
 
 const parkAfterMs = 5_000;
 const sendDeadlineMs = 60_000;
-/** Another process's claim counts as long as it was renewed within this time; a holder renews it three times as often. */
-const claimMs = 90_000;
 /** Tries of one part: many where the platform is down, few where the error is not understood. */
 const mostTries = { retryable: 20, unknown: 5 } as const;
 const backoff = { firstMs: 500, mostMs: 60_000 } as const;
-
-const deliveryRecord = z.object({
-  v: z.literal(1),
-  /** Everything up to it is sent or given up. */
-  seq: z.number(),
-  /** Parts of `seq + 1` that are sent. */
-  part: z.number(),
-  claim: z.object({ by: z.string() }).optional(),
-  /** `seq + 1` will not be sent any more; its dead letter may not be written yet. */
-  givenUp: z.object({ reason: z.string(), tries: z.number() }).optional(),
-});
-type DeliveryRecord = z.infer<typeof deliveryRecord>;
-type GivenUp = NonNullable<DeliveryRecord["givenUp"]>;
 
 export interface DeliveryOptions {
   readonly runtime: Pick<Runtime, "bus" | "records" | "deadLetters" | "actors">;
@@ -64,15 +49,12 @@ interface Item {
 interface Lane {
   readonly conversation: ConversationId;
   readonly items: Map<number, Item>;
-  record: DeliveryRecord;
-  etag: string | null;
+  readonly keeper: RecordKeeper;
   /** Something was parked here: another process may have been given it meanwhile. */
   parked: boolean;
   /** In a long wait or a long send right now: what comes is parked too. */
   resting: boolean;
   sending: boolean;
-  /** When this process last wrote its claim, on the monotonic clock. */
-  claimedAt: number | undefined;
 }
 
 export function createDelivery(options: DeliveryOptions): Delivery {
@@ -85,20 +67,12 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   const resting = new Set<() => void>();
   let draining = false;
 
-  const keyOf = (conversation: ConversationId): string => `delivery:${conversation}`;
-
-  async function read(conversation: ConversationId): Promise<{ record: DeliveryRecord; etag: string | null }> {
-    const row = await records.get(keyOf(conversation));
-    if (row === undefined) return { record: { v: 1, seq: 0, part: 0 }, etag: null };
-    return { record: deliveryRecord.parse(row.value), etag: row.etag };
-  }
-
   async function run(lane: Lane): Promise<void> {
     try {
-      Object.assign(lane, await read(lane.conversation));
+      await lane.keeper.load();
       for (;;) {
-        for (const [seq, item] of lane.items) if (seq <= lane.record.seq) release(lane, seq, item);
-        const next = lane.items.get(lane.record.seq + 1);
+        for (const [seq, item] of lane.items) if (seq <= lane.keeper.record.seq) release(lane, seq, item);
+        const next = lane.items.get(lane.keeper.record.seq + 1);
         if (next !== undefined) await deliver(lane, next);
         else if (lane.items.size === 0 || !(await missingCame(lane))) break;
         if (draining) throw new InfrastructureError("the gateway is stopping");
@@ -122,18 +96,18 @@ export function createDelivery(options: DeliveryOptions): Delivery {
 
   /** An earlier sequence is not here yet: on an unordered bus it may still come. */
   async function missingCame(lane: Lane): Promise<boolean> {
-    const { seq } = lane.record;
+    const { seq } = lane.keeper.record;
     for (let waited = 0; waited < parkAfterMs && !draining; waited += 100) {
       await rest(100);
       if (lane.items.has(seq + 1)) return true;
     }
-    Object.assign(lane, await read(lane.conversation));
-    return lane.record.seq !== seq;
+    await lane.keeper.load();
+    return lane.keeper.record.seq !== seq;
   }
 
   async function deliver(lane: Lane, item: Item): Promise<void> {
     const { entry } = item;
-    if (lane.record.givenUp !== undefined) return bury(lane, item, lane.record.givenUp);
+    if (lane.keeper.record.givenUp !== undefined) return bury(lane, item, lane.keeper.record.givenUp);
     const channel = options.channelOf(entry.to);
     if (channel === undefined) {
       const reason = `no account "${entry.to.channel}/${entry.to.account}" is configured`;
@@ -145,14 +119,14 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     } catch (error) {
       return giveUp(lane, item, { tries: 0, reason: reasonOf(error) });
     }
-    for (let part = lane.record.part; part < parts.length; part++) {
+    for (let part = lane.keeper.record.part; part < parts.length; part++) {
       const outgoing = parts[part];
       if (outgoing === undefined) break;
       const failure = await sendPart(lane, item, channel, outgoing, { part, parts: parts.length });
       if (failure !== undefined) return giveUp(lane, item, failure);
-      await write(lane, part + 1 < parts.length ? { part: part + 1 } : { seq: entry.seq, part: 0 });
+      await lane.keeper.write(part + 1 < parts.length ? { part: part + 1 } : { seq: entry.seq, part: 0 });
     }
-    if (lane.record.seq < entry.seq) await write(lane, { seq: entry.seq, part: 0 });
+    if (lane.keeper.record.seq < entry.seq) await lane.keeper.write({ seq: entry.seq, part: 0 });
   }
 
   function partsOf(channel: Channel, entry: OutboundEvent): readonly Outgoing[] {
@@ -174,7 +148,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     let again = entry.at < startedAt || lane.parked;
     for (let tries = 0; ;) {
       await pauseFor(lane, (quiet.get(account) ?? 0) - clock.monotonic());
-      await claim(lane);
+      await lane.keeper.claim((ms) => pauseFor(lane, ms));
       const abort = new AbortController();
       const stopTimer = clock.after(sendDeadlineMs, () =>
         abort.abort(new RetryableError("the platform did not answer in time")),
@@ -222,7 +196,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     let cancel = clock.after(parkAfterMs, beat);
     function beat(): void {
       park(lane);
-      cancel = clock.after(claimMs / 3, beat);
+      cancel = clock.after(renewMs, beat);
     }
     return () => cancel();
   }
@@ -231,10 +205,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   function park(lane: Lane): void {
     lane.parked = lane.resting = true;
     for (const item of lane.items.values()) item.released.resolve();
-    if (lane.claimedAt === undefined) return;
-    claim(lane).catch((error: unknown) => {
-      log.warn({ conversation: lane.conversation, reason: reasonOf(error) }, "a long delivery could not be claimed");
-    });
+    lane.keeper.renew();
   }
 
   /** Waits; a long wait hands the events back to the bus as done first. */
@@ -247,69 +218,9 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     if (draining) throw new InfrastructureError("the gateway is stopping");
   }
 
-  /**
-   * Where other processes may deliver too, a conversation is claimed before anything is sent there, and again while it takes
-   * long. Of two that try, one wins by the record's ETag. Another's claim is over when its record has not changed for
-   * {@link claimMs} on this process's own monotonic clock: no clock of another is trusted.
-   * @throws ConflictError for the loser, who drops what it has: the winner, or the agent's watchdog, delivers it.
-   */
-  async function claim(lane: Lane): Promise<void> {
-    if (runtime.actors.exclusive) return;
-    if (lane.claimedAt !== undefined && clock.monotonic() - lane.claimedAt < claimMs / 3) return;
-    const { claim: held, ...free } = lane.record;
-    if (held !== undefined && held.by !== instance) {
-      const { etag } = lane;
-      await pauseFor(lane, claimMs);
-      Object.assign(lane, await read(lane.conversation));
-      if (lane.etag !== etag) throw new ConflictError("another process delivers this conversation");
-    }
-    await putClaim(lane, free);
-  }
-
-  async function putClaim(lane: Lane, free: DeliveryRecord): Promise<void> {
-    const record = { ...free, claim: { by: instance } };
-    const before = lane.etag;
-    const at = clock.monotonic();
-    const etag = await records.put(keyOf(lane.conversation), record, { etag: before });
-    // A send that ended meanwhile has written more.
-    if (lane.etag === before) Object.assign(lane, { record, etag, claimedAt: at });
-  }
-
-  /**
-   * Records what is sent. It must not be forgotten, or it would be sent again: while the store is down this waits.
-   * @throws ConflictError when another process recorded more meanwhile.
-   */
-  async function write(lane: Lane, done: { seq?: number; part: number; givenUp?: GivenUp }): Promise<void> {
-    const { seq, claim: held } = lane.record;
-    const goesOn = done.seq === undefined && held !== undefined;
-    const record: DeliveryRecord = { v: 1, seq, ...done, ...(goesOn ? { claim: held } : {}) };
-    for (let attempt = 0; ; attempt++) {
-      try {
-        lane.etag = await records.put(keyOf(lane.conversation), record, { etag: lane.etag });
-        lane.record = record;
-        if (!goesOn) lane.claimedAt = undefined;
-        return;
-      } catch (error) {
-        if (error instanceof ConflictError) {
-          const now = await read(lane.conversation).catch(() => undefined);
-          if (now !== undefined && !isBefore(now.record, record)) {
-            Object.assign(lane, now);
-            return;
-          }
-          if (now !== undefined) lane.etag = now.etag;
-        }
-        log.warn(
-          { conversation: lane.conversation, attempt, reason: reasonOf(error) },
-          "what was sent could not be recorded yet",
-        );
-        await sleep(Math.min(50 * 2 ** attempt, 2_000));
-      }
-    }
-  }
-
   /** The decision is recorded before anybody hears of it: after a crash nothing is sent that a dead letter says was not. */
   async function giveUp(lane: Lane, item: Item, givenUp: GivenUp): Promise<void> {
-    await write(lane, { part: lane.record.part, givenUp });
+    await lane.keeper.write({ part: lane.keeper.record.part, givenUp });
     await bury(lane, item, givenUp);
   }
 
@@ -322,11 +233,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     const notice = entry.answer.notice !== undefined;
     const receipt = receiptEnvelope({ v: 1, kind: "failed", agent, to, seq, notice, reason, at });
     await runtime.bus.publish("receipts", [receipt]);
-    await write(lane, { seq, part: 0 });
-  }
-
-  function sleep(ms: number): Promise<void> {
-    return new Promise((resolve) => void clock.after(ms, resolve));
+    await lane.keeper.write({ seq, part: 0 });
   }
 
   /** A wait that ends early when the gateway stops: nothing is under way in it. */
@@ -354,14 +261,14 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       return item.released.promise;
     },
     async settled(conversation) {
-      return (await read(conversation)).record.seq;
+      return (await readRecord(records, conversation)).record.seq;
     },
     async drain(graceMs) {
       draining = true;
       for (const wake of resting) wake();
       const until = clock.monotonic() + graceMs;
       while (clock.monotonic() < until && [...lanes.values()].some((lane) => lane.sending || !lane.resting))
-        await sleep(20);
+        await new Promise<void>((resolve) => clock.after(20, resolve));
     },
   };
 
@@ -369,22 +276,16 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     const lane: Lane = {
       conversation,
       items: new Map(),
-      record: { v: 1, seq: 0, part: 0 },
-      etag: null,
+      keeper: keepRecord(conversation, { records, clock, log, instance, exclusive: runtime.actors.exclusive }),
       parked: false,
       resting: false,
       sending: false,
-      claimedAt: undefined,
     };
     lanes.set(conversation, lane);
     // After this tick, so that the caller's entry is in it.
     queueMicrotask(() => void run(lane));
     return lane;
   }
-}
-
-function isBefore(a: DeliveryRecord, b: DeliveryRecord): boolean {
-  return a.seq < b.seq || (a.seq === b.seq && a.part < b.part);
 }
 
 function asInfrastructure(error: unknown): InfrastructureError {

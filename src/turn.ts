@@ -5,21 +5,19 @@
  * agent's watchdog starts another when this one falls silent.
  */
 import type { Agent, AgentTraits, HistoryItem, TurnOutput } from "./agent.ts";
+import { keepAlive } from "./alive.ts";
 import type { Channel } from "./channel.ts";
-import type { CallAgent, Taken, TurnRunner } from "./client-agent.ts";
+import type { CallAgent, Taken, TurnRunner } from "./agent-calls.ts";
 import { fateOf, InfrastructureError, reasonOf } from "./errors.ts";
 import type { TurnRef } from "./events.ts";
 import type { SafeFetch } from "./fetch.ts";
 import type { AgentId } from "./ids.ts";
-import type { Address, MediaSource, NoticeKey } from "./message.ts";
+import { openMedia } from "./media.ts";
+import type { Address, NoticeKey } from "./message.ts";
 import type { Blobs, Clock, Log } from "./ports.ts";
 import { showProgress, type Progress } from "./progress.ts";
 
-const signOfLifeMs = 5_000;
-const unheardMs = 15_000;
 const foldTimeoutMs = 60_000;
-/** Of a medium that a person names by its address. */
-const mostMediaBytes = 20 * 1024 * 1024;
 
 /** The turn was stopped, superseded or handed over: its runner ends without a word. */
 class TurnAbandoned extends Error {
@@ -147,7 +145,13 @@ export function createTurns(options: TurnOptions): Turns {
 async function runTurn(options: TurnOptions, run: Running): Promise<void> {
   const { agent: id, turn, abort } = run;
   const { clock, log } = options;
-  const stopAlive = options.tellAlive ? keepAlive(options, run) : () => undefined;
+  const alive = {
+    clock,
+    log,
+    tell: () => options.call(id, "alive", turn),
+    lost: (why: string) => abort.abort(new TurnAbandoned(why)),
+  };
+  const stopAlive = options.tellAlive ? keepAlive(alive) : () => undefined;
   let progress: Progress | undefined;
   try {
     const taken = await persistently(options, abort.signal, () => options.call(id, "take", turn));
@@ -215,7 +219,10 @@ async function answer(
     {
       signal,
       ...(progress.onText === undefined ? {} : { onText: progress.onText }),
-      openMedia: (media) => openMedia(options, taken.to, media.source, media.type, signal),
+      openMedia: (media) => {
+        const { blobs, safeFetch } = options;
+        return openMedia(media, { blobs, safeFetch, channel: options.channelOf(taken.to) }, signal);
+      },
     },
   );
   // An agent that does not heed its signal is left behind; its late answer is stale.
@@ -228,27 +235,6 @@ async function answer(
   } finally {
     signal.removeEventListener("abort", onAbort);
   }
-}
-
-async function openMedia(
-  options: TurnOptions,
-  to: Address,
-  source: MediaSource,
-  type: string,
-  signal: AbortSignal,
-): Promise<{ body: ReadableStream<Uint8Array>; type: string }> {
-  if (source.from === "blob") {
-    const blob = await options.blobs.get(source.id);
-    if (blob !== undefined) return blob;
-  } else if (source.from === "platform") {
-    const fetched = await options.channelOf(to)?.fetchMedia?.(source.ref, signal);
-    if (fetched !== undefined) return { body: fetched.body, type: fetched.type ?? type };
-  } else if (options.safeFetch !== undefined) {
-    const { status, headers, body } = await options.safeFetch(source.url, { maxBytes: mostMediaBytes, signal });
-    const stream = new Blob([new Uint8Array(body)]).stream();
-    if (status === 200) return { body: stream, type: headers.get("content-type") ?? type };
-  }
-  throw new Error(`a medium from "${source.from}" cannot be opened`);
 }
 
 /** Only a superseded turn is abandoned; one that is out of time still brings its word back. */
@@ -274,34 +260,6 @@ async function persistently<Result>(
       await new Promise<void>((resolve) => options.clock.after(Math.min(100 * 2 ** attempt, 5_000), resolve));
     }
   }
-}
-
-/** Tells the actor every five seconds that this turn lives; aborts it when it is stale or could not be heard for long. */
-function keepAlive(options: TurnOptions, run: Running): () => void {
-  const { clock, call } = options;
-  let lastHeard = clock.monotonic();
-  let cancelTimer = clock.after(signOfLifeMs, beat);
-  let stopped = false;
-
-  function beat(): void {
-    if (stopped) return;
-    cancelTimer = clock.after(signOfLifeMs, beat);
-    if (clock.monotonic() - lastHeard >= unheardMs) run.abort.abort(new TurnAbandoned("unheard"));
-    const sentAt = clock.monotonic();
-    call(run.agent, "alive", run.turn).then(
-      (reply) => {
-        if (reply === "stale") run.abort.abort(new TurnAbandoned("stale"));
-        else lastHeard = Math.max(lastHeard, sentAt);
-      },
-      (error: unknown) =>
-        options.log.debug({ agent: run.agent, reason: reasonOf(error) }, "a sign of life was not heard"),
-    );
-  }
-
-  return () => {
-    stopped = true;
-    cancelTimer();
-  };
 }
 
 async function foldHistory(

@@ -1,0 +1,50 @@
+/** What an agent's actor can be asked, and who runs its turns. */
+import type { HistoryItem } from "./agent.ts";
+import type { Reply, TurnRef } from "./events.ts";
+import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
+import type {
+  Address,
+  Answer,
+  InboundEvent,
+  InboundMessage,
+  NoticeKey,
+  OutboundEvent,
+  ReceiptEvent,
+} from "./message.ts";
+
+/** What a runner is given when it builds the prompt. */
+export interface Taken {
+  readonly to: Address;
+  readonly messages: readonly InboundMessage[];
+  readonly summary?: string;
+  readonly history: readonly HistoryItem[];
+}
+
+/** The actor's methods: data in, reply out; all of it JSON. */
+export interface AgentCalls {
+  receive(data: { event: InboundEvent; previous?: MessageId }): Reply;
+  take(data: TurnRef): Taken | "stale";
+  finish(data: TurnRef & { messages: readonly MessageId[]; answer: Answer }): Reply;
+  fail(data: TurnRef & { messages: readonly MessageId[]; notice: NoticeKey }): Reply;
+  /** A runner's sign of life, from its fifth second on. */
+  alive(data: TurnRef): "accepted" | "stale";
+  waited(data: { conversation: ConversationId; missing: MessageId }): Reply;
+  summarized(data: { through: TurnId; summary: string }): Reply;
+  undelivered(data: ReceiptEvent): Reply;
+  resend(data: { id: MessageId; entry: OutboundEvent }): Reply;
+}
+export type CallAgent = <Method extends keyof AgentCalls>(
+  id: AgentId,
+  method: Method,
+  data: Parameters<AgentCalls[Method]>[0],
+) => Promise<ReturnType<AgentCalls[Method]>>;
+
+/** Runs turns off the lock, in this process. */
+export interface TurnRunner {
+  /** Returns at once; the turn comes back by a call of the agent. */
+  start(agent: AgentId, to: Address, turn: TurnRef): void;
+  cancel(agent: AgentId, turn: TurnRef): void;
+  isRunning(agent: AgentId, turn: TurnRef): boolean;
+  /** Folds these items into the summary, one fold of an agent at a time. */
+  fold(agent: AgentId, to: Address, summary: string | undefined, items: readonly HistoryItem[]): void;
+}
