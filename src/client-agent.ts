@@ -60,7 +60,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     const missing = daysToLoad(event, state.inbox.seen, clock.now()).filter((day) => state.seen[day] === undefined);
     if (missing.length === 0) return state;
     const keysOf = (day: string) =>
-      Array.from({ length: state.inbox.seen[day] ?? 0 }, (_, chunk) => seenKey(day, chunk));
+      Array.from({ length: state.inbox.seen[day]?.chunks ?? 0 }, (_, chunk) => seenKey(day, chunk));
     const rows = await context.load(missing.flatMap(keysOf));
     const days = missing.map(
       (day) => [day, keysOf(day).map((key) => (rows.get(key) ?? []) as readonly string[])] as const,

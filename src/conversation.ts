@@ -56,7 +56,7 @@ type Received = Extract<AgentEvent, { type: "received" }>;
 function received(draft: Draft, of: Received, traits: AgentTraits): Reply {
   const { event, now } = of;
   const { conversation } = event.address;
-  if (isSeen(draft.state.seen, event.id)) return "duplicate";
+  if (isSeen(draft.state, event.id)) return "duplicate";
   if (event.kind === "message" && (draft.thread(conversation)?.pending.length ?? 0) >= maxPending && !stops(event))
     return "full";
   draft.open(event.address);
@@ -87,7 +87,7 @@ function received(draft: Draft, of: Received, traits: AgentTraits): Reply {
 /** Notes that an earlier message is still on its way. */
 function watchGap(draft: Draft, { event, previous, now }: Received): void {
   const { conversation } = event.address;
-  if (previous === undefined || previous === event.id || isSeen(draft.state.seen, previous)) return;
+  if (previous === undefined || previous === event.id || isSeen(draft.state, previous)) return;
   const gaps = draft.thread(conversation)?.gaps ?? [];
   const gap = { missing: previous, until: now + gapMs };
   draft.patch(conversation, { gaps: [...gaps, gap].slice(-maxGaps) });
@@ -177,7 +177,7 @@ function edit(draft: Draft, of: Received, event: Extract<InboundEvent, { kind: "
     restart(draft, conversation, of);
     return;
   }
-  if (!isSeen(draft.state.seen, target) && isRecent(event.sentAt, of.now)) {
+  if (!isSeen(draft.state, target) && isRecent(event.sentAt, of.now)) {
     const early = withoutRaw(event);
     draft.patch(conversation, {
       early: [...(thread.early ?? []).filter((other) => other.target !== target), early].slice(-maxEarly),
@@ -207,7 +207,7 @@ function forget(draft: Draft, of: Received, target: MessageId, sentAt: number | 
     if (pending.some(({ id }) => of.taken?.includes(id))) restart(draft, conversation, of);
     else end(draft, conversation);
     draft.setAside(conversation, [target], "deleted", of.now);
-  } else if (!isSeen(draft.state.seen, target)) {
+  } else if (!isSeen(draft.state, target)) {
     draft.markSeen(target, sentAt, of.now);
     draft.setAside(conversation, [target], "deleted", of.now);
   }

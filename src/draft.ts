@@ -62,11 +62,11 @@ export function createDraft(before: AgentState): Draft {
       state = { ...state, outbox: { v: 1, entries } };
     },
     markSeen(id, sentAt, now) {
-      const { index, days, changed, removed } = addSeen(state.inbox.seen, state.seen, { id, sentAt }, now);
+      const { index, days, put, remove } = addSeen(state.inbox.seen, state.seen, { id, sentAt }, now);
       draft.inbox({ seen: index });
       state = { ...state, seen: days };
-      seen.put.add(changed);
-      seen.remove.push(...removed);
+      for (const key of put) seen.put.add(key);
+      seen.remove.push(...remove);
     },
     setAside(conversation, ids, rule, at) {
       if (ids.length === 0) return;

@@ -110,7 +110,7 @@ export function undelivered(draft: Draft, event: Of<"undelivered">): Reply {
 }
 
 export function resend(draft: Draft, { id, entry, now }: Of<"resend">): Reply {
-  if (isSeen(draft.state.seen, id)) return "duplicate";
+  if (isSeen(draft.state, id)) return "duplicate";
   draft.markSeen(id, undefined, now);
   draft.put({ ...entry, at: now });
   return "accepted";

@@ -1,8 +1,9 @@
 /**
  * The ids an agent has seen, by the day of the message, for eight days: what makes a redelivered message harmless.
  *
- * A day's digests are stored in chunks of their own keys, so that accepting a message rewrites one small chunk whatever came
- * before it. Today's and yesterday's are loaded with the agent, another day's when a message of that day arrives.
+ * A day's last digests stand in the inbox, which every message rewrites anyway; whenever they are {@link chunkSize} they move
+ * to a key of their own, so that a message costs the same whatever came before it. Today's and yesterday's are loaded with
+ * the agent, another day's when a message of that day arrives.
  */
 import { digestOf } from "./ids.ts";
 import type { InboundEvent } from "./message.ts";
@@ -12,9 +13,9 @@ const dayMs = 86_400_000;
 const keptDays = 9;
 const chunkSize = 32;
 
-/** Chunks per day (days since the epoch, as text), as stored: says which keys there are. */
-export type SeenIndex = Readonly<Record<string, number>>;
-/** The loaded days' chunks of digests. */
+/** By day (days since the epoch, as text): the chunks stored under keys of their own, and the digests that came after. */
+export type SeenIndex = Readonly<Record<string, { readonly chunks: number; readonly open: readonly string[] }>>;
+/** The stored chunks of the loaded days. */
 export type SeenDays = Readonly<Record<string, readonly (readonly string[])[]>>;
 
 export function dayOf(ms: number): number {
@@ -34,7 +35,7 @@ export function daysToLoad(event: InboundEvent | undefined, index: SeenIndex, no
     if (event.sentAt === undefined) for (let back = 2; back < keptDays; back++) wanted.add(today - back);
     else wanted.add(homeDay(event.sentAt, now));
   }
-  return [...wanted].map(String).filter((day) => (index[day] ?? 0) > 0);
+  return [...wanted].map(String).filter((day) => (index[day]?.chunks ?? 0) > 0);
 }
 
 /** The day an event is kept under: its own, so that each delivery of it looks in the same place. */
@@ -49,32 +50,38 @@ export function isRecent(sentAt: number | undefined, now: number): boolean {
   return sentAt === undefined || dayOf(sentAt) > dayOf(now) - keptDays;
 }
 
-export function isSeen(days: SeenDays, id: string): boolean {
+export function isSeen({ inbox, seen }: { inbox: { seen: SeenIndex }; seen: SeenDays }, id: string): boolean {
   const digest = digestOf(id);
-  return Object.values(days).some((chunks) => chunks.some((chunk) => chunk.includes(digest)));
+  return (
+    Object.values(inbox.seen).some(({ open }) => open.includes(digest)) ||
+    Object.values(seen).some((chunks) => chunks.some((chunk) => chunk.includes(digest)))
+  );
 }
 
-/** Adds an id; forgets days that are over. `changed` is the key to write, `removed` those to delete. */
+/** Adds an id; forgets days that are over. `put` are the keys to write, `remove` those to delete. */
 export function addSeen(
   index: SeenIndex,
   days: SeenDays,
   seen: { readonly id: string; readonly sentAt: number | undefined },
   now: number,
-): { index: SeenIndex; days: SeenDays; changed: string; removed: string[] } {
-  const day = String(homeDay(seen.sentAt, now));
-  const chunks = days[day] ?? [];
-  const last = chunks.at(-1);
-  const full = last === undefined || last.length >= chunkSize;
-  const next = full ? [...chunks, [digestOf(seen.id)]] : [...chunks.slice(0, -1), [...last, digestOf(seen.id)]];
-
-  const over = Object.keys(index).filter((key) => Number(key) <= dayOf(now) - keptDays);
-  const removed = over.flatMap((key) => Array.from({ length: index[key] ?? 0 }, (_, chunk) => seenKey(key, chunk)));
+): { index: SeenIndex; days: SeenDays; put: string[]; remove: string[] } {
+  const over = new Set(Object.keys(index).filter((day) => Number(day) <= dayOf(now) - keptDays));
+  const remove = [...over].flatMap((day) =>
+    Array.from({ length: index[day]?.chunks ?? 0 }, (_, chunk) => seenKey(day, chunk)),
+  );
   const keep = <Value>(of: Readonly<Record<string, Value>>) =>
-    over.length === 0 ? of : Object.fromEntries(Object.entries(of).filter(([key]) => !over.includes(key)));
+    over.size === 0 ? of : Object.fromEntries(Object.entries(of).filter(([day]) => !over.has(day)));
+
+  const day = String(homeDay(seen.sentAt, now));
+  const { chunks, open } = index[day] ?? { chunks: 0, open: [] };
+  const next = [...open, digestOf(seen.id)];
+  if (next.length < chunkSize) {
+    return { index: { ...keep(index), [day]: { chunks, open: next } }, days: keep(days), put: [], remove };
+  }
   return {
-    index: { ...keep(index), [day]: next.length },
-    days: { ...keep(days), [day]: next },
-    changed: seenKey(day, next.length - 1),
-    removed,
+    index: { ...keep(index), [day]: { chunks: chunks + 1, open: [] } },
+    days: { ...keep(days), [day]: [...(days[day] ?? []), next] },
+    put: [seenKey(day, chunks)],
+    remove,
   };
 }

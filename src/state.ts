@@ -87,7 +87,7 @@ const stored = {
     v: z.literal(1),
     threads: z.record(z.string(), thread),
     turns: z.number(),
-    seen: z.record(z.string(), z.number()),
+    seen: z.record(z.string(), z.object({ chunks: z.number(), open: z.array(z.string()) })),
     aside: z.array(z.object({ id: z.string(), conversation: z.string(), rule: z.string(), at: z.number() })).optional(),
   }),
   history: z.object({

@@ -1,6 +1,6 @@
 /**
  * A chat that goes on: turn 1,000 against turn 50, in one warm process. 8 people (full: 24) are brought to turn 990, as
- * many others to turn 40; then stretches of 10 turns of either group alternate around the 50th and the 1,000th.
+ * many others to turn 40; then stretches of 10 turns of either group alternate, from the 41st and from the 991st on.
  *
  * Bytes are `write_bytes` of /proc/<pid>/io: what reached storage, in whole pages, checkpoints of the log included.
  */
@@ -17,7 +17,7 @@ interface Group {
 }
 
 const stretch = 10;
-const stretches = 2;
+const stretches = 6;
 const template = "Tell me more about that, as you did the last time, please: {token}";
 
 export const longChat: Scenario = {
@@ -44,7 +44,7 @@ export const longChat: Scenario = {
     }
     const figure = (name: string, unit: string, pick: (spent: Group["spent"]) => number): Figure => {
       const [early, late] = [pick(short.spent) / short.spent.turns, pick(long.spent) / long.spent.turns];
-      const detail = `${shown(early)} to ${shown(late)} ${unit}, turns 41 to 60 and 991 to 1,010 of ${users} chats`;
+      const detail = `${shown(early)} to ${shown(late)} ${unit}, turns 41 to 100 and 991 to 1,050 of ${users} chats`;
       return { name: `turn 1,000 / turn 50: ${name}`, measured: late / early, unit: "x", bound: { most: 1.1 }, detail };
     };
     return [
