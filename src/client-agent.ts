@@ -9,7 +9,7 @@ import { reduce } from "./conversation.ts";
 import { outboundEnvelope } from "./envelope.ts";
 import { reasonOf } from "./errors.ts";
 import type { AgentEvent, Effect, Reply, Step, TurnRef } from "./events.ts";
-import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
+import type { ConversationId, MessageId, TurnId } from "./ids.ts";
 import type { Address, InboundEvent, OutboundEvent } from "./message.ts";
 import type { Actor, ActorContext, Clock, Log, Runtime, SetAside } from "./ports.ts";
 import { batchOf } from "./scheduling.ts";

@@ -10,12 +10,11 @@ import type { AgentId, ConversationId, MessageId, ParticipantId } from "./ids.ts
 const id = <Id extends string>() => z.custom<Id>((value) => typeof value === "string" && value.length > 0);
 
 /** Where bytes are: in the gateway's own store, at the platform (fetched by the channel), or at a public address. */
-export const mediaSource = z.discriminatedUnion("from", [
+const mediaSource = z.discriminatedUnion("from", [
   z.object({ from: z.literal("blob"), id: z.string() }),
   z.object({ from: z.literal("platform"), ref: z.string() }),
   z.object({ from: z.literal("url"), url: z.string() }),
 ]);
-export type MediaSource = z.infer<typeof mediaSource>;
 
 export const mediaKinds = ["image", "video", "audio", "voice", "file", "sticker"] as const;
 export type MediaKind = (typeof mediaKinds)[number];
