@@ -83,8 +83,14 @@ function problemOf(issue: z.core.$ZodIssue): string {
   const variable = variableOf(issue.path);
   const place = issue.path.join(".");
   const where = variable === undefined ? place : `${place} (${variable})`;
-  const words = issue.code === "unrecognized_keys" ? `has no setting ${issue.keys.join(", ")}` : issue.message;
+  const words = wordsOf(issue);
   return `${where === "" ? "the configuration" : where}: ${words}`;
+}
+
+function wordsOf(issue: z.core.$ZodIssue): string {
+  if (issue.code === "unrecognized_keys") return `has no setting ${issue.keys.join(", ")}`;
+  if (issue.code === "invalid_key") return issue.issues.map(({ message }) => message).join(", ");
+  return issue.message;
 }
 
 function chooseModel({ models }: Settings): Config["model"] {

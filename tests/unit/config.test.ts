@@ -1,0 +1,125 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { accountsOf } from "../../src/main/accounts.ts";
+import { ConfigError, loadConfig } from "../../src/main/config.ts";
+import { variables } from "../../src/main/environment.ts";
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "ascent-config-"));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function file(yaml: string): { ASCENT_CONFIG: string } {
+  const path = join(folder, "ascent.yaml");
+  writeFileSync(path, yaml);
+  return { ASCENT_CONFIG: path };
+}
+
+async function problems(environment: Record<string, string>): Promise<readonly string[]> {
+  const error: unknown = await loadConfig(environment).catch((thrown: unknown) => thrown);
+  if (!(error instanceof ConfigError))
+    throw new Error(`the configuration was taken, or failed otherwise: ${String(error)}`);
+  return error.problems;
+}
+
+describe("without a file and without variables", () => {
+  it("everything has a default: the demo model on the web page, for this machine only", async () => {
+    const config = await loadConfig({});
+    expect(config.server).toMatchObject({ host: "127.0.0.1", port: 3000 });
+    expect(config.model).toEqual({ spec: "demo", because: "no key is set" });
+    expect(accountsOf(config).map(({ name, account }) => `${name}/${account}`)).toEqual(["web/main"]);
+    expect(config.agents["assistant"]?.model).toBeUndefined();
+  });
+});
+
+describe("the environment", () => {
+  it.each([
+    [{ OPENAI_API_KEY: "k" }, /^openai:/],
+    [{ GEMINI_API_KEY: "k" }, /^gemini:/],
+    [{ OPENAI_API_KEY: "k", ASCENT_MODEL: "compatible:x", OPENAI_BASE_URL: "http://127.0.0.1:1/v1" }, /^compatible:x$/],
+  ])("%o chooses the model", async (environment, spec) => {
+    expect((await loadConfig(environment)).model.spec).toMatch(spec);
+  });
+
+  it("asks for the model when only an address is given", async () => {
+    expect(await problems({ OPENAI_BASE_URL: "http://127.0.0.1:1/v1" })).toEqual([
+      expect.stringContaining("ASCENT_MODEL=compatible:"),
+    ]);
+  });
+
+  it.each(["TELEGRAM_BOT_TOKEN", "TELEGRAM_WEBHOOK_SECRET", "WEBHOOK_SECRET", "ASCENT_SECRET"])(
+    "an empty %s is refused by its name: it protects nothing",
+    async (name) => {
+      expect(await problems({ [name]: "" })).toContainEqual(expect.stringContaining(`${name} is set but empty`));
+    },
+  );
+
+  it.each([
+    ["PORT", "eighty"],
+    ["PORT", "70000"],
+    ["PUBLIC_URL", "chat.example.com"],
+    ["ASCENT_SECRET", "short"],
+    ["ASCENT_ACCESS", "everybody"],
+    ["LOG_LEVEL", "loud"],
+    ["ASCENT_EMBED_ORIGINS", "example.com"],
+  ])("a wrong %s (%s) is named in the problem", async (name, value) => {
+    expect(await problems({ [name]: value })).toContainEqual(expect.stringContaining(`(${name})`));
+  });
+
+  it("wins over the file, and lists are split at commas", async () => {
+    const from = file("server: { port: 1234 }\nchannels: { web: { main: { embedOrigins: [https://a.example] } } }");
+    const config = await loadConfig({
+      ...from,
+      PORT: "4321",
+      ASCENT_EMBED_ORIGINS: "https://b.example, https://c.example",
+    });
+    expect(config.server.port).toBe(4321);
+    expect(config.channels["web"]).toMatchObject({
+      main: { embedOrigins: ["https://b.example", "https://c.example"] },
+    });
+  });
+});
+
+describe("ascent.yaml", () => {
+  it("the annotated example is valid as it stands, and names every variable", async () => {
+    const example = readFileSync(join(import.meta.dirname, "../../ascent.example.yaml"), "utf8");
+    expect(await loadConfig(file(example))).toMatchObject(
+      await loadConfig({}).then(({ file: _file, ...rest }) => rest),
+    );
+    for (const name of Object.keys(variables)) expect(example).toContain(`[${name}]`);
+  });
+
+  it("takes ${NAME} and ${NAME:-default} from the environment, and names what is missing", async () => {
+    const from = file("server: { host: '${WHERE:-::1}', publicUrl: 'https://${NAME}.example' }");
+    expect((await loadConfig({ ...from, NAME: "chat" })).server).toMatchObject({
+      host: "::1",
+      publicUrl: "https://chat.example",
+    });
+    expect(await problems(from)).toEqual([expect.stringContaining("server.publicUrl uses ${NAME}, which is not set")]);
+  });
+
+  it.each([
+    ["servr: {}", "has no setting servr"],
+    ["channels: { telegramm: {} }", "has no setting telegramm"],
+    ["channels: { web: { main: { colour: red } } }", "has no setting colour"],
+    ["channels: { web: { 'Main Street': {} } }", "is no name"],
+    ["channels: { web: { main: { agent: nobody } } }", 'there is no agent "nobody"'],
+    ["agents: {}", "at least one is needed"],
+    ["server: [", "ascent.yaml"],
+  ])("%s is refused: %s", async (yaml, words) => {
+    expect((await problems(file(yaml))).join("\n")).toContain(words);
+  });
+
+  it("a file that is named and missing is an error, not a default", async () => {
+    expect(await problems({ ASCENT_CONFIG: join(folder, "nowhere.yaml") })).toEqual([
+      expect.stringContaining("does not exist"),
+    ]);
+  });
+
+  it("an account can be switched off", async () => {
+    expect(accountsOf(await loadConfig(file("channels: { web: { main: { enabled: false } } }")))).toEqual([]);
+  });
+});
