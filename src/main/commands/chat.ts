@@ -16,6 +16,10 @@ const shown = z.object({
   attachments: z.array(z.object({ name: z.string().optional(), url: z.string() })).default([]),
   buttons: z.array(z.object({ id: z.string(), label: z.string() })).default([]),
   id: z.string(),
+  /** Of a user's message: the id under which it was sent. */
+  clientId: z.string().optional(),
+  /** Of an agent's message: the ids of the user's messages that it answers. */
+  answers: z.array(z.string()).default([]),
 });
 type Shown = z.infer<typeof shown>;
 
@@ -49,11 +53,15 @@ async function converse(config: Config, url: string): Promise<void> {
   const open = new Set<string>();
   let choices: { readonly message: string; readonly buttons: Shown["buttons"] } | undefined;
   let answered = Promise.withResolvers<void>();
-  const listening = api.listen(history.lastEventId, end.signal, (message, answers) => {
-    if (message.role === "user") return;
+  const listening = api.listen(history.lastEventId, end.signal, (message) => {
+    if (message.role === "user") {
+      // Answers name a message by the gateway's id for it.
+      if (message.clientId !== undefined && open.delete(message.clientId)) open.add(message.id);
+      return;
+    }
     process.stdout.write(`\n${render(message)}\n`);
     if (message.buttons.length > 0) choices = { message: message.id, buttons: message.buttons };
-    for (const id of answers) open.delete(id);
+    for (const id of message.answers) open.delete(id);
     if (open.size === 0) answered.resolve();
     if (process.stdin.isTTY) lines.prompt();
   });
@@ -103,17 +111,10 @@ function createClient(url: string, sessionFile: string) {
     post: async (path: string, body: unknown): Promise<unknown> =>
       (await request(path, { method: "POST", body: JSON.stringify(body) })).json(),
     /** Hands over every message from there on; resolves when `signal` aborts. */
-    async listen(
-      after: string,
-      signal: AbortSignal,
-      onMessage: (message: Shown, answers: readonly string[]) => void,
-    ): Promise<void> {
-      const answers = z.object({ answers: z.array(z.string()).default([]) });
+    async listen(after: string, signal: AbortSignal, onMessage: (message: Shown) => void): Promise<void> {
       const parser = createParser({
         onEvent({ event, data }) {
-          if (event !== "message") return;
-          const parsed: unknown = JSON.parse(data);
-          onMessage(shown.parse(parsed), answers.parse(parsed).answers);
+          if (event === "message") onMessage(shown.parse(JSON.parse(data)));
         },
       });
       try {
