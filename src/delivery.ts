@@ -15,7 +15,8 @@ import type { Address, NoticeKey, OutboundEvent } from "./message.ts";
 import type { Clock, CloudEvent, Log, Runtime } from "./ports.ts";
 
 const parkAfterMs = 5_000;
-const sendDeadlineMs = 60_000;
+/** Of one send; a medium may be an upload over a slow line. */
+const sendDeadlineMs = { text: 60_000, location: 60_000, media: 600_000 } as const;
 /** Tries of one part: many where the platform is down, few where the error is not understood. */
 const mostTries = { retryable: 20, unknown: 5 } as const;
 const backoff = { firstMs: 500, mostMs: 60_000 } as const;
@@ -150,7 +151,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       await pauseFor(lane, (quiet.get(account) ?? 0) - clock.monotonic());
       await lane.keeper.claim((ms) => pauseFor(lane, ms));
       const abort = new AbortController();
-      const stopTimer = clock.after(sendDeadlineMs, () =>
+      const stopTimer = clock.after(sendDeadlineMs[outgoing.kind], () =>
         abort.abort(new RetryableError("the platform did not answer in time")),
       );
       lane.sending = true;

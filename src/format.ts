@@ -18,7 +18,8 @@ type Part = Answer["parts"][number];
 type Text = Extract<Part, { kind: "text" }>;
 
 /**
- * @returns the parts in the order of sending; empty where the answer has nothing to show.
+ * @returns the parts in the order of sending; empty where the answer has no words and nothing else to show. Markdown of which
+ * the dialect shows nothing (a link's definition, an empty fence) goes out as it was written, where it is all there is.
  *
  * One text beside one medium and nothing else becomes its caption where it fits. Buttons go on the last text, without one
  * on the last medium; where the platform cannot show them they are a numbered list.
@@ -32,7 +33,8 @@ export function compose(
   const parts = partsOf(answer, options).map((part) => degrade(part, traits, options));
   const buttons = answer.buttons ?? [];
   const shown = showable(buttons, traits);
-  const outgoing = captioned(parts, channel) ?? parts.flatMap((part) => platformParts(part, channel));
+  const rendered = captioned(parts, channel) ?? parts.flatMap((part) => platformParts(part, channel));
+  const outgoing = rendered.length > 0 ? rendered : parts.flatMap((part) => platformParts(asWritten(part), channel));
   if (buttons.length === 0) return outgoing;
   return shown ? withButtons(outgoing, buttons, channel) : withList(outgoing, buttons, traits, dialect);
 }
@@ -40,6 +42,10 @@ export function compose(
 function partsOf(answer: Answer, options: ComposeOptions): readonly Part[] {
   if (answer.notice === undefined) return answer.parts;
   return [{ kind: "text", text: options.notice(answer.notice), format: "markdown" }, ...answer.parts];
+}
+
+function asWritten(part: Part): Part {
+  return part.kind === "text" ? { ...part, format: "plain" } : part;
 }
 
 function platformParts(part: Part, { traits, dialect }: Pick<Channel, "traits" | "dialect">): Outgoing[] {

@@ -6,7 +6,7 @@
  */
 import type { AgentInputItem } from "@openai/agents";
 import type { HistoryItem, TurnInput } from "../../src/agent.ts";
-import { clip, renderMessage } from "./render.ts";
+import { clip, escapeImitations, renderMessage } from "./render.ts";
 
 export interface Prompt {
   /** What was before: given to the model, never to the SDK's run, whose cost grows with its items. */
@@ -33,7 +33,8 @@ export function promptOf(input: TurnInput, budget: number, now: number): Prompt 
     (budget * 3) / 4,
   );
   const before: string[] = [contextOf(input, now)];
-  if (input.summary !== undefined && input.summary !== "") before.push(fit(`[summary] ${input.summary}`, budget / 4));
+  if (input.summary !== undefined && input.summary !== "")
+    before.push(fit(`[summary] ${escapeImitations(input.summary)}`, budget / 4));
   const spent = [...before, ...messages].reduce((sum, text) => sum + estimateTokens(text), 0);
   const history = recent(input.history, budget - spent, budget);
   return { before: [...before.map(userItem), ...history.map(historyItem)], messages: messages.map(userItem) };
@@ -84,7 +85,8 @@ function historyItem(item: HistoryItem): AgentInputItem {
     };
   }
   if (item.role === "note") return userItem(`[note] ${item.text}`);
-  return userItem(item.name === undefined ? item.text : `[from ${JSON.stringify(clip(item.name, 80))}]\n${item.text}`);
+  const text = escapeImitations(item.text);
+  return userItem(item.name === undefined ? text : `[from ${JSON.stringify(clip(item.name, 80))}]\n${text}`);
 }
 
 function userItem(text: string): AgentInputItem {

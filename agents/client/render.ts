@@ -9,6 +9,7 @@ const longestQuote = 300;
 const longestName = 80;
 const imitation =
   /^\[(?=(?:from|in reply to|pressed|image|video|audio|voice|file|sticker|location|contact|context|summary|note)\b)/gm;
+const imitationInHistory = /^\[(?=(?:from|in reply to|context|summary|note)\b)/gm;
 
 /** @param named the sender's name is told: in groups, where several people write. */
 export function renderMessage({ message, participant }: InboundMessage, named: boolean): string {
@@ -65,6 +66,11 @@ export function sizeOf(bytes: number): string {
 /** One line whatever `data` holds: JSON has no line breaks of its own. */
 function line(word: string, data: unknown): string {
   return `[${word} ${JSON.stringify(data)}]`;
+}
+
+/** What was said before, as `describe` keeps it: its own lines for media stay, those that only the gateway writes do not. */
+export function escapeImitations(text: string): string {
+  return text.includes("[") ? text.replace(imitationInHistory, "\\[") : text;
 }
 
 function escape(text: string): string {

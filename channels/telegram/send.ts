@@ -74,20 +74,26 @@ export function createSender({ api, blobs, log, token }: SenderOptions) {
           : await api.calls.raw.sendVenue({ ...place, title: name, address: `${latitude}, ${longitude}` }, signal);
       return { id: String(id) };
     }
-    const file = await fileOf(part.media);
+    const { file, close } = await fileOf(part.media);
     const raw = (part.media.source.from === "blob" ? api.uploads : api.calls).raw;
     const common = { chat_id: chat, ...options, ...(part.caption === undefined ? {} : { caption: part.caption }) };
-    const { message_id: id } = await senders[part.media.kind](raw, file, common, part.media, signal);
-    return { id: String(id) };
+    try {
+      const { message_id: id } = await senders[part.media.kind](raw, file, common, part.media, signal);
+      return { id: String(id) };
+    } finally {
+      close();
+    }
   }
 
-  async function fileOf({ source, name, type }: MediaPart): Promise<string | InputFile> {
-    if (source.from === "platform") return source.ref;
-    if (source.from === "url") return source.url;
+  /** `close`: an upload that fails leaves the rest of the file unread, and so open. */
+  async function fileOf({ source, name, type }: MediaPart): Promise<{ file: string | InputFile; close(): void }> {
+    if (source.from === "platform") return { file: source.ref, close() {} };
+    if (source.from === "url") return { file: source.url, close() {} };
     const blob = await blobs.get(source.id);
     if (blob === undefined) throw new TerminalError("telegram: the medium is no longer in the store");
     const filename = name ?? blob.name ?? `file.${/^\w+\/(\w+)/.exec(type)?.[1] ?? "bin"}`;
-    return new InputFile(Readable.fromWeb(blob.body as Parameters<typeof Readable.fromWeb>[0]), filename);
+    const bytes = Readable.fromWeb(blob.body as Parameters<typeof Readable.fromWeb>[0]);
+    return { file: new InputFile(bytes, filename), close: () => void bytes.destroy() };
   }
 
   return (part: Outgoing, context: SendContext): Promise<Sent> => send(part, context);

@@ -31,6 +31,13 @@ export function web(settings: WebSettings, deps: ChannelDeps): Channel & Typing 
   app.route("/", createSite(settings));
   app.notFound((c) => refuse(c, 404, "not_found", "There is nothing at this address."));
 
+  /** Hono drops the body of an answer to HEAD without cancelling it: a stream or a file would stay open for ever. */
+  async function headOf(request: Request): Promise<Response> {
+    const response = await app.fetch(new Request(request, { method: "GET" }));
+    await response.body?.cancel();
+    return new Response(null, response);
+  }
+
   return {
     tenant: deps.tenant,
     channel: deps.channel,
@@ -61,7 +68,7 @@ export function web(settings: WebSettings, deps: ChannelDeps): Channel & Typing 
     typing: async (to, on) => live.typing(to.chat, on),
     preview: async (to, draft) => live.delta(to.chat, draft),
     paths: ["/", "/*"],
-    handle: async (request) => app.fetch(request),
+    handle: (request) => (request.method === "HEAD" ? headOf(request) : Promise.resolve(app.fetch(request))),
     check: () => checkPage(settings.pageDirectory),
   };
 }

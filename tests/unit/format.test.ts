@@ -183,3 +183,18 @@ describe("a long text", () => {
       expect(part).not.toMatch(/^(?:- |1\. )/);
   });
 });
+
+describe("markdown that shows nothing", () => {
+  const silent: Dialect = { ...dialect, render: () => "" };
+  const shown = (answer: Answer) => compose(answer, { traits: rich, dialect: silent }, options);
+
+  it("goes out as it was written where it is the whole answer, so that nobody is left without one", () => {
+    expect(shown({ parts: [text("[x]: http://a<b", "markdown")] })).toEqual([
+      { kind: "text", text: "[x]: http://a&lt;b" },
+    ]);
+  });
+
+  it("is left out beside something that is shown", () => {
+    expect(shown({ parts: [text("```\n```", "markdown"), image()] }).map(({ kind }) => kind)).toEqual(["media"]);
+  });
+});

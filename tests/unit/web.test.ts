@@ -685,3 +685,44 @@ describe("the page", () => {
     expect(deps.logged.join("\n")).not.toMatch(/CANARY|ascent_session/);
   });
 });
+
+describe("HEAD", () => {
+  test("opens no stream that stays open, and no file", async () => {
+    const { url, tab } = await opened({ settings: { streamsPerSession: 2, streams: 2 } });
+    for (let n = 0; n < 4; n += 1) {
+      const head = await tab.call("/api/events", { method: "HEAD" });
+      expect([head.status, head.headers.get("content-type")]).toEqual([200, "text/event-stream"]);
+    }
+    const stream = await tab.events();
+    expect(stream.response.status).toBe(200);
+    stream.close();
+    const other = browser(url);
+    expect((await other.call("/api/events", { method: "HEAD" })).status).toBe(401);
+  });
+
+  test("of a file gives back what was opened to read it", async () => {
+    let open = 0;
+    const deps = testDeps("web");
+    const get = deps.blobs.get.bind(deps.blobs);
+    const blobs = {
+      ...deps.blobs,
+      async get(id: string) {
+        const blob = await get(id);
+        if (blob === undefined) return undefined;
+        open += 1;
+        const body = new ReadableStream<Uint8Array>({ cancel: () => void (open -= 1) });
+        return { ...blob, body };
+      },
+    };
+    const { tab } = await opened({ test: { ...deps, blobs } });
+    const uploaded = await tab.call("/api/attachments?name=a.txt", {
+      method: "POST",
+      body: "hello",
+      headers: { "content-type": "text/plain" },
+    });
+    const { url } = (await uploaded.json()) as { url: string };
+    const head = await tab.call(url, { method: "HEAD" });
+    expect([head.status, head.headers.get("content-length")]).toEqual([200, "5"]);
+    expect(open).toBe(0);
+  });
+});

@@ -65,6 +65,12 @@ async function converse(config: Config, url: string): Promise<void> {
     if (open.size === 0) answered.resolve();
     if (process.stdin.isTTY) lines.prompt();
   });
+  let lost: unknown;
+  const over = listening.catch((error: unknown) => {
+    lost = error;
+    lines.close();
+    answered.resolve();
+  });
 
   if (process.stdin.isTTY) lines.prompt();
   for await (const line of lines) {
@@ -77,9 +83,10 @@ async function converse(config: Config, url: string): Promise<void> {
       choices === undefined || button === undefined ? undefined : { message: choices.message, button: button.id };
     await api.post("/api/messages", press === undefined ? { id, text: line } : { id, press });
   }
-  if (open.size > 0) await answered.promise;
+  if (open.size > 0 && lost === undefined) await answered.promise;
   end.abort();
-  await listening;
+  await over;
+  if (lost !== undefined) throw lost;
 }
 
 function render({ text, attachments, buttons }: Shown): string {
@@ -89,6 +96,7 @@ function render({ text, attachments, buttons }: Shown): string {
 }
 
 function createClient(url: string, sessionFile: string) {
+  const gone = `The gateway at ${url} is gone: start it again, then \`ascent chat\`; the conversation goes on where it was.`;
   let cookie = existsSync(sessionFile) ? readFileSync(sessionFile, "utf8") : "";
 
   async function request(
@@ -96,7 +104,10 @@ function createClient(url: string, sessionFile: string) {
     init: { method?: string; body?: string; signal?: AbortSignal },
   ): Promise<Response> {
     const headers = init.body === undefined ? {} : { "content-type": "application/json" };
-    const response = await fetch(new URL(path, url), { ...init, headers: { ...headers, cookie, origin: url } });
+    const sent = fetch(new URL(path, url), { ...init, headers: { ...headers, cookie, origin: url } });
+    const response = await sent.catch((error: unknown) => {
+      throw new Error(gone, { cause: error });
+    });
     const set = response.headers.getSetCookie()[0]?.split(";")[0];
     if (set !== undefined && set !== cookie) {
       cookie = set;
@@ -121,9 +132,9 @@ function createClient(url: string, sessionFile: string) {
         const { body } = await request(`/api/events?after=${after}`, { signal });
         const decoder = new TextDecoder();
         for await (const chunk of body ?? []) parser.feed(decoder.decode(chunk as Uint8Array, { stream: true }));
-        if (!signal.aborted) throw new Error("the gateway closed the connection");
+        if (!signal.aborted) throw new Error("the stream of events ended");
       } catch (error) {
-        if (!signal.aborted) throw error;
+        if (!signal.aborted) throw new Error(gone, { cause: error });
       }
     },
   };
