@@ -182,6 +182,8 @@ function edit(draft: Draft, of: Received, event: Extract<InboundEvent, { kind: "
     draft.patch(conversation, {
       early: [...(thread.early ?? []).filter((other) => other.target !== target), early].slice(-maxEarly),
     });
+    // Kept for its message; it may also be one that was set aside before it reached the agent.
+    draft.setAside(conversation, [event.id], "edited before it came", of.now);
     return;
   }
   const { items, summary } = draft.state.history;

@@ -14,7 +14,7 @@ import { agentIdOf, digestOf, type MessageId } from "./ids.ts";
 import { createInbound } from "./inbound.ts";
 import type { Address } from "./message.ts";
 import { noticeText } from "./notices.ts";
-import type { Clock, DeadLetter, Log, Runtime } from "./ports.ts";
+import type { Clock, Log, Runtime } from "./ports.ts";
 import { createTurns } from "./turn.ts";
 
 export interface CoreOptions {
@@ -37,8 +37,11 @@ export interface CoreOptions {
 
 export interface Core {
   readonly inbound: Inbound;
-  /** A dead letter goes its way again: an answer through its agent's outbox, anything else on its topic. */
-  retry(letter: DeadLetter): Promise<void>;
+  /**
+   * A dead letter goes its way again: an answer through its agent's outbox, anything else on its topic.
+   * @returns false where there is none, or its agent knows the conversation no more; the letter is kept then.
+   */
+  retry(id: string): Promise<boolean>;
   /** Stops taking turns and waits up to `graceMs` for the running ones; what is unfinished is resumed by the next process. */
   drain(graceMs: number): Promise<void>;
 }
@@ -104,12 +107,13 @@ export function createCore(options: CoreOptions): Core {
 
   return {
     inbound: createInbound({ bus: runtime.bus, journal: runtime.journal, clock, ingress: digestOf(instance) }),
-    async retry(letter) {
-      if (letter.topic === "outbound") {
-        const entry = readOutbound(letter.event);
-        await call(entry.agent, "resend", { id: `${letter.id}:${letter.at}` as MessageId, entry });
-        await runtime.deadLetters.drop(letter.id);
-      } else await runtime.deadLetters.retry(letter.id);
+    async retry(id) {
+      const letter = await runtime.deadLetters.get(id);
+      if (letter === undefined) return false;
+      if (letter.topic !== "outbound") return runtime.deadLetters.retry(id);
+      const entry = readOutbound(letter.event);
+      const reply = await call(entry.agent, "resend", { id: `${id}:${letter.at}` as MessageId, entry });
+      return reply !== "stale" && runtime.deadLetters.drop(id);
     },
     async drain(graceMs) {
       const until = clock.monotonic() + graceMs;

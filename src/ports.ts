@@ -193,6 +193,7 @@ export interface DeadLetters {
   add(letter: DeadLetter): Promise<void>;
   /** The newest first. */
   list(limit: number): Promise<readonly DeadLetter[]>;
+  get(id: string): Promise<DeadLetter | undefined>;
   /** Publishes it again and removes it. @returns false where there is no such letter. */
   retry(id: string): Promise<boolean>;
   drop(id: string): Promise<boolean>;

@@ -29,6 +29,10 @@ export function createDeadLetters(store: Store, bus: EmbeddedBus): DeadLetters {
     async list(limit) {
       return (select.all(limit) as unknown as Row[]).map(letterOf);
     },
+    async get(id) {
+      const row = find.get(id) as unknown as Row | undefined;
+      return row === undefined ? undefined : letterOf(row);
+    },
     async retry(id) {
       const row = find.get(id) as unknown as Row | undefined;
       if (row === undefined) return false;

@@ -136,11 +136,14 @@ export function createStore({ db, clock, log }: StoreOptions): Store {
     const rides = riding;
     waiting = [];
     riding = [];
-    if (!attempt(rides, writes)) {
-      for (const ride of rides) attempt([ride], []);
-      for (const write of writes) attempt([], [write]);
+    try {
+      if (!attempt(rides, writes)) {
+        for (const ride of rides) attempt([ride], []);
+        for (const write of writes) attempt([], [write]);
+      }
+    } finally {
+      flushing = false;
     }
-    flushing = false;
     if (riding.length > 0) rideLater(problem === undefined ? rideMs : probeMs);
     if (waiting.length >= mostWrites) flush();
   }

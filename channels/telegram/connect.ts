@@ -1,8 +1,8 @@
 /** Polling and webhook: how updates come, and when Telegram is told that they have. */
 import type { ChannelDeps, Connection } from "../../src/channel.ts";
-import { fateOf, reasonOf, RetryableError, TerminalError } from "../../src/errors.ts";
+import { fateOf, reasonOf, RetryableError } from "../../src/errors.ts";
 import { asSignal, type TelegramApi } from "./api.ts";
-import { mapError } from "./errors.ts";
+import { mapError, TokenRefusedError } from "./errors.ts";
 import type { Intake } from "./intake.ts";
 import { allowedUpdates } from "./parse.ts";
 import type { TelegramOptions } from "./settings.ts";
@@ -86,7 +86,8 @@ export function createConnector(
         failures = 0;
       } catch (error) {
         if (signal.aborted) break;
-        if (error instanceof TerminalError) throw error;
+        // A proxy or a restarting Bot API server may answer anything; only a refused token is final.
+        if (error instanceof TokenRefusedError) throw error;
         failures += 1;
         tell = true;
         await explain(error, failures, signal);

@@ -2,6 +2,11 @@
 import { GrammyError, HttpError } from "grammy";
 import { InfrastructureError, InputError, RateLimitedError, RetryableError, TerminalError } from "../../src/errors.ts";
 
+/** Telegram no longer takes the bot's token: nothing but another one helps. */
+export class TokenRefusedError extends TerminalError {
+  override readonly name = "TokenRefusedError";
+}
+
 /**
  * @param operation the Bot API method.
  * @see https://core.telegram.org/bots/api#making-requests and https://core.telegram.org/api/errors
@@ -21,7 +26,7 @@ export function mapError(error: unknown, operation: string, token: string): Erro
   }
   if (code === 401 || code === 404) {
     const hint = "Telegram does not know the bot's token; take the current one from @BotFather";
-    return new TerminalError(`${words}: ${hint}`, options);
+    return new (code === 401 ? TokenRefusedError : TerminalError)(`${words}: ${hint}`, options);
   }
   if (code >= 500 || code === 409 || code === 408) return new RetryableError(words, options);
   return new TerminalError(words, options);

@@ -58,6 +58,8 @@ function written(update: Update, message: Message, context: ParseContext): Inbou
   const to = addressOf(message.chat, threadOf(message), context);
   if (from === undefined || to === undefined || message.message_id === 0) return undefined;
   if (message.is_automatic_forward === true || message.business_connection_id !== undefined) return undefined;
+  // A live location is edited with every step of the person.
+  if (update.edited_message !== undefined && message.location?.live_period !== undefined) return undefined;
   const parts = partsOf(message);
   if (parts.length === 0) return undefined;
 

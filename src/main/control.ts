@@ -42,12 +42,7 @@ export function operationsOf({ runtime, core, channels }: Operated): Operations 
   const { deadLetters } = runtime;
   return {
     deadLetters: (limit) => deadLetters.list(limit),
-    async retry(id) {
-      const letter = (await deadLetters.list(10_000)).find((of) => of.id === id);
-      if (letter === undefined) return false;
-      await core.retry(letter);
-      return true;
-    },
+    retry: (id) => core.retry(id),
     drop: (id) => deadLetters.drop(id),
     check: () =>
       Promise.all(
@@ -77,7 +72,7 @@ export function createControl(of: Operated & { readonly log: Log }) {
         paths: [path],
         async handle(request) {
           if (!isToken(request.headers.get("authorization"), token)) return new Response(null, { status: 401 });
-          const parsed = order.safeParse(await request.json());
+          const parsed = order.safeParse(await request.json().catch(() => undefined));
           if (!parsed.success) throw new InputError(z.prettifyError(parsed.error));
           return Response.json({ result: await perform(operations, parsed.data) });
         },

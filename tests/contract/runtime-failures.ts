@@ -167,6 +167,7 @@ export function failureContract(check: Check): void {
     deepEqual(await lettersOf(stage, subject), [letter]);
     const { of } = recorder(stage.runtime, "outbound");
     await stage.runtime.start();
+    equal((await stage.runtime.deadLetters.get(letter.id))?.reason, letter.reason);
     equal(await stage.runtime.deadLetters.retry(letter.id), true);
     await stage.until(() => of(subject).includes(7), "its delivery on its own topic");
   });

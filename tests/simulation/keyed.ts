@@ -37,6 +37,7 @@ export function createTables(world: World, letters: DeadLetter[]): Tables {
             if (!letters.some((known) => known.id === letter.id)) letters.push(copyOf(letter));
           }),
         list: async (limit) => letters.slice(-limit),
+        get: unused("deadLetters.get"),
         retry: unused("deadLetters.retry"),
         drop: unused("deadLetters.drop"),
       },

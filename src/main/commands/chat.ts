@@ -65,9 +65,9 @@ async function converse(config: Config, url: string): Promise<void> {
     if (open.size === 0) answered.resolve();
     if (process.stdin.isTTY) lines.prompt();
   });
-  let lost: unknown;
+  let lost: Error | undefined;
   const over = listening.catch((error: unknown) => {
-    lost = error;
+    lost = error instanceof Error ? error : new Error(String(error));
     lines.close();
     answered.resolve();
   });

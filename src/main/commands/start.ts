@@ -1,3 +1,4 @@
+import { reasonOf } from "../../errors.ts";
 import { systemClock } from "../clock.ts";
 import { loadConfig, type Config } from "../config.ts";
 import { accountsOf } from "../accounts.ts";
@@ -25,7 +26,7 @@ export async function start(): Promise<void> {
       gateway.stop().then(
         () => process.exit(0),
         (error: unknown) => {
-          log.error({ error }, "stopping failed");
+          log.error({ reason: reasonOf(error) }, "stopping failed");
           process.exit(1);
         },
       );
