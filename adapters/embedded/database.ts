@@ -1,6 +1,6 @@
 /** Opens the data directory: makes it, refuses what cannot work with a sentence that says what to do, brings it up to date. */
-import { closeSync, mkdirSync, openSync } from "node:fs";
-import { join } from "node:path";
+import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { DataError, isDamaged } from "./data-error.ts";
 import { migrate } from "./migrate.ts";
@@ -10,7 +10,7 @@ const fileName = "ascent.db";
 /** @throws DataError when the directory cannot be made or written. */
 export function makeDirectory(directory: string): void {
   try {
-    mkdirSync(join(directory, "blobs"), { recursive: true, mode: 0o700 });
+    makePath(join(directory, "blobs"));
     closeSync(openSync(join(directory, fileName), "a", 0o600));
   } catch (error) {
     throw new DataError(
@@ -18,6 +18,18 @@ export function makeDirectory(directory: string): void {
         "Make it writable for this user, or name another one (ASCENT_DATA).",
       { cause: error },
     );
+  }
+}
+
+/** Step by step: Node's own recursive form never returns on a file system that refuses directories, such as /proc. */
+function makePath(path: string): void {
+  if (existsSync(path)) return;
+  makePath(dirname(path));
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    // Another process may have been quicker.
+    if (!existsSync(path)) throw error;
   }
 }
 

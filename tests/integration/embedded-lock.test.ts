@@ -88,6 +88,8 @@ describe("the embedded runtime's data directory", () => {
     const file = join(directory, "file");
     writeFileSync(file, "");
     await rejects(open(join(file, "data")), /cannot be written .*ASCENT_DATA/s);
+    // A file system that takes no directories.
+    await rejects(open("/proc/ascent"), /cannot be written .*ASCENT_DATA/s);
 
     const damaged = join(directory, "damaged");
     mkdirSync(damaged);
