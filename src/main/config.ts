@@ -2,7 +2,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { z } from "zod";
-import { variableOf, withEnvironment, type Environment } from "./environment.ts";
+import { keyNames, parseModelSpec } from "../../adapters/models/spec.ts";
+import { isMap, variableOf, withEnvironment, type Environment } from "./environment.ts";
 import { settings, type Settings } from "./settings.ts";
 
 /** What is wrong with the configuration, a line each; every line says where and what to do. */
@@ -33,11 +34,12 @@ export async function loadConfig(environment: Environment = process.env): Promis
   const file = named ?? (existsSync(defaultFile) ? defaultFile : undefined);
   const given = file === undefined ? {} : await readFile(file, environment);
   const { settings: merged, problems } = withEnvironment(given, environment);
-  const parsed = settings.safeParse(merged);
+  const parsed = settings.safeParse(merged, { reportInput: true });
   if (!parsed.success) problems.push(...parsed.error.issues.map(problemOf));
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
   const model = chooseModel(parsed.data);
   checkAgents(parsed.data);
+  checkModels(parsed.data, model.spec);
   return { ...parsed.data, data: resolve(parsed.data.data), file, model };
 }
 
@@ -47,7 +49,9 @@ async function readFile(file: string, environment: Environment): Promise<unknown
   const document = parseDocument(readFileSync(file, "utf8"));
   if (document.errors.length > 0) throw new ConfigError(document.errors.map((error) => `${file}: ${error.message}`));
   const problems: string[] = [];
-  const value = interpolate(document.toJS() ?? {}, environment, [], problems, file);
+  const content: unknown = document.toJS() ?? {};
+  if (!isMap(content)) throw new ConfigError([`${file} must hold settings by name, as ascent.example.yaml shows them`]);
+  const value = interpolate(content, environment, [], problems, file);
   if (problems.length > 0) throw new ConfigError(problems);
   return value;
 }
@@ -65,7 +69,11 @@ function interpolate(
       /\$\{([A-Za-z_]\w*)(?::-([^}]*))?\}/g,
       (_whole, name: string, fallback: string | undefined) => {
         const found = environment[name] ?? fallback;
-        if (found === undefined) problems.push(`${file}: ${path.join(".")} uses \${${name}}, which is not set`);
+        if (found === undefined) {
+          problems.push(
+            `${file}: ${path.join(".")} uses \${${name}}, which is not set: set it, or write \${${name}:-default}`,
+          );
+        }
         return found ?? "";
       },
     );
@@ -88,7 +96,10 @@ function problemOf(issue: z.core.$ZodIssue): string {
 }
 
 function wordsOf(issue: z.core.$ZodIssue): string {
-  if (issue.code === "unrecognized_keys") return `has no setting ${issue.keys.join(", ")}`;
+  if (issue.code === "unrecognized_keys") {
+    return `has no setting ${issue.keys.join(", ")}; ascent.example.yaml shows those there are`;
+  }
+  if (issue.code === "invalid_type" && issue.input === undefined) return "is not set: give it a value";
   if (issue.code === "invalid_key") return issue.issues.map(({ message }) => message).join(", ");
   return issue.message;
 }
@@ -115,4 +126,30 @@ function checkAgents({ agents, channels }: Settings): void {
   );
   if (Object.keys(agents).length === 0) problems.push("agents: at least one is needed");
   if (problems.length > 0) throw new ConfigError(problems);
+}
+
+/** A model that cannot answer is found at the start, not by the first person who writes. */
+function checkModels({ agents, models }: Settings, spec: string): void {
+  const problems = Object.entries(agents).flatMap(([name, { model, summaryModel }]) => [
+    ...modelProblem(
+      model === undefined ? "models.default (ASCENT_MODEL)" : `agents.${name}.model`,
+      model ?? spec,
+      models,
+    ),
+    ...(summaryModel === undefined ? [] : modelProblem(`agents.${name}.summaryModel`, summaryModel, models)),
+  ]);
+  if (problems.length > 0) throw new ConfigError([...new Set(problems)]);
+}
+
+function modelProblem(place: string, spec: string, models: Settings["models"]): string[] {
+  try {
+    const { vendor } = parseModelSpec(spec);
+    if (vendor === "demo") return [];
+    if (vendor === "compatible") {
+      return models.compatible.baseUrl === undefined ? [`${place}: ${spec} needs an address: set OPENAI_BASE_URL`] : [];
+    }
+    return models[vendor].apiKey === undefined ? [`${place}: ${spec} needs a key: set ${keyNames[vendor]}`] : [];
+  } catch (error) {
+    return [`${place}: ${error instanceof Error ? error.message : String(error)}`];
+  }
 }

@@ -64,6 +64,6 @@ function put(into: unknown, [key, ...rest]: readonly string[], value: unknown): 
   return { ...old, [key]: put(old[key], rest, value) };
 }
 
-function isMap(value: unknown): value is Record<string, unknown> {
+export function isMap(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -4,6 +4,7 @@ import { clientAgentSettings } from "../../agents/client/settings.ts";
 import { channelKinds } from "./channels.ts";
 
 const address = z.url({ protocol: /^https?$/, message: "must be a URL that begins with http:// or https://" });
+const portWords = "must be a port: a number from 0 to 65535, 0 for a free one";
 /** Names of accounts stand in addresses and ids. */
 const slug = z.string().regex(/^[a-z0-9][a-z0-9-]*$/, "is no name: use small letters, digits and dashes");
 const key = z.string().min(1, "is empty: set it, or leave it out").optional();
@@ -38,7 +39,7 @@ export const settings = z.strictObject({
   server: z
     .strictObject({
       host: z.string().min(1).default("127.0.0.1"),
-      port: z.coerce.number().int().min(0).max(65_535).default(3000),
+      port: z.coerce.number(portWords).int(portWords).min(0, portWords).max(65_535, portWords).default(3000),
       publicUrl: address.transform((url) => url.replace(/\/+$/, "")).optional(),
       /** Seconds that running requests and turns get at SIGTERM. */
       graceSeconds: z.number().positive().default(25),
@@ -62,7 +63,7 @@ export const settings = z.strictObject({
     })
     .prefault({}),
   agents: z
-    .record(z.string().min(1), clientAgentSettings.extend({ model: z.string().min(1).optional() }))
+    .record(z.string().min(1), clientAgentSettings.extend({ model: z.string().min(1).optional() }).strict())
     .prefault({ assistant: {} }),
   channels: z.strictObject(accounts).prefault({}),
   webhooks: z

@@ -31,7 +31,8 @@ export async function doctor(): Promise<void> {
       for (const { channel, findings } of await operations.check()) report(channel, findings);
     });
   } catch (error) {
-    report("data", [{ ok: false, text: reasonOf(error), next: "Correct ASCENT_DATA, or what the line above names." }]);
+    const text = error instanceof Error ? error.message : reasonOf(error);
+    report("data and channels", [{ ok: false, text, next: "Correct what this line names, then try again." }]);
   }
   process.exitCode = healthy ? 0 : 1;
 }

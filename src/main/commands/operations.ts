@@ -13,6 +13,8 @@ export async function withOperations<Result>(
   if (running !== undefined) return work(running.operations, running.url);
   const gateway = await openGateway({ config, clock: systemClock, log: createLog("error") });
   try {
+    // No turn starts here: what an agent has to answer is for the gateway's next start.
+    await gateway.core.drain(0);
     return await work(operationsOf(gateway), undefined);
   } finally {
     await gateway.stop();
