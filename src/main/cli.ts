@@ -47,6 +47,12 @@ function count(given: string): number {
   return value;
 }
 
+// `ascent doctor | head` ends quietly.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit();
+});
+
 try {
   await program.parseAsync();
 } catch (error) {
