@@ -5,6 +5,7 @@
  * how many parts of the next are sent; it is written after every part. What has to wait longer than {@link parkAfterMs} is
  * acknowledged and parked: the agent's outbox still holds it, and its watchdog publishes it again if this process dies.
  */
+import { untilAborted } from "./abort.ts";
 import type { Channel, Outgoing } from "./channel.ts";
 import { keepRecord, readRecord, renewMs, type GivenUp, type RecordKeeper } from "./delivery-record.ts";
 import { readOutbound, receiptEnvelope } from "./envelope.ts";
@@ -158,7 +159,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       const stopParking = parkWhenLong(lane);
       try {
         const replyTo = part === 0 && entry.to.kind === "group" ? entry.answers.at(-1) : undefined;
-        await channel.send(outgoing, {
+        const sent = channel.send(outgoing, {
           to: entry.to,
           key: `${entry.to.conversation}#${entry.seq}.${part}`,
           answers: entry.answers,
@@ -169,6 +170,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
           again,
           signal: abort.signal,
         });
+        // A channel that does not heed its signal holds nobody up: what it still does may reach the platform, as `again` says.
+        await untilAborted(sent, abort.signal);
         return undefined;
       } catch (error) {
         const fate = fateOf(error);

@@ -5,6 +5,7 @@
  * agent's watchdog starts another when this one falls silent.
  */
 import type { Agent, AgentTraits, HistoryItem, TurnOutput } from "./agent.ts";
+import { untilAborted } from "./abort.ts";
 import { keepAlive } from "./alive.ts";
 import type { Channel } from "./channel.ts";
 import type { CallAgent, Taken, TurnRunner } from "./agent-calls.ts";
@@ -225,16 +226,8 @@ async function answer(
       },
     },
   );
-  // An agent that does not heed its signal is left behind; its late answer is stale.
-  const { promise, reject } = Promise.withResolvers<never>();
-  const onAbort = () => reject(signal.reason as Error);
-  if (signal.aborted) onAbort();
-  else signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
+  // The late answer of an agent that does not heed its signal is stale.
+  return untilAborted(work, signal);
 }
 
 /** Only a superseded turn is abandoned; one that is out of time still brings its word back. */

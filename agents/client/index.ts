@@ -8,6 +8,7 @@ import {
   type ModelProvider,
   type ModelSettings,
 } from "@openai/agents";
+import { untilAborted } from "../../src/abort.ts";
 import type { Agent, HistoryItem, TurnHooks, TurnInput, TurnOutput } from "../../src/agent.ts";
 import { InputError, RetryableError, TerminalError } from "../../src/errors.ts";
 import type { Answer } from "../../src/message.ts";
@@ -87,13 +88,13 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
   }
 
   return {
-    run: (input, hooks) => untilAborted(execute(input, hooks), hooks.signal, settings),
+    run: (input, hooks) => settled(execute(input, hooks), hooks.signal, settings),
     summarize({ summary, items, signal }) {
       const work = async () => {
         const model = await deps.models.getModel(settings.summaryModel ?? settings.model);
         return condense(model, summaryPrompt(summary, items), signal);
       };
-      return untilAborted(work(), signal, settings);
+      return settled(work(), signal, settings);
     },
   };
 }
@@ -107,26 +108,16 @@ function answerOf(output: string, { attached, choices }: TurnContext): Answer {
   return choices === undefined ? { parts } : { parts, buttons: [...choices.buttons] };
 }
 
-/** Settles with the work, or rejects with the signal's reason as soon as it is aborted, whatever still hangs. */
-async function untilAborted<Result>(
+async function settled<Result>(
   work: Promise<Result>,
   signal: AbortSignal,
   settings: ClientAgentSettings,
 ): Promise<Result> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(signal.reason instanceof Error ? signal.reason : new Error("aborted"));
-  if (signal.aborted) abort();
-  else signal.addEventListener("abort", abort, { once: true });
   try {
-    return await Promise.race([work, aborted]);
+    return await untilAborted(work, signal);
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     throw finalError(error, settings);
-  } finally {
-    signal.removeEventListener("abort", abort);
-    // The loser of the race has nobody left to tell.
-    work.catch(() => undefined);
-    aborted.catch(() => undefined);
   }
 }
 

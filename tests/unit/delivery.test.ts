@@ -32,9 +32,15 @@ function handClock(): Clock & { pass(ms: number): Promise<void> } {
   };
 }
 
-/** A platform that never answers: which sends were called off. */
-async function hanging(answer: Answer, ms: number): Promise<boolean[]> {
-  const sends: AbortSignal[] = [];
+interface Tried {
+  readonly calledOff: boolean;
+  /** What it was told: an earlier one may have reached the platform. */
+  readonly again: boolean;
+}
+
+/** A platform that never answers: which sends were called off. A channel that is `deaf` does not heed its signal. */
+async function hanging(answer: Answer, ms: number, deaf = false): Promise<Tried[]> {
+  const sends: { readonly signal: AbortSignal; readonly again: boolean }[] = [];
   const channel: Partial<Channel> = {
     traits: {
       order: "arrival",
@@ -46,10 +52,10 @@ async function hanging(answer: Answer, ms: number): Promise<boolean[]> {
       receipts: false,
     },
     dialect: { render: (markdown) => markdown, escape: (plain) => plain, measure: (rendered) => rendered.length },
-    send: (_part: Outgoing, { signal }) =>
+    send: (_part: Outgoing, { signal, again }) =>
       new Promise((_resolve, reject) => {
-        sends.push(signal);
-        signal.addEventListener("abort", () => reject(signal.reason as Error));
+        sends.push({ signal, again });
+        if (!deaf) signal.addEventListener("abort", () => reject(signal.reason as Error));
       }),
   };
   const clock = handClock();
@@ -76,18 +82,25 @@ async function hanging(answer: Answer, ms: number): Promise<boolean[]> {
   const handled = createDelivery(options).handle(outboundEnvelope(entry));
   for (let passed = 0; passed < ms; passed += 1_000) await clock.pass(1_000);
   await handled;
-  return sends.map((signal) => signal.aborted);
+  return sends.map(({ signal, again }) => ({ calledOff: signal.aborted, again }));
 }
 
 describe("a send that gets no answer", () => {
+  const text = { kind: "text", text: "hello", format: "plain" } as const;
+  const file = { kind: "file", source: { from: "blob", id: "b" }, type: "text/plain", size: 900 } as const;
+  const first = (calledOff: boolean) => ({ calledOff, again: false });
+  const second = { calledOff: false, again: true };
+
   it("is called off after a minute and made again", async () => {
-    const text = { kind: "text", text: "hello", format: "plain" } as const;
-    expect(await hanging({ parts: [text] }, 62_000)).toEqual([true, false]);
+    expect(await hanging({ parts: [text] }, 62_000)).toEqual([first(true), second]);
   });
 
   it("has ten minutes where it may be an upload over a slow line", async () => {
-    const file = { kind: "file", source: { from: "blob", id: "b" }, type: "text/plain", size: 900 } as const;
-    expect(await hanging({ parts: [file] }, 590_000)).toEqual([false]);
-    expect(await hanging({ parts: [file] }, 602_000)).toEqual([true, false]);
+    expect(await hanging({ parts: [file] }, 590_000)).toEqual([first(false)]);
+    expect(await hanging({ parts: [file] }, 602_000)).toEqual([first(true), second]);
+  });
+
+  it("is left behind where the channel does not heed its signal, and made again as one that may have arrived", async () => {
+    expect(await hanging({ parts: [text] }, 62_000, true)).toEqual([first(true), second]);
   });
 });
