@@ -25,8 +25,6 @@ channelContract({
       "the browser is told with 422 and shows it at the message: below",
     "can be a file, whose bytes can be fetched and are bounded":
       "files are uploaded into the gateway's own store before the message: below",
-    "without the platform's signature are refused and nothing comes in":
-      "the suite asks for 200 where a message is accepted with 202: below",
     "say when to come back if the platform asked to slow down": noPlatform,
     "of the platform or the network are tried again": noPlatform,
     "that no retry helps are terminal": noPlatform,
@@ -62,18 +60,6 @@ for (const { name, payload } of genuine) {
       expect(kept && kept.entry).toEqual(row.entry);
     }));
 }
-
-it("web: requests without this gateway's session are refused and nothing comes in", () =>
-  opened(async ({ requests }, seen) => {
-    const payload = genuine.find(({ tags }) => tags.includes("text"))?.payload;
-    const channel = web(webSettings.parse({ pageDirectory: "/nowhere", agent: { name: "Ada" } }), seen.deps);
-    for (const [wrong, request] of Object.entries(requests?.forged(payload) ?? {})) {
-      expect([wrong, (await channel.handle(request)).status]).toEqual([wrong, 401]);
-    }
-    expect(seen.begun).toBe(0);
-    expect((await channel.handle(requests?.genuine(payload) ?? new Request("http://127.0.0.1"))).status).toBe(202);
-    expect(seen.accepted).toHaveLength(1);
-  }));
 
 it("web: what nobody can read, and what can never be accepted, is refused for good and blocks nothing", () =>
   opened(async (platform, seen) => {

@@ -12,7 +12,7 @@ import { listen, readBody } from "../fakes/http.ts";
 import type { ChannelContract, Platform, Refusal, Running, Shown } from "./channel.ts";
 import { outbox, type Outbox } from "./web-outbox.ts";
 
-export interface WebhookPayload {
+interface WebhookPayload {
   readonly id: string;
   readonly body: unknown;
 }
@@ -46,7 +46,7 @@ export interface WebhookPlatform extends Platform {
 }
 
 /** A request that this system signed, or that lacks what `wrong` says. */
-export function signed(payload: WebhookPayload, wrong: Readonly<Record<string, string | null>> = {}, at = new Date()) {
+function signed(payload: WebhookPayload, wrong: Readonly<Record<string, string | null>> = {}, at = new Date()) {
   const body = typeof payload.body === "string" ? payload.body : JSON.stringify(payload.body);
   const headers = new Headers({
     "content-type": "application/json",
