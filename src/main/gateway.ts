@@ -13,6 +13,7 @@ import { channelKinds } from "./channels.ts";
 import type { Config } from "./config.ts";
 import { createControl } from "./control.ts";
 import { pageDirectory } from "../../channels/web/page/build.ts";
+import { createReadiness, type Readiness } from "./readiness.ts";
 import { loadSecret } from "./secret.ts";
 
 export interface Gateway {
@@ -20,8 +21,10 @@ export interface Gateway {
   readonly channels: readonly Channel[];
   readonly runtime: EmbeddedRuntime;
   readonly core: Core;
-  /** Begins deliveries, listens and connects the channels. */
+  /** Listens, begins deliveries and has the channels connect. */
   start(): Promise<void>;
+  /** Resolves when /readyz says so for the first time; call it after {@link start}. */
+  ready(): Promise<void>;
   /** Intake ends, running turns get the grace time, what is unfinished is taken up by the next start. */
   stop(): Promise<void>;
 }
@@ -75,14 +78,15 @@ export async function openGateway({ config, clock, log }: GatewayOptions): Promi
 
   const all = [...channels.values()];
   const control = createControl({ runtime, core, channels: all, log });
+  const readiness = createReadiness({ clock, log });
   const server = createServer({
     host: config.server.host,
     port: config.server.port,
     channels: all.filter(answersHttp).toSorted(byCatchAll),
-    health: () => runtime.health(),
+    health: () => readiness.reason() ?? runtime.health(),
     log,
   });
-  return assemble({ config, clock, log }, { runtime, core, channels: all, server, control });
+  return assemble({ config, clock, log }, { runtime, core, channels: all, server, control, readiness });
 }
 
 /** What the last handlers get when the grace time is over. */
@@ -94,14 +98,16 @@ interface Parts {
   readonly channels: readonly Channel[];
   readonly server: HttpServer;
   readonly control: ReturnType<typeof createControl>;
+  readonly readiness: Readiness;
 }
 
 function assemble(
   { config, clock, log }: GatewayOptions,
-  { runtime, core, channels, server, control }: Parts,
+  { runtime, core, channels, server, control, readiness }: Parts,
 ): Gateway {
   const intake = new AbortController();
-  const connections: Promise<Connection | undefined>[] = [];
+  const connections = new Map<string, Promise<Connection | undefined>>();
+  let ready = Promise.resolve();
   let url = "";
   let stopped: Promise<void> | undefined;
 
@@ -128,7 +134,7 @@ function assemble(
     const left = () => Math.max(0, until - clock.monotonic());
     intake.abort();
     const drained = server.drain(left());
-    const closed = Promise.allSettled(connections.map(async (connection) => (await connection)?.closed));
+    const closed = Promise.allSettled([...connections.values()].map(async (connection) => (await connection)?.closed));
     await Promise.race([closed, new Promise<void>((resolve) => void clock.after(left(), resolve))]);
     await core.drain(left());
     await drained;
@@ -149,8 +155,11 @@ function assemble(
       url = config.server.publicUrl ?? listening.url;
       runtime.describe({ address: listening.url, ...(await control.listen()) });
       await runtime.start();
-      for (const channel of channels) if (channel.connect !== undefined) connections.push(connect(channel));
+      for (const channel of channels)
+        if (channel.connect !== undefined) connections.set(`${channel.channel}/${channel.account}`, connect(channel));
+      ready = readiness.connecting(connections);
     },
+    ready: () => ready,
     stop: () => (stopped ??= stop()),
   };
 }

@@ -118,6 +118,28 @@ test("a second signal ends it at once, and nothing is lost by that", { timeout: 
   expectKept(stage);
 });
 
+test("the gateway is ready when its channels are connected, and without one whose platform does not answer", async () => {
+  const { platform, gateway } = await openStage({ by: "webhook" });
+  const readyz = async () => {
+    const response = await fetch(`${gateway.url}/readyz`).catch(() => undefined);
+    return response && { status: response.status, text: await response.text() };
+  };
+  const connecting = { status: 503, text: expect.stringContaining("Still connecting: telegram/main.") as string };
+  for (const fault of [{ kind: "delay", ms: 1_500 }, { kind: "hang" }] as const) {
+    await gateway.kill();
+    await platform.fault({ method: "getMe", times: 1, ...fault });
+    gateway.launch();
+    await eventually("it listens", readyz);
+    await eventually("it connects", async () => (await readyz())?.text.includes("connecting"));
+    expect(await readyz()).toEqual(connecting);
+    const began = performance.now();
+    await gateway.ready();
+    const waited = performance.now() - began > 4_000;
+    expect(waited).toBe(fault.kind === "hang");
+    expect(gateway.output().includes('"channels":["telegram/main"]')).toBe(fault.kind === "hang");
+  }
+});
+
 const prlimit = needs("prlimit");
 describe.skipIf(prlimit.missing)("a disk that takes nothing more", () => {
   test(

@@ -34,6 +34,7 @@ export async function start(): Promise<void> {
   }
   try {
     await gateway.start();
+    await gateway.ready();
   } catch (error) {
     await gateway.stop();
     throw error;
