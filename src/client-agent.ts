@@ -4,16 +4,16 @@
  * Everything here runs under the actor's lock, and nothing here waits for a model or a platform.
  */
 import type { AgentTraits } from "./agent.ts";
+import { changedRows, withDays, withThread } from "./agent-rows.ts";
 import type { AgentCalls, CallAgent, TurnRunner } from "./agent-calls.ts";
 import { reduce } from "./conversation.ts";
 import { outboundEnvelope } from "./envelope.ts";
 import { reasonOf } from "./errors.ts";
 import type { AgentEvent, Effect, Reply, Step, TurnRef } from "./events.ts";
 import type { ConversationId, MessageId, TurnId } from "./ids.ts";
-import type { Address, InboundEvent, OutboundEvent } from "./message.ts";
+import type { Address, OutboundEvent } from "./message.ts";
 import type { Actor, ActorContext, Clock, Log, Runtime, SetAside } from "./ports.ts";
 import { batchOf } from "./scheduling.ts";
-import { daysToLoad, seenKey } from "./seen.ts";
 import { isBusy, readState, stateKeys, threadsOf, type AgentState } from "./state.ts";
 
 const watchdog = { name: "watchdog", periodMs: 30_000 } as const;
@@ -22,6 +22,8 @@ const silenceMs = 20_000;
 /** Outbox entries from which on the settled ones are cleared with the next answer. */
 const crowdedOutbox = 8;
 const republish = { firstMs: 30_000, mostMs: 600_000 } as const;
+/** How long a turn waits for a message that was sent before one that came. */
+const gapMs = 2_000;
 /** Characters of history from which on the older part is folded, whatever the number of items. */
 const foldChars = 48_000;
 
@@ -52,21 +54,10 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
   /** What of `stored.inbox.aside` the journal has. */
   let journaled: readonly SetAside[] | undefined;
   const taken = new Map<TurnId, readonly MessageId[]>();
+  const waits = new Set<MessageId>();
   let armed = false;
   let recovered = !runtime.actors.exclusive;
-  stored = await withDays(stored, undefined);
-
-  async function withDays(state: AgentState, event: InboundEvent | undefined): Promise<AgentState> {
-    const missing = daysToLoad(event, state.inbox.seen, clock.now()).filter((day) => state.seen[day] === undefined);
-    if (missing.length === 0) return state;
-    const keysOf = (day: string) =>
-      Array.from({ length: state.inbox.seen[day]?.chunks ?? 0 }, (_, chunk) => seenKey(day, chunk));
-    const rows = await context.load(missing.flatMap(keysOf));
-    const days = missing.map(
-      (day) => [day, keysOf(day).map((key) => (rows.get(key) ?? []) as readonly string[])] as const,
-    );
-    return { ...state, seen: { ...state.seen, ...Object.fromEntries(days) } };
-  }
+  stored = await withDays(context, stored, undefined, clock.now());
 
   const moment = () => ({ agent: id, now: clock.now(), instance });
   const traits = (conversation: ConversationId | undefined) => {
@@ -90,7 +81,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     if (state === stored) return reply;
     const effects = steps.flatMap((next) => next.effects);
     await write(state, effects, steps);
-    stored = state;
+    stored = { ...state, quiet: {} };
     carryOut(effects);
     await tellJournal();
     return reply;
@@ -109,13 +100,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
   }
 
   async function write(state: AgentState, effects: readonly Effect[], steps: readonly Step[]): Promise<void> {
-    const put: Record<string, unknown> = {};
-    for (const key of stateKeys) if (state[key] !== stored[key]) put[key] = state[key];
-    for (const key of steps.flatMap((next) => next.seen.put)) {
-      const [, day = "", chunk = ""] = key.split(":");
-      put[key] = state.seen[day]?.[Number(chunk)];
-    }
-    const remove = steps.flatMap((next) => next.seen.remove);
+    const { put, remove } = changedRows(stored, state, steps);
     const publish = effects.flatMap((effect) =>
       effect.kind === "deliver" ? [{ topic: "outbound", event: outboundEnvelope(effect.entry) } as const] : [],
     );
@@ -145,20 +130,30 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
           turns.cancel(id, effect);
           break;
         case "wait":
-          clock.after(effect.ms, () => {
-            const { conversation, missing } = effect;
-            options.call(id, "waited", { conversation, missing }).catch((error: unknown) => {
-              log.warn(
-                { agent: id, reason: reasonOf(error) },
-                "a wait for a missing message ends with the watchdog instead",
-              );
-            });
-          });
+          wait(effect.conversation, effect.missing);
           break;
         case "deliver":
           due.set(entryKey(effect.entry), { at: clock.monotonic() + republish.firstMs, delay: republish.firstMs });
           break;
       }
+    }
+  }
+
+  /** On this process's monotonic clock; an actor that moves waits anew. */
+  function wait(conversation: ConversationId, missing: MessageId): void {
+    if (waits.has(missing)) return;
+    waits.add(missing);
+    clock.after(gapMs, () => {
+      waits.delete(missing);
+      options.call(id, "waited", { conversation, missing }).catch((error: unknown) => {
+        log.warn({ agent: id, reason: reasonOf(error) }, "a wait for a missing message is made again by the watchdog");
+      });
+    });
+  }
+
+  function waitForGaps(): void {
+    for (const [conversation, { gaps = [] }] of threadsOf(stored.inbox)) {
+      for (const { missing } of gaps) wait(conversation, missing);
     }
   }
 
@@ -191,6 +186,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
 
   async function watch(): Promise<void> {
     await tellJournal();
+    waitForGaps();
     const silent: AgentEvent = { ...moment(), type: "silent", turns: activeTurns().filter(isSilent) };
     const events = stored.outbox.entries.length === 0 ? [silent] : [await settledEvent(), silent];
     await step(events, traits(undefined));
@@ -242,7 +238,8 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     [Method in keyof AgentCalls]: (data: Parameters<AgentCalls[Method]>[0]) => Promise<ReturnType<AgentCalls[Method]>>;
   } = {
     async receive({ event, previous }) {
-      stored = await withDays(stored, event);
+      stored = await withDays(context, stored, event, clock.now());
+      stored = await withThread(context, stored, event.address.conversation);
       const turn = stored.inbox.threads[event.address.conversation]?.turn;
       const took = turn === undefined ? undefined : taken.get(turn.id);
       const received: AgentEvent = {
@@ -274,10 +271,17 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     },
     waited: (data) => step([{ ...moment(), ...data, type: "waited" }], traits(data.conversation)),
     summarized: (data) => step([{ ...moment(), ...data, type: "summarized" }], traits(undefined)),
-    resend: (data) => step([{ ...moment(), ...data, type: "resend" }], traits(data.entry.to.conversation)),
-    undelivered: (receipt) => step([{ ...moment(), type: "undelivered", receipt }], traits(receipt.to.conversation)),
+    async resend(data) {
+      stored = await withThread(context, stored, data.entry.to.conversation);
+      return step([{ ...moment(), ...data, type: "resend" }], options.traitsOf(data.entry.to));
+    },
+    async undelivered(receipt) {
+      stored = await withThread(context, stored, receipt.to.conversation);
+      return step([{ ...moment(), type: "undelivered", receipt }], options.traitsOf(receipt.to));
+    },
   };
 
+  waitForGaps();
   return {
     async call(method, data) {
       if (!recovered) {

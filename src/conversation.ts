@@ -8,7 +8,7 @@ import type { AgentEvent, Moment, Reply, Step } from "./events.ts";
 import type { AgentId, ConversationId, MessageId } from "./ids.ts";
 import { describe, type InboundEvent, type InboundMessage } from "./message.ts";
 import { ended, itemChars, journaled, resend, settled, silent, summarized, undelivered } from "./outcome.ts";
-import { advance, end, gapMs, hasGap, isNoticeCommand, restart } from "./scheduling.ts";
+import { advance, end, insert, isAfter, isNoticeCommand, mayRestart, restart } from "./scheduling.ts";
 import { isRecent, isSeen } from "./seen.ts";
 import type { AgentState } from "./state.ts";
 
@@ -21,7 +21,7 @@ const maxGaps = 16;
 export function reduce(state: AgentState, event: AgentEvent, traits: AgentTraits): Step {
   const draft = createDraft(state);
   const reply = apply(draft, event, traits);
-  return reply === "accepted" ? draft.step() : { state, effects: [], reply, seen: { put: [], remove: [] } };
+  return reply === "accepted" ? draft.step() : { state, effects: [], reply, seen: { put: [], remove: [] }, quiet: [] };
 }
 
 function apply(draft: Draft, event: AgentEvent, traits: AgentTraits): Reply {
@@ -85,13 +85,18 @@ function received(draft: Draft, of: Received, traits: AgentTraits): Reply {
 }
 
 /** Notes that an earlier message is still on its way. */
-function watchGap(draft: Draft, { event, previous, now }: Received): void {
+function watchGap(draft: Draft, { event, previous }: Received): void {
   const { conversation } = event.address;
   if (previous === undefined || previous === event.id || isSeen(draft.state, previous)) return;
-  const gaps = draft.thread(conversation)?.gaps ?? [];
-  const gap = { missing: previous, until: now + gapMs };
+  awaitEvent(draft, conversation, previous);
+}
+
+function awaitEvent(draft: Draft, conversation: ConversationId, missing: MessageId): void {
+  const { gaps = [], pending = [] } = draft.thread(conversation) ?? {};
+  if (gaps.some((gap) => gap.missing === missing)) return;
+  const gap = { missing, before: pending.map(({ id }) => id) };
   draft.patch(conversation, { gaps: [...gaps, gap].slice(-maxGaps) });
-  draft.effects.push({ kind: "wait", conversation, missing: previous, ms: gapMs });
+  draft.effects.push({ kind: "wait", conversation, missing });
 }
 
 /** The wait for an event is over: it came, or it took too long. False where nothing waited for it. */
@@ -99,7 +104,7 @@ function closeGap(draft: Draft, conversation: ConversationId, missing: MessageId
   const gaps = draft.thread(conversation)?.gaps;
   const gap = gaps?.find((of) => of.missing === missing);
   if (gap === undefined) return false;
-  draft.patch(conversation, { gaps: without(gaps, gap) });
+  draft.patch(conversation, { gaps: remaining(gaps, (of) => of !== gap) });
   return true;
 }
 
@@ -107,36 +112,27 @@ function accept(draft: Draft, of: Received, event: InboundMessage, traits: Agent
   const { conversation } = event.address;
   const thread = draft.thread(conversation);
   if (thread === undefined) return;
+  const early = thread.early?.find((edited) => edited.target === event.id);
+  if (early !== undefined) draft.patch(conversation, { early: remaining(thread.early, (edited) => edited !== early) });
   const stopped = thread.pending.find((waiting) => stops(waiting) && isAfter(waiting, event));
   if (stopped !== undefined && !isNoticeCommand(event)) {
     draft.setAside(conversation, [event.id], stopRule(stopped), of.now);
     return;
   }
-  const early = thread.early?.find((edited) => edited.target === event.id);
   const message = withoutRaw(early === undefined ? event : { ...event, message: early.message });
-  draft.patch(conversation, {
-    to: event.address,
-    pending: insert(thread.pending, message),
-    early: without(thread.early, early),
-  });
+  draft.patch(conversation, { to: event.address, pending: insert(thread.pending, message) });
   if (traits.whileRunning === "interrupt" && !isNoticeCommand(event)) interrupt(draft, conversation, of);
 }
 
 /** The running turn takes the new messages too, unless one that was sent before them is still missing. */
 function interrupt(draft: Draft, conversation: ConversationId, at: Moment & { readonly agent: AgentId }): void {
   const thread = draft.thread(conversation);
-  if (thread?.turn !== undefined && !hasGap(thread, at.now)) restart(draft, conversation, at);
+  if (thread !== undefined && mayRestart(thread) && thread.gaps === undefined) restart(draft, conversation, at);
 }
 
-function insert(pending: readonly InboundMessage[], message: InboundMessage): readonly InboundMessage[] {
-  const at = pending.findIndex((other) => isAfter(other, message));
-  return at === -1 ? [...pending, message] : pending.toSpliced(at, 0, message);
-}
-
-/** By the platform's own sequence where it has one, else by arrival at one ingress; what cannot be compared keeps its place. */
-function isAfter(one: InboundMessage, other: InboundMessage): boolean {
-  if (one.sequence !== undefined && other.sequence !== undefined) return one.sequence > other.sequence;
-  return one.arrival !== undefined && one.arrival.at === other.arrival?.at && one.arrival.n > other.arrival.n;
+/** The running turn works on this message, as far as is known. */
+function isTaken({ taken }: Received, target: MessageId): boolean {
+  return taken === undefined || taken.includes(target);
 }
 
 /** The payload as it came is for the record, not for the agent's state. */
@@ -161,7 +157,7 @@ function stop(draft: Draft, event: InboundMessage, now: number): void {
     now,
   );
   const rest = thread.pending.filter((waiting) => !stopped.includes(waiting));
-  draft.patch(conversation, { pending: insert(rest, withoutRaw(event)) });
+  draft.patch(conversation, { pending: insert(rest, withoutRaw(event)), early: undefined });
   if (stopped.length > 0) end(draft, conversation);
   if (event.message.command?.name === "reset") draft.history([], undefined);
 }
@@ -174,7 +170,9 @@ function edit(draft: Draft, of: Received, event: Extract<InboundEvent, { kind: "
   if (thread.pending.some((waiting) => waiting.id === target)) {
     const pending = thread.pending.map((waiting) => (waiting.id === target ? { ...waiting, message } : waiting));
     draft.patch(conversation, { pending });
-    restart(draft, conversation, of);
+    if (!isTaken(of, target)) return;
+    if (mayRestart(thread)) restart(draft, conversation, of);
+    else draft.setAside(conversation, [event.id], "edited too often", of.now);
     return;
   }
   if (!isSeen(draft.state, target) && isRecent(event.sentAt, of.now)) {
@@ -182,7 +180,8 @@ function edit(draft: Draft, of: Received, event: Extract<InboundEvent, { kind: "
     draft.patch(conversation, {
       early: [...(thread.early ?? []).filter((other) => other.target !== target), early].slice(-maxEarly),
     });
-    // Kept for its message; it may also be one that was set aside before it reached the agent.
+    // An ingress that does not order says so by `arrival`: there the message may be under way, and is waited for.
+    if (event.arrival !== undefined) awaitEvent(draft, conversation, target);
     draft.setAside(conversation, [event.id], "edited before it came", of.now);
     return;
   }
@@ -206,10 +205,13 @@ function forget(draft: Draft, of: Received, target: MessageId, sentAt: number | 
     const pending = thread.pending.filter((waiting) => waiting.id !== target);
     draft.patch(conversation, { pending });
     // A turn goes on with the rest of what it took; what it never had gets a turn of its own.
-    if (pending.some(({ id }) => of.taken?.includes(id))) restart(draft, conversation, of);
-    else end(draft, conversation);
+    if (isTaken(of, target)) {
+      if (pending.some(({ id }) => of.taken?.includes(id))) restart(draft, conversation, of);
+      else end(draft, conversation);
+    }
     draft.setAside(conversation, [target], "deleted", of.now);
   } else if (!isSeen(draft.state, target)) {
+    draft.patch(conversation, { early: remaining(thread.early, (edited) => edited.target !== target) });
     draft.markSeen(target, sentAt, of.now);
     draft.setAside(conversation, [target], "deleted", of.now);
   }
@@ -222,8 +224,9 @@ function forget(draft: Draft, of: Received, target: MessageId, sentAt: number | 
   }
 }
 
-function without<Item>(items: readonly Item[] | undefined, gone: Item | undefined): readonly Item[] | undefined {
-  const rest = items?.filter((item) => item !== gone);
+/** An empty list is no field at all. */
+function remaining<Item>(items: readonly Item[] | undefined, keep: (item: Item) => boolean) {
+  const rest = items?.filter(keep);
   return rest === undefined || rest.length === 0 ? undefined : rest;
 }
 

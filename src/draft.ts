@@ -4,12 +4,15 @@ import type { Effect, Step } from "./events.ts";
 import type { AgentId, ConversationId, MessageId } from "./ids.ts";
 import type { Address, Answer, InboundMessage, OutboundEvent } from "./message.ts";
 import { addSeen } from "./seen.ts";
-import type { AgentState, Inbox, Thread } from "./state.ts";
+import { isQuiet, mostThreads, threadsOf, type AgentState, type Inbox, type Thread } from "./state.ts";
 
 export interface Draft {
   readonly state: AgentState;
   readonly effects: Effect[];
   thread(conversation: ConversationId): Thread | undefined;
+  /** The agent has been in this conversation. */
+  knows(conversation: ConversationId): boolean;
+  /** Where the conversation is new, or was put away. It becomes the most recent one. */
   open(to: Address): void;
   /** Changes fields of a thread; an undefined field is removed. */
   patch(conversation: ConversationId, fields: { [Key in keyof Thread]?: Thread[Key] | undefined }): void;
@@ -32,15 +35,37 @@ export function createDraft(before: AgentState): Draft {
   const effects: Effect[] = [];
   const seen = { put: new Set<string>(), remove: [] as string[] };
 
+  /** Keeps the inbox small, however many conversations a person has. */
+  function putAway(): ConversationId[] {
+    const threads = threadsOf(state.inbox);
+    const quiet = threads.filter(([, thread]) => isQuiet(thread)).slice(0, Math.max(threads.length - mostThreads, 0));
+    if (quiet.length === 0) return [];
+    const away = new Set(quiet.map(([conversation]) => conversation));
+    const kept = quiet.map(([conversation, { to, seq, failed }]) => [
+      conversation,
+      { to, seq, ...(failed === undefined ? {} : { failed }) },
+    ]);
+    draft.inbox({
+      away: true,
+      threads: Object.fromEntries(threads.filter(([conversation]) => !away.has(conversation))),
+    });
+    state = { ...state, quiet: { ...state.quiet, ...Object.fromEntries(kept) } };
+    return [...away];
+  }
+
   const draft: Draft = {
     get state() {
       return state;
     },
     effects,
     thread: (conversation) => state.inbox.threads[conversation],
+    knows: (conversation) => draft.thread(conversation) !== undefined || state.quiet[conversation] !== undefined,
     open(to) {
-      if (draft.thread(to.conversation) !== undefined) return;
-      draft.inbox({ threads: { ...state.inbox.threads, [to.conversation]: { to, pending: [], seq: 0 } } });
+      const { conversation } = to;
+      const { [conversation]: known, ...others } = state.inbox.threads;
+      if (known !== undefined && Object.keys(others).length < mostThreads) return;
+      const thread = known ?? { pending: [], ...(state.quiet[conversation] ?? { to, seq: 0 }) };
+      draft.inbox({ threads: { ...others, [conversation]: thread } });
     },
     patch(conversation, fields) {
       const old = draft.thread(conversation);
@@ -87,7 +112,10 @@ export function createDraft(before: AgentState): Draft {
       draft.outbox([...state.outbox.entries, entry]);
       effects.push({ kind: "deliver", entry });
     },
-    step: () => ({ state, effects, reply: "accepted", seen: { put: [...seen.put], remove: seen.remove } }),
+    step() {
+      const quiet = putAway();
+      return { state, effects, reply: "accepted", seen: { put: [...seen.put], remove: seen.remove }, quiet };
+    },
   };
   return draft;
 }

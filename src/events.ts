@@ -65,7 +65,7 @@ export type AgentEvent = Moment &
 export type Effect =
   | (TurnRef & { readonly kind: "start" })
   | (TurnRef & { readonly kind: "cancel" })
-  | { readonly kind: "wait"; readonly conversation: ConversationId; readonly missing: MessageId; readonly ms: number }
+  | { readonly kind: "wait"; readonly conversation: ConversationId; readonly missing: MessageId }
   | { readonly kind: "deliver"; readonly entry: OutboundEvent };
 
 /**
@@ -80,4 +80,6 @@ export interface Step {
   readonly reply: Reply;
   /** Keys of a `seen:` key that changed or are over. */
   readonly seen: { readonly put: readonly string[]; readonly remove: readonly string[] };
+  /** Conversations that are put away with this step. */
+  readonly quiet: readonly ConversationId[];
 }

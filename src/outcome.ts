@@ -70,7 +70,7 @@ export function silent(draft: Draft, event: Of<"silent">, traits: AgentTraits): 
       ended(draft, { ...event, type: "failed", conversation, turn, attempt, messages, notice: "failed" }, traits);
     } else restart(draft, conversation, event, (active.deaths ?? 0) + 1);
   }
-  // A gap whose timer died with its process.
+  // What could not start when it should have.
   for (const [conversation] of threadsOf(draft.state.inbox)) advance(draft, conversation, event);
   return draft.effects.length === 0 ? "duplicate" : "accepted";
 }
@@ -96,9 +96,11 @@ export function settled(draft: Draft, upTo: Of<"settled">["upTo"]): Reply {
 /** An answer was given up: the agent remembers it, and the person is told once, unless it was the telling that failed. */
 export function undelivered(draft: Draft, event: Of<"undelivered">): Reply {
   const { agent, to, seq } = event.receipt;
+  if (!draft.knows(to.conversation)) return "stale";
+  draft.open(to);
   const thread = draft.thread(to.conversation);
-  if (thread === undefined || thread.failed?.includes(seq) === true) return "duplicate";
-  draft.patch(to.conversation, { failed: [...(thread.failed ?? []), seq].slice(-8) });
+  if (thread?.failed?.includes(seq) === true) return "duplicate";
+  draft.patch(to.conversation, { failed: [...(thread?.failed ?? []), seq].slice(-8) });
   if (!event.receipt.notice) {
     const { items, summary } = draft.state.history;
     const turn = items.at(-1)?.turn ?? ("t0" as TurnId);
@@ -111,6 +113,8 @@ export function undelivered(draft: Draft, event: Of<"undelivered">): Reply {
 
 export function resend(draft: Draft, { id, entry, now }: Of<"resend">): Reply {
   if (isSeen(draft.state, id)) return "duplicate";
+  if (!draft.knows(entry.to.conversation)) return "stale";
+  draft.open(entry.to);
   draft.markSeen(id, undefined, now);
   draft.put({ ...entry, at: now });
   return "accepted";

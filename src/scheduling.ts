@@ -5,22 +5,26 @@ import type { AgentId, ConversationId, TurnId } from "./ids.ts";
 import type { InboundMessage, NoticeKey } from "./message.ts";
 import type { ActiveTurn, Thread } from "./state.ts";
 
-/** How long a turn waits for a message that was sent before one that came. */
-export const gapMs = 2_000;
 /** Messages that one turn answers together. */
 const maxMerged = 32;
+/** How often what a person does starts a running turn again; what comes after that waits for it to end. */
+const maxRestarts = 8;
 
-/** The messages that the next turn of a conversation answers together: up to the next command. */
+/** The messages that the next turn of a conversation answers together: up to the next command, or one that is missing. */
 export function batchOf(thread: Thread): readonly InboundMessage[] {
-  const command = thread.pending.findIndex((message) => isNoticeCommand(message));
-  return thread.pending.slice(0, command === -1 ? maxMerged : Math.min(command, maxMerged));
+  const { gaps = [] } = thread;
+  const end = thread.pending.findIndex(
+    (message) => isNoticeCommand(message) || gaps.some(({ before }) => !before.includes(message.id)),
+  );
+  return thread.pending.slice(0, end === -1 ? maxMerged : Math.min(end, maxMerged));
 }
 
 /** Starts what can start: commands that have come to the front are answered, the rest becomes a turn. */
 export function advance(draft: Draft, conversation: ConversationId, at: Moment & { readonly agent: AgentId }): void {
   const before = draft.thread(conversation);
   if (before === undefined || before.turn !== undefined) return;
-  if (hasGap(before, at.now)) return;
+  if (before.gaps !== undefined) return;
+  takeEdits(draft, conversation, at.now);
   answerCommands(draft, conversation, at);
   if (draft.thread(conversation)?.pending.length === 0) return;
   const turns = draft.state.inbox.turns + 1;
@@ -28,9 +32,31 @@ export function advance(draft: Draft, conversation: ConversationId, at: Moment &
   run(draft, conversation, { id: `t${turns}` as TurnId, attempt: 1, owner: at.instance });
 }
 
-/** A message that was sent before one that came is still awaited. A clock that was set back does not prolong it. */
-export function hasGap(thread: Thread, now: number): boolean {
-  return thread.gaps?.some(({ until }) => now < until && until <= now + gapMs) ?? false;
+/** The messages of these edits do not come: they were set aside before anybody saw them, as those that mention nobody are. */
+function takeEdits(draft: Draft, conversation: ConversationId, now: number): void {
+  const thread = draft.thread(conversation);
+  for (const { target, ...edit } of thread?.early ?? []) {
+    draft.markSeen(target, edit.sentAt, now);
+    const message = { ...edit, kind: "message", id: target } as const;
+    draft.patch(conversation, { pending: insert(draft.thread(conversation)?.pending ?? [], message) });
+  }
+  if (thread?.early !== undefined) draft.patch(conversation, { early: undefined });
+}
+
+export function insert(pending: readonly InboundMessage[], message: InboundMessage): readonly InboundMessage[] {
+  const at = pending.findIndex((other) => isAfter(other, message));
+  return at === -1 ? [...pending, message] : pending.toSpliced(at, 0, message);
+}
+
+/** By the platform's own sequence where it has one, else by arrival at one ingress; what cannot be compared keeps its place. */
+export function isAfter(one: InboundMessage, other: InboundMessage): boolean {
+  if (one.sequence !== undefined && other.sequence !== undefined) return one.sequence > other.sequence;
+  return one.arrival !== undefined && one.arrival.at === other.arrival?.at && one.arrival.n > other.arrival.n;
+}
+
+/** A turn runs, and what the person does may start it again. */
+export function mayRestart({ turn }: Thread): boolean {
+  return turn !== undefined && turn.attempt - (turn.deaths ?? 0) <= maxRestarts;
 }
 
 function answerCommands(draft: Draft, conversation: ConversationId, at: Moment & { readonly agent: AgentId }): void {
@@ -44,7 +70,7 @@ function answerCommands(draft: Draft, conversation: ConversationId, at: Moment &
 }
 
 function run(draft: Draft, conversation: ConversationId, turn: ActiveTurn): void {
-  draft.patch(conversation, { turn, gaps: undefined });
+  draft.patch(conversation, { turn });
   draft.effects.push({ kind: "start", conversation, turn: turn.id, attempt: turn.attempt });
 }
 
@@ -68,7 +94,9 @@ export function restart(
   end(draft, conversation);
   // A command that was sent before its messages came after it had begun.
   answerCommands(draft, conversation, at);
-  if (draft.thread(conversation)?.pending.length === 0) return;
+  const rest = draft.thread(conversation);
+  // What is left may wait for one that is missing.
+  if (rest === undefined || batchOf(rest).length === 0) return;
   const again = { ...turn, attempt: turn.attempt + 1, owner: at.instance };
   run(draft, conversation, deaths === undefined ? again : { ...again, deaths });
 }

@@ -25,6 +25,12 @@ export interface ActiveTurn {
   readonly deaths?: number;
 }
 
+export interface Gap {
+  readonly missing: MessageId;
+  /** What waited when it was noticed: what a turn may still take. */
+  readonly before: readonly MessageId[];
+}
+
 /** One conversation of the agent. */
 export interface Thread {
   readonly to: Address;
@@ -33,17 +39,35 @@ export interface Thread {
   readonly turn?: ActiveTurn;
   /** The last sequence given to an outbox entry. */
   readonly seq: number;
-  /** Messages that were sent before ones that came, and have not come yet: no turn starts until they do or it takes too long. */
-  readonly gaps?: readonly { readonly missing: MessageId; readonly until: number }[];
-  /** Edits that came before their message. */
+  /** Messages that were sent before ones that came, and have not come yet: no turn starts until they do, or the wait is over. */
+  readonly gaps?: readonly Gap[];
+  /** Edits of messages that the agent has not seen: where none comes, the edit is taken for the message. */
   readonly early?: readonly Extract<z.infer<typeof inboundEvent>, { kind: "edited" }>[];
   /** Sequences whose failure is already told, so that a second receipt says nothing. */
   readonly failed?: readonly number[];
 }
 
+/** The conversations in the inbox beyond this number that nothing waits in are put away, the longest quiet first. */
+export const mostThreads = 32;
+
+/** A conversation that is put away: what has to survive until somebody writes there again. */
+export type QuietThread = Pick<Thread, "to" | "seq" | "failed">;
+
+/** The key under which a conversation is put away. */
+export function quietKey(conversation: ConversationId): string {
+  return `thread:${conversation}`;
+}
+
+/** Nothing waits in it and nothing runs. */
+export function isQuiet({ pending, turn, gaps, early }: Thread): boolean {
+  return pending.length === 0 && turn === undefined && gaps === undefined && early === undefined;
+}
+
 export interface Inbox {
   readonly v: 1;
   readonly threads: Readonly<Record<ConversationId, Thread>>;
+  /** Some conversations are put away under keys of their own. */
+  readonly away?: true;
   /** Turns started so far: the next turn's number. */
   readonly turns: number;
   readonly seen: SeenIndex;
@@ -68,6 +92,8 @@ export interface AgentState {
   readonly outbox: Outbox;
   /** The loaded days only; `inbox.seen` says which exist. */
   readonly seen: SeenDays;
+  /** Of the conversations that are put away, the loaded ones: `undefined` where there is none. */
+  readonly quiet: Readonly<Record<ConversationId, QuietThread | undefined>>;
 }
 
 const turn = z.object({ id: z.string(), attempt: z.number(), owner: z.string(), deaths: z.number().optional() });
@@ -77,7 +103,7 @@ const thread = z.object({
   pending: z.array(inboundEvent),
   turn: turn.optional(),
   seq: z.number(),
-  gaps: z.array(z.object({ missing: z.string(), until: z.number() })).optional(),
+  gaps: z.array(z.object({ missing: z.string(), before: z.array(z.string()).default([]) })).optional(),
   early: z.array(inboundEvent).optional(),
   failed: z.array(z.number()).optional(),
 });
@@ -86,6 +112,7 @@ const stored = {
   inbox: z.object({
     v: z.literal(1),
     threads: z.record(z.string(), thread),
+    away: z.literal(true).optional(),
     turns: z.number(),
     seen: z.record(z.string(), z.object({ chunks: z.number(), open: z.array(z.string()) })),
     aside: z.array(z.object({ id: z.string(), conversation: z.string(), rule: z.string(), at: z.number() })).optional(),
@@ -106,6 +133,7 @@ const stored = {
   }),
   outbox: z.object({ v: z.literal(1), entries: z.array(outboundEvent) }),
 };
+const quietThread = thread.pick({ to: true, seq: true, failed: true });
 
 export const stateKeys = ["inbox", "history", "outbox"] as const;
 
@@ -118,7 +146,13 @@ export function readState(rows: ReadonlyMap<string, unknown>): AgentState {
     history: (row("history") as History | undefined) ?? { v: 1, items: [] },
     outbox: (row("outbox") as Outbox | undefined) ?? { v: 1, entries: [] },
     seen: {},
+    quiet: {},
   };
+}
+
+/** @throws ZodError for a row that no version wrote. */
+export function readQuiet(row: unknown): QuietThread | undefined {
+  return row === undefined ? undefined : (quietThread.parse(row) as QuietThread);
 }
 
 export function threadsOf(inbox: Inbox): [ConversationId, Thread][] {
@@ -130,6 +164,6 @@ export function isBusy(state: AgentState): boolean {
   return (
     state.outbox.entries.length > 0 ||
     state.inbox.aside !== undefined ||
-    threadsOf(state.inbox).some(([, of]) => of.pending.length > 0 || of.turn !== undefined)
+    threadsOf(state.inbox).some(([, of]) => of.pending.length > 0 || of.turn !== undefined || of.early !== undefined)
   );
 }

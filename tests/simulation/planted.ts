@@ -16,8 +16,8 @@ export const bugs: readonly Bug[] = [
   {
     name: "claim before complete",
     file: "client-agent.ts",
-    find: "stored = await withDays(stored, event);",
-    replace: `stored = await withDays(stored, event);
+    find: "stored = await withThread(context, stored, event.address.conversation);",
+    replace: `stored = await withThread(context, stored, event.address.conversation);
       const claimed = reduce(stored, { ...moment(), type: "received", event }, options.traitsOf(event.address));
       const inbox = { ...stored.inbox, seen: claimed.state.inbox.seen };
       if (claimed.reply === "accepted") await write({ ...stored, inbox, seen: claimed.state.seen }, [], [claimed]);`,

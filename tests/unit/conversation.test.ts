@@ -2,10 +2,17 @@ import { describe, expect, it } from "vitest";
 import type { AgentTraits } from "../../src/agent.ts";
 import { reduce } from "../../src/conversation.ts";
 import type { AgentEvent, Effect, Reply, TurnRef } from "../../src/events.ts";
-import { agentIdOf, conversationId, messageId, participantId, type MessageId } from "../../src/ids.ts";
+import {
+  agentIdOf,
+  conversationId,
+  messageId,
+  participantId,
+  type ConversationId,
+  type MessageId,
+} from "../../src/ids.ts";
 import type { Address, InboundEvent, InboundMessage } from "../../src/message.ts";
 import { batchOf } from "../../src/scheduling.ts";
-import { isBusy, readState } from "../../src/state.ts";
+import { isBusy, readQuiet, readState, threadsOf } from "../../src/state.ts";
 
 const account = { tenant: "default", channel: "test", account: "main" };
 const conversation = conversationId(account, "chat");
@@ -57,12 +64,14 @@ function play(traits: Partial<AgentTraits> = {}) {
   let state = readState(new Map());
   let now = noon;
   const effects: Effect[] = [];
+  const away: ConversationId[] = [];
   const all: AgentTraits = { whileRunning: "queue", turnTimeoutMs: 60_000, historyItems: 4, ...traits };
 
   function tell(event: Record<string, unknown> & { type: AgentEvent["type"] }): Reply {
     const step = reduce(state, { agent, now, instance: "here", ...event } as unknown as AgentEvent, all);
     state = step.state;
     effects.push(...step.effects);
+    away.push(...step.quiet);
     return step.reply;
   }
   const thread = () => state.inbox.threads[conversation];
@@ -97,6 +106,12 @@ function play(traits: Partial<AgentTraits> = {}) {
       state.outbox.entries.map((entry) => ({ seq: entry.seq, answers: entry.answers, notice: entry.answer.notice })),
     history: () => state.history.items.map((item) => `${item.role}: ${item.text}`),
     state: () => state,
+    /** Conversations that were put away since the last time. */
+    away: () => away.splice(0),
+    /** What the shell does before it tells something of a conversation that may be put away. */
+    know(of: ConversationId, stored: unknown) {
+      state = { ...state, quiet: { [of]: readQuiet(stored) } };
+    },
     later(ms: number) {
       now += ms;
     },
@@ -157,7 +172,7 @@ describe("a message", () => {
     const game = play();
     game.receive(message("m2", { sequence: 2 }), "m1");
     expect(() => game.running()).toThrow();
-    expect(game.take("wait")).toMatchObject([{ ms: 2_000 }]);
+    expect(game.take("wait")).toMatchObject([{ missing: id("m1") }]);
     game.receive(message("m1", { sequence: 1 }));
     expect(game.pending()).toEqual([id("m1"), id("m2")]);
     game.finish(game.running());
@@ -167,6 +182,18 @@ describe("a message", () => {
     game.later(2_000);
     game.tell({ type: "waited", conversation, missing: id("m3") });
     expect(game.running().attempt).toBe(1);
+  });
+
+  it("whose predecessor is missing is not taken by the turn that runs", () => {
+    const game = play();
+    game.receive(message("m1"));
+    game.receive(message("m3"), "m2");
+    game.finish(game.running());
+    expect(game.pending()).toEqual([id("m3")]);
+    expect(() => game.running()).toThrow();
+    game.receive(message("m2"));
+    game.finish(game.running());
+    expect(game.answers().map((of) => of.answers)).toEqual([[id("m1")], [id("m3"), id("m2")]]);
   });
 
   it("is sent back to the bus when too many wait, and taken when there is room", () => {
@@ -251,6 +278,47 @@ describe("edits and deletions", () => {
     expect(game.receive(message("m2"))).toBe("duplicate");
   });
 
+  it("of a message that was set aside unseen stand for it: as where the edit adds the mention", () => {
+    const game = play();
+    game.receive(edit("m1", "@bot better"));
+    expect(isBusy(game.state())).toBe(true);
+    game.finish(game.running());
+    expect(game.answers()).toEqual([{ seq: 1, answers: [id("m1")], notice: undefined }]);
+    expect(game.history()[0]).toBe("user: @bot better");
+    expect(game.receive(message("m1"))).toBe("duplicate");
+  });
+
+  it("on an unordered bus wait for their message first, two seconds at most", () => {
+    const game = play();
+    const unordered = (n: number) => ({ arrival: { at: "ingress", n } });
+    game.receive({ ...edit("m1", "better"), ...unordered(2) }, "m1");
+    expect(game.take("wait")).toHaveLength(1);
+    game.receive(message("m1", unordered(1)));
+    game.finish(game.running());
+    expect(game.history()[0]).toBe("user: better");
+
+    game.receive({ ...edit("m2", "best"), ...unordered(3) });
+    expect(() => game.running()).toThrow();
+    game.later(2_000);
+    game.tell({ type: "waited", conversation, missing: id("m2") });
+    game.finish(game.running());
+    expect(game.answers()[1]?.answers).toEqual([id("m2")]);
+  });
+
+  it("start a turn again a few times only, and never for a message that it has not taken", () => {
+    const game = play();
+    game.receive(message("m1"));
+    game.receive(message("m2"));
+    game.tell({ type: "received", event: edit("m2", "not taken"), taken: [id("m1")] });
+    expect(game.running().attempt).toBe(1);
+    for (let n = 0; n < 20; n++) game.receive({ ...edit("m1", `edit ${n}`), id: id(`edit ${n}`) });
+    expect(game.running().attempt).toBe(9);
+    expect(game.aside()).toHaveLength(12);
+    expect(game.aside()?.[0]).toEqual([id("edit 8"), "edited too often"]);
+    game.finish(game.running());
+    expect(game.history().slice(0, 2)).toEqual(["user: edit 19", "user: not taken"]);
+  });
+
   it("a deleted message is set aside; its turn ends when nothing else is in it", () => {
     const game = play();
     game.receive(message("m1"));
@@ -322,6 +390,27 @@ describe("what is kept", () => {
     const before = size();
     turns(101, 900);
     expect(size()).toBeLessThan(before * 1.1);
+  });
+
+  it("does not grow with the number of a person's conversations, and a quiet one goes on where it was", () => {
+    const game = play();
+    const stored = new Map<string, unknown>();
+    const at = (n: number) => ({ ...to, conversation: conversationId(account, `chat${n}`) });
+    const converse = (n: number, name: string): number => {
+      const { conversation: of } = at(n);
+      game.know(of, stored.get(of));
+      game.receive(message(name, { address: at(n) }));
+      const thread = game.state().inbox.threads[of];
+      if (thread?.turn === undefined) throw new Error("no turn is active");
+      const { id: turn, attempt } = thread.turn;
+      game.finish({ conversation: of, turn, attempt }, "answer", [id(name)]);
+      for (const away of game.away()) stored.set(away, game.state().quiet[away]);
+      return game.state().inbox.threads[of]?.seq ?? 0;
+    };
+    for (let n = 0; n < 200; n++) expect(converse(n, `a${n}`)).toBe(1);
+    expect(threadsOf(game.state().inbox)).toHaveLength(32);
+    for (const n of [0, 199, 100, 0]) converse(n, `b${n}${stored.size}`);
+    expect(converse(0, "c")).toBe(4);
   });
 
   it("a summary takes the place of the items it covers; one of a forgotten history is refused", () => {

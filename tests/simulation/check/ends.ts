@@ -21,6 +21,8 @@ function endsOf(evidence: Evidence, replies: readonly Reply[], post: Post): Viol
   );
   const rules = new Set(journal.filter((entry) => entry.id === id).map(({ rule }) => rule));
   const answered = own.filter(({ complete }) => complete);
+  // An edit that mentions the agent speaks for the message that mentioned nobody.
+  if (own.length + dead.length > 0 && isMentionedLater(evidence, post)) rules.delete("not addressed");
   // A send that nobody could know of was taken all the same: its answer is there, and perhaps its dead letter too.
   const sends = own.flatMap(({ parts }) => parts.flatMap((part) => part.sends));
   const doubtful = sends.some((send) => wasInFlight(evidence, send));
@@ -34,6 +36,10 @@ function endsOf(evidence: Evidence, replies: readonly Reply[], post: Post): Viol
     return [{ rule: "I1", text: `${token} was taken and has ${half}` }];
   }
   return ends.length === 1 ? [] : [{ rule: "I1", text: `${token} has more than one end: ${ends.join("; ")}` }];
+}
+
+function isMentionedLater({ posts }: Evidence, { action }: Post): boolean {
+  return posts.some(({ action: { does } }) => does.kind === "edit" && does.of === action.id);
 }
 
 const names = (replies: readonly Reply[]) => replies.map(({ name }) => name).join(", ");

@@ -91,3 +91,15 @@ export function repliesOf({ received, posts }: Evidence): Reply[] {
 export function owed(posts: readonly Post[]): Post[] {
   return posts.filter(({ action }) => action.does.kind === "say" || action.does.kind === "command");
 }
+
+/** An edit gives one that mentions nobody its place, and one that it overtakes on the way. */
+export function hasItsPlace(post: Post, posts: readonly Post[]): boolean {
+  const { id, does } = post.action;
+  if (does.kind === "say" && !does.addressed) return false;
+  return !posts.some(
+    (other) =>
+      other.action.does.kind === "edit" &&
+      other.action.does.of === id &&
+      (other.arrivedAt ?? Infinity) <= (post.arrivedAt ?? Infinity),
+  );
+}

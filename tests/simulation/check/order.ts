@@ -9,14 +9,15 @@
 import { idOf } from "../events.ts";
 import type { Post } from "../platform.ts";
 import { stoodStill } from "./flight.ts";
-import { owed, type Evidence, type Reply, type Violation } from "./evidence.ts";
+import { hasItsPlace, owed, type Evidence, type Reply, type Violation } from "./evidence.ts";
 
 const gapMs = 2_000;
 /** The wait is measured in the actor, a little after an event was handed to the subscriber. */
 const slackMs = 200;
 
 export function checkOrder(evidence: Evidence, replies: readonly Reply[]): Violation[] {
-  const conversations = Map.groupBy(owed(evidence.posts), ({ conversation }) => conversation.name);
+  const placed = owed(evidence.posts).filter((post) => hasItsPlace(post, evidence.posts));
+  const conversations = Map.groupBy(placed, ({ conversation }) => conversation.name);
   return [...conversations.values()].flatMap((posts) =>
     pairsOf(posts).flatMap((pair) => disorder(evidence, replies, pair)),
   );

@@ -1,7 +1,7 @@
 /** I5, I8 and I4 within a turn, in the agent's view: one active turn, and the same turn for a message however often it runs. */
 import { addressOf, idOf } from "../events.ts";
 import type { Run } from "../model.ts";
-import type { Evidence, Reply, Violation } from "./evidence.ts";
+import { hasItsPlace, type Evidence, type Reply, type Violation } from "./evidence.ts";
 
 export function checkTurns(evidence: Evidence, replies: readonly Reply[]): Violation[] {
   const conversations = Map.groupBy(evidence.runs, ({ input }) => input.to.conversation);
@@ -78,8 +78,9 @@ function strays(evidence: Evidence, runs: readonly Run[]): Violation[] {
 /** Where the channel numbers its messages, a turn has them in that order. */
 function shuffled({ posts }: Evidence, runs: readonly Run[]): Violation[] {
   return runs.flatMap((run) => {
-    const given = run.tokens.map((token) => posts.find(({ action }) => action.id === token));
-    const wrong = given.some((post, at) => post !== undefined && post.sequence < (given[at - 1]?.sequence ?? 0));
+    const given = run.tokens.flatMap((token) => posts.find(({ action }) => action.id === token) ?? []);
+    const placed = given.filter((post) => hasItsPlace(post, posts));
+    const wrong = placed.some((post, at) => post.sequence < (placed[at - 1]?.sequence ?? 0));
     return wrong && given[0]?.channel.order === "sequence"
       ? [{ rule: "I4", text: `${label(run)} has its messages out of order` }]
       : [];

@@ -1,0 +1,55 @@
+/** The stored rows of a client agent beside the ones it always loads: read when an event needs them, written when they change. */
+import type { Step } from "./events.ts";
+import type { ConversationId } from "./ids.ts";
+import type { InboundEvent } from "./message.ts";
+import type { ActorContext } from "./ports.ts";
+import { daysToLoad, seenKey } from "./seen.ts";
+import { quietKey, readQuiet, stateKeys, type AgentState } from "./state.ts";
+
+/** With the seen ids that are needed to judge an event, or any event of today. */
+export async function withDays(
+  context: ActorContext,
+  state: AgentState,
+  event: InboundEvent | undefined,
+  now: number,
+): Promise<AgentState> {
+  const missing = daysToLoad(event, state.inbox.seen, now).filter((day) => state.seen[day] === undefined);
+  if (missing.length === 0) return state;
+  const keysOf = (day: string) =>
+    Array.from({ length: state.inbox.seen[day]?.chunks ?? 0 }, (_, chunk) => seenKey(day, chunk));
+  const rows = await context.load(missing.flatMap(keysOf));
+  const days = missing.map(
+    (day) => [day, keysOf(day).map((key) => (rows.get(key) ?? []) as readonly string[])] as const,
+  );
+  return { ...state, seen: { ...state.seen, ...Object.fromEntries(days) } };
+}
+
+/** With a conversation that may be put away. */
+export async function withThread(
+  context: ActorContext,
+  state: AgentState,
+  conversation: ConversationId,
+): Promise<AgentState> {
+  if (state.inbox.away === undefined || state.inbox.threads[conversation] !== undefined) return state;
+  const key = quietKey(conversation);
+  const rows = await context.load([key]);
+  return { ...state, quiet: { [conversation]: readQuiet(rows.get(key)) } };
+}
+
+/** What the steps from one state to the other have to write. */
+export function changedRows(
+  before: AgentState,
+  after: AgentState,
+  steps: readonly Step[],
+): { readonly put: Readonly<Record<string, unknown>>; readonly remove: readonly string[] } {
+  const put: Record<string, unknown> = {};
+  for (const key of stateKeys) if (after[key] !== before[key]) put[key] = after[key];
+  for (const key of steps.flatMap(({ seen }) => seen.put)) {
+    const [, day = "", chunk = ""] = key.split(":");
+    put[key] = after.seen[day]?.[Number(chunk)];
+  }
+  for (const conversation of steps.flatMap(({ quiet }) => quiet)) {
+    put[quietKey(conversation)] = after.quiet[conversation];
+  }
+  return { put, remove: steps.flatMap(({ seen }) => seen.remove) };
+}
