@@ -5,7 +5,7 @@
  * small interface of its own; an ability that the platform lacks is absent, never a method that throws. What is missing is
  * made up for once, in `format.ts`, from {@link Traits}.
  */
-import type { AccountRef } from "./ids.ts";
+import type { AccountRef, MessageId } from "./ids.ts";
 import type { Address, Button, InboundEvent, MediaKind, MediaPart } from "./message.ts";
 import type { Blobs, Clock, Log, Records, Transcript } from "./ports.ts";
 
@@ -130,8 +130,17 @@ export interface Finding {
   readonly next?: string;
 }
 
+/** What {@link Inbound.setAside} was given can be read once more: an operator asks for it, after an upgrade perhaps. */
+export interface Reread {
+  /**
+   * Hands it over as if it came anew.
+   * @throws InputError where it still cannot be read, and what `inbound` throws; it stays a dead letter then.
+   */
+  reread(raw: unknown): Promise<void>;
+}
+
 export interface Channel
-  extends AccountRef, Partial<Typing & Preview & MediaFetch & Connect & Close & HttpHandler & Check> {
+  extends AccountRef, Partial<Typing & Preview & MediaFetch & Connect & Close & HttpHandler & Check & Reread> {
   readonly traits: Traits;
   readonly dialect: Dialect;
 
@@ -150,6 +159,20 @@ export interface Inbound {
    * @throws OverloadedError or InfrastructureError: nothing may be acknowledged, the platform shall send again.
    */
   accept(events: readonly InboundEvent[]): Promise<void>;
+  /**
+   * For what the platform counts as delivered and nobody can read, or ever accept: it becomes a dead letter that holds all of
+   * it. Resolves once that is durable; only then may the platform be told so. The same `id` again replaces the letter.
+   */
+  setAside(unreadable: Unreadable): Promise<void>;
+}
+
+export interface Unreadable {
+  readonly account: AccountRef;
+  readonly id: MessageId;
+  /** As the platform sent it; JSON. */
+  readonly raw: unknown;
+  /** Without message text. */
+  readonly reason: string;
 }
 
 /** What the composition gives every channel. */

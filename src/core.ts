@@ -6,11 +6,11 @@ import type { Channel, Inbound } from "./channel.ts";
 import type { CallAgent } from "./agent-calls.ts";
 import { clientAgents } from "./client-agent.ts";
 import { createDelivery } from "./delivery.ts";
-import { readInbound, readOutbound, readReceipt } from "./envelope.ts";
-import { InfrastructureError } from "./errors.ts";
+import { readInbound, readOutbound, readReceipt, readUnreadable } from "./envelope.ts";
+import { InfrastructureError, InputError } from "./errors.ts";
 import type { Reply } from "./events.ts";
 import type { SafeFetch } from "./fetch.ts";
-import { agentIdOf, digestOf, type MessageId } from "./ids.ts";
+import { agentIdOf, digestOf, type AccountRef, type MessageId } from "./ids.ts";
 import { createInbound } from "./inbound.ts";
 import type { Address } from "./message.ts";
 import { noticeText } from "./notices.ts";
@@ -24,7 +24,7 @@ export interface CoreOptions {
   /** Unique to this process's life: names the owner of the turns it runs. */
   readonly instance: string;
   /** The channel account an address belongs to; undefined when it is no longer configured. */
-  readonly channelOf: (to: Address) => Channel | undefined;
+  readonly channelOf: (to: AccountRef) => Channel | undefined;
   /** Which agent answers there. */
   readonly agentOf: (to: Address) => { readonly name: string; readonly agent: Agent; readonly traits: AgentTraits };
   /** For media that people name by their address. */
@@ -38,8 +38,10 @@ export interface CoreOptions {
 export interface Core {
   readonly inbound: Inbound;
   /**
-   * A dead letter goes its way again: an answer through its agent's outbox, anything else on its topic.
+   * A dead letter goes its way again: an answer through its agent's outbox, what could not be read through its channel,
+   * anything else on its topic.
    * @returns false where there is none, or its agent knows the conversation no more; the letter is kept then.
+   * @throws InputError where it still cannot be read; the letter is kept.
    */
   retry(id: string): Promise<boolean>;
   /** Stops taking turns and waits up to `graceMs` for the running ones; what is unfinished is resumed by the next process. */
@@ -56,6 +58,7 @@ const comeBackMs = 1_000;
 /** Subscribes to the bus and registers the actors; {@link Runtime.start} then sets it going. */
 export function createCore(options: CoreOptions): Core {
   const { runtime, clock, log, instance, channelOf, agentOf } = options;
+  const { bus, journal, deadLetters } = runtime;
   const call = runtime.actors.call.bind(runtime.actors) as CallAgent;
   const delivery = createDelivery({
     runtime,
@@ -90,7 +93,7 @@ export function createCore(options: CoreOptions): Core {
       settled: (conversation) => delivery.settled(conversation),
     }),
   );
-  runtime.bus.subscribe("inbound", async (envelope) => {
+  bus.subscribe("inbound", async (envelope) => {
     const event = readInbound(envelope);
     const { kind, conversation } = event.address;
     const id = agentIdOf(kind, event.participant.id, conversation);
@@ -99,21 +102,30 @@ export function createCore(options: CoreOptions): Core {
     const later = comeBack[reply];
     if (later !== undefined) throw new InfrastructureError(later, { retryAfterMs: comeBackMs });
   });
-  runtime.bus.subscribe("outbound", async (envelope) => delivery.handle(envelope));
-  runtime.bus.subscribe("receipts", async (envelope) => {
+  bus.subscribe("outbound", async (envelope) => delivery.handle(envelope));
+  bus.subscribe("receipts", async (envelope) => {
     const receipt = readReceipt(envelope);
     await call(receipt.agent, "undelivered", receipt);
   });
 
   return {
-    inbound: createInbound({ bus: runtime.bus, journal: runtime.journal, clock, ingress: digestOf(instance) }),
+    inbound: createInbound({ bus, journal, deadLetters, clock, ingress: digestOf(instance) }),
     async retry(id) {
-      const letter = await runtime.deadLetters.get(id);
+      const letter = await deadLetters.get(id);
       if (letter === undefined) return false;
-      if (letter.topic !== "outbound") return runtime.deadLetters.retry(id);
+      const unreadable = readUnreadable(letter.event);
+      if (unreadable !== undefined) {
+        const { account, raw } = unreadable;
+        const channel = channelOf(account);
+        if (channel?.reread === undefined)
+          throw new InputError(`no account "${account.channel}/${account.account}" is configured`, { status: 409 });
+        await channel.reread(raw);
+        return deadLetters.drop(id);
+      }
+      if (letter.topic !== "outbound") return deadLetters.retry(id);
       const entry = readOutbound(letter.event);
       const reply = await call(entry.agent, "resend", { id: `${id}:${letter.at}` as MessageId, entry });
-      return reply !== "stale" && runtime.deadLetters.drop(id);
+      return reply !== "stale" && deadLetters.drop(id);
     },
     async drain(graceMs) {
       const until = clock.monotonic() + graceMs;

@@ -1,5 +1,7 @@
 /** CloudEvents 1.0 around what travels on the bus, and back. @see https://github.com/cloudevents/spec */
-import type { MessageId } from "./ids.ts";
+import { z } from "zod";
+import type { Unreadable } from "./channel.ts";
+import { encodePart, type AccountRef, type MessageId } from "./ids.ts";
 import {
   inboundEvent,
   outboundEvent,
@@ -14,14 +16,13 @@ const common = { specversion: "1.0", datacontenttype: "application/json" } as co
 
 /** @param previous the conversation's event before this one, as this process saw it. */
 export function inboundEnvelope(event: InboundEvent, previous: MessageId | undefined): CloudEvent<InboundEvent> {
-  const { tenant, channel, account, conversation } = event.address;
   return {
     ...common,
     id: event.id,
-    source: `/ascent/channels/${[tenant, channel, account].map(encodeURIComponent).join("/")}`,
+    source: sourceOf(event.address),
     type: "ascent.inbound.v1",
     time: new Date(event.receivedAt).toISOString(),
-    subject: conversation,
+    subject: event.address.conversation,
     ...(previous === undefined ? {} : { previous }),
     data: event,
   };
@@ -51,7 +52,37 @@ export function receiptEnvelope(receipt: ReceiptEvent): CloudEvent<ReceiptEvent>
   };
 }
 
+const unreadableType = "ascent.unreadable.v1";
+const unreadableData = z.object({
+  v: z.literal(1),
+  account: z.object({ tenant: z.string(), channel: z.string(), account: z.string() }),
+  raw: z.unknown(),
+});
+
+/** What stands in the dead letters in place of an event that could not be made. It is never published. */
+export function unreadableEnvelope({ account, id, raw }: Unreadable, at: number): CloudEvent {
+  const data: z.infer<typeof unreadableData> = { v: 1, account, raw };
+  return {
+    ...common,
+    id,
+    source: sourceOf(account),
+    type: unreadableType,
+    time: new Date(at).toISOString(),
+    subject: [account.tenant, account.channel, account.account].map(encodePart).join(":"),
+    data,
+  };
+}
+
+/** Undefined for any other event. */
+export function readUnreadable(event: CloudEvent): z.infer<typeof unreadableData> | undefined {
+  return event.type === unreadableType ? unreadableData.parse(event.data) : undefined;
+}
+
 /** @throws ZodError for an event that no version of ours wrote; it ends in the dead letters. */
 export const readInbound = (event: CloudEvent): InboundEvent => inboundEvent.parse(event.data);
 export const readOutbound = (event: CloudEvent): OutboundEvent => outboundEvent.parse(event.data);
 export const readReceipt = (event: CloudEvent): ReceiptEvent => receiptEvent.parse(event.data);
+
+function sourceOf({ tenant, channel, account }: AccountRef): string {
+  return `/ascent/channels/${[tenant, channel, account].map(encodeURIComponent).join("/")}`;
+}

@@ -3,7 +3,7 @@
  * aside by a rule that the journal names; only then may the platform be told so.
  */
 import type { Inbound } from "./channel.ts";
-import { inboundEnvelope } from "./envelope.ts";
+import { inboundEnvelope, unreadableEnvelope } from "./envelope.ts";
 import type { ConversationId, MessageId } from "./ids.ts";
 import type { InboundEvent } from "./message.ts";
 import type { Clock, CloudEvent, Runtime, SetAside } from "./ports.ts";
@@ -18,13 +18,13 @@ interface Latest {
   readonly previous: MessageId | undefined;
 }
 
-export interface InboundOptions extends Pick<Runtime, "bus" | "journal"> {
+export interface InboundOptions extends Pick<Runtime, "bus" | "journal" | "deadLetters"> {
   readonly clock: Clock;
   /** Names this process's life: orders of arrival compare within it only. */
   readonly ingress: string;
 }
 
-export function createInbound({ bus, journal, clock, ingress }: InboundOptions): Inbound {
+export function createInbound({ bus, journal, deadLetters, clock, ingress }: InboundOptions): Inbound {
   const latest = new Map<ConversationId, Latest>();
   let arrived = 0;
 
@@ -72,6 +72,12 @@ export function createInbound({ bus, journal, clock, ingress }: InboundOptions):
         }
         throw error;
       }
+    },
+    async setAside(unreadable) {
+      const at = clock.now();
+      const event = unreadableEnvelope(unreadable, at);
+      const { id, reason } = unreadable;
+      await deadLetters.add({ id: `inbound:${id}`, topic: "inbound", event, reason, attempts: 1, at });
     },
   };
 }

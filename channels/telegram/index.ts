@@ -52,6 +52,7 @@ export function telegram(settings: TelegramSettings, deps: ChannelDeps): Channel
         throw mapError(error, "sendChatAction", token);
       }
     },
+    reread: (raw) => intake.reread(raw as Update),
     fetchMedia: (ref, signal) => fetchMedia(api, options, ref, signal),
     async connect(signal) {
       signal.addEventListener("abort", () => (stopping = true), { once: true });

@@ -1,7 +1,8 @@
 /** From updates to `inbound`, the same for polling and webhook: durable, or set aside where the operator sees it. */
 import type { Update } from "grammy/types";
 import type { ChannelDeps } from "../../src/channel.ts";
-import { fateOf, reasonOf } from "../../src/errors.ts";
+import { fateOf, InputError, reasonOf } from "../../src/errors.ts";
+import { messageId } from "../../src/ids.ts";
 import type { InboundEvent } from "../../src/message.ts";
 import type { TelegramApi } from "./api.ts";
 import { mapError } from "./errors.ts";
@@ -12,7 +13,6 @@ export type Me = ParseContext["me"];
 
 /** So often an update may fail with an error that is nobody's outage before it is set aside. */
 const mostFailures = 5;
-const keptMs = 30 * 24 * 60 * 60 * 1_000;
 
 export interface Intake {
   /**
@@ -20,12 +20,17 @@ export interface Intake {
    * @throws what `inbound` throws, and the errors of getMe: nothing may be acknowledged.
    */
   accept(updates: readonly Update[]): Promise<void>;
+  /**
+   * One that was set aside, once more.
+   * @throws InputError where it still cannot be read, and what `inbound` throws.
+   */
+  reread(update: Update): Promise<void>;
   /** The bot itself, asked for once. */
   identity(): Promise<Me>;
 }
 
 export function createIntake(deps: ChannelDeps, options: TelegramOptions, api: TelegramApi): Intake {
-  const { inbound, records, log, clock } = deps;
+  const { inbound, log, clock } = deps;
   const failures = new Map<number, number>();
   let me: Me | undefined;
 
@@ -40,22 +45,24 @@ export function createIntake(deps: ChannelDeps, options: TelegramOptions, api: T
     }
   }
 
-  /** Under a key of its own, with the whole update: an operator can read it, and nothing waits for it. */
+  /** With the whole update: an operator can read it, and nothing waits for it. */
   async function setAside(update: Update, error: unknown): Promise<void> {
-    const key = ["unparsed", deps.tenant, deps.channel, deps.account, String(update.update_id)]
-      .map(encodeURIComponent)
-      .join("/");
+    const { tenant, channel, account } = deps;
+    const id = messageId(deps, "update", String(update.update_id));
     const reason = reasonOf(error);
-    await records.put(key, { v: 1, at: clock.now(), reason, update }, { ttlMs: keptMs });
+    await inbound.setAside({ account: { tenant, channel, account }, id, raw: update, reason });
     log.error(
-      { channel: deps.channel, account: deps.account, updateId: update.update_id, record: key, reason },
-      "telegram: update set aside",
+      { channel, account, updateId: update.update_id, reason },
+      "telegram: update set aside and kept as a dead letter",
     );
   }
 
+  async function contextNow(): Promise<ParseContext> {
+    return { ...deps, me: await identity(), groups: options.groups.answer, receivedAt: clock.now() };
+  }
+
   async function accept(updates: readonly Update[]): Promise<void> {
-    const bot = await identity();
-    const context = { ...deps, me: bot, groups: options.groups.answer, receivedAt: clock.now() };
+    const context = await contextNow();
     const events: InboundEvent[] = [];
     const unreadable: [Update, unknown][] = [];
     for (const update of updates) {
@@ -101,6 +108,19 @@ export function createIntake(deps: ChannelDeps, options: TelegramOptions, api: T
 
   return {
     identity,
+    async reread(update) {
+      const context = await contextNow();
+      let event: InboundEvent | undefined;
+      try {
+        event = parse(update, context);
+      } catch (error) {
+        throw new InputError(`telegram: update ${update.update_id} still cannot be read`, {
+          status: 422,
+          cause: error,
+        });
+      }
+      if (event !== undefined) await inbound.accept([event]);
+    },
     async accept(updates) {
       const [first] = updates;
       if (first === undefined) return;

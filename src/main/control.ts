@@ -107,6 +107,13 @@ function isToken(header: string | null, token: string): boolean {
   return given.length === wanted.length && timingSafeEqual(given, wanted);
 }
 
+async function wordsOf(response: Response): Promise<string> {
+  const told = z
+    .object({ error: z.object({ message: z.string() }) })
+    .safeParse(await response.json().catch(() => undefined));
+  return told.success ? told.data.error.message : "it does not say why";
+}
+
 /** The gateway that runs on this data, if one does. */
 export async function runningGateway(directory: string): Promise<{ url: string; operations: Operations } | undefined> {
   const holder = await holderOf(directory);
@@ -121,7 +128,7 @@ export async function runningGateway(directory: string): Promise<{ url: string; 
       body: JSON.stringify(asked),
       signal: AbortSignal.timeout(30_000),
     });
-    if (!response.ok) throw new Error(`the running gateway answered ${response.status}`);
+    if (!response.ok) throw new Error(`the running gateway answered ${response.status}: ${await wordsOf(response)}`);
     return ((await response.json()) as { result: Result }).result;
   };
   return {

@@ -1,7 +1,7 @@
 /** What a channel is given in its contract suite: everything in memory, every hand-over and every line of the log kept. */
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ChannelDeps } from "../../src/channel.ts";
+import type { ChannelDeps, Unreadable } from "../../src/channel.ts";
 import { ConflictError, InputError } from "../../src/errors.ts";
 import type { AccountRef } from "../../src/ids.ts";
 import type { InboundEvent } from "../../src/message.ts";
@@ -17,6 +17,8 @@ export interface Probe {
   /** Lines of the log as JSON. */
   readonly lines: string[];
   readonly records: Map<string, unknown>;
+  /** What became a dead letter. */
+  readonly aside: Unreadable[];
   /** The next hand-overs are refused so, first come first served. */
   readonly refusals: Error[];
   /** Hand-overs wait until it resolves. */
@@ -46,6 +48,7 @@ export function probe(account: AccountRef, shared: { blobs?: Blobs; records?: Ma
     offered,
     lines,
     records,
+    aside: [],
     refusals: [],
     gate: Promise.resolve(),
     begun: 0,
@@ -66,6 +69,9 @@ export function probe(account: AccountRef, shared: { blobs?: Blobs; records?: Ma
           if (refusal !== undefined) throw refusal;
           // Through JSON, as everything that is stored goes.
           accepted.push(...(JSON.parse(JSON.stringify(events)) as InboundEvent[]));
+        },
+        async setAside(unreadable) {
+          self.aside.push(unreadable);
         },
       },
       records: recordsIn(records),

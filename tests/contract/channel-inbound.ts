@@ -96,14 +96,15 @@ export function inboundChecks({ contract, main, connected }: Setup): void {
       await platform.says("still here");
       await seen.waitFor("the next message", (events) => events.length === 1);
       expect(seen.lines.filter((line) => line.includes('"level":"error"'))).not.toEqual([]);
-      expect([...seen.records.keys()]).toHaveLength(1);
+      expect(seen.aside).toHaveLength(1);
+      expect(seen.aside[0]).toMatchObject({ account: main, raw: expect.any(Object) as object });
     });
     connected(
       "and can never be accepted is set aside visibly and blocks nothing",
       async ({ platform, probe: seen }) => {
         seen.refusals.push(...Array.from({ length: 2 }, () => new TerminalError("not for us")));
         await platform.says("poison");
-        await until("it is set aside", () => seen.records.size === 1);
+        await until("it is set aside", () => seen.aside.length === 1);
         seen.refusals.length = 0;
         await platform.says("still here");
         await seen.waitFor("the next message", (events) => events.length === 1);

@@ -117,6 +117,33 @@ test(
   },
 );
 
+test("an update that nobody can read is a dead letter that holds all of it and stays while it cannot be read", async () => {
+  const stage = await openStage({ by: "webhook" });
+  const { gateway, secrets } = stage;
+  await eventually("the webhook is set", () => stage.platform.log.calls.some(({ method }) => method === "setwebhook"));
+  const update = { update_id: 99_999_999, message: { message_id: 1, text: "garbage m-7-9" } };
+  const response = await fetch(`${gateway.url}/webhooks/telegram`, {
+    method: "POST",
+    headers: { "content-type": "application/json", "x-telegram-bot-api-secret-token": secrets.telegramWebhook },
+    body: JSON.stringify(update),
+  });
+  expect(response.status).toBe(200);
+  const kept = expect.objectContaining({
+    topic: "inbound",
+    event: expect.objectContaining({ data: expect.objectContaining({ raw: update }) as object }) as object,
+  }) as Letter;
+  const [letter, ...others] = await letters(stage);
+  expect([letter, others]).toEqual([kept, []]);
+  expect((await gateway.ascent("deadletters", "list")).out).not.toContain("garbage");
+
+  const retried = await gateway.ascent("deadletters", "retry", letter?.id ?? "");
+  expect(retried).toMatchObject({ code: 1, err: expect.stringContaining("still cannot be read") as string });
+  expect(await letters(stage)).toEqual([kept]);
+  expect((await gateway.ascent("deadletters", "drop", letter?.id ?? "")).code).toBe(0);
+  expect(await letters(stage)).toEqual([]);
+  expectKept(stage);
+});
+
 interface Letter {
   readonly id: string;
   readonly topic: string;

@@ -54,6 +54,22 @@ function context(more: Partial<SendContext> = {}): SendContext {
 const sent = async (fake: TelegramFake, method: string) =>
   (await fake.calls()).filter((call) => call.method === method.toLowerCase());
 
+describe("an update that was set aside", () => {
+  it("comes in as it would have, once it can be read; until then it is refused", async () => {
+    const { channel, seen } = await connected();
+    await seen.waitFor("the first message", (events) => events.length === 1);
+    const from = { id: person, is_bot: false, first_name: "Ada" };
+    const message = { message_id: 2, date: 1_790_000_000, chat: { id: person, type: "private" }, from, text: "hello" };
+    await channel.reread?.({ update_id: 7, message });
+    expect(seen.accepted[1]).toMatchObject({
+      address: { chat: String(person) },
+      message: { parts: [{ text: "hello" }] },
+    });
+    const unreadable = channel.reread?.({ update_id: 8, message: { message_id: 3, text: "garbage" } });
+    await expect(unreadable).rejects.toThrow("update 8 still cannot be read");
+  });
+});
+
 describe("polling", () => {
   it("registers the commands, removes a webhook and asks for the kinds of updates it reads", async () => {
     const { fake } = await connected();

@@ -24,6 +24,7 @@ export function testDeps(channel: string, given: Partial<ChannelDeps> = {}): Tes
         if (deps.fail !== undefined) throw deps.fail;
         await seen.deps.inbound.accept(events);
       },
+      setAside: seen.deps.inbound.setAside,
     },
     publicUrl: undefined,
     ...given,
