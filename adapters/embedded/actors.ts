@@ -14,7 +14,7 @@ import { createPacker } from "./packer.ts";
 import type { Store } from "./store.ts";
 
 export interface EmbeddedActors extends ActorHost {
-  /** Runs a reminder under the actor's mutex; does not count as use of the actor. */
+  /** Runs a reminder under the actor's mutex. One that is reminded within its idle time stays, with what it holds in memory. */
   remind(id: string, name: string): Promise<void>;
   /** How many actors are in memory. */
   active(): number;
@@ -33,7 +33,7 @@ interface Entry {
   readonly id: AgentId;
   readonly jobs: Fifo<Job>;
   running: boolean;
-  /** When it was last called, on the monotonic clock. */
+  /** When it was last called or reminded, on the monotonic clock. */
   usedAt: number;
   hosted: { readonly actor: Actor; readonly context: HostedContext } | undefined;
 }
@@ -60,14 +60,16 @@ export function createActors({ store, state, clock, log, idleMs, contextOf }: Ac
     let entry = entries.get(id);
     if (entry === undefined) {
       const agent = id as AgentId;
-      entry = { id: agent, jobs: createFifo(), running: false, usedAt: -Infinity, hosted: undefined };
+      entry = { id: agent, jobs: createFifo(), running: false, usedAt: 0, hosted: undefined };
       entries.set(id, entry);
       scheduleSweep();
     }
     return entry;
   }
 
-  function enqueue(entry: Entry, run: Job["run"]): Promise<unknown> {
+  function enqueue(id: string, run: Job["run"]): Promise<unknown> {
+    const entry = entryOf(id);
+    entry.usedAt = clock.monotonic();
     return new Promise((resolve, reject) => {
       entry.jobs.push({ run, resolve, reject });
       if (!entry.running) void work(entry);
@@ -136,13 +138,11 @@ export function createActors({ store, state, clock, log, idleMs, contextOf }: Ac
       activate = factory;
     },
     call(id, method, data) {
-      const entry = entryOf(id);
-      entry.usedAt = clock.monotonic();
-      return enqueue(entry, (actor) => actor.call(method, data));
+      return enqueue(id, (actor) => actor.call(method, data));
     },
     async remind(id, name) {
       try {
-        await enqueue(entryOf(id), (actor) => actor.remind(name));
+        await enqueue(id, (actor) => actor.remind(name));
       } catch (error) {
         log.warn({ actor: id, reminder: name, reason: reasonOf(error) }, "a reminder failed; it fires again");
       }

@@ -160,7 +160,7 @@ describe("the embedded runtime under load", () => {
     const make = async (idleMs: number) => {
       const of = await open({ idleMs });
       of.actors.register(async (context) => ({
-        call: () => context.commit({ put: { inbox: { v: 1, text: context.id.repeat(30) } } }),
+        call: () => context.commit({ put: { inbox: { v: 1, text: context.id.repeat(30) }, "seen:1:0": [] } }),
         remind: async () => undefined,
       }));
       await of.start();
@@ -170,22 +170,31 @@ describe("the embedded runtime under load", () => {
     await Promise.all(numbers(100).map((n) => first.actors.call(agent(`a${n}`), "write", null)));
     await first.stop(0);
     const second = await make(60_000);
-    for (let step = 0; step < 300 && rows(second, "state") > 0; step += 1) await sleep(10);
+    for (let step = 0; step < 300 && rows(second, "state") + rows(second, "chunk") > 0; step += 1) await sleep(10);
     equal(rows(second, "idle"), 100);
   });
 
-  test("reminders do not keep an actor in memory", async () => {
-    const of = await open({ idleMs: 100 });
+  test("an actor that is reminded within its idle time keeps what it holds in memory; disarmed, it leaves", async () => {
+    const of = await open({ idleMs: 400 });
     let fired = 0;
-    of.actors.register(async (context) => ({
-      call: () => context.commit({ put: { a: 1 }, arm: { name: "tick", periodMs: 150 } }),
-      remind: async () => void (fired += 1),
-    }));
+    let activations = 0;
+    of.actors.register(async (context) => {
+      activations += 1;
+      return {
+        call: () => context.commit({ put: { a: 1 }, arm: { name: "tick", periodMs: 100 } }),
+        async remind(name) {
+          fired += 1;
+          if (fired === 12) await context.disarm(name);
+        },
+      };
+    });
     await of.start();
     await of.actors.call(agent("ticking"), "arm", null);
-    for (let step = 0; step < 300 && fired < 4; step += 1) await sleep(10);
-    await sleep(20);
+    for (let step = 0; step < 500 && fired < 12; step += 1) await sleep(10);
+    equal(activations, 1);
+    for (let step = 0; step < 500 && of.inside.active() > 0; step += 1) await sleep(10);
     equal(of.inside.active(), 0);
+    equal(fired, 12);
   });
 
   test("very many armed reminders hold up no start, and all fire", async () => {

@@ -5,6 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, test } from "vitest";
 import { openEmbedded } from "../../adapters/embedded/index.ts";
+import { toVersion1 } from "../../adapters/embedded/migrations/001.ts";
 import { agent, clock, eventOf, newDirectory, quietLog } from "./embedded-fixture.ts";
 
 /** The prototype's layout, as it stood on disk. */
@@ -13,6 +14,25 @@ const version0 = `
   CREATE TABLE actors (id TEXT PRIMARY KEY, blob TEXT);
   CREATE TABLE reminders (actor TEXT, name TEXT, due INTEGER);
 `;
+
+test("rows of version 1 are where they are looked for", async () => {
+  const directory = newDirectory();
+  const db = new DatabaseSync(join(directory, "ascent.db"));
+  toVersion1(db);
+  db.exec("PRAGMA user_version = 1");
+  const put = db.prepare("INSERT INTO state VALUES ('a', ?, ?)");
+  for (const key of ["inbox", "seen:1:0"]) put.run(key, JSON.stringify([key]));
+  db.close();
+  const runtime = await openEmbedded({ directory, clock, log: quietLog });
+  runtime.actors.register(async (context) => ({
+    call: async () => Object.fromEntries(await context.load(["inbox", "seen:1:0"])),
+    remind: async () => undefined,
+  }));
+  await runtime.start();
+  deepEqual(await runtime.actors.call(agent("a"), "read", null), { inbox: ["inbox"], "seen:1:0": ["seen:1:0"] });
+  await runtime.stop(0);
+  await rm(directory, { recursive: true });
+});
 
 describe("data of version 0", () => {
   let directory = "";
@@ -67,7 +87,7 @@ describe("data of version 0", () => {
       deepEqual(reminded, ["watchdog"]);
       deepEqual(seen.toSorted(), hang ? ["old-1", "old-4"] : ["old-1", "old-2", "old-3"]);
       await runtime.stop(0);
-      equal(layout(), 1);
+      equal(layout(), 2);
     }
   });
 
