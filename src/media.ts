@@ -1,5 +1,6 @@
 /** The bytes of a medium that came in, wherever they are. */
 import type { Channel } from "./channel.ts";
+import { TerminalError } from "./errors.ts";
 import type { SafeFetch } from "./fetch.ts";
 import type { MediaPart } from "./message.ts";
 import type { Blobs } from "./ports.ts";
@@ -13,7 +14,7 @@ export interface MediaStores {
   readonly safeFetch: SafeFetch | undefined;
 }
 
-/** @throws Error where nobody can open it; whatever the store, the channel or the fetch throws. */
+/** @throws TerminalError where it is gone; Error where nobody can open it; whatever the store, the channel or the fetch throws. */
 export async function openMedia(
   { source, type }: MediaPart,
   { blobs, channel, safeFetch }: MediaStores,
@@ -21,7 +22,8 @@ export async function openMedia(
 ): Promise<{ readonly body: ReadableStream<Uint8Array>; readonly type: string }> {
   if (source.from === "blob") {
     const blob = await blobs.get(source.id);
-    if (blob !== undefined) return blob;
+    if (blob === undefined) throw new TerminalError("the medium is gone: it was kept for its time");
+    return blob;
   } else if (source.from === "platform") {
     const fetched = await channel?.fetchMedia?.(source.ref, signal);
     if (fetched !== undefined) return { body: fetched.body, type: fetched.type ?? type };

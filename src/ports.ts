@@ -154,11 +154,27 @@ export interface TranscriptEntry {
   readonly entry: unknown;
 }
 
-/** Bytes that people or agents sent, stored once under the digest of their content. */
+/**
+ * Bytes that people or agents sent, stored once under the digest of their content, and deleted when nobody put or used them
+ * for a time that is configured.
+ */
 export interface Blobs {
-  /** @throws InputError (413) past `maxBytes`: nothing is kept. */
-  put(body: ReadableStream<Uint8Array>, options: { type: string; name?: string; maxBytes: number }): Promise<Blob>;
-  get(id: string): Promise<(Blob & { readonly body: ReadableStream<Uint8Array> }) | undefined>;
+  /**
+   * @param options.draft no message has it yet: it is deleted after a day unless it is used, or put without this.
+   * @throws InputError, and nothing is kept: 413 past `maxBytes`, 507 where there is no room for all of it.
+   */
+  put(
+    body: ReadableStream<Uint8Array>,
+    options: { type: string; name?: string; maxBytes: number; draft?: boolean },
+  ): Promise<Blob>;
+  /**
+   * Undefined where it is not, or no more; whoever opens a body reads or cancels it.
+   * @param options.use a message has it from now on: its time begins anew. Reading alone prolongs nothing.
+   */
+  get(
+    id: string,
+    options?: { use?: boolean },
+  ): Promise<(Blob & { readonly body: ReadableStream<Uint8Array> }) | undefined>;
 }
 export interface Blob {
   readonly id: string;

@@ -5,7 +5,8 @@ import { mkdir, open, rename, rm, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { InfrastructureError, InputError } from "../../src/errors.ts";
-import type { Blob, Blobs } from "../../src/ports.ts";
+import type { Blob, Blobs, Clock } from "../../src/ports.ts";
+import type { Limits } from "./limits.ts";
 import type { Store } from "./store.ts";
 
 interface Row {
@@ -15,19 +16,55 @@ interface Row {
   readonly size: number;
 }
 
+export interface BlobOptions {
+  readonly store: Store;
+  readonly directory: string;
+  readonly clock: Clock;
+  readonly limits: Pick<Limits, "blobBytes" | "blobMs">;
+}
+
+export interface EmbeddedBlobs extends Blobs {
+  /** Deletes some of what nobody used for its time; true while there may be more. */
+  purge(): Promise<boolean>;
+}
+
+const draftMs = 24 * 60 * 60 * 1000;
+const purgeAtOnce = 100;
+
 /**
  * The first type and name of the same bytes stay: whoever sends them again cannot turn another's picture into a page.
  * Call it with the lock held: it deletes what a process that died had half written.
  */
-export function createBlobs(store: Store, directory: string): Blobs {
+export function createBlobs({ store, directory, clock, limits }: BlobOptions): EmbeddedBlobs {
   const root = join(directory, "blobs");
   const incoming = join(root, "incoming");
   rmSync(incoming, { recursive: true, force: true });
   mkdirSync(incoming, { recursive: true, mode: 0o700 });
 
-  const insert = store.prepare("INSERT INTO blob (id, type, name, size) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING");
+  const insert = store.prepare(`
+    INSERT INTO blob (id, type, name, size, used, draft) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET used = max(used, excluded.used), draft = min(draft, excluded.draft)`);
   const select = store.prepare("SELECT id, type, name, size FROM blob WHERE id = ?");
+  const use = store.prepare("UPDATE blob SET used = ?, draft = 0 WHERE id = ?");
+  const unused = store.prepare(`
+    SELECT id, size FROM blob WHERE draft = 0 AND used <= ?
+    UNION ALL SELECT id, size FROM blob WHERE draft = 1 AND used <= ? LIMIT ${purgeAtOnce}`);
+  const remove = store.prepare("DELETE FROM blob WHERE id = ?");
   const pathOf = (id: string) => join(root, id.slice(0, 2), id);
+
+  /** Bytes that are kept or coming in. */
+  let taken = (store.prepare("SELECT coalesce(sum(size), 0) AS bytes FROM blob").get() as { bytes: number }).bytes;
+  /** Ids that somebody is about to use, as often as that: they are not purged meanwhile. */
+  const held: string[] = [];
+
+  async function holding<Result>(id: string, work: () => Promise<Result>): Promise<Result> {
+    held.push(id);
+    try {
+      return await work();
+    } finally {
+      held.splice(held.indexOf(id), 1);
+    }
+  }
 
   function find(id: string): Blob | undefined {
     const row = select.get(id) as unknown as Row | undefined;
@@ -50,41 +87,84 @@ export function createBlobs(store: Store, directory: string): Blobs {
     }
   }
 
+  /** @returns whether it was known before. */
+  async function record(row: readonly [id: string, ...(string | number | null)[]]): Promise<boolean> {
+    const [id] = row;
+    try {
+      return await store.write(() => {
+        const before = select.get(id);
+        insert.run(...row);
+        return before !== undefined;
+      });
+    } catch (error) {
+      // A disk that is full would stay so.
+      if (find(id) === undefined && held.indexOf(id) === held.lastIndexOf(id)) await rm(pathOf(id), { force: true });
+      throw error;
+    }
+  }
+
   return {
-    async put(body, { type, name, maxBytes }) {
+    async put(body, { type, name, maxBytes, draft = false }) {
       const temporary = join(incoming, randomUUID());
+      let own = 0;
+      const take = (bytes: number) => {
+        if (own + bytes > maxBytes) {
+          throw new InputError(`More than ${maxBytes} bytes: send something smaller.`, { status: 413 });
+        }
+        if (taken + bytes > limits.blobBytes) {
+          throw new InputError("This gateway has no room for more files: try again later.", { status: 507 });
+        }
+        taken += bytes;
+        own += bytes;
+      };
       try {
-        const { id, size } = await receive(temporary, body, maxBytes);
-        await place(temporary, id);
-        await store.write(() => void insert.run(id, type, name ?? null, size));
+        const id = await receive(temporary, body, take);
+        const known = await holding(id, async () => {
+          await place(temporary, id);
+          return record([id, type, name ?? null, own, Math.round(clock.now()), Number(draft)]);
+        });
+        if (known) taken -= own;
         return find(id) as Blob;
       } catch (error) {
+        taken -= own;
         await rm(temporary, { force: true });
         throw isSystem(error) ? new InfrastructureError("The bytes could not be stored.", { cause: error }) : error;
       }
     },
-    async get(id) {
+    async get(id, { use: used = false } = {}) {
+      if (used) {
+        const now = Math.round(clock.now());
+        await holding(id, () => store.write(() => void use.run(now, id)));
+      }
       const blob = find(id);
       if (blob === undefined || !existsSync(pathOf(id))) return undefined;
       const body = Readable.toWeb(createReadStream(pathOf(id))) as ReadableStream<Uint8Array>;
       return { ...blob, body };
     },
+    async purge() {
+      const now = Math.round(clock.now());
+      const before = [now - limits.blobMs, now - Math.min(draftMs, limits.blobMs)];
+      const all = unused.all(...before) as unknown as Pick<Row, "id" | "size">[];
+      const rows = all.filter(({ id }) => !held.includes(id));
+      if (rows.length === 0) return false;
+      // The file first: a row without one reads as gone, a file without a row would stay for ever.
+      for (const { id } of rows) rmSync(pathOf(id), { force: true });
+      await store.write(() => {
+        for (const { id } of rows) remove.run(id);
+      });
+      for (const { size } of rows) taken -= size;
+      return all.length === purgeAtOnce;
+    },
   };
 }
 
-async function receive(
-  path: string,
-  body: ReadableStream<Uint8Array>,
-  maxBytes: number,
-): Promise<{ readonly id: string; readonly size: number }> {
+/** @returns the digest. `take` is told of every chunk before it is written, and refuses it by throwing. */
+async function receive(path: string, body: ReadableStream<Uint8Array>, take: (bytes: number) => void): Promise<string> {
   const hash = createHash("sha256");
-  let size = 0;
   const file: FileHandle = await open(path, "wx", 0o600);
   try {
     for await (const chunk of body) {
-      size += chunk.byteLength;
-      if (size > maxBytes)
-        throw new InputError(`More than ${maxBytes} bytes: send something smaller.`, { status: 413 });
+      take(chunk.byteLength);
       hash.update(chunk);
       await file.writeFile(chunk);
     }
@@ -92,7 +172,7 @@ async function receive(
   } finally {
     await file.close();
   }
-  return { id: hash.digest("hex"), size };
+  return hash.digest("hex");
 }
 
 /** An error of a system call (no space, no permission), not of whoever sends the bytes. */

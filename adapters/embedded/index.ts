@@ -67,7 +67,8 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedRu
     const jobs = createJobs({ store, clock, log, cap: limits.jobs });
     const records = createRecords(store, clock);
     const journal = createJournal(store, clock);
-    const maintenance = createMaintenance({ store, records, journal, clock, log });
+    const blobs = createBlobs({ store, directory, clock, limits });
+    const maintenance = createMaintenance({ store, records, journal, blobs, clock, log });
 
     let stopped = false;
 
@@ -78,7 +79,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedRu
       jobs,
       journal,
       transcript: createTranscript(store, clock),
-      blobs: createBlobs(store, directory),
+      blobs,
       deadLetters: createDeadLetters(store, bus),
       secrets: { get: async (name) => secrets?.(name) },
       async start() {

@@ -18,6 +18,10 @@ export interface Limits {
   readonly reminders: number;
   /** Jobs that run at once. */
   readonly jobs: number;
+  /** All blobs together: past it, storing one is refused. */
+  readonly blobBytes: number;
+  /** A blob that nobody used for so long is deleted. */
+  readonly blobMs: number;
 }
 
 export const defaultLimits: Limits = {
@@ -31,4 +35,6 @@ export const defaultLimits: Limits = {
   idleMs: 60_000,
   reminders: 256,
   jobs: 16,
+  blobBytes: 2 * 1024 * 1024 * 1024,
+  blobMs: 30 * 24 * 60 * 60 * 1000,
 };

@@ -1,6 +1,7 @@
 /** Every ten seconds: deletes what expired and gives pages that are free back to the disk, in small pieces. */
 import { reasonOf } from "../../src/errors.ts";
 import type { Clock, Log } from "../../src/ports.ts";
+import type { EmbeddedBlobs } from "./blobs.ts";
 import type { EmbeddedJournal } from "./journal.ts";
 import type { EmbeddedRecords } from "./records.ts";
 import type { Store } from "./store.ts";
@@ -15,6 +16,7 @@ export interface MaintenanceOptions {
   readonly store: Store;
   readonly records: EmbeddedRecords;
   readonly journal: EmbeddedJournal;
+  readonly blobs: EmbeddedBlobs;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -24,7 +26,7 @@ export interface Maintenance {
   stop(): void;
 }
 
-export function createMaintenance({ store, records, journal, clock, log }: MaintenanceOptions): Maintenance {
+export function createMaintenance({ store, records, journal, blobs, clock, log }: MaintenanceOptions): Maintenance {
   const free = store.prepare("PRAGMA freelist_count");
   const pages = store.prepare("PRAGMA page_count");
   const shrink = store.prepare(`PRAGMA incremental_vacuum(${freeAtOnce})`);
@@ -39,8 +41,8 @@ export function createMaintenance({ store, records, journal, clock, log }: Maint
   }
 
   async function step(): Promise<boolean> {
-    const more = [await records.purge(), await journal.purge(), wasteful()];
-    if (more[2] === true) await store.write(() => void shrink.all());
+    const more = [await records.purge(), await journal.purge(), await blobs.purge(), wasteful()];
+    if (more.at(-1) === true) await store.write(() => void shrink.all());
     return more.includes(true);
   }
 

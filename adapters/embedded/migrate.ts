@@ -2,9 +2,10 @@ import type { DatabaseSync } from "node:sqlite";
 import { DataError } from "./data-error.ts";
 import { toVersion1 } from "./migrations/001.ts";
 import { toVersion2 } from "./migrations/002.ts";
+import { toVersion3 } from "./migrations/003.ts";
 
 /** The n-th brings a file of version n to version n + 1. A released migration is never edited. */
-const migrations: readonly ((db: DatabaseSync) => void)[] = [toVersion1, toVersion2];
+const migrations: readonly ((db: DatabaseSync) => void)[] = [toVersion1, toVersion2, toVersion3];
 
 /** Each migration and its version number are one transaction: a start that is killed meanwhile begins it again. */
 export function migrate(db: DatabaseSync, path: string): void {

@@ -1,6 +1,6 @@
 import type { AgentInputItem } from "@openai/agents";
 import type { TurnHooks } from "../../src/agent.ts";
-import { reasonOf } from "../../src/errors.ts";
+import { reasonOf, TerminalError } from "../../src/errors.ts";
 import type { InboundMessage, MediaPart } from "../../src/message.ts";
 import type { Log } from "../../src/ports.ts";
 
@@ -10,8 +10,8 @@ const mostImages = 4;
 const mostBytes = 5_000_000;
 
 /**
- * The items with the pictures of their messages, for models that see. A picture that is too large or cannot be had stays
- * what the text says of it.
+ * The items with the pictures of their messages, for models that see. One that is gone for good leaves a note in its place;
+ * one that is too large, or cannot be had now, stays what the text says of it.
  */
 export async function withImages(
   items: readonly AgentInputItem[],
@@ -23,23 +23,20 @@ export async function withImages(
     message.parts.flatMap((part) => (part.kind === "image" && seen.test(part.type) ? [{ at, part }] : [])),
   );
   const images = await Promise.all(
-    wanted.slice(-mostImages).map(async ({ at, part }) => ({ at, image: await dataUrl(part, hooks, log) })),
+    wanted.slice(-mostImages).map(async ({ at, part }) => ({ at, shown: await shownOf(part, hooks, log) })),
   );
   return items.map((item, at) => {
-    const own = images.flatMap(({ at: of, image }) => (of === at && image !== undefined ? [image] : []));
+    const own = images.flatMap(({ at: of, shown }) => (of === at && shown !== undefined ? [shown] : []));
     if (own.length === 0 || !("content" in item) || typeof item.content !== "string") return item;
     return {
       type: "message",
       role: "user",
-      content: [
-        { type: "input_text", text: item.content },
-        ...own.map((image) => ({ type: "input_image" as const, image })),
-      ],
+      content: [{ type: "input_text", text: item.content }, ...own],
     };
   });
 }
 
-async function dataUrl(part: MediaPart, hooks: Pick<TurnHooks, "openMedia" | "signal">, log: Log) {
+async function shownOf(part: MediaPart, hooks: Pick<TurnHooks, "openMedia" | "signal">, log: Log) {
   if ((part.size ?? 0) > mostBytes) return undefined;
   try {
     const { body, type } = await hooks.openMedia(part);
@@ -50,10 +47,16 @@ async function dataUrl(part: MediaPart, hooks: Pick<TurnHooks, "openMedia" | "si
       if (size > mostBytes) return undefined;
       chunks.push(chunk);
     }
-    return seen.test(type) ? `data:${type};base64,${Buffer.concat(chunks).toString("base64")}` : undefined;
+    if (!seen.test(type)) return undefined;
+    const image = `data:${type};base64,${Buffer.concat(chunks).toString("base64")}`;
+    return { type: "input_image" as const, image };
   } catch (error) {
     hooks.signal.throwIfAborted();
     log.warn({ reason: reasonOf(error) }, "a picture could not be given to the model");
-    return undefined;
+    if (!(error instanceof TerminalError)) return undefined;
+    return {
+      type: "input_text" as const,
+      text: "[note] a picture of this message is gone: nobody can see it any more",
+    };
   }
 }

@@ -142,7 +142,7 @@ export function createApi({ settings, deps, conversations, attachments, live }: 
     if (press === undefined && ids.length === 0 && commandOf(text)?.name === "reset") {
       return { ...client, kind: "command", name: "reset" };
     }
-    const files = await Promise.all(ids.map((one) => attachments.find(own, one.id)));
+    const files = await Promise.all(ids.map((one) => attachments.use(own, one.id)));
     if (files.includes(undefined)) throw new InputError("attachments: unknown file, upload it first", { status: 404 });
     const pressed = press === undefined ? undefined : await pressOf(own, press);
     const reply = replyTo === undefined ? undefined : await replyOf(own, replyTo);
@@ -187,7 +187,7 @@ export function createApi({ settings, deps, conversations, attachments, live }: 
       return refuse(c, 413, "too_large", `A file has at most ${settings.maxAttachmentBytes} bytes.`);
     }
     if (body === null) return refuse(c, 400, "bad_request", "The body is the file: it is empty.");
-    const given = { type: mediaType(headers.get("content-type")), name: fileName(name) };
+    const given = { type: mediaType(headers.get("content-type")), name: fileName(name), size: declared };
     return c.json(pageAttachment(await attachments.add(c.get("session"), body, given)), 201);
   });
 

@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { ChannelDeps } from "../../src/channel.ts";
 import { encodePart } from "../../src/ids.ts";
 import type { MediaPart } from "../../src/message.ts";
+import { createAllowance } from "./allowance.ts";
 import type { StoredAttachment } from "./entry.ts";
 
 /** As long as a session's cookie lives. */
@@ -10,13 +11,18 @@ const keptMs = 400 * 24 * 3600 * 1000;
 const stored = z.object({ v: z.literal(1), blob: z.string(), name: z.string(), type: z.string(), size: z.number() });
 
 export interface Attachments {
-  /** @throws InputError (413) past the limit. */
+  /**
+   * For a message to come. `size` as the sender says, 0 where it does not.
+   * @throws InputError: 413 past the limit of one file, 429 past the session's allowance, 507 where the store is full.
+   */
   add(
     session: string,
     body: ReadableStream<Uint8Array>,
-    given: { type: string; name: string },
+    given: { type: string; name: string; size: number },
   ): Promise<StoredAttachment>;
   find(session: string, id: string): Promise<StoredAttachment | undefined>;
+  /** For a message that has it from now on; undefined where it is unknown, or its bytes are gone. */
+  use(session: string, id: string): Promise<StoredAttachment | undefined>;
   /** Lets the session have a medium of the agent's under `id`; undefined where its bytes are gone. */
   give(
     session: string,
@@ -25,8 +31,14 @@ export interface Attachments {
   ): Promise<StoredAttachment | undefined>;
 }
 
-export function createAttachments(deps: ChannelDeps, maxBytes: number): Attachments {
+export interface AttachmentLimits {
+  readonly maxAttachmentBytes: number;
+  readonly uploadBytesPerHour: number;
+}
+
+export function createAttachments(deps: ChannelDeps, limits: AttachmentLimits): Attachments {
   const { records, blobs } = deps;
+  const allowance = createAllowance(deps.clock, limits.uploadBytesPerHour);
   const keyOf = (session: string, id: string) =>
     ["web-attachment", deps.tenant, deps.account, session, id].map(encodePart).join(":");
 
@@ -36,16 +48,26 @@ export function createAttachments(deps: ChannelDeps, maxBytes: number): Attachme
     return attachment;
   }
 
+  async function find(session: string, id: string): Promise<StoredAttachment | undefined> {
+    const record = stored.safeParse((await records.get(keyOf(session, id)))?.value);
+    if (!record.success) return undefined;
+    const { blob, name, type, size } = record.data;
+    return { id, blob, name, type, size };
+  }
+
   return {
-    async add(session, body, { type, name }) {
-      const blob = await blobs.put(body, { type, name, maxBytes });
+    async add(session, body, { type, name, size }) {
+      allowance.ask(session, size);
+      const maxBytes = limits.maxAttachmentBytes;
+      const blob = await blobs.put(allowance.count(session, body), { type, name, maxBytes, draft: true });
       return keep(session, { id: deps.newId(), blob: blob.id, name, type, size: blob.size });
     },
-    async find(session, id) {
-      const record = stored.safeParse((await records.get(keyOf(session, id)))?.value);
-      if (!record.success) return undefined;
-      const { blob, name, type, size } = record.data;
-      return { id, blob, name, type, size };
+    find,
+    async use(session, id) {
+      const found = await find(session, id);
+      const blob = found && (await blobs.get(found.blob, { use: true }));
+      await blob?.body.cancel();
+      return blob && found;
     },
     async give(session, id, { source, type, name }) {
       const blob = await blobs.get(source.id);

@@ -26,7 +26,7 @@ export function web(settings: WebSettings, deps: ChannelDeps): Channel & Typing 
   const { streams, streamsPerSession } = settings;
   const live = createLive({ conversations: () => conversations, clock, log, streams, streamsPerSession });
   const conversations = createConversations(deps, live.changed);
-  const attachments = createAttachments(deps, settings.maxAttachmentBytes);
+  const attachments = createAttachments(deps, settings);
   const app = createApi({ settings, deps, conversations, attachments, live });
   app.route("/", createSite(settings));
   app.notFound((c) => refuse(c, 404, "not_found", "There is nothing at this address."));

@@ -3,7 +3,13 @@ import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { InfrastructureError, InputError, TerminalError } from "../../src/errors.ts";
 
-const codes: Readonly<Record<number, string>> = { 400: "bad_request", 404: "not_found", 413: "too_large" };
+const codes: Readonly<Record<number, string>> = {
+  400: "bad_request",
+  404: "not_found",
+  413: "too_large",
+  429: "too_many_uploads",
+  507: "storage_full",
+};
 
 /** An error in the shape in which the whole API tells of one. */
 export function refuse<Status extends number>(

@@ -134,7 +134,13 @@ export const routes = {
       query: z.object({ name: z.string().max(500).optional() }),
       body: { required: true, content: { "*/*": { schema: { type: "string", format: "binary" } } } },
     },
-    responses: { 201: json(attachment, "Stored"), 413: json(error, "Too large"), ...refusals },
+    responses: {
+      201: json(attachment, "Stored; kept for a day unless a message has it"),
+      413: json(error, "Too large"),
+      429: json(error, "Too much was uploaded by this session within an hour"),
+      507: json(error, "The gateway has no room for more files"),
+      ...refusals,
+    },
   }),
   download: createRoute({
     method: "get",
@@ -144,7 +150,7 @@ export const routes = {
     request: { params: z.object({ id: z.string().max(100) }) },
     responses: {
       200: { description: "Its bytes", content: { "*/*": { schema: { type: "string", format: "binary" } } } },
-      404: json(error, "Not there, or another session's"),
+      404: json(error, "Not there, no longer kept, or another session's"),
       401: refusals[401],
     },
   }),

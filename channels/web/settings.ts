@@ -32,6 +32,12 @@ export const webSettings = z.strictObject({
     .positive()
     .max(25 * 1024 * 1024, "the server takes bodies of 25 MiB at most")
     .default(20 * 1024 * 1024),
+  /** Of all files that one session uploads within an hour. */
+  uploadBytesPerHour: z
+    .number()
+    .int()
+    .positive()
+    .default(200 * 1024 * 1024),
   /** In one message; 0 turns them off. */
   maxAttachments: z.number().int().nonnegative().default(10),
   /** Open event streams. */

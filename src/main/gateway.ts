@@ -37,7 +37,9 @@ export interface GatewayOptions {
 
 /** Opens the data and builds everything; nothing runs until {@link Gateway.start}. */
 export async function openGateway({ config, clock, log }: GatewayOptions): Promise<Gateway> {
-  const runtime = await openEmbedded({ directory: config.data, clock, log });
+  const { blobBytes, blobDays } = config.limits;
+  const limits = { blobBytes, blobMs: blobDays * 24 * 60 * 60 * 1_000 };
+  const runtime = await openEmbedded({ directory: config.data, clock, log, limits });
   const secret = config.secret ?? loadSecret(config.data);
   const agents = createAgents({ config, clock, log, blobs: runtime.blobs });
   const channels = new Map<string, Channel>();

@@ -76,6 +76,10 @@ export const settings = z.strictObject({
     .strictObject({
       /** Turns that run at once. */
       turns: z.number().int().positive().default(2_000),
+      /** Bytes of all files that people and agents send; past them a file is refused. */
+      blobBytes: z.number().int().positive().default(2_147_483_648),
+      /** Days after which a file is deleted. */
+      blobDays: z.number().positive().default(30),
     })
     .prefault({}),
 });

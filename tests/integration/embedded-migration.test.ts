@@ -87,7 +87,7 @@ describe("data of version 0", () => {
       deepEqual(reminded, ["watchdog"]);
       deepEqual(seen.toSorted(), hang ? ["old-1", "old-4"] : ["old-1", "old-2", "old-3"]);
       await runtime.stop(0);
-      equal(layout(), 2);
+      equal(layout(), 3);
     }
   });
 

@@ -7,6 +7,8 @@ import { createTurnContext } from "../../agents/client/turn-context.ts";
 import type { HistoryItem } from "../../src/agent.ts";
 import { RetryableError, TerminalError, reasonOf } from "../../src/errors.ts";
 import type { TurnId } from "../../src/ids.ts";
+import { openMedia as openMediaOf } from "../../src/media.ts";
+import type { MediaPart } from "../../src/message.ts";
 import type { Log } from "../../src/ports.ts";
 import {
   agentOn,
@@ -105,6 +107,18 @@ describe("what the model is given", () => {
       const shown = JSON.stringify(inputOf(model.firstCall?.request)).includes("data:image/png;base64,YWJj");
       expect(shown).toBe(vision);
     }
+  });
+
+  it("says of a picture that is gone that it is, and the turn goes on", async () => {
+    const source = { from: "blob", id: "b" } as const;
+    const part = { kind: "image", source, type: "image/png", size: 3 } as const;
+    const stores = { blobs: memoryBlobs(), channel: undefined, safeFetch: undefined };
+    const { signal } = new AbortController();
+    const model = new ScriptedModel([text("I cannot see it.")]);
+    const openMedia = (media: MediaPart) => openMediaOf(media, stores, signal);
+    const of = turn([message({ parts: [part] })]);
+    await agentOn(model, { vision: true }).agent.run(of, hooks({ openMedia }));
+    expect(JSON.stringify(inputOf(model.firstCall?.request))).toContain("[note] a picture of this message is gone");
   });
 });
 

@@ -7,8 +7,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { HttpServer } from "../../adapters/http/index.ts";
 import { web, webSettings } from "../../channels/web/index.ts";
 import type { SendContext } from "../../src/channel.ts";
-import { OverloadedError, TerminalError } from "../../src/errors.ts";
+import { InputError, OverloadedError, TerminalError } from "../../src/errors.ts";
 import type { InboundMessage } from "../../src/message.ts";
+import type { Blobs, Clock } from "../../src/ports.ts";
 import { serveChannels, testDeps, type TestDeps } from "./web-deps.ts";
 
 let pageDirectory: string;
@@ -472,6 +473,53 @@ describe("attachments", () => {
     const response = await tab.call("/api/attachments?name=a", { method: "POST", body, duplex: "half" } as RequestInit);
     expect(response.status).toBe(413);
     expect((await upload(tab, "a", "text/plain", "x".repeat(1000))).status).toBe(201);
+  });
+
+  test("a session uploads so much within an hour and no more, whatever it says of sizes", async () => {
+    let monotonic = 0;
+    const clock: Clock = { ...testDeps("web").clock, monotonic: () => monotonic };
+    const { tab, url } = await opened({ test: testDeps("web", { clock }), settings: { uploadBytesPerHour: 1000 } });
+    expect((await upload(tab, "a", "text/plain", "x".repeat(600))).status).toBe(201);
+    const refused = await upload(tab, "a", "text/plain", "x".repeat(401));
+    expect(refused.status).toBe(429);
+    expect(await refused.json()).toMatchObject({ error: { code: "too_many_uploads" } });
+    const body = new Blob(["x".repeat(401)]).stream();
+    const unsized = { method: "POST", body, duplex: "half" } as RequestInit;
+    expect((await tab.call("/api/attachments?name=a", unsized)).status).toBe(429);
+    const other = browser(url);
+    await other.session();
+    expect((await upload(other, "a", "text/plain", "x".repeat(1000))).status).toBe(201);
+    monotonic = 60 * 60 * 1000;
+    expect((await upload(tab, "a", "text/plain", "x".repeat(1000))).status).toBe(201);
+  });
+
+  test("an upload is a draft until a message has it; one whose bytes are gone is unknown, and a full store says so", async () => {
+    const deps = testDeps("web");
+    const seen: unknown[] = [];
+    let gone = false;
+    const blobs: Blobs = {
+      async put(bytes, options) {
+        seen.push({ draft: options.draft });
+        if (gone) throw new InputError("no room", { status: 507 });
+        return deps.blobs.put(bytes, options);
+      },
+      async get(id, options) {
+        seen.push(options);
+        return gone ? undefined : deps.blobs.get(id);
+      },
+    };
+    const { tab } = await opened({ test: { ...deps, blobs } });
+    const file = (await (await upload(tab, "a.txt", "text/plain", "x")).json()) as { id: string; url: string };
+    expect((await tab.post("/api/messages", { id: "c1", attachments: [{ id: file.id }] })).status).toBe(202);
+    expect(seen).toEqual([{ draft: true }, { use: true }]);
+    gone = true;
+    expect((await tab.call(file.url)).status).toBe(404);
+    expect((await tab.post("/api/messages", { id: "c2", attachments: [{ id: file.id }] })).status).toBe(404);
+    const full = await upload(tab, "a.txt", "text/plain", "y");
+    expect([full.status, await full.json()]).toMatchObject([
+      507,
+      { error: { code: "storage_full", message: "no room" } },
+    ]);
   });
 });
 

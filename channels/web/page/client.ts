@@ -17,12 +17,13 @@ export class HttpError extends Error {
   }
 }
 
-/** Trying again cannot help: the gateway understood the request and refuses it. */
+/** Refused though other requests are not: no room for files, or this session's share of them is used up. */
+const isNoRoom = ({ status, code }: HttpError): boolean => status === 507 || code === "too_many_uploads";
+
+/** Trying again cannot help, or not soon: the gateway understood the request and refuses it. */
 export const isRefusal = (error: unknown): error is HttpError =>
   error instanceof HttpError &&
-  error.status >= 400 &&
-  error.status < 500 &&
-  ![401, 408, 425, 429].includes(error.status);
+  (isNoRoom(error) || (error.status >= 400 && error.status < 500 && ![401, 408, 425, 429].includes(error.status)));
 
 const isForgotten = (error: unknown): boolean => error instanceof HttpError && error.status === 401;
 

@@ -64,7 +64,8 @@ describe("the client", () => {
   });
 
   it("tells a refusal from what is worth another try", async () => {
-    expect([400, 403, 404, 413, 422].every((s) => isRefusal(new HttpError(s, "", "", undefined)))).toBe(true);
+    expect([400, 403, 404, 413, 422, 507].every((s) => isRefusal(new HttpError(s, "", "", undefined)))).toBe(true);
+    expect(isRefusal(new HttpError(429, "too_many_uploads", "", undefined))).toBe(true);
     expect([401, 408, 425, 429, 500, 503].some((s) => isRefusal(new HttpError(s, "", "", undefined)))).toBe(false);
   });
 
