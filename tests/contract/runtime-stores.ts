@@ -182,6 +182,17 @@ function blobContract(check: Check): void {
     equal((await blobs.put(streamOf(), { type: "a/b", maxBytes: 0 })).size, 0);
   });
 
+  check("bytes that no message had yet are read as any others, and still are once one has them", async (stage) => {
+    const bytes = randomBytes(1000);
+    const { id } = await stage.runtime.blobs.put(streamOf(bytes), { type: "a/b", maxBytes: 1000, draft: true });
+    for (const use of [false, true, false]) {
+      const found = await stage.runtime.blobs.get(id, { use });
+      ok(found !== undefined && Buffer.from(await new Response(found.body).arrayBuffer()).equals(bytes));
+      await stage.restart();
+    }
+    equal(await stage.runtime.blobs.get("0".repeat(64), { use: true }), undefined);
+  });
+
   check("a body that breaks off leaves nothing", async ({ runtime: { blobs } }) => {
     const broken = new ReadableStream<Uint8Array>({
       start(controller) {

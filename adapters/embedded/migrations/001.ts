@@ -1,14 +1,15 @@
 /**
- * Version 0 was the first prototype's: `events` without subject and attempts, one JSON blob `{inbox, history}` per actor
+ * Version 1 has a place for everything. Version 0 had `events` without attempts, one JSON blob `{inbox, history}` per actor
  * without `v`, and reminders without a period (they were all the watchdog's, 30 s). An empty file is version 0 as well.
+ *
+ * All of it stands here as it was then: what today's program calls a topic or a row must not change what this does.
  */
 import type { DatabaseSync } from "node:sqlite";
-import { topics } from "../../../src/ports.ts";
 
 const schema = `
   CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 
-  -- topic: its place in the list of topics. seq: the order of publishing.
+  -- topic: 0 inbound, 1 outbound, 2 receipts. seq: the order of publishing.
   CREATE TABLE bus (
     seq INTEGER PRIMARY KEY, topic INTEGER NOT NULL, subject TEXT NOT NULL, event TEXT NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0
@@ -52,9 +53,9 @@ const schema = `
 /** `json_set` on what is an object only: a history that was a bare array becomes `{v, items}`. */
 const carryOver = `
   INSERT INTO bus (seq, topic, subject, event)
-    SELECT id, CASE topic ${topics.map((name, at) => `WHEN '${name}' THEN ${at}`).join(" ")} END,
+    SELECT id, CASE topic WHEN 'inbound' THEN 0 WHEN 'outbound' THEN 1 WHEN 'receipts' THEN 2 END,
       coalesce(event ->> '$.subject', ''), event
-    FROM events ORDER BY id;
+    FROM events;
   INSERT INTO state (id, key, value)
     SELECT actors.id, part.key, CASE part.type
       WHEN 'object' THEN json_set(part.value, '$.v', 1)
