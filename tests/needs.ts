@@ -25,6 +25,9 @@ interface Place {
 /** Other names that a program goes by, and fixed places where it is installed outside of PATH. */
 const aliases: Readonly<Record<string, readonly string[]>> = {
   chromium: ["chromium", "chromium-browser", "google-chrome", "/usr/bin/chromium"],
+  postgres: ["postgres", ...[18, 17, 16, 15, 14].map((version) => `/usr/lib/postgresql/${version}/bin/postgres`)],
+  // Debian's program in PATH would run it as a system service's user, with that service's files.
+  "rabbitmq-server": ["/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server"],
 };
 
 /**

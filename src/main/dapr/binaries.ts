@@ -35,6 +35,11 @@ export interface BinariesOptions {
  * @throws with what to do when ASCENT_DAPR_BIN holds no Dapr of this minor version, or neither Dapr nor Go is there.
  */
 export async function daprBinaries({ env, log }: BinariesOptions): Promise<DaprBinaries> {
+  return (await findDapr(env)) ?? (await buildOnce(await cacheOf(env), env, log));
+}
+
+/** As {@link daprBinaries}, but never builds. */
+export async function findDapr(env: BinariesOptions["env"]): Promise<DaprBinaries | undefined> {
   const named = env["ASCENT_DAPR_BIN"];
   if (named) {
     const found = await installed([named]);
@@ -44,12 +49,19 @@ export async function daprBinaries({ env, log }: BinariesOptions): Promise<DaprB
         `correct it, or unset it and Ascent looks for an installed Dapr or builds one`,
     );
   }
-  const home = env["HOME"] ?? homedir();
-  const folders = (env["PATH"] ?? "").split(delimiter).filter((folder) => folder !== "");
-  const found = await installed([...folders, join(home, ".dapr/bin")]);
-  if (found) return found;
-  const cache = join(env["XDG_CACHE_HOME"] || join(home, ".cache"), "ascent/dapr", await sourceHash());
-  return (await complete(cache)) ?? (await buildOnce(cache, folders, env, log));
+  return (await installed([...pathOf(env), join(homeOf(env), ".dapr/bin")])) ?? (await complete(await cacheOf(env)));
+}
+
+function homeOf(env: BinariesOptions["env"]): string {
+  return env["HOME"] ?? homedir();
+}
+
+function pathOf(env: BinariesOptions["env"]): string[] {
+  return (env["PATH"] ?? "").split(delimiter).filter((folder) => folder !== "");
+}
+
+async function cacheOf(env: BinariesOptions["env"]): Promise<string> {
+  return join(env["XDG_CACHE_HOME"] || join(homeOf(env), ".cache"), "ascent/dapr", await sourceHash());
 }
 
 /** The first folder that holds a Dapr of this minor version. */
@@ -89,11 +101,10 @@ async function sourceHash(): Promise<string> {
  */
 async function buildOnce(
   cache: string,
-  path: readonly string[],
   env: BinariesOptions["env"],
   log: BinariesOptions["log"],
 ): Promise<DaprBinaries> {
-  const go = [...path, "/usr/local/go/bin"].map((folder) => join(folder, "go")).find(isProgram);
+  const go = [...pathOf(env), "/usr/local/go/bin"].map((folder) => join(folder, "go")).find(isProgram);
   if (go === undefined) {
     throw new Error(
       `Dapr ${minor} is not installed, and there is no Go to build it with. Install Dapr (https://docs.dapr.io/getting-started, ` +

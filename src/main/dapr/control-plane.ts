@@ -38,6 +38,7 @@ export interface Trust {
 
 const host = "127.0.0.1";
 const configFolder = join(import.meta.dirname, "../../../dapr/config");
+const schedulerId = "dapr-scheduler-server-0";
 const namespace = { NAMESPACE: "default" };
 
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
@@ -77,9 +78,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       binaries.scheduler,
       {
         ...served(schedule, scheduleHealth, scheduleMetrics),
-        id: "scheduler",
+        // The name that its certificate is made for.
+        id: schedulerId,
         "etcd-data-dir": join(folder, "scheduler"),
-        "etcd-initial-cluster": `scheduler=http://${host}:${peer}`,
+        "etcd-initial-cluster": `${schedulerId}=${secured ? "https" : "http"}://${host}:${peer}`,
         "etcd-client-port": client,
         "etcd-client-listen-address": host,
         "override-broadcast-host-port": `${host}:${schedule}`,

@@ -1,5 +1,6 @@
 /** Programs that run beside the gateway: started until healthy, killed by any signal, started again on the same ports. */
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { createConnection } from "node:net";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -25,6 +26,8 @@ export interface Program {
   /** The user it runs as; the caller must be root. */
   readonly user?: string;
   readonly startMs?: number;
+  /** What asks it to end in order; SIGTERM unless given. */
+  readonly stopSignal?: NodeJS.Signals;
   /** Told of every end that neither `kill` nor `stop` asked for. */
   readonly onExit?: (exit: Exit) => void;
 }
@@ -39,7 +42,7 @@ export interface Service {
   kill(signal?: NodeJS.Signals): Promise<void>;
   /** Ends it if it runs, starts it with the same command line, resolves when it is healthy. */
   restart(): Promise<void>;
-  /** SIGTERM, after `graceMs` SIGKILL. */
+  /** Asks it to end in order, and after `graceMs` sends SIGKILL. */
   stop(graceMs?: number): Promise<void>;
 }
 
@@ -128,7 +131,7 @@ export async function startService(program: Program): Promise<Service> {
       if (child === undefined || !running()) return;
       const last = child;
       const timer = setTimeout(() => signalGroup(last, "SIGKILL"), graceMs);
-      await service.kill("SIGTERM");
+      await service.kill(program.stopSignal ?? "SIGTERM");
       clearTimeout(timer);
     },
   };
@@ -158,6 +161,24 @@ export async function answers(url: string): Promise<boolean> {
   const response = await fetch(url, { signal: AbortSignal.timeout(2_000) });
   await response.body?.cancel();
   return response.ok;
+}
+
+/** A health check by TCP on 127.0.0.1: what comes back after `sent` begins with `expected`. */
+export async function replies(port: number, sent: string, expected: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection({ host: "127.0.0.1", port }, () => {
+      if (expected === "") finish(true);
+      else socket.write(sent, "latin1");
+    });
+    const finish = (answer: boolean) => {
+      resolve(answer);
+      socket.destroy();
+    };
+    socket.setTimeout(2_000, () => finish(false));
+    socket.once("data", (data) => finish(data.toString("latin1").startsWith(expected)));
+    socket.once("error", () => finish(false));
+    socket.once("close", () => finish(false));
+  });
 }
 
 function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {

@@ -1,10 +1,9 @@
 /** A Redis of one's own, for a laptop and for tests: everything that it has acknowledged survives its sudden death. */
 import { accessSync, constants } from "node:fs";
 import { mkdir } from "node:fs/promises";
-import { createConnection } from "node:net";
 import { delimiter, join } from "node:path";
 import { freePorts } from "./ports.ts";
-import { startService, type Exit, type Log, type Service } from "./processes.ts";
+import { replies, startService, type Exit, type Log, type Service } from "./processes.ts";
 
 export interface RedisOptions {
   /** Path of redis-server: {@link findRedis}. */
@@ -68,7 +67,8 @@ export async function startRedis({ command, folder, log, onExit }: RedisOptions)
     command,
     args: Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]),
     env: {},
-    healthy: () => pings(host, port),
+    // While it reads its file after a start it answers with an error.
+    healthy: () => replies(port, "PING\r\n", "+PONG"),
     log,
     ...(onExit && { onExit }),
   });
@@ -92,18 +92,4 @@ export function redisEnvironment(url: string): Record<string, string> {
     REDIS_TLS: String(parsed.protocol === "rediss:"),
     REDIS_DB: database,
   };
-}
-
-/** While Redis reads its file after a start it answers PING with an error. */
-async function pings(host: string, port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = createConnection({ host, port }, () => socket.write("PING\r\n"));
-    socket.setTimeout(2_000, () => socket.destroy());
-    socket.once("data", (data) => {
-      resolve(data.toString("latin1").startsWith("+PONG"));
-      socket.destroy();
-    });
-    socket.once("error", () => resolve(false));
-    socket.once("close", () => resolve(false));
-  });
 }
