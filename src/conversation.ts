@@ -56,7 +56,7 @@ type Received = Extract<AgentEvent, { type: "received" }>;
 function received(draft: Draft, of: Received, traits: AgentTraits): Reply {
   const { event, now } = of;
   const { conversation } = event.address;
-  if (isSeen(draft.state, event.id)) return "duplicate";
+  if (isSeen(draft.state, event.id)) return learn(draft, of);
   if (event.kind === "message" && (draft.thread(conversation)?.pending.length ?? 0) >= maxPending && !stops(event))
     return "full";
   draft.open(event.address);
@@ -84,17 +84,31 @@ function received(draft: Draft, of: Received, traits: AgentTraits): Reply {
   return "accepted";
 }
 
+/** A copy from another ingress may name a predecessor that the first one did not: in time where no turn has taken it yet. */
+function learn(draft: Draft, { event, previous, taken = [] }: Received): Reply {
+  const { conversation } = event.address;
+  const thread = draft.thread(conversation);
+  const at = thread?.pending.findIndex(({ id }) => id === event.id) ?? -1;
+  if (thread === undefined || at === -1 || !isMissing(draft, event.id, previous)) return "duplicate";
+  if (thread.turn !== undefined && !(taken.length > 0 && !taken.includes(event.id))) return "duplicate";
+  awaitEvent(draft, conversation, previous, thread.pending.slice(0, at));
+  return "accepted";
+}
+
 /** Notes that an earlier message is still on its way. */
 function watchGap(draft: Draft, { event, previous }: Received): void {
   const { conversation } = event.address;
-  if (previous === undefined || previous === event.id || isSeen(draft.state, previous)) return;
-  awaitEvent(draft, conversation, previous);
+  if (isMissing(draft, event.id, previous)) awaitEvent(draft, conversation, previous);
 }
 
-function awaitEvent(draft: Draft, conversation: ConversationId, missing: MessageId): void {
+function isMissing(draft: Draft, id: MessageId, previous: MessageId | undefined): previous is MessageId {
+  return previous !== undefined && previous !== id && !isSeen(draft.state, previous);
+}
+
+function awaitEvent(draft: Draft, conversation: ConversationId, missing: MessageId, ahead?: readonly InboundMessage[]) {
   const { gaps = [], pending = [] } = draft.thread(conversation) ?? {};
   if (gaps.some((gap) => gap.missing === missing)) return;
-  const gap = { missing, before: pending.map(({ id }) => id) };
+  const gap = { missing, before: (ahead ?? pending).map(({ id }) => id) };
   draft.patch(conversation, { gaps: [...gaps, gap].slice(-maxGaps) });
   draft.effects.push({ kind: "wait", conversation, missing });
 }

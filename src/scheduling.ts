@@ -43,6 +43,7 @@ function takeEdits(draft: Draft, conversation: ConversationId, now: number): voi
   if (thread?.early !== undefined) draft.patch(conversation, { early: undefined });
 }
 
+/** Before the first that was sent after it. */
 export function insert(pending: readonly InboundMessage[], message: InboundMessage): readonly InboundMessage[] {
   const at = pending.findIndex((other) => isAfter(other, message));
   return at === -1 ? [...pending, message] : pending.toSpliced(at, 0, message);

@@ -196,6 +196,19 @@ describe("a message", () => {
     expect(game.answers().map((of) => of.answers)).toEqual([[id("m1")], [id("m3"), id("m2")]]);
   });
 
+  it("learns of its predecessor from a copy that came by another process", () => {
+    const game = play();
+    game.receive(message("m1"));
+    game.receive(message("m3"));
+    expect(game.receive(message("m3"), "m2")).toBe("duplicate");
+    const event = message("m3");
+    expect(game.tell({ type: "received", event, previous: id("m2"), taken: [id("m1")] })).toBe("accepted");
+    game.finish(game.running());
+    expect(() => game.running()).toThrow();
+    game.receive(message("m2"));
+    expect(game.running().attempt).toBe(1);
+  });
+
   it("is sent back to the bus when too many wait, and taken when there is room", () => {
     const game = play();
     for (let n = 0; n < 64; n++) expect(game.receive(message(`m${n}`))).toBe("accepted");

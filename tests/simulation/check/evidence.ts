@@ -92,14 +92,11 @@ export function owed(posts: readonly Post[]): Post[] {
   return posts.filter(({ action }) => action.does.kind === "say" || action.does.kind === "command");
 }
 
-/** An edit gives one that mentions nobody its place, and one that it overtakes on the way. */
-export function hasItsPlace(post: Post, posts: readonly Post[]): boolean {
+/** An edit gives one that mentions nobody its place, and one that it overtakes on the way or may overtake on the bus. */
+export function hasItsPlace(post: Post, { posts, plan }: Pick<Evidence, "posts" | "plan">): boolean {
   const { id, does } = post.action;
   if (does.kind === "say" && !does.addressed) return false;
-  return !posts.some(
-    (other) =>
-      other.action.does.kind === "edit" &&
-      other.action.does.of === id &&
-      (other.arrivedAt ?? Infinity) <= (post.arrivedAt ?? Infinity),
-  );
+  const edits = posts.filter(({ action }) => action.does.kind === "edit" && action.does.of === id);
+  if (plan.flavour === "dapr") return edits.length === 0;
+  return !edits.some(({ arrivedAt = Infinity }) => arrivedAt <= (post.arrivedAt ?? Infinity));
 }

@@ -3,7 +3,8 @@
  *
  * On an ordered bus without exception. On an unordered one where the core could know of m1 when it answered m2, by
  * design.md's rule: its agent had m1 before m2 came; or both came in by the same process, whose envelopes name the message
- * before, and m1 reached the agent within the two seconds that a turn waits once something newer than m1 is there.
+ * before, with all that came in between (a copy by another process names no predecessor, and may be there first), and m1 reached
+ * the agent within the two seconds that a turn waits once something newer than m1 is there.
  * What a process began to send long ago, before it stood still or gave up, is no witness against the order.
  */
 import { idOf } from "../events.ts";
@@ -16,7 +17,7 @@ const gapMs = 2_000;
 const slackMs = 200;
 
 export function checkOrder(evidence: Evidence, replies: readonly Reply[]): Violation[] {
-  const placed = owed(evidence.posts).filter((post) => hasItsPlace(post, evidence.posts));
+  const placed = owed(evidence.posts).filter((post) => hasItsPlace(post, evidence));
   const conversations = Map.groupBy(placed, ({ conversation }) => conversation.name);
   return [...conversations.values()].flatMap((posts) =>
     pairsOf(posts).flatMap((pair) => disorder(evidence, replies, pair)),
@@ -58,11 +59,12 @@ function knowable(evidence: Evidence, first: Post, second: Post): boolean {
   if (evidence.plan.flavour === "embedded") return true;
   const one = wayOf(evidence, first);
   const other = wayOf(evidence, second);
-  if (one.handled < other.handed) return true;
-  const together = new Set([...one.publishers, ...other.publishers]).size === 1;
+  if (one.handled < arrival(second)) return true;
   const newer = evidence.posts.filter(
     (post) => post.conversation === first.conversation && post !== first && arrival(post) >= arrival(first),
   );
+  const chain = newer.filter((post) => arrival(post) <= arrival(second)).map((post) => wayOf(evidence, post));
+  const together = new Set([one, other, ...chain].flatMap(({ publishers }) => [...publishers])).size === 1;
   const waitsFrom = Math.min(...newer.map((post) => wayOf(evidence, post).handed));
   return together && one.handled < waitsFrom + gapMs - slackMs;
 }

@@ -76,10 +76,10 @@ function strays(evidence: Evidence, runs: readonly Run[]): Violation[] {
 }
 
 /** Where the channel numbers its messages, a turn has them in that order. */
-function shuffled({ posts }: Evidence, runs: readonly Run[]): Violation[] {
+function shuffled(evidence: Evidence, runs: readonly Run[]): Violation[] {
   return runs.flatMap((run) => {
-    const given = run.tokens.flatMap((token) => posts.find(({ action }) => action.id === token) ?? []);
-    const placed = given.filter((post) => hasItsPlace(post, posts));
+    const given = run.tokens.flatMap((token) => evidence.posts.find(({ action }) => action.id === token) ?? []);
+    const placed = given.filter((post) => hasItsPlace(post, evidence));
     const wrong = placed.some((post, at) => post.sequence < (placed[at - 1]?.sequence ?? 0));
     return wrong && given[0]?.channel.order === "sequence"
       ? [{ rule: "I4", text: `${label(run)} has its messages out of order` }]
