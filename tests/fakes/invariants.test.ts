@@ -55,7 +55,8 @@ test("the model's log shows overlapping turns and messages held twice", () => {
     tokens: string[],
     repeated: string[] = [],
   ): RequestEntry => {
-    return { seq, at, endedAt, tokens, repeated, api: "chat", model: "m", stream: false, messages: 1, characters: 1 };
+    const base = { api: "chat", model: "m", stream: false, summary: false, messages: 1, characters: 1 } as const;
+    return { ...base, seq, at, endedAt, tokens, repeated };
   };
   const log = [request(1, 0, 10, ["m-5-1"]), request(2, 5, 15, ["m-5-2"]), request(3, 5, 9, ["m-6-1"], ["m-6-1"])];
   expect(checkModelRequests(log).map(({ invariant }) => invariant)).toEqual(["I5", "I7"]);

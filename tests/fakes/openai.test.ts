@@ -25,6 +25,32 @@ async function collect<T>(stream: AsyncIterable<T>): Promise<T[]> {
   return events;
 }
 
+test("a request for a summary answers no message: it names what people said, and no turn takes it for its own", async () => {
+  const { client, fake } = await start();
+  const said = "summary: so far: m-5-1\nuser: hello m-5-2\nagent: answer to: hello m-5-2 and m-5-9";
+  const summary = await client.chat.completions.create({
+    model: MODEL,
+    messages: [
+      { role: "system", content: "Summarize a conversation." },
+      { role: "user", content: said },
+    ],
+  });
+  expect(summary.choices[0]?.message.content).toBe("so far: m-5-1 m-5-2");
+  const turn = await client.chat.completions.create({
+    model: MODEL,
+    messages: [
+      { role: "system", content: "Be brief." },
+      { role: "user", content: "[summary] so far: m-5-1 m-5-2" },
+      { role: "user", content: "next m-5-3" },
+    ],
+  });
+  expect(turn.choices[0]?.message.content).toBe("answer to: next m-5-3");
+  expect(fake.log.map(({ summary: asked, tokens }) => ({ asked, tokens }))).toEqual([
+    { asked: true, tokens: [] },
+    { asked: false, tokens: ["m-5-3"] },
+  ]);
+});
+
 describe("the echo", () => {
   test("names every message since the last answer, and nothing older", async () => {
     const { client } = await start();

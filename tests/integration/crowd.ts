@@ -24,8 +24,10 @@ export interface Crowd {
   stop(): Promise<void>;
   /** Everybody writes one more message, in every conversation; numbers go on. */
   sayLast(): Promise<void>;
-  /** What the conversation's last prompt held: tokens of its user messages, as often as they stand there. */
+  /** What the conversation's last prompt held: tokens of its user messages and of its summary, as often as they stand there. */
   remembered(conversation: string): readonly string[];
+  /** How many conversations' last prompts held a summary of what was before. */
+  folded(): number;
   readonly conversations: readonly number[];
 }
 
@@ -36,7 +38,7 @@ const firstUser = 10_000;
 export function startCrowd({ platform, model }: Stage, options: CrowdOptions): Crowd {
   const streams = streamsOf(options.seed);
   const counters = new Map<number, number>();
-  const prompts = new Map<string, readonly string[]>();
+  const prompts = new Map<string, { readonly tokens: readonly string[]; readonly folded: boolean }>();
   const waiting = new Map<string, () => void>();
   const users = Array.from({ length: options.users }, (_, index) => firstUser + index);
   const conversations = [...users, ...groups];
@@ -48,9 +50,11 @@ export function startCrowd({ platform, model }: Stage, options: CrowdOptions): C
   });
   model.script((prompt) => {
     options.onAsked?.();
-    const tokens = tokensOfUsers(prompt);
+    if (prompt.toSummarize !== undefined) return { latencyMs: streams("summaries").int(20, 600) };
+    const said = textsOfUsers(prompt);
+    const last = { tokens: said.flatMap(tokensIn), folded: said.some((text) => text.includes("[summary]")) };
     const [first] = prompt.tokens;
-    if (first !== undefined) prompts.set(first.slice(0, first.lastIndexOf("-")), tokens);
+    if (first !== undefined) prompts.set(first.slice(0, first.lastIndexOf("-")), last);
     return { latencyMs: streams("model").int(20, 600), ...replyTo(prompt, (runs += 1)) };
   });
 
@@ -104,7 +108,8 @@ export function startCrowd({ platform, model }: Stage, options: CrowdOptions): C
         await platform.user(chat < 0 ? random.pick(users) : chat).sends(chat, `${mention(chat)}goodbye ${own}`);
       }
     },
-    remembered: (conversation) => prompts.get(`m-${conversation}`) ?? [],
+    remembered: (conversation) => prompts.get(`m-${conversation}`)?.tokens ?? [],
+    folded: () => [...prompts.values()].filter(({ folded }) => folded).length,
   };
 }
 
@@ -134,9 +139,9 @@ function replyTo(prompt: Prompt, run: number): Reply {
   return { text: [`${text} ${"word ".repeat(700)}`, page(2), page(3)].join("\n\n") };
 }
 
-function tokensOfUsers({ body }: Prompt): string[] {
+function textsOfUsers({ body }: Prompt): string[] {
   const messages = (body["messages"] ?? []) as { role: string; content: unknown }[];
-  return messages.filter(({ role }) => role === "user").flatMap(({ content }) => tokensIn(JSON.stringify(content)));
+  return messages.filter(({ role }) => role === "user").map(({ content }) => JSON.stringify(content));
 }
 
 /** Long answers: every page after the first came, in order, and no more often than its answer's first page. */

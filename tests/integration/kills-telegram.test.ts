@@ -9,8 +9,8 @@ import { inboundOf, expectKept, openStage, untilQuiet, type Stage } from "./stag
 const seed = Number(process.env["KILL_SEED"] ?? Math.floor(Math.random() * 1e9));
 const kills = Number(process.env["KILLS"] ?? 12);
 
-/** The agent remembers everything: so a prompt shows the whole history. */
-const config = { agents: { assistant: { context: { historyItems: 1_000, tokens: 1_000_000 } } } };
+/** The agent forgets nothing and often folds what is older: a prompt shows all messages, in the summary or in the history. */
+const config = { agents: { assistant: { context: { historyItems: 6, tokens: 1_000_000 } } } };
 
 type Moment =
   | "at some time"
@@ -62,9 +62,12 @@ describe.each(["polling", "webhook"] as const)("by %s", (by) => {
       await untilQuiet(stage);
 
       const { text, report } = expectKept(stage, { more: [...pagesWrong(stage), ...forgotten(stage, crowd)] });
-      console.log(`by ${by}, KILL_SEED=${seed}: ${text}`);
+      const { answered, cut } = foldsOf(stage);
+      const folds = `${answered} folds and ${cut} cut off, ${crowd.folded()} conversations with a summary`;
+      console.log(`by ${by}, KILL_SEED=${seed}: ${text}, ${folds}`);
       expect(stage.gateway.kills).toHaveLength(kills);
       expect(report.counts.answered).toBeGreaterThan(200);
+      expect(crowd.folded()).toBeGreaterThan(5);
     },
   );
 
@@ -93,6 +96,13 @@ describe.each(["polling", "webhook"] as const)("by %s", (by) => {
     },
   );
 });
+
+/** Requests for a summary of older history: how many were answered, and how many ended with their gateway. */
+function foldsOf({ model }: Stage): { readonly answered: number; readonly cut: number } {
+  const outcomes = model.log.flatMap(({ summary, outcome }) => (summary ? [outcome] : []));
+  const answered = outcomes.filter((outcome) => outcome === "answered").length;
+  return { answered, cut: outcomes.length - answered };
+}
 
 /** Starts it, and lets it be ready unless it is to be killed before. */
 async function startAgain({ gateway }: Stage, moment: Moment, startMs: number): Promise<void> {

@@ -3,8 +3,13 @@ import type { Prompt } from "./types.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
+/** How the gateway's agent asks for a summary. */
+const summaryTask = /^Summarize\b/;
+/** Its line about what was before: no message of the turn. */
+const summaryLine = /^\[summary\]/;
+
 interface Item {
-  readonly kind: "user" | "assistant" | "tool" | "other";
+  readonly kind: "system" | "user" | "assistant" | "tool" | "other";
   readonly text: string;
 }
 
@@ -13,6 +18,7 @@ export function chatPrompt(body: Json): Prompt {
   const items = list(body["messages"]).map((message): Item => {
     const text = textOf(message["content"]);
     if (message["role"] === "user") return { kind: "user", text };
+    if (message["role"] === "system" || message["role"] === "developer") return { kind: "system", text };
     if (message["role"] === "tool") return { kind: "tool", text };
     const answers = message["role"] === "assistant" && list(message["tool_calls"]).length === 0;
     return { kind: answers ? "assistant" : "other", text };
@@ -56,7 +62,10 @@ export function repeatedTokens(body: Json, api: Prompt["api"]): string[] {
 function prompt(api: Prompt["api"], body: Json, items: Item[], tools: string[], includeUsage: boolean): Prompt {
   const answered = items.findLastIndex((item) => item.kind === "assistant");
   const open = items.slice(answered + 1);
-  const turn = open.filter((item) => item.kind === "user").map((item) => item.text);
+  const asked = open.filter((item) => item.kind === "user").map((item) => item.text);
+  const system = items.find((item) => item.kind === "system")?.text ?? body["instructions"];
+  const summary = typeof system === "string" && summaryTask.test(system);
+  const turn = summary ? [] : asked.filter((text) => !summaryLine.test(text));
   const lastUser = open.findLastIndex((item) => item.kind === "user");
   const outputs = open.slice(lastUser + 1).filter((item) => item.kind === "tool");
   const instructions = body["instructions"];
@@ -67,6 +76,7 @@ function prompt(api: Prompt["api"], body: Json, items: Item[], tools: string[], 
     includeUsage,
     turn,
     tokens: tokensIn(turn.join("\n")),
+    toSummarize: summary ? asked.join("\n") : undefined,
     toolOutputs: outputs.map((item) => item.text),
     tools,
     messages: items.length,

@@ -14,6 +14,12 @@ export function echo({ turn, tokens, toolOutputs }: Prompt): string {
   return `answer to: ${last}${merged}${said}`;
 }
 
+/** The tokens of what people said, and of the summary before: whoever reads it sees which messages it stands for. */
+export function summaryOf(toSummarize: string): string {
+  const said = toSummarize.split("\n").filter((line) => /^(?:user|summary):/.test(line));
+  return ["so far:", ...tokensIn(said.join("\n"))].join(" ");
+}
+
 export interface Rules {
   add(rule: Rule): void;
   clear(): void;

@@ -5,7 +5,7 @@ import { tokensIn } from "../tokens.ts";
 import type { Answer, Frame } from "./answer.ts";
 import { chatCompletion, chatFrames } from "./chat.ts";
 import { chatPrompt, repeatedTokens, responsesPrompt } from "./prompt.ts";
-import { echo, type Rules } from "./reply.ts";
+import { echo, summaryOf, type Rules } from "./reply.ts";
 import { responseFrames, responseObject } from "./responses.ts";
 import type { Failure, Pace, Prompt, Reply, RequestEntry } from "./types.ts";
 
@@ -75,7 +75,7 @@ function generate(
       return fail(response, prompt, reply.failure);
     }
     const toolCalls = reply.toolCalls ?? [];
-    const text = reply.text ?? (toolCalls.length > 0 ? undefined : echo(prompt));
+    const text = reply.text ?? (toolCalls.length > 0 ? undefined : defaultText(prompt));
     const answer = { id: `fake${entry.seq}`, text, toolCalls };
     const cut = reply.failure !== undefined;
     if (cut) entry.outcome = "failed";
@@ -88,6 +88,10 @@ function generate(
     if (cut) response.socket?.destroySoon();
     else response.end();
   };
+}
+
+function defaultText(prompt: Prompt): string {
+  return prompt.toSummarize === undefined ? echo(prompt) : summaryOf(prompt.toSummarize);
 }
 
 /** Writes frames, the paced ones no faster than told. Everything up to the next wait is one write. */
@@ -149,8 +153,9 @@ function sendError(
 
 function record(state: OpenAiServerState, prompt: Prompt, response: ServerResponse): RequestEntry {
   const { api, model, stream: streamed, messages, characters, tokens } = prompt;
+  const summary = prompt.toSummarize !== undefined;
   const repeated = repeatedTokens(prompt.body, api);
-  return log(state, response, { api, model, stream: streamed, messages, characters, tokens, repeated });
+  return log(state, response, { api, model, stream: streamed, messages, characters, tokens, summary, repeated });
 }
 
 function log(
@@ -187,6 +192,7 @@ function transcribe(state: OpenAiServerState, body: Buffer, request: IncomingMes
     messages: 0,
     characters: 0,
     tokens,
+    summary: false,
     repeated: [],
   });
   if (parsed?.fields["response_format"] === "text") sendText(response, 200, text, { "content-type": "text/plain" });

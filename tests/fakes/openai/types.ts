@@ -8,6 +8,8 @@ export interface Prompt {
   readonly turn: readonly string[];
   /** Tokens of the turn, in order ("tokens.ts"). */
   readonly tokens: readonly string[];
+  /** What is to be summarized, where that is the task: such a request answers no message, and has no turn. */
+  readonly toSummarize: string | undefined;
   /** Outputs of tools called after the last user message. */
   readonly toolOutputs: readonly string[];
   /** Names of the functions on offer. */
@@ -33,7 +35,7 @@ export type Failure =
   | { readonly kind: "hang" };
 
 export interface Reply {
-  /** Absent with tool calls only; the default is the echo. */
+  /** Absent with tool calls only; the default is the echo, or the summary where one is asked for. */
   readonly text?: string;
   readonly toolCalls?: readonly ToolCall[];
   /** Time to the first byte, over the fake's setting. */
@@ -72,6 +74,8 @@ export interface RequestEntry {
   readonly characters: number;
   /** Tokens of the turn: which user messages this request would answer. */
   readonly tokens: readonly string[];
+  /** It asked for a summary of the history. */
+  readonly summary: boolean;
   /** Tokens that stand in more than one user message of the prompt: a turn the history holds twice. */
   readonly repeated: readonly string[];
   status?: number;
