@@ -89,8 +89,7 @@ async function complete(folder: string): Promise<DaprBinaries | undefined> {
 
 async function sourceHash(): Promise<string> {
   const hash = createHash("sha256").update(`${version} ${process.platform} ${process.arch}\n`);
-  const programs = await readdir(join(source, "cmd"), { recursive: true });
-  const files = ["go.mod", "go.sum", ...programs.filter((file) => file.endsWith(".go")).map((file) => `cmd/${file}`)];
+  const files = (await readdir(source, { recursive: true })).filter((file) => /\.(go|mod|sum)$/.test(file));
   for (const file of files.toSorted()) hash.update(`${file}\n`).update(await readFile(join(source, file)));
   return hash.digest("hex").slice(0, 16);
 }
