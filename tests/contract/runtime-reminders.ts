@@ -2,11 +2,12 @@ import { equal, ok } from "node:assert/strict";
 import type { AgentId } from "../../src/ids.ts";
 import { host, type Stage, type Check } from "./runtime-stage.ts";
 
-/** Actors that arm and disarm what they are told, and record what fires. */
+/** Actors of this test that arm and disarm what they are told, and record what fires; other tests' may be left at a broker. */
 function reminded(stage: Stage, onFire: (name: string) => Promise<void> = async () => undefined) {
   const fired: { readonly id: AgentId; readonly name: string; readonly at: number }[] = [];
   let inside = 0;
   let most = 0;
+  const mine = ({ id }: { id: AgentId }) => id.endsWith(stage.unique(""));
   host(stage.runtime, (context) => ({
     methods: {
       arm: (data: { name: string; periodMs: number }) => context.commit({ put: { armed: data.name }, arm: data }),
@@ -18,6 +19,7 @@ function reminded(stage: Stage, onFire: (name: string) => Promise<void> = async 
       },
     },
     async remind(name) {
+      if (!mine(context)) return context.disarm(name);
       most = Math.max(most, (inside += 1));
       fired.push({ id: context.id, name, at: performance.now() });
       try {

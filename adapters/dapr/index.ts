@@ -1,0 +1,158 @@
+/** The Dapr runtime: brokers and stores behind the sidecar are components, configuration and never code. */
+import type { DaprClient } from "@dapr/dapr";
+import type { Server } from "node:http";
+import { reasonOf } from "../../src/errors.ts";
+import type { Clock, CloudEvent, DeadLetter, Log, Runtime, Topic } from "../../src/ports.ts";
+import { createActors } from "./actors.ts";
+import { createDaprApp, listenForSidecar } from "./app.ts";
+import { createBlobs } from "./blobs.ts";
+import { createBus } from "./bus.ts";
+import { createDeadLetters } from "./dead-letters.ts";
+import { createJobs } from "./jobs.ts";
+import { createJournal } from "./journal.ts";
+import { createRecords } from "./records.ts";
+import { createSecrets } from "./secrets.ts";
+import { connectSidecar, type Sidecar } from "./sidecar.ts";
+import { createTranscript } from "./transcript.ts";
+
+export interface DaprOptions {
+  /** The sidecar: http://host:port. */
+  readonly sidecarUrl: string;
+  readonly grpcPort?: number;
+  /** What the sidecar asks of us (DAPR_API_TOKEN); absent where it asks nothing. */
+  readonly apiToken?: string | undefined;
+  /** What we ask of the sidecar (APP_API_TOKEN). */
+  readonly appToken: string;
+  /** Where the sidecar calls us. */
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly clock: Clock;
+  readonly log: Log;
+  /** This process hosts agents; true unless given. */
+  readonly hosts?: boolean;
+  /** An actor that is not called for so long leaves the memory. */
+  readonly idleMs?: number;
+  /** How long bytes are kept after they were last put or used. */
+  readonly blobMs?: number;
+}
+
+export interface DaprRuntime extends Runtime {
+  /** For tests and the bench. */
+  readonly inside: { active(): number; readonly sidecar: Sidecar };
+}
+
+const readyMs = 120_000;
+const pollMs = 100;
+const healthEveryMs = 5_000;
+
+export async function openDapr(options: DaprOptions): Promise<DaprRuntime> {
+  const { clock, log, idleMs = 60_000, blobMs = 30 * 86_400_000, hosts = true } = options;
+  const sidecar = connectSidecar({ url: options.sidecarUrl, token: options.apiToken });
+  const records = createRecords(sidecar);
+  const bus = createBus({ sidecar, records, clock, log });
+  const actors = createActors({ sidecar, bus, log });
+  const jobs = createJobs({ sidecar, clock, log });
+  const deadLetters = createDeadLetters(records, bus);
+  let client: Promise<DaprClient> | undefined;
+  let server: Server | undefined;
+  let open = false;
+  let problem: string | undefined = "The sidecar has not answered yet.";
+  let cancelHealth: (() => void) | undefined;
+
+  const app = createDaprApp({
+    token: options.appToken,
+    bus,
+    actors,
+    jobs,
+    log,
+    hosts,
+    idleMs,
+    isOpen: () => open,
+    deadLetter: (event) => deadLetters.add(letterOf(event, clock)),
+  });
+
+  async function isReady(): Promise<boolean> {
+    const answer = await sidecar.call("GET", "/v1.0/healthz", { deadlineMs: 2_000 }).catch(() => undefined);
+    return answer?.status === 204;
+  }
+
+  function watchHealth(): void {
+    cancelHealth = clock.after(healthEveryMs, () => {
+      sidecar.call("GET", "/v1.0/healthz/outbound", { deadlineMs: 4_000 }).then(
+        ({ status }) => {
+          problem = status === 204 ? undefined : `The sidecar is not well: it answers ${status}.`;
+          if (open) watchHealth();
+        },
+        (error: unknown) => {
+          problem = reasonOf(error);
+          if (open) watchHealth();
+        },
+      );
+    });
+  }
+
+  return {
+    bus,
+    actors,
+    records,
+    jobs,
+    journal: createJournal(records),
+    transcript: createTranscript(records, clock),
+    blobs: createBlobs(records, blobMs),
+    deadLetters,
+    secrets: createSecrets(() => (client ??= daprClient(options))),
+    async start() {
+      open = true;
+      server = await listenForSidecar(app, options.listen);
+      const until = clock.monotonic() + readyMs;
+      while (!(await isReady())) {
+        if (clock.monotonic() > until) throw new Error(notReady(options.sidecarUrl));
+        await new Promise<void>((resolve) => clock.after(pollMs, resolve));
+      }
+      problem = undefined;
+      watchHealth();
+    },
+    async stop(graceMs) {
+      if (!open) return sidecar.close();
+      open = false;
+      cancelHealth?.();
+      const grace = Promise.withResolvers<void>();
+      const cancel = clock.after(graceMs, grace.resolve);
+      await Promise.race([bus.stop(), grace.promise]);
+      cancel();
+      actors.dropAll();
+      const closed = new Promise<void>((resolve) => (server === undefined ? resolve() : server.close(() => resolve())));
+      server?.closeAllConnections();
+      await closed;
+      await (await client)?.stop();
+      sidecar.close();
+    },
+    health: () => problem,
+    inside: { active: actors.active, sidecar },
+  };
+}
+
+/** What our own bus gave up carries its letter; what the sidecar gave up is the event as it was. */
+function letterOf(event: CloudEvent, clock: Clock): DeadLetter {
+  if (event.type === "ascent.deadletter") return event.data as DeadLetter;
+  const topic = (event as CloudEvent & { topic?: string }).topic as Topic;
+  const reason = "the sidecar could not deliver it";
+  return { id: `${topic}:${event.id}`, topic, event, reason, attempts: 0, at: Math.round(clock.now()) };
+}
+
+async function daprClient({ sidecarUrl, apiToken }: DaprOptions): Promise<DaprClient> {
+  const { DaprClient: Client, CommunicationProtocolEnum } = await import("@dapr/dapr");
+  const { hostname, port } = new URL(sidecarUrl);
+  return new Client({
+    daprHost: hostname,
+    daprPort: port,
+    communicationProtocol: CommunicationProtocolEnum.HTTP,
+    ...(apiToken === undefined ? {} : { daprApiToken: apiToken }),
+  });
+}
+
+function notReady(url: string): string {
+  return (
+    `The sidecar at ${url} was not ready within ${readyMs / 1000} s. Is it running, with the components of dapr/components, ` +
+    "and does its --app-port lead here? Its log says more."
+  );
+}

@@ -1,0 +1,3 @@
+import { daprContract } from "./runtime-dapr.ts";
+
+await daprContract("redis", "postgresql");
