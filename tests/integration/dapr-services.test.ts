@@ -24,40 +24,47 @@ afterAll(() => services.close());
 for (const [pubsub, state, ...programs] of combinations) {
   const missing = dapr.missing || programs.some((program) => needs(program).missing);
   describe.skipIf(missing)(`${pubsub} with state in ${state}`, () => {
-    test("delivers what was published, and keeps state under its ETag", { timeout: 240_000 }, async () => {
-      const app = await startTakingApp(topics, ["Probe"]);
-      const cluster = await startCluster({ pubsub, state, services });
-      try {
-        const sidecar = await cluster.sidecar({ appPort: app.port });
-        await until(() => sidecar.ready(), cluster);
-        const api = apiOf(sidecar, cluster);
+    test(
+      "delivers what was published, again where it was refused, and keeps state under its ETag",
+      { timeout: 240_000 },
+      async () => {
+        const app = await startTakingApp(topics, ["Probe"]);
+        const cluster = await startCluster({ pubsub, state, services });
+        try {
+          const sidecar = await cluster.sidecar({ appPort: app.port });
+          await until(() => sidecar.ready(), cluster);
+          const api = apiOf(sidecar, cluster);
 
-        const run = `${pubsub} ${state} ${Date.now()}`;
-        const taken = (kind: string) =>
-          app.events.flatMap(({ data }) => (isOf(`${run} ${kind}`, data) ? [data.n] : []));
-        const publish = async (kind: string, n: number) => {
-          const topic = topics[n % topics.length] ?? "inbound";
-          const path = `/v1.0/publish/${topic}/${topic}?metadata.partitionKey=${n % 3}`;
-          expect((await api("POST", path, { run: `${run} ${kind}`, n })).status).toBe(204);
-        };
-        // What is published before a topic's first subscription may find no queue.
-        await until(async () => {
-          for (let n = 0; n < topics.length; n++) await publish("probe", n);
-          return new Set(taken("probe")).size === topics.length;
-        }, cluster);
-        for (let n = 0; n < 20; n++) await publish("event", n);
-        await until(() => new Set(taken("event")).size === 20, cluster);
-        expect(app.tokens.get("/events/inbound")).toBe(cluster.appToken);
+          const run = `${pubsub} ${state} ${Date.now()}`;
+          const taken = (kind: string) =>
+            app.events.flatMap(({ data }) => (isOf(`${run} ${kind}`, data) ? [data.n] : []));
+          const publish = async (kind: string, n: number) => {
+            const topic = topics[n % topics.length] ?? "inbound";
+            const path = `/v1.0/publish/${topic}/${topic}?metadata.partitionKey=${n % 3}`;
+            expect((await api("POST", path, { run: `${run} ${kind}`, n })).status).toBe(204);
+          };
+          // What is published before a topic's first subscription may find no queue.
+          await until(async () => {
+            for (let n = 0; n < topics.length; n++) await publish("probe", n);
+            return new Set(taken("probe")).size === topics.length;
+          }, cluster);
+          // Without the resiliency some brokers' components would be rid of these.
+          app.refuse = 3;
+          for (let n = 0; n < 20; n++) await publish("event", n);
+          await until(() => new Set(taken("event")).size === 20, cluster);
+          expect(app.tokens.get("/events/inbound")).toBe(cluster.appToken);
 
-        await keepsState(api, run);
-        expect(await loaded(api)).toEqual(expected(pubsub, state));
-        expect(cluster.said("Loading Resiliency configuration: ascent")).toHaveLength(1);
-        expect((await fetch(`${sidecar.url}/v1.0/metadata`)).status).toBe(401);
-      } finally {
-        await cluster.close();
-        await app.close();
-      }
-    });
+          await keepsState(api, run);
+          expect(await loaded(api)).toEqual(expected(pubsub, state));
+          expect(cluster.said("Loading Resiliency configuration: ascent")).toHaveLength(1);
+          expect(app.refuse).toBe(0);
+          expect((await fetch(`${sidecar.url}/v1.0/metadata`)).status).toBe(401);
+        } finally {
+          await cluster.close();
+          await app.close();
+        }
+      },
+    );
   });
 }
 

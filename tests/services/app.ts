@@ -9,6 +9,8 @@ export interface TakenEvent {
 
 export interface TakingApp {
   readonly port: number;
+  /** How many of the next events it answers with an error instead of taking them. */
+  refuse: number;
   readonly events: readonly TakenEvent[];
   /** What each path was last sent as dapr-api-token. */
   readonly tokens: ReadonlyMap<string, string | undefined>;
@@ -26,6 +28,12 @@ export async function startTakingApp(topics: readonly string[], actors: readonly
     for await (const chunk of request) if (chunk instanceof Buffer) chunks.push(chunk);
     const token = request.headers["dapr-api-token"];
     tokens.set(path, typeof token === "string" ? token : undefined);
+    if (path.startsWith("/events/") && app.refuse > 0) {
+      app.refuse--;
+      response.statusCode = 500;
+      response.end();
+      return;
+    }
     response.setHeader("content-type", "application/json");
     response.end(JSON.stringify(reply(path, Buffer.concat(chunks).toString())));
   }
@@ -46,8 +54,9 @@ export async function startTakingApp(topics: readonly string[], actors: readonly
     answer(request, response).catch((error: unknown) => response.destroy(error instanceof Error ? error : undefined));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return {
+  const app: TakingApp = {
     port: (server.address() as AddressInfo).port,
+    refuse: 0,
     events,
     tokens,
     async close() {
@@ -55,4 +64,5 @@ export async function startTakingApp(topics: readonly string[], actors: readonly
       await new Promise((resolve) => server.close(resolve));
     },
   };
+  return app;
 }
