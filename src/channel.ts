@@ -7,7 +7,7 @@
  */
 import type { AccountRef, MessageId } from "./ids.ts";
 import type { Address, Button, InboundEvent, MediaKind, MediaPart } from "./message.ts";
-import type { Blobs, Clock, Log, Records, Transcript } from "./ports.ts";
+import type { Blobs, Clock, Log, Records, Signals, Transcript } from "./ports.ts";
 
 /** Limits and abilities as data. Sizes of text are in the units that {@link Dialect.measure} counts. */
 export interface Traits {
@@ -181,6 +181,8 @@ export interface ChannelDeps extends AccountRef {
   readonly records: Records;
   readonly transcript: Transcript;
   readonly blobs: Blobs;
+  /** To the other replicas, where there are any. */
+  readonly signals?: Signals;
   readonly clock: Clock;
   readonly log: Log;
   /** Random ids: 128 bits or more, URL-safe. */

@@ -31,6 +31,8 @@ export interface CoreOptions {
   readonly safeFetch?: SafeFetch | undefined;
   /** Where the bytes of a blob can be fetched, for platforms that take a link only. */
   readonly blobUrl?: (id: string) => string | undefined;
+  /** This process has the channels' connections, and sends; true unless given. */
+  readonly delivers?: boolean;
   /** Turns that run at once in this process. */
   readonly mostTurns?: number;
 }
@@ -102,7 +104,7 @@ export function createCore(options: CoreOptions): Core {
     const later = comeBack[reply];
     if (later !== undefined) throw new InfrastructureError(later, { retryAfterMs: comeBackMs });
   });
-  bus.subscribe("outbound", async (envelope) => delivery.handle(envelope));
+  if (options.delivers !== false) bus.subscribe("outbound", async (envelope) => delivery.handle(envelope));
   bus.subscribe("receipts", async (envelope) => {
     const receipt = readReceipt(envelope);
     await call(receipt.agent, "undelivered", receipt);

@@ -219,6 +219,16 @@ export interface Secrets {
   get(name: string): Promise<string | undefined>;
 }
 
+/**
+ * Words between the replicas of a gateway, to all but the one that speaks: what shows sooner by them, never what must arrive.
+ * None is kept, ordered against anything else, or promised.
+ */
+export interface Signals {
+  send(topic: string, data: unknown): void;
+  /** @returns what ends it. */
+  listen(topic: string, listener: (data: unknown) => void): () => void;
+}
+
 /** All ports of one runtime. */
 export interface Runtime {
   readonly bus: Bus;

@@ -7,6 +7,7 @@ import { createActors } from "./actors.ts";
 import { createDaprApp, listenForSidecar } from "./app.ts";
 import { createBlobs } from "./blobs.ts";
 import { createBus } from "./bus.ts";
+import { daprClient } from "./client.ts";
 import { createDeadLetters } from "./dead-letters.ts";
 import { createJobs } from "./jobs.ts";
 import { createJournal } from "./journal.ts";
@@ -18,7 +19,6 @@ import { createTranscript } from "./transcript.ts";
 export interface DaprOptions {
   /** The sidecar: http://host:port. */
   readonly sidecarUrl: string;
-  readonly grpcPort?: number;
   /** What the sidecar asks of us (DAPR_API_TOKEN); absent where it asks nothing. */
   readonly apiToken?: string | undefined;
   /** What we ask of the sidecar (APP_API_TOKEN). */
@@ -44,7 +44,7 @@ const readyMs = 120_000;
 const pollMs = 100;
 const healthEveryMs = 5_000;
 
-export async function openDapr(options: DaprOptions): Promise<DaprRuntime> {
+export function openDapr(options: DaprOptions): DaprRuntime {
   const { clock, log, idleMs = 60_000, blobMs = 30 * 86_400_000, hosts = true } = options;
   const sidecar = connectSidecar({ url: options.sidecarUrl, token: options.apiToken });
   const records = createRecords(sidecar);
@@ -137,17 +137,6 @@ function letterOf(event: CloudEvent, clock: Clock): DeadLetter {
   const topic = (event as CloudEvent & { topic?: string }).topic as Topic;
   const reason = "the sidecar could not deliver it";
   return { id: `${topic}:${event.id}`, topic, event, reason, attempts: 0, at: Math.round(clock.now()) };
-}
-
-async function daprClient({ sidecarUrl, apiToken }: DaprOptions): Promise<DaprClient> {
-  const { DaprClient: Client, CommunicationProtocolEnum } = await import("@dapr/dapr");
-  const { hostname, port } = new URL(sidecarUrl);
-  return new Client({
-    daprHost: hostname,
-    daprPort: port,
-    communicationProtocol: CommunicationProtocolEnum.HTTP,
-    ...(apiToken === undefined ? {} : { daprApiToken: apiToken }),
-  });
 }
 
 function notReady(url: string): string {

@@ -6,6 +6,7 @@
 import type { Channel, ChannelDeps, Finding, HttpHandler, Preview, Typing, Check } from "../../src/channel.ts";
 import { access } from "node:fs/promises";
 import { join } from "node:path";
+import { encodePart } from "../../src/ids.ts";
 import { createApi } from "./api.ts";
 import { createAttachments } from "./attachments.ts";
 import { createConversations } from "./conversation.ts";
@@ -24,7 +25,15 @@ const sentBytes = 100 * 1024 * 1024;
 export function web(settings: WebSettings, deps: ChannelDeps): Channel & Typing & Preview & HttpHandler & Check {
   const { clock, log } = deps;
   const { streams, streamsPerSession } = settings;
-  const live = createLive({ conversations: () => conversations, clock, log, streams, streamsPerSession });
+  const live = createLive({
+    conversations: () => conversations,
+    clock,
+    log,
+    streams,
+    streamsPerSession,
+    signals: deps.signals,
+    topic: ["web", deps.tenant, deps.account].map(encodePart).join(":"),
+  });
   const conversations = createConversations(deps, live.changed);
   const attachments = createAttachments(deps, settings);
   const app = createApi({ settings, deps, conversations, attachments, live });

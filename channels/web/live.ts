@@ -4,7 +4,8 @@
  * A stream holds a place in the transcript and reads on from there when it is woken, at the pace at which its client reads:
  * messages are never buffered, never skipped and always in order. Of the running answer only the newest text is held.
  */
-import type { Clock, Log } from "../../src/ports.ts";
+import { z } from "zod";
+import type { Clock, Log, Signals } from "../../src/ports.ts";
 import { reasonOf } from "../../src/errors.ts";
 import type { Conversations } from "./conversation.ts";
 import { isReset } from "./entry.ts";
@@ -32,10 +33,25 @@ export interface LiveOptions {
   readonly log: Log;
   readonly streams: number;
   readonly streamsPerSession: number;
+  /** To the replicas that hold other streams of a session; `topic` names this account among all. */
+  readonly signals: Signals | undefined;
+  readonly topic: string;
 }
 
-export function createLive({ conversations, clock, log, streams: most, streamsPerSession }: LiveOptions) {
+/** What streams are told, here and on other replicas. */
+const signal = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("changed") }),
+  z.object({ kind: z.literal("answered"), last: z.boolean() }),
+  z.object({ kind: z.literal("typing"), on: z.boolean() }),
+  z.object({ kind: z.literal("delta"), turn: z.string(), text: z.string() }),
+]);
+type Signal = z.infer<typeof signal>;
+
+export function createLive(options: LiveOptions) {
+  const { conversations, clock, log, streams: most, streamsPerSession, signals } = options;
   const sessions = new Map<string, Set<Stream>>();
+  const deaf = new Map<string, () => void>();
+  const topicOf = (session: string) => `${options.topic}:${session}`;
   const running = new Map<string, number>();
   let total = 0;
 
@@ -57,7 +73,45 @@ export function createLive({ conversations, clock, log, streams: most, streamsPe
     stream.wake();
     if (own?.delete(stream) !== true) return;
     total--;
-    if (own.size === 0) sessions.delete(session);
+    if (own.size > 0) return;
+    sessions.delete(session);
+    deaf.get(session)?.();
+    deaf.delete(session);
+  }
+
+  function hear(session: string, heard: Signal): void {
+    switch (heard.kind) {
+      case "changed":
+        return each(session, (stream) => (stream.behind = true));
+      case "answered":
+        if (heard.last) running.delete(session);
+        // What was shown of the answer while it grew is out of date.
+        return each(session, (stream) => {
+          stream.behind = true;
+          stream.delta = undefined;
+          if (heard.last) stream.typing = false;
+        });
+      case "typing":
+        if (heard.on) running.set(session, clock.monotonic());
+        else running.delete(session);
+        return each(session, (stream) => (stream.typing = heard.on));
+      case "delta":
+        return each(session, (stream) => (stream.delta = { turn: heard.turn, text: heard.text }));
+    }
+  }
+
+  function tell(session: string, told: Signal): void {
+    hear(session, told);
+    signals?.send(topicOf(session), told);
+  }
+
+  function listen(session: string): void {
+    if (signals === undefined || deaf.has(session)) return;
+    const stop = signals.listen(topicOf(session), (data) => {
+      const heard = signal.safeParse(data);
+      if (heard.success) hear(session, heard.data);
+    });
+    deaf.set(session, stop);
   }
 
   /** What is to be told now; empty when there is nothing. */
@@ -133,24 +187,12 @@ export function createLive({ conversations, clock, log, streams: most, streamsPe
 
   return {
     isRunning,
-    changed: (session: string) => each(session, (stream) => (stream.behind = true)),
-    /** An answer was appended: what was shown of it while it grew is out of date. */
-    answered(session: string, last: boolean): void {
-      if (last) running.delete(session);
-      each(session, (stream) => {
-        stream.behind = true;
-        stream.delta = undefined;
-        if (last) stream.typing = false;
-      });
-    },
-    typing(session: string, on: boolean): void {
-      if (on) running.set(session, clock.monotonic());
-      else running.delete(session);
-      each(session, (stream) => (stream.typing = on));
-    },
-    delta(session: string, delta: { readonly turn: string; readonly text: string }): void {
-      each(session, (stream) => (stream.delta = { turn: delta.turn, text: delta.text }));
-    },
+    changed: (session: string) => tell(session, { kind: "changed" }),
+    /** An answer was appended. */
+    answered: (session: string, last: boolean) => tell(session, { kind: "answered", last }),
+    typing: (session: string, on: boolean) => tell(session, { kind: "typing", on }),
+    delta: (session: string, { turn, text }: { readonly turn: string; readonly text: string }) =>
+      tell(session, { kind: "delta", turn, text }),
     /** "session" or "total" where that many streams are open already. */
     open(session: string, after: number): ReadableStream<Uint8Array> | "session" | "total" {
       if (total >= most) return "total";
@@ -166,6 +208,7 @@ export function createLive({ conversations, clock, log, streams: most, streamsPe
         wake: () => {},
       };
       sessions.set(session, own.add(stream));
+      listen(session);
       total++;
       return follow(session, stream);
     },

@@ -1,7 +1,8 @@
 /** The command line: `ascent start | chat | doctor | deadletters`. */
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { reasonOf } from "../errors.ts";
 import { ConfigError } from "./config.ts";
+import { roles, type Role } from "./roles.ts";
 
 // Commands are loaded when they are called: `ascent --help` need not wait for a gateway's worth of packages.
 const program = new Command("ascent")
@@ -11,7 +12,10 @@ const program = new Command("ascent")
 program
   .command("start")
   .description("start the gateway")
-  .action(async () => (await import("./commands/start.ts")).start());
+  .addOption(
+    new Option("--role <role>", "on Dapr: the channels alone, or the agents alone").choices(roles).default("all"),
+  )
+  .action(async ({ role }: { role: Role }) => (await import("./commands/start.ts")).start(role));
 
 program
   .command("chat")

@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import type { z } from "zod";
 import { keyNames, parseModelSpec } from "../../adapters/models/spec.ts";
 import { isMap, variableOf, withEnvironment, type Environment } from "./environment.ts";
+import { withSecrets } from "./secret-store.ts";
 import { settings, type Settings } from "./settings.ts";
 
 /** What is wrong with the configuration, a line each; every line says where and what to do. */
@@ -29,24 +30,28 @@ const defaultFile = "ascent.yaml";
 const modelOfKey = { openai: "openai:gpt-5-mini", gemini: "gemini:gemini-2.5-flash" } as const;
 
 /** @throws ConfigError */
-export async function loadConfig(environment: Environment = process.env): Promise<Config> {
-  const named = environment["ASCENT_CONFIG"];
+export async function loadConfig(own: Environment = process.env): Promise<Config> {
+  const named = own["ASCENT_CONFIG"];
   const file = named ?? (existsSync(defaultFile) ? defaultFile : undefined);
-  const given = file === undefined ? {} : await readFile(file, environment);
+  if (file !== undefined && !existsSync(file))
+    throw new ConfigError([`${file} does not exist: correct ASCENT_CONFIG, or unset it`]);
+  const text = file === undefined ? "" : readFileSync(file, "utf8");
+  const environment = await withSecrets(own, referencesIn(text));
+  const given = file === undefined ? {} : await readSettings(file, text, environment);
   const { settings: merged, problems } = withEnvironment(given, environment);
   const parsed = settings.safeParse(merged, { reportInput: true });
   if (!parsed.success) problems.push(...parsed.error.issues.map(problemOf));
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
   const model = chooseModel(parsed.data);
   checkAgents(parsed.data);
+  checkDapr(parsed.data);
   checkModels(parsed.data, model.spec);
   return { ...parsed.data, data: resolve(parsed.data.data), file, model };
 }
 
-async function readFile(file: string, environment: Environment): Promise<unknown> {
-  if (!existsSync(file)) throw new ConfigError([`${file} does not exist: correct ASCENT_CONFIG, or unset it`]);
+async function readSettings(file: string, text: string, environment: Environment): Promise<unknown> {
   const { parseDocument } = await import("yaml");
-  const document = parseDocument(readFileSync(file, "utf8"));
+  const document = parseDocument(text);
   if (document.errors.length > 0) throw new ConfigError(document.errors.map((error) => `${file}: ${error.message}`));
   const problems: string[] = [];
   const content: unknown = document.toJS() ?? {};
@@ -54,6 +59,12 @@ async function readFile(file: string, environment: Environment): Promise<unknown
   const value = interpolate(content, environment, [], problems, file);
   if (problems.length > 0) throw new ConfigError(problems);
   return value;
+}
+
+const reference = /\$\{([A-Za-z_]\w*)(?::-([^}]*))?\}/g;
+
+function referencesIn(text: string): string[] {
+  return [...text.matchAll(reference)].flatMap(([, name]) => name ?? []);
 }
 
 /** `${NAME}` and `${NAME:-default}` in any text. A value that is only a reference to a number or boolean stays text. */
@@ -65,18 +76,15 @@ function interpolate(
   file: string,
 ): unknown {
   if (typeof value === "string") {
-    return value.replace(
-      /\$\{([A-Za-z_]\w*)(?::-([^}]*))?\}/g,
-      (_whole, name: string, fallback: string | undefined) => {
-        const found = environment[name] ?? fallback;
-        if (found === undefined) {
-          problems.push(
-            `${file}: ${path.join(".")} uses \${${name}}, which is not set: set it, or write \${${name}:-default}`,
-          );
-        }
-        return found ?? "";
-      },
-    );
+    return value.replace(reference, (_whole, name: string, fallback: string | undefined) => {
+      const found = environment[name] ?? fallback;
+      if (found === undefined) {
+        problems.push(
+          `${file}: ${path.join(".")} uses \${${name}}, which is not set: set it, or write \${${name}:-default}`,
+        );
+      }
+      return found ?? "";
+    });
   }
   if (Array.isArray(value)) {
     return value.map((item, at) => interpolate(item, environment, [...path, String(at)], problems, file));
@@ -126,6 +134,14 @@ function checkAgents({ agents, channels }: Settings): void {
   );
   if (Object.keys(agents).length === 0) problems.push("agents: at least one is needed");
   if (problems.length > 0) throw new ConfigError(problems);
+}
+
+function checkDapr({ runtime, dapr }: Settings): void {
+  if (runtime !== "dapr" || dapr.appToken !== undefined) return;
+  throw new ConfigError([
+    "dapr.appToken (APP_API_TOKEN): is not set, so that anybody who reaches the sidecar's port could speak for it: " +
+      "give the gateway and its sidecar the same value",
+  ]);
 }
 
 /** A model that cannot answer is found at the start, not by the first person who writes. */

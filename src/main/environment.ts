@@ -8,6 +8,8 @@ interface Variable {
   /** An empty value is an error, not an absent one: a secret that is empty protects nothing. */
   readonly secret?: true;
   readonly list?: true;
+  /** On the Dapr runtime it may stand in the secret store instead, under the same name. */
+  readonly stored?: true;
 }
 
 export const variables: Readonly<Record<string, Variable>> = {
@@ -15,20 +17,27 @@ export const variables: Readonly<Record<string, Variable>> = {
   HOST: { path: ["server", "host"] },
   PUBLIC_URL: { path: ["server", "publicUrl"] },
   ASCENT_DATA: { path: ["data"] },
-  ASCENT_SECRET: { path: ["secret"], secret: true },
+  ASCENT_RUNTIME: { path: ["runtime"] },
+  DAPR_HTTP_ENDPOINT: { path: ["dapr", "endpoint"] },
+  DAPR_HTTP_PORT: { path: ["dapr", "httpPort"] },
+  DAPR_API_TOKEN: { path: ["dapr", "apiToken"], secret: true },
+  APP_API_TOKEN: { path: ["dapr", "appToken"], secret: true },
+  APP_PORT: { path: ["dapr", "appPort"] },
+  REDIS_URL: { path: ["redis", "url"], stored: true },
+  ASCENT_SECRET: { path: ["secret"], secret: true, stored: true },
   ASCENT_ACCESS: { path: ["access"] },
   ASCENT_MODEL: { path: ["models", "default"] },
   LOG_LEVEL: { path: ["logLevel"] },
-  OPENAI_API_KEY: { path: ["models", "openai", "apiKey"] },
+  OPENAI_API_KEY: { path: ["models", "openai", "apiKey"], stored: true },
   OPENAI_BASE_URL: { path: ["models", "compatible", "baseUrl"] },
-  GEMINI_API_KEY: { path: ["models", "gemini", "apiKey"] },
+  GEMINI_API_KEY: { path: ["models", "gemini", "apiKey"], stored: true },
   GEMINI_BASE_URL: { path: ["models", "gemini", "baseUrl"] },
   ASCENT_EMBED_ORIGINS: { path: ["channels", "web", "main", "embedOrigins"], list: true },
-  TELEGRAM_BOT_TOKEN: { path: ["channels", "telegram", "main", "token"], secret: true },
+  TELEGRAM_BOT_TOKEN: { path: ["channels", "telegram", "main", "token"], secret: true, stored: true },
   TELEGRAM_API_ROOT: { path: ["channels", "telegram", "main", "apiRoot"] },
   TELEGRAM_WEBHOOK_URL: { path: ["channels", "telegram", "main", "webhookUrl"] },
-  TELEGRAM_WEBHOOK_SECRET: { path: ["channels", "telegram", "main", "webhookSecret"], secret: true },
-  WEBHOOK_SECRET: { path: ["channels", "webhook", "main", "secret"], secret: true },
+  TELEGRAM_WEBHOOK_SECRET: { path: ["channels", "telegram", "main", "webhookSecret"], secret: true, stored: true },
+  WEBHOOK_SECRET: { path: ["channels", "webhook", "main", "secret"], secret: true, stored: true },
   WEBHOOK_ALLOW_HOSTS: { path: ["webhooks", "allowHosts"], list: true },
 };
 

@@ -1,12 +1,13 @@
 /** The gateway put together: runtime, agents, channels, server; started in this order and stopped in the other. */
 import { createHash, randomBytes, randomUUID } from "node:crypto";
-import { openEmbedded, type EmbeddedRuntime } from "../../adapters/embedded/index.ts";
 import { createSafeFetch } from "../../adapters/fetch/index.ts";
 import { createServer, type HttpServer } from "../../adapters/http/index.ts";
 import type { Channel, Connection, HttpHandler } from "../channel.ts";
 import { createCore, type Core } from "../core.ts";
 import { reasonOf } from "../errors.ts";
-import type { Clock, Log } from "../ports.ts";
+import { encodePart } from "../ids.ts";
+import { underLease } from "../lease.ts";
+import type { Clock, Log, Runtime, Signals } from "../ports.ts";
 import { accountKey, accountsOf } from "./accounts.ts";
 import { createAgents } from "./agents.ts";
 import { channelKinds } from "./channels.ts";
@@ -14,12 +15,13 @@ import type { Config } from "./config.ts";
 import { createControl } from "./control.ts";
 import { pageDirectory } from "../../channels/web/page/build.ts";
 import { createReadiness, type Readiness } from "./readiness.ts";
-import { loadSecret } from "./secret.ts";
+import type { Role } from "./roles.ts";
+import { openRuntime, type OpenedRuntime } from "./runtime.ts";
 
 export interface Gateway {
   readonly url: string;
   readonly channels: readonly Channel[];
-  readonly runtime: EmbeddedRuntime;
+  readonly runtime: Runtime;
   readonly core: Core;
   /** Listens, begins deliveries and has the channels connect. */
   start(): Promise<void>;
@@ -33,26 +35,30 @@ export interface GatewayOptions {
   readonly config: Config;
   readonly clock: Clock;
   readonly log: Log;
+  /** "all" unless given; on the embedded runtime there is no other. */
+  readonly role?: Role;
 }
 
 /** Opens the data and builds everything; nothing runs until {@link Gateway.start}. */
-export async function openGateway({ config, clock, log }: GatewayOptions): Promise<Gateway> {
-  const { blobBytes, blobDays } = config.limits;
-  const limits = { blobBytes, blobMs: blobDays * 24 * 60 * 60 * 1_000 };
-  const runtime = await openEmbedded({ directory: config.data, clock, log, limits });
-  const secret = config.secret ?? loadSecret(config.data);
+export async function openGateway({ config, clock, log, role = "all" }: GatewayOptions): Promise<Gateway> {
+  const opened = await openRuntime(config, role, clock, log);
+  const { runtime } = opened;
+  const instance = randomUUID();
+  const secret = await opened.secret();
   const agents = createAgents({ config, clock, log, blobs: runtime.blobs });
   const channels = new Map<string, Channel>();
   const safeFetch = createSafeFetch({ allowHosts: config.webhooks.allowHosts });
+  const signals = config.redis.url === undefined ? undefined : await openSignals(config.redis.url, instance, log);
   const core = createCore({
     runtime,
     clock,
     log,
-    instance: randomUUID(),
+    instance,
     channelOf: (to) => channels.get(accountKey(to)),
     agentOf: (to) => agents.of(to),
     safeFetch,
     mostTurns: config.limits.turns,
+    delivers: role !== "agents",
   });
   for (const { name, account, settings, own } of accountsOf(config)) {
     const ref = { tenant: own.tenant, channel: name, account };
@@ -64,6 +70,7 @@ export async function openGateway({ config, clock, log }: GatewayOptions): Promi
         records: runtime.records,
         transcript: runtime.transcript,
         blobs: runtime.blobs,
+        ...(signals === undefined ? {} : { signals }),
         clock,
         log,
         newId: () => randomBytes(18).toString("base64url"),
@@ -84,29 +91,43 @@ export async function openGateway({ config, clock, log }: GatewayOptions): Promi
   const server = createServer({
     host: config.server.host,
     port: config.server.port,
-    channels: all.filter(answersHttp).toSorted(byCatchAll),
+    channels: role === "agents" ? [] : all.filter(answersHttp).toSorted(byCatchAll),
     health: () => readiness.reason() ?? runtime.health(),
     log,
   });
-  return assemble({ config, clock, log }, { runtime, core, channels: all, server, control, readiness });
+  const connects = role === "agents" ? [] : all.filter((channel) => channel.connect !== undefined);
+  return assemble(
+    { config, clock, log },
+    { opened, core, instance, channels: all, connects, server, control, readiness, signals },
+  );
+}
+
+async function openSignals(url: string, instance: string, log: Log): Promise<Signals & { close(): void }> {
+  const { connectSignals } = await import("../../adapters/redis/index.ts");
+  return connectSignals({ url, instance, log });
 }
 
 /** What the last handlers get when the grace time is over. */
 const stopMs = 500;
 
 interface Parts {
-  readonly runtime: EmbeddedRuntime;
+  readonly opened: OpenedRuntime;
   readonly core: Core;
+  readonly instance: string;
   readonly channels: readonly Channel[];
+  /** Those of them that hold a socket or poll, here. */
+  readonly connects: readonly Channel[];
   readonly server: HttpServer;
   readonly control: ReturnType<typeof createControl>;
   readonly readiness: Readiness;
+  readonly signals: { close(): void } | undefined;
 }
 
 function assemble(
   { config, clock, log }: GatewayOptions,
-  { runtime, core, channels, server, control, readiness }: Parts,
+  { opened, core, instance, channels, connects, server, control, readiness, signals }: Parts,
 ): Gateway {
+  const { runtime } = opened;
   const intake = new AbortController();
   const connections = new Map<string, Promise<Connection | undefined>>();
   let ready = Promise.resolve();
@@ -116,7 +137,7 @@ function assemble(
   async function connect(channel: Channel): Promise<Connection | undefined> {
     const of = { channel: channel.channel, account: channel.account };
     try {
-      const connection = await channel.connect?.(intake.signal);
+      const connection = await (runtime.actors.exclusive ? channel.connect?.(intake.signal) : leased(channel));
       if (connection === undefined) return undefined;
       log.info(of, "channel connected");
       connection.closed.catch((error: unknown) => {
@@ -128,6 +149,21 @@ function assemble(
       if (!intake.signal.aborted) log.error({ ...of, reason: reasonOf(error) }, "channel cannot connect and stays off");
       return undefined;
     }
+  }
+
+  /** Where there may be other replicas, one holds the socket: connected means that this one does, or stands by. */
+  function leased(channel: Channel): Promise<Connection> {
+    const name = [channel.tenant, channel.channel, channel.account].map(encodePart).join(":");
+    const lease = { records: runtime.records, clock, log, instance, leaseMs: config.dapr.leaseSeconds * 1_000 };
+    const first = Promise.withResolvers<void>();
+    const closed = underLease(name, lease, intake.signal, async (signal) => {
+      const connection = await channel.connect?.(signal);
+      first.resolve();
+      await connection?.closed;
+    });
+    closed.catch(first.reject);
+    clock.after(config.dapr.leaseSeconds * 1_000, first.resolve);
+    return first.promise.then(() => ({ closed }));
   }
 
   /** Within the grace time as a whole, whatever each step takes of it. */
@@ -142,6 +178,7 @@ function assemble(
     await drained;
     await runtime.stop(Math.max(left(), stopMs));
     for (const channel of channels) channel.close?.();
+    signals?.close();
     await control.close();
   }
 
@@ -155,10 +192,9 @@ function assemble(
     async start() {
       const listening = await server.listen();
       url = config.server.publicUrl ?? listening.url;
-      runtime.describe({ address: listening.url, ...(await control.listen()) });
+      opened.describe({ address: listening.url, ...(await control.listen()) });
       await runtime.start();
-      for (const channel of channels)
-        if (channel.connect !== undefined) connections.set(`${channel.channel}/${channel.account}`, connect(channel));
+      for (const channel of connects) connections.set(`${channel.channel}/${channel.account}`, connect(channel));
       ready = readiness.connecting(connections);
     },
     ready: () => ready,

@@ -5,6 +5,7 @@ import { channelKinds } from "./channels.ts";
 
 const address = z.url({ protocol: /^https?$/, message: "must be a URL that begins with http:// or https://" });
 const portWords = "must be a port: a number from 0 to 65535, 0 for a free one";
+const port = z.coerce.number(portWords).int(portWords).min(0, portWords).max(65_535, portWords);
 /** Names of accounts stand in addresses and ids. */
 const slug = z.string().regex(/^[a-z0-9][a-z0-9-]*$/, "is no name: use small letters, digits and dashes");
 const key = z.string().min(1, "is empty: set it, or leave it out").optional();
@@ -39,10 +40,31 @@ export const settings = z.strictObject({
   server: z
     .strictObject({
       host: z.string().min(1).default("127.0.0.1"),
-      port: z.coerce.number(portWords).int(portWords).min(0, portWords).max(65_535, portWords).default(3000),
+      port: port.default(3000),
       publicUrl: address.transform((url) => url.replace(/\/+$/, "")).optional(),
       /** Seconds that running requests and turns get at SIGTERM. */
       graceSeconds: z.number().positive().default(25),
+    })
+    .prefault({}),
+  runtime: z.enum(["embedded", "dapr"], 'must be "embedded" or "dapr"').default("embedded"),
+  dapr: z
+    .strictObject({
+      /** The sidecar's address, where it is not beside the gateway. */
+      endpoint: address.optional(),
+      httpPort: port.default(3500),
+      apiToken: key,
+      /** What the sidecar says with every call: without it, anybody who reaches the port could speak for it. */
+      appToken: key,
+      /** Where the sidecar calls the gateway. */
+      appHost: z.string().min(1).default("127.0.0.1"),
+      appPort: port.default(3001),
+      /** Seconds after which another replica takes over a channel's socket. More makes an idle gateway cheaper. */
+      leaseSeconds: z.number().min(4).default(7),
+    })
+    .prefault({}),
+  redis: z
+    .strictObject({
+      url: z.url({ protocol: /^rediss?$/, message: "must be a URL that begins with redis:// or rediss://" }).optional(),
     })
     .prefault({}),
   data: z.string().min(1).default("./data"),

@@ -26,6 +26,7 @@ type Shown = z.infer<typeof shown>;
 /** A conversation in the terminal, over the web chat's own API; the next call goes on with it. Ends with Ctrl-D or Ctrl-C. */
 export async function chat(): Promise<void> {
   const config = await loadConfig();
+  if (config.runtime === "dapr") return converse(config, `http://${config.server.host}:${config.server.port}`);
   const running = await runningGateway(config.data);
   if (running !== undefined) return converse(config, running.url);
   // A free port of its own: the configured one may be meant for another gateway.

@@ -9,7 +9,7 @@ export async function withOperations<Result>(
   config: Config,
   work: (operations: Operations, url: string | undefined) => Promise<Result>,
 ): Promise<Result> {
-  const running = await runningGateway(config.data);
+  const running = config.runtime === "embedded" ? await runningGateway(config.data) : undefined;
   if (running !== undefined) return work(running.operations, running.url);
   const gateway = await openGateway({ config, clock: systemClock, log: createLog("error") });
   try {

@@ -4,17 +4,20 @@ import { loadConfig, type Config } from "../config.ts";
 import { accountsOf } from "../accounts.ts";
 import { openGateway } from "../gateway.ts";
 import { createLog } from "../log.ts";
+import type { Role } from "../roles.ts";
 import { returnMemoryWhenIdle } from "../memory.ts";
 import { buildPage } from "../../../channels/web/page/build.ts";
 
 /** Runs until SIGTERM or SIGINT; a second signal ends it at once. */
-export async function start(): Promise<void> {
+export async function start(role: Role): Promise<void> {
   const config = await loadConfig();
+  if (config.runtime === "embedded" && role !== "all")
+    throw new Error(`--role ${role} wants other processes beside it: set ASCENT_RUNTIME=dapr, or leave --role out.`);
   const log = createLog(config.logLevel);
   if (accountsOf(config).some(({ name }) => name === "web")) {
     await buildPage({ log: { info: (message) => log.info({}, message) } });
   }
-  const gateway = await openGateway({ config, clock: systemClock, log });
+  const gateway = await openGateway({ config, clock: systemClock, log, role });
   returnMemoryWhenIdle(systemClock);
   let stopping = false;
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
@@ -45,13 +48,14 @@ export async function start(): Promise<void> {
 function announce(config: Config, url: string): void {
   const { spec, because } = config.model;
   const channels = accountsOf(config).map(({ name, account }) => (account === "main" ? name : `${name}/${account}`));
+  const data = config.runtime === "dapr" ? "Dapr's state store" : config.data;
   const lines = [
     "",
     `  Ascent is ready: ${url}`,
     "",
     `  model     ${spec} (${because})`,
     `  channels  ${channels.join(", ")}`,
-    `  data      ${config.data}`,
+    `  data      ${data}`,
     ...(config.file === undefined ? [] : [`  settings  ${config.file}`]),
     "",
   ];

@@ -1,0 +1,60 @@
+/** The runtime that the configuration names, with the secret that all replicas sign with. */
+import { randomBytes } from "node:crypto";
+import { openEmbedded } from "../../adapters/embedded/index.ts";
+import { ConflictError } from "../errors.ts";
+import type { Clock, Log, Records, Runtime } from "../ports.ts";
+import type { Config } from "./config.ts";
+import type { Role } from "./roles.ts";
+import { loadSecret } from "./secret.ts";
+
+export interface OpenedRuntime {
+  readonly runtime: Runtime;
+  /** Once the runtime has started; it never changes. */
+  secret(): Promise<string>;
+  /** Tells commands on this machine how to reach the gateway. */
+  describe(info: Readonly<Record<string, string>>): void;
+}
+
+const dayMs = 24 * 60 * 60 * 1_000;
+
+export async function openRuntime(config: Config, role: Role, clock: Clock, log: Log): Promise<OpenedRuntime> {
+  const { blobBytes, blobDays } = config.limits;
+  const blobMs = blobDays * dayMs;
+  if (config.runtime === "embedded") {
+    const runtime = await openEmbedded({ directory: config.data, clock, log, limits: { blobBytes, blobMs } });
+    const secret = config.secret ?? loadSecret(config.data);
+    return { runtime, secret: async () => secret, describe: (info) => runtime.describe(info) };
+  }
+  const { dapr } = config;
+  const { openDapr } = await import("../../adapters/dapr/index.ts");
+  const runtime = openDapr({
+    sidecarUrl: dapr.endpoint ?? `http://127.0.0.1:${dapr.httpPort}`,
+    apiToken: dapr.apiToken,
+    appToken: dapr.appToken ?? "",
+    listen: { host: dapr.appHost, port: dapr.appPort },
+    clock,
+    log,
+    hosts: role !== "gateway",
+    blobMs,
+  });
+  return {
+    runtime,
+    secret: async () => config.secret ?? sharedSecret(runtime.records),
+    describe: () => undefined,
+  };
+}
+
+/** Made by the first replica that wants it. */
+async function sharedSecret(records: Records): Promise<string> {
+  const key = "secret";
+  const known = await records.get(key);
+  if (known !== undefined) return known.value as string;
+  const made = randomBytes(32).toString("base64url");
+  try {
+    await records.put(key, made, { etag: null });
+    return made;
+  } catch (error) {
+    if (error instanceof ConflictError) return sharedSecret(records);
+    throw error;
+  }
+}
