@@ -21,6 +21,8 @@ export interface DaprBinaries {
   readonly scheduler: string;
   /** The certificate authority, needed for mTLS only; a Dapr that the CLI installed may be without it. */
   readonly sentry: string | undefined;
+  /** From dapr/runtime, whose RabbitMQ component is corrected; an installed Dapr can lose a message when RabbitMQ dies. */
+  readonly built: boolean;
 }
 
 export interface BinariesOptions {
@@ -76,7 +78,7 @@ async function installed(folders: readonly string[]): Promise<DaprBinaries | und
     const says = await promisify(execFile)(daprd, ["--version"]).catch(() => undefined);
     const sentry = resolve(folder, "sentry");
     if (says?.stdout.trim().startsWith(`${minor}.`)) {
-      return { daprd, placement, scheduler, sentry: isProgram(sentry) ? sentry : undefined };
+      return { daprd, placement, scheduler, sentry: isProgram(sentry) ? sentry : undefined, built: false };
     }
   }
   return undefined;
@@ -84,7 +86,7 @@ async function installed(folders: readonly string[]): Promise<DaprBinaries | und
 
 async function complete(folder: string): Promise<DaprBinaries | undefined> {
   const found = await installed([folder]);
-  return found?.sentry === undefined ? undefined : found;
+  return found?.sentry === undefined ? undefined : { ...found, built: true };
 }
 
 async function sourceHash(): Promise<string> {

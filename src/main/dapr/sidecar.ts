@@ -69,12 +69,9 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     "placement-host-address": controlPlane.placementAddress,
     "scheduler-host-address": controlPlane.schedulerAddress,
     "max-body-size": maxBodySize,
-    // An application that stays silent for nine seconds loses its actors to another replica, and gets no deliveries until
-    // it answers again. What it had in hand is delivered again: nothing is acknowledged by this.
-    "enable-app-health-check": true,
-    "app-health-probe-interval": 3,
-    "app-health-probe-timeout": 2_500,
-    "app-health-threshold": 3,
+    // No health check of the application. Where deliveries are retried until taken, one that fails stops the
+    // subscriptions while messages are in hand, and they come back late or, with Kafka, not before the next start.
+    // Without it the sidecar keeps trying, and goes on at once when the application answers.
     "log-as-json": true,
     "log-level": logLevel,
     ...(trust && { "enable-mtls": true, "sentry-address": trust.sentryAddress }),
