@@ -21,9 +21,10 @@ export interface Contender {
   stop(): Promise<void>;
 }
 
-const model = "fake-model";
-const instructions = "You are a helpful assistant. Answer in the language of the person, briefly and to the point.";
-const rivals = join(root, "tests/bench/rivals");
+export const model = "fake-model";
+export const instructions =
+  "You are a helpful assistant. Answer in the language of the person, briefly and to the point.";
+export const rivals = join(root, "tests/bench/rivals");
 
 export interface StartOptions {
   readonly session: Session;
@@ -33,6 +34,11 @@ export interface StartOptions {
   readonly handicap?: Handicap;
   /** Further arguments for Node.js. */
   readonly nodeArgs?: readonly string[];
+  /** Of the gateway, beside its own. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly settings?: object;
+  /** False: the web page alone. */
+  readonly telegram?: boolean;
 }
 
 export async function startContender(name: ContenderName, options: StartOptions): Promise<Contender> {
@@ -59,16 +65,17 @@ export interface Gateway {
   readonly startMs: number;
 }
 
-/** Ours, durable, with Telegram by polling and the web page on. */
+/** Ours, durable, with Telegram by polling and the web page on; on the embedded runtime unless `env` says otherwise. */
 export async function startGateway(options: StartOptions): Promise<Gateway> {
-  const { session, world, bot = 0, handicap = {}, nodeArgs = [] } = options;
+  const { session, world, bot = 0, handicap = {}, nodeArgs = [], telegram = true } = options;
   const folder = session.folder();
   const config = join(folder, "ascent.yaml");
   // JSON is YAML. The rivals' agent has no tools, and no typing sign or preview is shown by anybody.
   const settings = {
     agents: { assistant: { model: `compatible:${model}`, instructions, tools: [], ...handicapSettings(handicap) } },
-    channels: { telegram: { main: { preview: false } } },
+    channels: telegram ? { telegram: { main: { preview: false } } } : {},
     models: { timeoutSeconds: 120 },
+    ...options.settings,
   };
   writeFileSync(config, JSON.stringify(settings));
   const port = await freePort();
@@ -87,8 +94,8 @@ export async function startGateway(options: StartOptions): Promise<Gateway> {
       ASCENT_MODEL: `compatible:${model}`,
       OPENAI_BASE_URL: world.modelUrl,
       OPENAI_API_KEY: "bench",
-      TELEGRAM_BOT_TOKEN: tokenOf(bot),
-      TELEGRAM_API_ROOT: world.telegramUrl,
+      ...(telegram ? { TELEGRAM_BOT_TOKEN: tokenOf(bot), TELEGRAM_API_ROOT: world.telegramUrl } : {}),
+      ...options.env,
     },
   });
   const url = `http://127.0.0.1:${port}`;
@@ -161,7 +168,7 @@ function accepts(port: number): Promise<boolean> {
 }
 
 /** `npm ci`, once for a lockfile. */
-async function installRivals(session: Session): Promise<void> {
+export async function installRivals(session: Session): Promise<void> {
   const lockfile = readFileSync(join(rivals, "package-lock.json"), "utf8");
   const mark = join(rivals, "node_modules/.ascent-bench-lock");
   if (existsSync(mark) && readFileSync(mark, "utf8") === lockfile) return;

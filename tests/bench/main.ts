@@ -1,12 +1,13 @@
 /**
- * `npm run bench`: what the gateway costs, beside its rivals, as README.md in this folder describes. It reports: a bound that
- * is missed does not change the exit code, something that broke does.
+ * `npm run bench`: what the gateway costs, beside its rivals, as README.md in this folder describes; `npm run bench -- dapr`:
+ * the same on Dapr. It reports: a bound that is missed does not change the exit code, something that broke does.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { contenderNames, type ContenderName } from "./contenders.ts";
+import { daprTurns } from "./dapr/turns.ts";
 import { table, verdictOf, type Figure } from "./figures.ts";
 import { parseHandicap } from "./handicap.ts";
 import { profile } from "./profile.ts";
@@ -20,9 +21,13 @@ import { start } from "./scenarios/start.ts";
 import { turns } from "./scenarios/turns.ts";
 import { createSession, within } from "./session.ts";
 
-const scenarios: readonly Scenario[] = [turns, slowModel, flood, longChat, start, idleMemory, idleConversations];
+const suites: Readonly<Record<string, readonly Scenario[]>> = {
+  embedded: [turns, slowModel, flood, longChat, start, idleMemory, idleConversations],
+  dapr: [daprTurns],
+};
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     full: { type: "boolean", default: false },
     only: { type: "string", multiple: true, default: [] },
@@ -32,6 +37,10 @@ const { values } = parseArgs({
     contenders: { type: "string", default: contenderNames.join(",") },
   },
 });
+const [suite = "embedded"] = positionals;
+const scenarios = suites[suite];
+if (scenarios === undefined)
+  throw new Error(`there is no bench "${suite}": there are ${Object.keys(suites).join(", ")}`);
 if (process.platform !== "linux") throw new Error("the bench reads /proc: it runs on Linux only");
 
 const base: Omit<Bench, "session" | "say"> = {
@@ -40,7 +49,9 @@ const base: Omit<Bench, "session" | "say"> = {
   contenders: values.contenders.split(",").map(contenderOf),
 };
 
-process.exit(values.profile === undefined ? await bench(chosen(values.only)) : await runProfile(values.profile));
+process.exit(
+  values.profile === undefined ? await bench(chosen(scenarios, values.only)) : await runProfile(values.profile),
+);
 
 async function bench(wanted: readonly Scenario[]): Promise<number> {
   const began = Date.now();
@@ -69,7 +80,16 @@ async function bench(wanted: readonly Scenario[]): Promise<number> {
     const { full, handicap } = base;
     const results = figures.map((figure) => ({ ...figure, verdict: verdictOf(figure) }));
     mkdirSync(dirname(values.json), { recursive: true });
-    const report = { at: new Date(began).toISOString(), machine, full, handicap, seconds, figures: results, broken };
+    const report = {
+      at: new Date(began).toISOString(),
+      suite,
+      machine,
+      full,
+      handicap,
+      seconds,
+      figures: results,
+      broken,
+    };
     writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`);
   }
   return broken.length === 0 ? 0 : 1;
@@ -101,10 +121,10 @@ async function inSession<Result>(
 }
 
 /** A part of a name will do: `--only start --only idle`. */
-function chosen(only: readonly string[]): readonly Scenario[] {
-  if (only.length === 0) return scenarios;
-  const wanted = scenarios.filter(({ name }) => only.some((part) => name.includes(part.replaceAll("-", " "))));
-  if (wanted.length === 0) throw new Error(`--only takes ${scenarios.map(({ name }) => `"${name}"`).join(", ")}`);
+function chosen(all: readonly Scenario[], only: readonly string[]): readonly Scenario[] {
+  if (only.length === 0) return all;
+  const wanted = all.filter(({ name }) => only.some((part) => name.includes(part.replaceAll("-", " "))));
+  if (wanted.length === 0) throw new Error(`--only takes ${all.map(({ name }) => `"${name}"`).join(", ")}`);
   return wanted;
 }
 

@@ -36,6 +36,8 @@ export interface Session {
   launch(options: LaunchOptions): Launched;
   /** A new, empty folder on disk. */
   folder(): string;
+  /** Done when the session closes, the last first, after its processes have ended. */
+  defer(close: () => Promise<void>): void;
   /** Rejects when a process ends that nobody stopped. */
   readonly broken: Promise<never>;
   close(): Promise<void>;
@@ -62,6 +64,7 @@ for (const [signal, code] of [["SIGINT", 130] as const, ["SIGTERM", 143] as cons
 export function createSession(): Session {
   const mine: { readonly launched: Launched; readonly of: Running }[] = [];
   const myFolders: string[] = [];
+  const deferred: (() => Promise<void>)[] = [];
   const { promise: broken, reject } = Promise.withResolvers<never>();
   broken.catch(() => undefined); // raced by the runner, which may be done before
 
@@ -84,10 +87,12 @@ export function createSession(): Session {
       myFolders.push(path);
       return path;
     },
+    defer: (close) => void deferred.push(close),
     async close() {
       closed = true;
       for (const { of } of mine) of.stopping = true;
       await Promise.all(mine.map(({ launched }) => launched.stop()));
+      for (const close of deferred.toReversed()) await close();
       for (const path of myFolders) {
         rmSync(path, { recursive: true, force: true });
         folders.delete(path);

@@ -1,0 +1,33 @@
+/** A round begins when the machine is quiet: what others do on it at the same time costs both sides, but never alike. */
+import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { shown } from "./figures.ts";
+
+const busyShare = 0.25;
+const lookMs = 500;
+const patienceMs = 20_000;
+
+/** Waits until little runs here, and goes on with a word where it does not become quiet. */
+export async function quiet(say: (line: string) => void): Promise<void> {
+  const until = performance.now() + patienceMs;
+  for (;;) {
+    const share = await busy();
+    if (share < busyShare) return;
+    if (performance.now() > until) return say(`the machine is not quiet: ${shown(share * 100)}% of it is busy`);
+  }
+}
+
+/** The share of all processors' time that was used in half a second. */
+async function busy(): Promise<number> {
+  const before = times();
+  await sleep(lookMs);
+  const after = times();
+  return 1 - (after.idle - before.idle) / Math.max(after.all - before.all, 1);
+}
+
+/** proc(5), /proc/stat: user, nice, system, idle, iowait, irq, softirq, steal. */
+function times(): { readonly idle: number; readonly all: number } {
+  const [, ...fields] = (readFileSync("/proc/stat", "utf8").split("\n")[0] ?? "").split(/\s+/).map(Number);
+  const counted = fields.slice(0, 8);
+  return { idle: (counted[3] ?? 0) + (counted[4] ?? 0), all: counted.reduce((sum, ticks) => sum + ticks, 0) };
+}
