@@ -261,7 +261,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       // Its rejection is heard by whoever called; the lane itself may end before anybody listens.
       item.released.promise.catch(() => undefined);
       lane.items.set(entry.seq, item);
-      if (lane.resting) item.released.resolve();
+      // A send may take its time: where others would wait for it, the agent's outbox alone holds the answer.
+      if (lane.resting || !runtime.bus.isolated) item.released.resolve();
       return item.released.promise;
     },
     async settled(conversation) {

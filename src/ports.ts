@@ -38,11 +38,14 @@ export type Topic = (typeof topics)[number];
  * Publish and subscribe, at least once.
  *
  * Events of one subject are delivered one at a time in the order of their publishing where the runtime says `ordered`,
- * else possibly out of order and concurrently; subjects never wait for each other.
+ * else possibly out of order and concurrently. Subjects never wait for each other where it says `isolated`; where a broker
+ * hands out one event of a partition at a time, those that share one do.
  */
 export interface Bus {
   /** Data for the contract suite and the core: see above. */
   readonly ordered: boolean;
+  /** Known once the runtime has started. */
+  readonly isolated: boolean;
 
   /**
    * Resolves once every event is durable; the events of one call are published in their order.

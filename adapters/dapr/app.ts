@@ -8,7 +8,7 @@ import type { AgentId } from "../../src/ids.ts";
 import type { CloudEvent, Log, Topic } from "../../src/ports.ts";
 import { actorType } from "./actor-context.ts";
 import type { DaprActors } from "./actors.ts";
-import { deadLetterTopic, type DaprBus } from "./bus.ts";
+import { deadLetterTopic, type Answered, type DaprBus } from "./bus.ts";
 import { failureOf, type Outcome } from "./fate.ts";
 import type { DaprJobs } from "./jobs.ts";
 import { decodeName } from "./wire.ts";
@@ -22,8 +22,8 @@ export interface AppOptions {
   /** This process hosts agents. */
   readonly hosts: boolean;
   readonly idleMs: number;
-  /** A dead letter came by its topic. */
-  readonly deadLetter: (event: CloudEvent) => Promise<void>;
+  /** A dead letter came by its topic. Never rejects. */
+  readonly deadLetter: (event: CloudEvent) => Promise<Answered>;
   /** Every delivery and call may come from now on. */
   readonly isOpen: () => boolean;
 }
@@ -58,25 +58,22 @@ export function createDaprApp(options: AppOptions): Hono {
       drainRebalancedActors: true,
     });
   });
-  app.get("/dapr/subscribe", (c) =>
-    c.json([
-      ...bus.subscribed().map((topic) => ({
-        pubsubname: topic,
-        topic,
-        route: routeOf(topic),
-        deadLetterTopic,
-      })),
-      { pubsubname: deadLetterTopic, topic: deadLetterTopic, route: routeOf(deadLetterTopic) },
-    ]),
-  );
-
-  app.post(routeOf(deadLetterTopic), async (c) => {
-    await options.deadLetter(await c.req.json<CloudEvent>());
-    return c.json({ status: "SUCCESS" });
+  // No deadLetterTopic: with one, and without the resiliency policy, a first failure would be the last.
+  app.get("/dapr/subscribe", (c) => {
+    const subscriptions = [...bus.subscribed(), deadLetterTopic].map((topic) => ({
+      pubsubname: topic,
+      topic,
+      route: routeOf(topic),
+    }));
+    return c.json(subscriptions);
   });
-  app.post("/events/:topic", async (c) =>
-    c.json({ status: await bus.deliver(c.req.param("topic") as Topic, await c.req.json<CloudEvent>()) }),
-  );
+
+  app.post("/events/:topic", async (c) => {
+    const topic = c.req.param("topic");
+    const event = await c.req.json<CloudEvent>();
+    const status = await (topic === deadLetterTopic ? options.deadLetter(event) : bus.deliver(topic as Topic, event));
+    return c.json({ status });
+  });
 
   app.put(`/actors/${actorType}/:id/method/remind/:name`, async (c) => {
     await actors.remind(idOf(c), decodeName(c.req.param("name")));

@@ -20,6 +20,8 @@ export interface DaprBus extends Bus {
   subscribed(): readonly Topic[];
   /** The sidecar delivers. Never rejects. */
   deliver(topic: Topic, event: CloudEvent): Promise<Answered>;
+  /** The broker hands out one event of a partition at a time. */
+  partitioned(): void;
   /** A new sidecar delivers anew what the old one was not answered. */
   forget(): void;
   /** No new deliveries. Resolves when no handler runs any more. */
@@ -50,6 +52,7 @@ export function createBus({ sidecar, records, clock, log }: BusOptions): DaprBus
   const lanes = new Map<string, Promise<void>>();
   let publishing = 0;
   let stopping = false;
+  let isolated = true;
 
   async function send(topic: string, event: CloudEvent): Promise<void> {
     const path = `/v1.0/publish/${topic}/${topic}?metadata.partitionKey=${encodeURIComponent(event.subject)}`;
@@ -173,6 +176,12 @@ export function createBus({ sidecar, records, clock, log }: BusOptions): DaprBus
 
   return {
     ordered: false,
+    get isolated() {
+      return isolated;
+    },
+    partitioned() {
+      isolated = false;
+    },
     async publish(topic, events) {
       if (publishing + events.length > mostPublishing && events.length > 0)
         throw new OverloadedError(`Too many events are on their way to topic "${topic}".`);

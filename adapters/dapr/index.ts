@@ -2,11 +2,12 @@
 import type { DaprClient } from "@dapr/dapr";
 import type { Server } from "node:http";
 import { reasonOf } from "../../src/errors.ts";
-import type { Clock, CloudEvent, DeadLetter, Log, Runtime, Topic } from "../../src/ports.ts";
+import type { Clock, DeadLetter, Log, Runtime } from "../../src/ports.ts";
 import { createActors } from "./actors.ts";
 import { createDaprApp, listenForSidecar } from "./app.ts";
 import { createBlobs } from "./blobs.ts";
 import { createBus } from "./bus.ts";
+import { isKafka, readMetadata, refuseLossy } from "./check.ts";
 import { daprClient } from "./client.ts";
 import { createDeadLetters } from "./dead-letters.ts";
 import { createJobs } from "./jobs.ts";
@@ -43,6 +44,7 @@ export interface DaprRuntime extends Runtime {
 const readyMs = 120_000;
 const pollMs = 100;
 const healthEveryMs = 5_000;
+const componentsWell = "/v1.0/healthz/outbound";
 
 export function openDapr(options: DaprOptions): DaprRuntime {
   const { clock, log, idleMs = 60_000, blobMs = 30 * 86_400_000, hosts = true } = options;
@@ -67,17 +69,33 @@ export function openDapr(options: DaprOptions): DaprRuntime {
     hosts,
     idleMs,
     isOpen: () => open,
-    deadLetter: (event) => deadLetters.add(letterOf(event, clock)),
+    async deadLetter(event) {
+      try {
+        await deadLetters.add(event.data as DeadLetter);
+        return "SUCCESS";
+      } catch (error) {
+        log.warn({ reason: reasonOf(error) }, "a dead letter cannot be kept now; it is delivered again");
+        return "RETRY";
+      }
+    },
   });
 
-  async function isReady(): Promise<boolean> {
-    const answer = await sidecar.call("GET", "/v1.0/healthz", { deadlineMs: 2_000 }).catch(() => undefined);
+  async function isWell(path: string): Promise<boolean> {
+    const answer = await sidecar.call("GET", path, { deadlineMs: 2_000 }).catch(() => undefined);
     return answer?.status === 204;
+  }
+
+  async function untilWell(path: string): Promise<void> {
+    const until = clock.monotonic() + readyMs;
+    while (!(await isWell(path))) {
+      if (clock.monotonic() > until) throw new Error(notReady(options.sidecarUrl));
+      await new Promise<void>((resolve) => clock.after(pollMs, resolve));
+    }
   }
 
   function watchHealth(): void {
     cancelHealth = clock.after(healthEveryMs, () => {
-      sidecar.call("GET", "/v1.0/healthz/outbound", { deadlineMs: 4_000 }).then(
+      sidecar.call("GET", componentsWell, { deadlineMs: 4_000 }).then(
         ({ status }) => {
           problem = status === 204 ? undefined : `The sidecar is not well: it answers ${status}.`;
           if (open) watchHealth();
@@ -102,12 +120,12 @@ export function openDapr(options: DaprOptions): DaprRuntime {
     secrets: createSecrets(() => (client ??= daprClient(options))),
     async start() {
       open = true;
+      // It has its components before it looks for us; with us it begins to deliver.
+      await untilWell(componentsWell);
+      await refuseLossy(sidecar, log);
+      if (isKafka(await readMetadata(sidecar))) bus.partitioned();
       server = await listenForSidecar(app, options.listen);
-      const until = clock.monotonic() + readyMs;
-      while (!(await isReady())) {
-        if (clock.monotonic() > until) throw new Error(notReady(options.sidecarUrl));
-        await new Promise<void>((resolve) => clock.after(pollMs, resolve));
-      }
+      await untilWell("/v1.0/healthz");
       problem = undefined;
       watchHealth();
     },
@@ -129,14 +147,6 @@ export function openDapr(options: DaprOptions): DaprRuntime {
     health: () => problem,
     inside: { active: actors.active, sidecar },
   };
-}
-
-/** What our own bus gave up carries its letter; what the sidecar gave up is the event as it was. */
-function letterOf(event: CloudEvent, clock: Clock): DeadLetter {
-  if (event.type === "ascent.deadletter") return event.data as DeadLetter;
-  const topic = (event as CloudEvent & { topic?: string }).topic as Topic;
-  const reason = "the sidecar could not deliver it";
-  return { id: `${topic}:${event.id}`, topic, event, reason, attempts: 0, at: Math.round(clock.now()) };
 }
 
 function notReady(url: string): string {

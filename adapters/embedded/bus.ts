@@ -174,6 +174,7 @@ export function createBus({ store, clock, log, limits }: BusOptions): EmbeddedBu
 
   return {
     ordered: true,
+    isolated: true,
     stage,
     async publish(topic, events) {
       if (events.length === 0) return;

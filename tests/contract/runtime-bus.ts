@@ -79,10 +79,12 @@ export function busContract(check: Check): void {
       "inbound",
       range(10).map((n) => event("quick", n)),
     );
-    await until(() => new Set(of(unique("quick"))).size === 10, "the quick subject's deliveries");
+    if (runtime.bus.isolated)
+      await until(() => new Set(of(unique("quick"))).size === 10, "the quick subject's deliveries");
     if (runtime.bus.ordered) deepEqual(of(unique("slow")), [1]);
     gate.resolve();
     await until(() => of(unique("slow")).includes(2), "the slow subject goes on");
+    await until(() => new Set(of(unique("quick"))).size === 10, "the quick subject goes on");
   });
 
   check("handles many subjects at once", async ({ runtime, event, until }) => {
@@ -93,8 +95,10 @@ export function busContract(check: Check): void {
       "inbound",
       range(20).map((n) => event(`many${n}`, n)),
     );
-    await until(() => new Set(seen.map(numberOf)).size === 20, "twenty handlers at once");
+    if (runtime.bus.isolated) await until(() => new Set(seen.map(numberOf)).size === 20, "twenty handlers at once");
+    else await until(() => new Set(seen.map(numberOf)).size > 1, "several handlers at once");
     gate.resolve();
+    await until(() => new Set(seen.map(numberOf)).size === 20, "all deliveries");
   });
 
   check("the same event published twice is no error", async ({ runtime, event, unique, until }) => {

@@ -24,7 +24,8 @@ export function failureContract(check: Check): void {
     await stage.runtime.start();
     await stage.runtime.bus.publish("inbound", [event("fails", 1), event("fails", 2), event("well", 2)]);
     await until(() => of(unique("well")).length > 0, "the other subject");
-    ok(of(unique("fails")).filter((n) => n === 1).length < 3, "the other subject did not wait");
+    if (stage.runtime.bus.isolated)
+      ok(of(unique("fails")).filter((n) => n === 1).length < 3, "the other subject did not wait");
     await until(() => of(unique("fails")).filter((n) => n === 1).length === 3, "the third delivery");
     await until(() => of(unique("fails")).includes(2), "the one behind it");
     if (stage.runtime.bus.ordered) deepEqual(of(unique("fails")), [1, 1, 1, 2]);

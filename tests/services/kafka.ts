@@ -18,7 +18,7 @@ export interface KafkaService extends TestService {
 const version = "4.1.0";
 const run = promisify(execFile);
 
-/** One node that is broker and controller. Topics come with their first use, of four partitions. */
+/** One node that is broker and controller. Topics come with their first use, of 32 partitions. */
 export async function startKafka({ log = silent }: ServiceOptions = {}): Promise<KafkaService> {
   const java = needs("java").path;
   const classPath = join(await jars(), "*");
@@ -33,7 +33,7 @@ export async function startKafka({ log = silent }: ServiceOptions = {}): Promise
     listeners: `PLAINTEXT://${host}:${port},CONTROLLER://${host}:${controller}`,
     "advertised.listeners": `PLAINTEXT://${host}:${port}`,
     "log.dirs": join(folder, "data"),
-    "num.partitions": 4,
+    "num.partitions": 32,
     "offsets.topic.replication.factor": 1,
     "offsets.topic.num.partitions": 4,
     "transaction.state.log.replication.factor": 1,

@@ -185,6 +185,7 @@ export function createBroker(world: World): Broker {
     append,
     busOf: (process) => ({
       ordered: embedded,
+      isolated: plan.isolated,
       publish: (topic, events) =>
         process.perform("publish", `${topic} ${events.map((event) => event.id).join(" ")}`, () =>
           append(process.name, topic, events),

@@ -29,6 +29,7 @@ export function planOf(seed: number, flavour: Flavour): Plan {
     flavour,
     replicas,
     workers: random.int(2, 10),
+    isolated: flavour === "embedded" || random.chance(0.7),
     processingMs: random.pick([30, 60]) * second,
     epoch: epochOf(random),
     settings: {

@@ -15,6 +15,8 @@ export interface Plan {
   readonly replicas: number;
   /** Deliveries of one topic that one process handles at once, and after how long an unsettled one is delivered again. */
   readonly workers: number;
+  /** The broker says so: otherwise deliveries acknowledge what the agent's outbox holds. */
+  readonly isolated: boolean;
   readonly processingMs: number;
   /** Wall clock at the start of the run. */
   readonly epoch: number;

@@ -61,6 +61,7 @@ async function hanging(answer: Answer, ms: number, deaf = false): Promise<Tried[
   const clock = handClock();
   const options: DeliveryOptions = {
     runtime: {
+      bus: { isolated: true },
       records: { get: async () => undefined, put: async () => "1", remove: async () => {} },
       actors: { exclusive: true },
     } as unknown as DeliveryOptions["runtime"],
