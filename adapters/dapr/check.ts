@@ -1,10 +1,11 @@
 /** What the sidecar says of itself: whether the components are there, and nothing of it would lose messages. */
 import { z } from "zod";
 import type { Finding } from "../../src/channel.ts";
+import { reasonOf } from "../../src/errors.ts";
 import { topics, type Log } from "../../src/ports.ts";
 import { deadLetterTopic } from "./bus.ts";
 import { store } from "./records.ts";
-import { unexpected, type Sidecar } from "./sidecar.ts";
+import { connectSidecar, unexpected, type Sidecar, type SidecarOptions } from "./sidecar.ts";
 
 /** The version that components and tests are made for; the one before it works too. */
 const minor = 18;
@@ -30,9 +31,22 @@ export function isKafka({ components }: Metadata): boolean {
 }
 
 /** Findings for `ascent doctor`; what is `fatal` would lose messages, or cannot work at all. */
-export type SidecarFinding = Finding & { readonly fatal?: true };
+type SidecarFinding = Finding & { readonly fatal?: true };
 
-export async function checkSidecar(sidecar: Sidecar): Promise<readonly SidecarFinding[]> {
+/** For a command that opens no runtime. Never rejects. */
+export async function checkDaprAt(options: SidecarOptions): Promise<readonly Finding[]> {
+  const sidecar = connectSidecar(options);
+  try {
+    return await checkSidecar(sidecar);
+  } catch (error) {
+    const next = "Start it beside the gateway (npm run dapr does both), or correct DAPR_HTTP_PORT and DAPR_API_TOKEN.";
+    return [{ ok: false, text: `No sidecar answers at ${options.url}: ${reasonOf(error)}`, next }];
+  } finally {
+    sidecar.close();
+  }
+}
+
+async function checkSidecar(sidecar: Sidecar): Promise<readonly SidecarFinding[]> {
   const found = await readMetadata(sidecar);
   return [version(found), pubsub(found), state(found), resiliency(found), await jobs(sidecar)];
 }

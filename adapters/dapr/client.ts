@@ -8,12 +8,13 @@ export interface ClientOptions {
 }
 
 export async function daprClient({ sidecarUrl, apiToken }: ClientOptions): Promise<DaprClient> {
-  const { DaprClient: Client, CommunicationProtocolEnum } = await import("@dapr/dapr");
+  const { DaprClient: Client, CommunicationProtocolEnum, LogLevel } = await import("@dapr/dapr");
   const { hostname, port } = new URL(sidecarUrl);
   return new Client({
     daprHost: hostname,
     daprPort: port,
     communicationProtocol: CommunicationProtocolEnum.HTTP,
+    logger: { level: LogLevel.Error },
     ...(apiToken === undefined ? {} : { daprApiToken: apiToken }),
   });
 }

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { z } from "zod";
 import { keyNames, parseModelSpec } from "../../adapters/models/spec.ts";
+import { besideDapr } from "./dapr/beside.ts";
 import { isMap, variableOf, withEnvironment, type Environment } from "./environment.ts";
 import { withSecrets } from "./secret-store.ts";
 import { settings, type Settings } from "./settings.ts";
@@ -28,6 +29,11 @@ export interface Config extends Settings {
 const defaultFile = "ascent.yaml";
 /** The models taken when only a key says which provider is meant. */
 const modelOfKey = { openai: "openai:gpt-5-mini", gemini: "gemini:gemini-2.5-flash" } as const;
+
+/** For a command: that of the gateway which `npm run dapr` runs here, where it does. @throws ConfigError */
+export function loadRunningConfig(): Promise<Config> {
+  return loadConfig(besideDapr(process.env));
+}
 
 /** @throws ConfigError */
 export async function loadConfig(own: Environment = process.env): Promise<Config> {

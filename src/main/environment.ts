@@ -22,6 +22,7 @@ export const variables: Readonly<Record<string, Variable>> = {
   DAPR_HTTP_PORT: { path: ["dapr", "httpPort"] },
   DAPR_API_TOKEN: { path: ["dapr", "apiToken"], secret: true },
   APP_API_TOKEN: { path: ["dapr", "appToken"], secret: true },
+  ASCENT_DAPR_RESOURCES: { path: ["dapr", "resources"], list: true },
   APP_PORT: { path: ["dapr", "appPort"] },
   REDIS_URL: { path: ["redis", "url"], stored: true },
   ASCENT_SECRET: { path: ["secret"], secret: true, stored: true },

@@ -28,7 +28,7 @@ export async function openRuntime(config: Config, role: Role, clock: Clock, log:
   const { dapr } = config;
   const { openDapr } = await import("../../adapters/dapr/index.ts");
   const runtime = openDapr({
-    sidecarUrl: dapr.endpoint ?? `http://127.0.0.1:${dapr.httpPort}`,
+    sidecarUrl: sidecarUrl(dapr),
     apiToken: dapr.apiToken,
     appToken: dapr.appToken ?? "",
     listen: { host: dapr.appHost, port: dapr.appPort },
@@ -42,6 +42,10 @@ export async function openRuntime(config: Config, role: Role, clock: Clock, log:
     secret: async () => config.secret ?? sharedSecret(runtime.records),
     describe: () => undefined,
   };
+}
+
+export function sidecarUrl({ endpoint, httpPort }: Config["dapr"]): string {
+  return endpoint ?? `http://127.0.0.1:${httpPort}`;
 }
 
 /** Made by the first replica that wants it. */

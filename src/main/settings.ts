@@ -58,6 +58,8 @@ export const settings = z.strictObject({
       /** Where the sidecar calls the gateway. */
       appHost: z.string().min(1).default("127.0.0.1"),
       appPort: port.default(3001),
+      /** Folders of the sidecar's components, for `ascent doctor` to look at. */
+      resources: z.array(z.string().min(1)).default([]),
       /** Seconds after which another replica takes over a channel's socket. More makes an idle gateway cheaper. */
       leaseSeconds: z.number().min(4).default(7),
     })

@@ -4,7 +4,7 @@ import { createInterface } from "node:readline/promises";
 import { createParser } from "eventsource-parser";
 import { z } from "zod";
 import { systemClock } from "../clock.ts";
-import { loadConfig, type Config } from "../config.ts";
+import { loadRunningConfig, type Config } from "../config.ts";
 import { runningGateway } from "../control.ts";
 import { openGateway } from "../gateway.ts";
 import { createLog } from "../log.ts";
@@ -25,7 +25,7 @@ type Shown = z.infer<typeof shown>;
 
 /** A conversation in the terminal, over the web chat's own API; the next call goes on with it. Ends with Ctrl-D or Ctrl-C. */
 export async function chat(): Promise<void> {
-  const config = await loadConfig();
+  const config = await loadRunningConfig();
   if (config.runtime === "dapr") return converse(config, `http://${config.server.host}:${config.server.port}`);
   const running = await runningGateway(config.data);
   if (running !== undefined) return converse(config, running.url);

@@ -1,21 +1,21 @@
 import type { DeadLetter } from "../../ports.ts";
-import { loadConfig } from "../config.ts";
+import { loadRunningConfig } from "../config.ts";
 import { withOperations } from "./operations.ts";
 
 export async function list({ limit, json }: { limit: number; json?: true }): Promise<void> {
-  const letters = await withOperations(await loadConfig(), (operations) => operations.deadLetters(limit));
+  const letters = await withOperations(await loadRunningConfig(), (operations) => operations.deadLetters(limit));
   if (json) process.stdout.write(`${JSON.stringify(letters, null, 2)}\n`);
   else process.stdout.write(letters.length === 0 ? "There are no dead letters.\n" : letters.map(describe).join("\n"));
 }
 
 export async function retry(id: string): Promise<void> {
-  const found = await withOperations(await loadConfig(), (operations) => operations.retry(id));
+  const found = await withOperations(await loadRunningConfig(), (operations) => operations.retry(id));
   if (!found) throw new Error(unknown(id));
   process.stdout.write(`${id} goes its way again.\n`);
 }
 
 export async function drop(id: string): Promise<void> {
-  const found = await withOperations(await loadConfig(), (operations) => operations.drop(id));
+  const found = await withOperations(await loadRunningConfig(), (operations) => operations.drop(id));
   if (!found) throw new Error(unknown(id));
   process.stdout.write(`${id} is deleted.\n`);
 }

@@ -2,15 +2,16 @@ import { createModels } from "../../../adapters/models/index.ts";
 import type { Finding } from "../../channel.ts";
 import { reasonOf } from "../../errors.ts";
 import { systemClock } from "../clock.ts";
-import { loadConfig, type Config } from "../config.ts";
+import { loadRunningConfig, type Config } from "../config.ts";
 import { modelsSettings } from "../agents.ts";
+import { sidecarUrl } from "../runtime.ts";
 import { withOperations } from "./operations.ts";
 
 const checkMs = 20_000;
 
 /** Checks everything and prints a line each; the exit code is 1 when something is wrong. */
 export async function doctor(): Promise<void> {
-  const config = await loadConfig();
+  const config = await loadRunningConfig();
   let healthy = true;
   const report = (topic: string, findings: readonly Finding[]): void => {
     for (const { ok, text, next } of findings) {
@@ -23,11 +24,14 @@ export async function doctor(): Promise<void> {
   report("node", [{ ok: true, text: process.version }]);
   report("public address", [checkPublicUrl(config)]);
   for (const [name, spec] of modelsOf(config)) report(`agent ${name}`, [await checkModel(config, spec)]);
+  if (config.runtime === "dapr") for (const [topic, findings] of await checkDapr(config)) report(topic, findings);
   try {
     await withOperations(config, async (operations, url) => {
-      const text =
-        url === undefined ? `${config.data} can be opened` : `${config.data}: a gateway works on it at ${url}`;
-      report("data", [{ ok: true, text }]);
+      if (config.runtime === "embedded") {
+        const text =
+          url === undefined ? `${config.data} can be opened` : `${config.data}: a gateway works on it at ${url}`;
+        report("data", [{ ok: true, text }]);
+      }
       for (const { channel, findings } of await operations.check()) report(channel, findings);
     });
   } catch (error) {
@@ -35,6 +39,23 @@ export async function doctor(): Promise<void> {
     report("data and channels", [{ ok: false, text, next: "Correct what this line names, then try again." }]);
   }
   process.exitCode = healthy ? 0 : 1;
+}
+
+/** The sidecar, its components' files, and the Redis that signals go over. */
+async function checkDapr({ dapr, redis }: Config): Promise<[string, readonly Finding[]][]> {
+  const { checkDaprAt } = await import("../../../adapters/dapr/check.ts");
+  const findings: [string, readonly Finding[]][] = [
+    ["sidecar", await checkDaprAt({ url: sidecarUrl(dapr), token: dapr.apiToken })],
+  ];
+  if (dapr.resources.length > 0) {
+    const { checkResources } = await import("../dapr/durability.ts");
+    findings.push(["components", checkResources(dapr.resources)]);
+  }
+  if (redis.url !== undefined) {
+    const { checkRedis } = await import("../../../adapters/redis/check.ts");
+    findings.push(["redis", await checkRedis(redis.url)]);
+  }
+  return findings;
 }
 
 function checkPublicUrl({ server }: Config): Finding {

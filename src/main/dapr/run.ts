@@ -6,6 +6,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { announceBeside } from "./beside.ts";
 import { daprBinaries } from "./binaries.ts";
 import { startControlPlane } from "./control-plane.ts";
 import { freePorts } from "./ports.ts";
@@ -14,7 +15,7 @@ import { findRedis, redisEnvironment, startRedis } from "./redis.ts";
 import { startSidecar } from "./sidecar.ts";
 
 const root = resolve(import.meta.dirname, "../../..");
-const components = join(root, "dapr/components");
+const resources = ["common", "pubsub/redis", "state/redis"].map((path) => join(root, "dapr/components", path));
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -23,6 +24,7 @@ async function run(environment: Environment): Promise<number> {
   const folder = resolve(environment["ASCENT_DATA"] ?? "./data", "dapr");
   mkdirSync(folder, { recursive: true });
   const started: Service[] = [];
+  let forget = () => {};
   const over = Promise.withResolvers<number>();
   const onExit = (name: string) => () => {
     say("ascent", `${name} ended, which was not asked for: everything ends`);
@@ -49,7 +51,7 @@ async function run(environment: Environment): Promise<number> {
       appId: "ascent",
       appPort,
       ...tokens,
-      resources: ["common", "pubsub/redis", "state/redis"].map((path) => join(components, path)),
+      resources,
       // Its secret store is the environment: the gateway's tokens and keys too.
       env: { ...own, ...redisEnvironment(redisUrl) },
       log: quiet,
@@ -59,19 +61,23 @@ async function run(environment: Environment): Promise<number> {
     started.push(sidecar);
     const port = environment["PORT"] ?? "3000";
     const host = environment["HOST"] ?? "127.0.0.1";
+    const given = {
+      ASCENT_RUNTIME: "dapr",
+      ASCENT_DAPR_RESOURCES: resources.join(","),
+      DAPR_HTTP_PORT: String(sidecar.httpPort),
+      DAPR_API_TOKEN: tokens.apiToken,
+      APP_API_TOKEN: tokens.appToken,
+      APP_PORT: String(appPort),
+      REDIS_URL: redisUrl,
+      PORT: port,
+      HOST: host,
+    };
+    forget = announceBeside(environment, given);
     const gateway = await startService({
       name: "gateway",
       command: "sh",
       args: [join(root, "bin/ascent"), "start"],
-      env: {
-        ...own,
-        ASCENT_RUNTIME: "dapr",
-        DAPR_HTTP_PORT: String(sidecar.httpPort),
-        DAPR_API_TOKEN: tokens.apiToken,
-        APP_API_TOKEN: tokens.appToken,
-        APP_PORT: String(appPort),
-        REDIS_URL: redisUrl,
-      },
+      env: { ...own, ...given },
       healthy: () => answers(`http://${host}:${port}/readyz`),
       log: say,
       onExit: onExit("the gateway"),
@@ -95,6 +101,7 @@ async function run(environment: Environment): Promise<number> {
     return await over.promise;
   } finally {
     say("ascent", "stopping");
+    forget();
     for (const service of started.toReversed()) await service.stop(30_000);
   }
 }
