@@ -14,7 +14,7 @@ import { createJobs } from "./jobs.ts";
 import { createJournal } from "./journal.ts";
 import { createRecords } from "./records.ts";
 import { createSecrets } from "./secrets.ts";
-import { connectSidecar, type Sidecar } from "./sidecar.ts";
+import { awaitComponents, componentsWell, connectSidecar, type Sidecar } from "./sidecar.ts";
 import { createTranscript } from "./transcript.ts";
 
 export interface DaprOptions {
@@ -44,7 +44,6 @@ export interface DaprRuntime extends Runtime {
 const readyMs = 120_000;
 const pollMs = 100;
 const healthEveryMs = 5_000;
-const componentsWell = "/v1.0/healthz/outbound";
 
 export function openDapr(options: DaprOptions): DaprRuntime {
   const { clock, log, idleMs = 60_000, blobMs = 30 * 86_400_000, hosts = true } = options;
@@ -80,14 +79,12 @@ export function openDapr(options: DaprOptions): DaprRuntime {
     },
   });
 
-  async function isWell(path: string): Promise<boolean> {
-    const answer = await sidecar.call("GET", path, { deadlineMs: 2_000 }).catch(() => undefined);
-    return answer?.status === 204;
-  }
-
-  async function untilWell(path: string): Promise<void> {
+  /** It has found us, has subscribed, and can place our actors. */
+  async function untilReady(): Promise<void> {
     const until = clock.monotonic() + readyMs;
-    while (!(await isWell(path))) {
+    for (;;) {
+      const answer = await sidecar.call("GET", "/v1.0/healthz", { deadlineMs: 2_000 }).catch(() => undefined);
+      if (answer?.status === 204) return;
       if (clock.monotonic() > until) throw new Error(notReady(options.sidecarUrl));
       await new Promise<void>((resolve) => clock.after(pollMs, resolve));
     }
@@ -121,11 +118,11 @@ export function openDapr(options: DaprOptions): DaprRuntime {
     async start() {
       open = true;
       // It has its components before it looks for us; with us it begins to deliver.
-      await untilWell(componentsWell);
+      await awaitComponents(sidecar, options.sidecarUrl);
       await refuseLossy(sidecar, log);
       if (isKafka(await readMetadata(sidecar))) bus.partitioned();
       server = await listenForSidecar(app, options.listen);
-      await untilWell("/v1.0/healthz");
+      await untilReady();
       problem = undefined;
       watchHealth();
     },

@@ -1,15 +1,12 @@
 /** Secrets from the sidecar's secret store: the environment, a file, Kubernetes or a vault, as its component says. */
 import type { DaprClient } from "@dapr/dapr";
-import { setTimeout as sleep } from "node:timers/promises";
 import { InfrastructureError } from "../../src/errors.ts";
 import type { Secrets } from "../../src/ports.ts";
 import { daprClient, type ClientOptions } from "./client.ts";
-import { connectSidecar } from "./sidecar.ts";
+import { awaitComponents, connectSidecar } from "./sidecar.ts";
 
 /** The component of dapr/components/common. */
 const secretStore = "secrets";
-/** A sidecar that is started together with the gateway may take so long. */
-const waitMs = 60_000;
 
 export function createSecrets(client: () => Promise<DaprClient>): Secrets {
   return {
@@ -35,18 +32,8 @@ export function createSecrets(client: () => Promise<DaprClient>): Secrets {
  */
 export async function openSecrets(options: ClientOptions): Promise<Secrets & { close(): Promise<void> }> {
   const sidecar = connectSidecar({ url: options.sidecarUrl, token: options.apiToken });
-  const until = performance.now() + waitMs;
   try {
-    for (;;) {
-      const answer = await sidecar.call("GET", "/v1.0/healthz/outbound", { deadlineMs: 2_000 }).catch(() => undefined);
-      if (answer?.status === 204) break;
-      if (performance.now() > until)
-        throw new Error(
-          `No Dapr sidecar answers at ${options.sidecarUrl}: start one beside the gateway (npm run dapr does), or correct ` +
-            "DAPR_HTTP_PORT or DAPR_HTTP_ENDPOINT.",
-        );
-      await sleep(100);
-    }
+    await awaitComponents(sidecar, options.sidecarUrl);
   } finally {
     sidecar.close();
   }

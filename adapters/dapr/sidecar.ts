@@ -3,6 +3,7 @@
  * Dapr's own client do. Every call has a deadline, since calls hang while placement is down.
  */
 import { Agent, request } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 import { InfrastructureError } from "../../src/errors.ts";
 
 export interface Answer {
@@ -30,6 +31,9 @@ export interface SidecarOptions {
   /** The sidecar's own token, where it wants one. */
   readonly token: string | undefined;
 }
+
+/** Says that the components are there; the application need not be. */
+export const componentsWell = "/v1.0/healthz/outbound";
 
 const usualDeadlineMs = 10_000;
 const mostSockets = 512;
@@ -69,6 +73,25 @@ export function connectSidecar({ url, token }: SidecarOptions): Sidecar {
     },
     close: () => agent.destroy(),
   };
+}
+
+/** A sidecar that is started together with the gateway may take so long. */
+const startMs = 60_000;
+const pollMs = 100;
+
+/** Waits until the sidecar's components are there. @throws Error that says what to do where it does not answer. */
+export async function awaitComponents(sidecar: Sidecar, url: string): Promise<void> {
+  const until = performance.now() + startMs;
+  for (;;) {
+    const answer = await sidecar.call("GET", componentsWell, { deadlineMs: 2_000 }).catch(() => undefined);
+    if (answer?.status === 204) return;
+    if (performance.now() > until)
+      throw new Error(
+        `No Dapr sidecar answers at ${url}: start one beside the gateway (npm run dapr does), or correct DAPR_HTTP_PORT or ` +
+          "DAPR_HTTP_ENDPOINT.",
+      );
+    await sleep(pollMs);
+  }
 }
 
 /** What an unexpected answer means. The sidecar's error code is told, never its message, which may carry content. */

@@ -5,7 +5,7 @@ import type { z } from "zod";
 import { keyNames, parseModelSpec } from "../../adapters/models/spec.ts";
 import { besideDapr } from "./dapr/beside.ts";
 import { isMap, variableOf, withEnvironment, type Environment } from "./environment.ts";
-import { withSecrets } from "./secret-store.ts";
+import { storedSettings, withSecrets } from "./sidecar-settings.ts";
 import { settings, type Settings } from "./settings.ts";
 
 /** What is wrong with the configuration, a line each; every line says where and what to do. */
@@ -20,7 +20,7 @@ export class ConfigError extends Error {
 }
 
 export interface Config extends Settings {
-  /** The file it came from, if any. */
+  /** The file it came from, or the store, in words. */
   readonly file: string | undefined;
   /** The model of agents that name none, and why it is that one. */
   readonly model: { readonly spec: string; readonly because: string };
@@ -41,9 +41,10 @@ export async function loadConfig(own: Environment = process.env): Promise<Config
   const file = named ?? (existsSync(defaultFile) ? defaultFile : undefined);
   if (file !== undefined && !existsSync(file))
     throw new ConfigError([`${file} does not exist: correct ASCENT_CONFIG, or unset it`]);
-  const text = file === undefined ? "" : readFileSync(file, "utf8");
-  const environment = await withSecrets(own, referencesIn(text));
-  const given = file === undefined ? {} : await readSettings(file, text, environment);
+  const text = file === undefined ? await storedSettings(own) : readFileSync(file, "utf8");
+  const source = file ?? (text === undefined ? undefined : "ascent.yaml in Dapr's configuration store");
+  const environment = await withSecrets(own, referencesIn(text ?? ""));
+  const given = source === undefined ? {} : await readSettings(source, text ?? "", environment);
   const { settings: merged, problems } = withEnvironment(given, environment);
   const parsed = settings.safeParse(merged, { reportInput: true });
   if (!parsed.success) problems.push(...parsed.error.issues.map(problemOf));
@@ -52,7 +53,7 @@ export async function loadConfig(own: Environment = process.env): Promise<Config
   checkAgents(parsed.data);
   checkDapr(parsed.data);
   checkModels(parsed.data, model.spec);
-  return { ...parsed.data, data: resolve(parsed.data.data), file, model };
+  return { ...parsed.data, data: resolve(parsed.data.data), file: source, model };
 }
 
 async function readSettings(file: string, text: string, environment: Environment): Promise<unknown> {
