@@ -6,13 +6,15 @@ import type { Content } from "../fakes/telegram/actions.ts";
 import { isAnswer } from "../fakes/telegram/log.ts";
 import { token, tokensIn } from "../fakes/tokens.ts";
 import { streamsOf, type Random } from "../simulation/random.ts";
-import type { Stage } from "./stage.ts";
+import { inboundOf, type Stage } from "./stage.ts";
 
 export interface CrowdOptions {
   readonly seed: number;
   readonly users: number;
   /** Milliseconds between a person's messages, from 0 on. */
   readonly pauseMs: number;
+  /** How long the model takes, from and to; 20 to 600 ms unless given. */
+  readonly modelMs?: readonly [number, number];
   /** Called with each message sent. */
   readonly onSent?: () => void;
   /** Called with each request of the model. */
@@ -35,7 +37,8 @@ export interface Crowd {
 const groups = [-4001, -4002];
 const firstUser = 10_000;
 
-export function startCrowd({ platform, model }: Stage, options: CrowdOptions): Crowd {
+export function startCrowd({ platform, model }: Pick<Stage, "platform" | "model">, options: CrowdOptions): Crowd {
+  const [leastMs, mostMs] = options.modelMs ?? [20, 600];
   const streams = streamsOf(options.seed);
   const counters = new Map<number, number>();
   const prompts = new Map<string, { readonly tokens: readonly string[]; readonly folded: boolean }>();
@@ -55,7 +58,7 @@ export function startCrowd({ platform, model }: Stage, options: CrowdOptions): C
     const last = { tokens: said.flatMap(tokensIn), folded: said.some((text) => text.includes("[summary]")) };
     const [first] = prompt.tokens;
     if (first !== undefined) prompts.set(first.slice(0, first.lastIndexOf("-")), last);
-    return { latencyMs: streams("model").int(20, 600), ...replyTo(prompt, (runs += 1)) };
+    return { latencyMs: streams("model").int(leastMs, mostMs), ...replyTo(prompt, (runs += 1)) };
   });
 
   async function say(chat: number, user: number, random: Random): Promise<string> {
@@ -111,6 +114,22 @@ export function startCrowd({ platform, model }: Stage, options: CrowdOptions): C
     remembered: (conversation) => prompts.get(`m-${conversation}`)?.tokens ?? [],
     folded: () => [...prompts.values()].filter(({ folded }) => folded).length,
   };
+}
+
+/** I7 in full: the last prompt of every conversation holds each of its messages, once. */
+export function forgotten(
+  stage: Pick<Stage, "platform">,
+  { conversations, remembered }: Pick<Crowd, "conversations" | "remembered">,
+): string[] {
+  const sent = Map.groupBy(inboundOf(stage), ({ token: own }) => own.slice(2, own.lastIndexOf("-")));
+  return conversations.flatMap((chat) => {
+    const all = (sent.get(String(chat)) ?? []).map(({ token: own }) => own);
+    const known = remembered(String(chat));
+    return all.flatMap((own) => {
+      const times = known.filter((one) => one === own).length;
+      return times === 1 ? [] : [`I7 the history of ${chat} holds ${own} ${times} times`];
+    });
+  });
 }
 
 const mention = (chat: number): string => (chat < 0 ? "@ascent_test_bot " : "");

@@ -15,6 +15,8 @@ export interface GatewayOptions {
   readonly env: (url: string) => Readonly<Record<string, string>>;
   /** Written as ascent.yaml. */
   readonly config?: object;
+  /** Given to `ascent start`. */
+  readonly args?: readonly string[];
 }
 
 export interface Exit {
@@ -55,7 +57,7 @@ export interface GatewayProcess {
 const startMs = 30_000;
 const commandMs = 20_000;
 
-export async function createGateway({ env, config }: GatewayOptions): Promise<GatewayProcess> {
+export async function createGateway({ env, config, args: startArgs = [] }: GatewayOptions): Promise<GatewayProcess> {
   const home = await mkdtemp(join(tmpdir(), "ascent-test-"));
   const data = join(home, "data");
   const port = await freePort();
@@ -99,7 +101,7 @@ export async function createGateway({ env, config }: GatewayOptions): Promise<Ga
     launch() {
       if (running()) throw new Error("the gateway runs already");
       lines.push(`--- start ${kills.length + 1}\n`);
-      child = run(["start"], (text) => lines.push(text));
+      child = run(["start", ...startArgs], (text) => lines.push(text));
       gone = once(child, "close");
     },
     async ready(timeoutMs = startMs) {

@@ -3,8 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { isAnswer } from "../fakes/telegram/log.ts";
 import { streamsOf } from "../simulation/random.ts";
-import { pagesWrong, startCrowd, type Crowd } from "./crowd.ts";
-import { inboundOf, expectKept, openStage, untilQuiet, type Stage } from "./stage.ts";
+import { forgotten, pagesWrong, startCrowd } from "./crowd.ts";
+import { expectKept, openStage, untilQuiet, type Stage } from "./stage.ts";
 
 const seed = Number(process.env["KILL_SEED"] ?? Math.floor(Math.random() * 1e9));
 const kills = Number(process.env["KILLS"] ?? 12);
@@ -132,17 +132,4 @@ async function until(
   };
   await promise;
   clearTimeout(timer);
-}
-
-/** I7 in full: the last prompt of every conversation holds each of its messages, once. */
-function forgotten(stage: Stage, { conversations, remembered }: Crowd): string[] {
-  const sent = Map.groupBy(inboundOf(stage), ({ token }) => token.slice(2, token.lastIndexOf("-")));
-  return conversations.flatMap((chat) => {
-    const all = (sent.get(String(chat)) ?? []).map(({ token }) => token);
-    const known = remembered(String(chat));
-    return all.flatMap((token) => {
-      const times = known.filter((one) => one === token).length;
-      return times === 1 ? [] : [`I7 the history of ${chat} holds ${token} ${times} times`];
-    });
-  });
 }

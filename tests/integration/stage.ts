@@ -94,6 +94,13 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
   return { platform, model, gateway, secrets, note: (line) => void notes.push(line) };
 }
 
+/** What a judgement needs to see of a run: both fakes, when something was killed, and all that the gateway printed. */
+export interface Judged extends Pick<Stage, "platform" | "model" | "secrets"> {
+  readonly gateway: Pick<GatewayProcess, "kills" | "output">;
+  /** How long a send may be accepted by the platform and not yet recorded by the gateway; {@link usualRecordMs} unless given. */
+  readonly recordMs?: number;
+}
+
 export interface Judgement {
   readonly report: Report;
   /** All that is wrong, one line each. */
@@ -125,14 +132,15 @@ export function outboundOf({ platform }: Pick<Stage, "platform">): Outbound[] {
   return telegramOutbound(platform.log.calls);
 }
 
-/**
- * How long a send may be accepted by the platform and not yet recorded by the gateway: with two busy cores mostly under
- * 50 ms, and more just after a start.
- */
-const recordMs = 300;
+/** On two busy cores mostly under 50 ms, and more just after a start. */
+const usualRecordMs = 300;
 
 /** Sends that were in flight at a kill: on the wire or accepted, and their record not yet surely on disk. */
-export function inFlight({ platform, gateway }: Pick<Stage, "platform" | "gateway">): (CallEntry & { kill: number })[] {
+export function inFlight({
+  platform,
+  gateway,
+  recordMs = usualRecordMs,
+}: Pick<Judged, "platform" | "gateway" | "recordMs">): (CallEntry & { kill: number })[] {
   return gateway.kills.flatMap((kill) =>
     platform.log.calls.flatMap((call) =>
       isAnswer(call) && (call.acceptedAt ?? 0) > kill - recordMs && (call.acceptedAt ?? 0) < kill + recordMs
@@ -143,7 +151,7 @@ export function inFlight({ platform, gateway }: Pick<Stage, "platform" | "gatewa
 }
 
 /** I1 to I5 and I7, and I6 in its strict form: all that was sent is acknowledged in the end. */
-export function judge(stage: Stage, { excused = new Map() }: Allowed = {}): Judgement {
+export function judge(stage: Judged, { excused = new Map() }: Allowed = {}): Judgement {
   const inbound = inboundOf(stage);
   const flying = inFlight(stage);
   const report = checkInvariants(inbound, outboundOf(stage), { excused, duplicates: flying.length });
@@ -162,7 +170,7 @@ export function judge(stage: Stage, { excused = new Map() }: Allowed = {}): Judg
 }
 
 /** @throws with the whole judgement when anything is wrong with the run. `more`: what else was found to be wrong. */
-export function expectKept(stage: Stage, allowed: Allowed & { readonly more?: readonly string[] } = {}): Judgement {
+export function expectKept(stage: Judged, allowed: Allowed & { readonly more?: readonly string[] } = {}): Judgement {
   const judgement = judge(stage, allowed);
   const wrong = [...judgement.wrong, ...(allowed.more ?? [])].filter((line) => allowed.except?.(line) !== true);
   if (wrong.length > 0) throw new Error([judgement.text, "What is wrong:", ...wrong.slice(0, 40)].join("\n"));
@@ -170,7 +178,7 @@ export function expectKept(stage: Stage, allowed: Allowed & { readonly more?: re
 }
 
 /** I3, each one by itself: the copy before a repeated one was in flight at a kill in between. */
-function unexplainedDuplicates(stage: Stage, flying: readonly (CallEntry & { kill: number })[]): string[] {
+function unexplainedDuplicates(stage: Judged, flying: readonly (CallEntry & { kill: number })[]): string[] {
   const sends = stage.platform.log.calls.filter(isAnswer).filter(({ text }) => tokensIn(text).length > 0);
   const messages = Map.groupBy(sends, ({ chat, text }) => `${chat}\n${text}`);
   return [...messages.values()].flatMap((copies) =>
@@ -189,7 +197,7 @@ function unexplainedDuplicates(stage: Stage, flying: readonly (CallEntry & { kil
 }
 
 /** Secrets and message text in the gateway's output. Every message of the tests carries a token. */
-export function leaks({ gateway, secrets }: Pick<Stage, "gateway" | "secrets">, output = gateway.output()): string[] {
+export function leaks({ gateway, secrets }: Pick<Judged, "gateway" | "secrets">, output = gateway.output()): string[] {
   const kinds = Object.entries(secrets) as [keyof Secrets, string][];
   const found: string[] = kinds
     .filter(([, secret]) => output.includes(secret.replace(/^\w+[_:]/, "")))
@@ -201,7 +209,7 @@ export function leaks({ gateway, secrets }: Pick<Stage, "gateway" | "secrets">, 
 
 /** Waits until every message is acknowledged and answered or excused, and nothing moves any more; at most `mostMs`. */
 export async function untilQuiet(
-  stage: Stage,
+  stage: Pick<Stage, "platform" | "model">,
   { mostMs = 45_000, excused = new Map() }: Allowed & { mostMs?: number } = {},
 ) {
   const until = performance.now() + mostMs;
