@@ -4,7 +4,11 @@ import type { ConversationId } from "./ids.ts";
 import type { InboundEvent } from "./message.ts";
 import type { ActorContext } from "./ports.ts";
 import { daysToLoad, seenKey } from "./seen.ts";
-import { quietKey, readQuiet, stateKeys, type AgentState } from "./state.ts";
+import { quietKey, readQuiet, readSpilled, spilledKey, stateKeys, type AgentState } from "./state.ts";
+import { waiting } from "./waiting.ts";
+
+/** So many may be overtaken on a bus that keeps no order. */
+const overtaken = 16;
 
 /** With the seen ids that are needed to judge an event, or any event of today. */
 export async function withDays(
@@ -36,6 +40,26 @@ export async function withThread(
   return { ...state, quiet: { [conversation]: readQuiet(rows.get(key)) } };
 }
 
+/** Of the messages that wait behind those of the inbox, the first and the last, or all. */
+export async function withSpilled(
+  context: ActorContext,
+  state: AgentState,
+  conversations: readonly ConversationId[],
+  all = false,
+): Promise<AgentState> {
+  const keys = conversations.flatMap((conversation) => {
+    const { first = 0, next = 0 } = state.inbox.threads[conversation]?.spilled ?? {};
+    const isWanted = (n: number) => all || n < first + 2 * waiting.together || n >= next - overtaken;
+    const numbers = Array.from({ length: next - first }, (_, at) => first + at);
+    return numbers.filter(isWanted).map((n) => spilledKey(conversation, n));
+  });
+  const missing = keys.filter((key) => state.spilled[key] === undefined);
+  if (missing.length === 0) return state;
+  const rows = await context.load(missing);
+  const loaded = missing.flatMap((key) => (rows.has(key) ? [[key, readSpilled(rows.get(key))] as const] : []));
+  return { ...state, spilled: { ...state.spilled, ...Object.fromEntries(loaded) } };
+}
+
 /** What the steps from one state to the other have to write. */
 export function changedRows(
   before: AgentState,
@@ -51,5 +75,10 @@ export function changedRows(
   for (const conversation of steps.flatMap(({ quiet }) => quiet)) {
     put[quietKey(conversation)] = after.quiet[conversation];
   }
-  return { put, remove: steps.flatMap(({ seen }) => seen.remove) };
+  for (const key of steps.flatMap(({ spilled }) => spilled.put)) {
+    const row = after.spilled[key];
+    if (row !== undefined) put[key] = row;
+  }
+  const remove = steps.flatMap(({ seen, spilled }) => [...seen.remove, ...spilled.remove]);
+  return { put, remove: remove.filter((key) => !Object.hasOwn(put, key)) };
 }

@@ -4,9 +4,9 @@
  * Everything here runs under the actor's lock, and nothing here waits for a model or a platform.
  */
 import type { AgentTraits } from "./agent.ts";
-import { changedRows, withDays, withThread } from "./agent-rows.ts";
+import { changedRows, withDays, withSpilled, withThread } from "./agent-rows.ts";
 import type { AgentCalls, CallAgent, TurnRunner } from "./agent-calls.ts";
-import { reduce } from "./conversation.ts";
+import { concernsAll, reduce } from "./conversation.ts";
 import { outboundEnvelope } from "./envelope.ts";
 import { reasonOf } from "./errors.ts";
 import type { AgentEvent, Effect, Reply, Step, TurnRef } from "./events.ts";
@@ -187,6 +187,11 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
   async function watch(): Promise<void> {
     await tellJournal();
     waitForGaps();
+    stored = await withSpilled(
+      context,
+      stored,
+      threadsOf(stored.inbox).map(([conversation]) => conversation),
+    );
     const silent: AgentEvent = { ...moment(), type: "silent", turns: activeTurns().filter(isSilent) };
     const events = stored.outbox.entries.length === 0 ? [silent] : [await settledEvent(), silent];
     await step(events, traits(undefined));
@@ -222,6 +227,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
   }
 
   async function ended(event: AgentEvent & TurnRef): Promise<Reply> {
+    stored = await withSpilled(context, stored, [event.conversation]);
     const crowded = stored.outbox.entries.length >= crowdedOutbox;
     const reply = await step(crowded ? [await settledEvent(), event] : [event], traits(event.conversation));
     if (reply === "accepted") fold(event.conversation);
@@ -240,6 +246,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     async receive({ event, previous }) {
       stored = await withDays(context, stored, event, clock.now());
       stored = await withThread(context, stored, event.address.conversation);
+      stored = await withSpilled(context, stored, [event.address.conversation], concernsAll(event));
       const turn = stored.inbox.threads[event.address.conversation]?.turn;
       const took = turn === undefined ? undefined : taken.get(turn.id);
       const received: AgentEvent = {
@@ -269,7 +276,10 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
       heard.set(turn.turn, clock.monotonic());
       return "accepted";
     },
-    waited: (data) => step([{ ...moment(), ...data, type: "waited" }], traits(data.conversation)),
+    async waited(data) {
+      stored = await withSpilled(context, stored, [data.conversation]);
+      return step([{ ...moment(), ...data, type: "waited" }], traits(data.conversation));
+    },
     summarized: (data) => step([{ ...moment(), ...data, type: "summarized" }], traits(undefined)),
     async resend(data) {
       stored = await withThread(context, stored, data.entry.to.conversation);

@@ -8,12 +8,12 @@ import type { AgentEvent, Moment, Reply, Step } from "./events.ts";
 import type { AgentId, ConversationId, MessageId } from "./ids.ts";
 import { describe, type InboundEvent, type InboundMessage } from "./message.ts";
 import { ended, itemChars, journaled, resend, settled, silent, summarized, undelivered } from "./outcome.ts";
-import { advance, end, insert, isAfter, isNoticeCommand, mayRestart, restart } from "./scheduling.ts";
+import { insert, isAfter } from "./order.ts";
+import { advance, end, isNoticeCommand, mayRestart, restart } from "./scheduling.ts";
 import { isRecent, isSeen } from "./seen.ts";
-import type { AgentState } from "./state.ts";
+import type { AgentState, Thread } from "./state.ts";
+import { waiting } from "./waiting.ts";
 
-/** Messages waiting in one conversation; more stay on the bus until some are answered. */
-const maxPending = 64;
 /** Edits kept for messages that have not come yet, and messages waited for at once. */
 const maxEarly = 16;
 const maxGaps = 16;
@@ -21,7 +21,9 @@ const maxGaps = 16;
 export function reduce(state: AgentState, event: AgentEvent, traits: AgentTraits): Step {
   const draft = createDraft(state);
   const reply = apply(draft, event, traits);
-  return reply === "accepted" ? draft.step() : { state, effects: [], reply, seen: { put: [], remove: [] }, quiet: [] };
+  if (reply === "accepted") return draft.step();
+  const none = { put: [], remove: [] };
+  return { state, effects: [], reply, seen: none, quiet: [], spilled: none };
 }
 
 function apply(draft: Draft, event: AgentEvent, traits: AgentTraits): Reply {
@@ -57,8 +59,7 @@ function received(draft: Draft, of: Received, traits: AgentTraits): Reply {
   const { event, now } = of;
   const { conversation } = event.address;
   if (isSeen(draft.state, event.id)) return learn(draft, of);
-  if (event.kind === "message" && (draft.thread(conversation)?.pending.length ?? 0) >= maxPending && !stops(event))
-    return "full";
+  if (event.kind === "message" && !stops(event) && behind(draft.thread(conversation)) >= waiting.behind) return "full";
   draft.open(event.address);
   draft.markSeen(event.id, event.sentAt, now);
   closeGap(draft, conversation, event.id);
@@ -82,6 +83,10 @@ function received(draft: Draft, of: Received, traits: AgentTraits): Reply {
   }
   advance(draft, conversation, of);
   return "accepted";
+}
+
+function behind(thread: Thread | undefined): number {
+  return thread?.spilled === undefined ? 0 : thread.spilled.next - thread.spilled.first;
 }
 
 /** A copy from another ingress may name a predecessor that the first one did not: in time where no turn has taken it yet. */
@@ -128,12 +133,15 @@ function accept(draft: Draft, of: Received, event: InboundMessage, traits: Agent
   if (thread === undefined) return;
   const early = thread.early?.find((edited) => edited.target === event.id);
   if (early !== undefined) draft.patch(conversation, { early: remaining(thread.early, (edited) => edited !== early) });
-  const stopped = thread.pending.find((waiting) => stops(waiting) && isAfter(waiting, event));
+  const stopped = thread.pending.find((other) => stops(other) && isAfter(other, event));
   if (stopped !== undefined && !isNoticeCommand(event)) {
     draft.setAside(conversation, [event.id], stopRule(stopped), of.now);
     return;
   }
   const message = withoutRaw(early === undefined ? event : { ...event, message: early.message });
+  const isFull = thread.spilled !== undefined || thread.pending.length >= waiting.inbox;
+  // One that was sent before others of the inbox has its place among them.
+  if (isFull && !thread.pending.some((other) => isAfter(other, message))) return draft.spill(conversation, message);
   draft.patch(conversation, { to: event.address, pending: insert(thread.pending, message) });
   if (traits.whileRunning === "interrupt" && !isNoticeCommand(event)) interrupt(draft, conversation, of);
 }
@@ -163,14 +171,16 @@ function stop(draft: Draft, event: InboundMessage, now: number): void {
   const { conversation } = event.address;
   const thread = draft.thread(conversation);
   if (thread === undefined) return;
-  const stopped = thread.pending.filter((waiting) => !isNoticeCommand(waiting) && !isAfter(waiting, event));
+  const all = [...thread.pending, ...draft.spilled(conversation).map(([, message]) => message)];
+  draft.drain(conversation);
+  const stopped = all.filter((other) => !isNoticeCommand(other) && !isAfter(other, event));
   draft.setAside(
     conversation,
-    stopped.map((waiting) => waiting.id),
+    stopped.map(({ id }) => id),
     stopRule(event),
     now,
   );
-  const rest = thread.pending.filter((waiting) => !stopped.includes(waiting));
+  const rest = all.filter((other) => !stopped.includes(other));
   draft.patch(conversation, { pending: insert(rest, withoutRaw(event)), early: undefined });
   if (stopped.length > 0) end(draft, conversation);
   if (event.message.command?.name === "reset") draft.history([], undefined);
@@ -181,14 +191,16 @@ function edit(draft: Draft, of: Received, event: Extract<InboundEvent, { kind: "
   const thread = draft.thread(conversation);
   if (thread === undefined) return;
   const { target, message } = event;
-  if (thread.pending.some((waiting) => waiting.id === target)) {
-    const pending = thread.pending.map((waiting) => (waiting.id === target ? { ...waiting, message } : waiting));
+  if (thread.pending.some(({ id }) => id === target)) {
+    const pending = thread.pending.map((other) => (other.id === target ? { ...other, message } : other));
     draft.patch(conversation, { pending });
     if (!isTaken(of, target)) return;
     if (mayRestart(thread)) restart(draft, conversation, of);
     else draft.setAside(conversation, [event.id], "edited too often", of.now);
     return;
   }
+  const [key, spilled] = draft.spilled(conversation).find(([, { id }]) => id === target) ?? [];
+  if (key !== undefined && spilled !== undefined) return draft.respill(key, { ...spilled, message });
   if (!isSeen(draft.state, target) && isRecent(event.sentAt, of.now)) {
     const early = withoutRaw(event);
     draft.patch(conversation, {
@@ -215,8 +227,12 @@ function forget(draft: Draft, of: Received, target: MessageId, sentAt: number | 
   const { conversation } = of.event.address;
   const thread = draft.thread(conversation);
   if (thread === undefined) return;
-  if (thread.pending.some((waiting) => waiting.id === target)) {
-    const pending = thread.pending.filter((waiting) => waiting.id !== target);
+  const [key] = draft.spilled(conversation).find(([, { id }]) => id === target) ?? [];
+  if (key !== undefined) {
+    draft.respill(key, undefined);
+    draft.setAside(conversation, [target], "deleted", of.now);
+  } else if (thread.pending.some(({ id }) => id === target)) {
+    const pending = thread.pending.filter(({ id }) => id !== target);
     draft.patch(conversation, { pending });
     // A turn goes on with the rest of what it took; what it never had gets a turn of its own.
     if (isTaken(of, target)) {
@@ -242,6 +258,11 @@ function forget(draft: Draft, of: Received, target: MessageId, sentAt: number | 
 function remaining<Item>(items: readonly Item[] | undefined, keep: (item: Item) => boolean) {
   const rest = items?.filter(keep);
   return rest === undefined || rest.length === 0 ? undefined : rest;
+}
+
+/** It concerns everything that waits: all of it must be loaded. */
+export function concernsAll(event: InboundEvent): boolean {
+  return event.kind === "edited" || event.kind === "deleted" || (event.kind === "message" && stops(event));
 }
 
 function stops(event: InboundMessage): boolean {

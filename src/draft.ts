@@ -3,8 +3,18 @@ import type { HistoryItem } from "./agent.ts";
 import type { Effect, Step } from "./events.ts";
 import type { AgentId, ConversationId, MessageId } from "./ids.ts";
 import type { Address, Answer, InboundMessage, OutboundEvent } from "./message.ts";
+import { insert, isAfter } from "./order.ts";
 import { addSeen } from "./seen.ts";
-import { isQuiet, mostThreads, threadsOf, type AgentState, type Inbox, type Thread } from "./state.ts";
+import {
+  isQuiet,
+  mostThreads,
+  spilledKey,
+  threadsOf,
+  type AgentState,
+  type Inbox,
+  type Spilled,
+  type Thread,
+} from "./state.ts";
 
 export interface Draft {
   readonly state: AgentState;
@@ -21,6 +31,16 @@ export interface Draft {
   history(items: readonly HistoryItem[], summary: string | undefined): void;
   outbox(entries: readonly OutboundEvent[]): void;
   markSeen(id: MessageId, sentAt: number | undefined, now: number): void;
+  /** Puts a message behind all that wait, but for the last ones where they were sent after it. */
+  spill(conversation: ConversationId, message: InboundMessage): void;
+  /** The loaded messages behind those of the inbox, in their order, each with its key. */
+  spilled(conversation: ConversationId): readonly (readonly [string, InboundMessage])[];
+  /** A message behind those of the inbox as it is now; undefined: it is gone. */
+  respill(key: string, message: InboundMessage | undefined): void;
+  /** Nothing of what waited behind those of the inbox is left there. */
+  drain(conversation: ConversationId): void;
+  /** Moves the first of them into the inbox, where there is room for so many. */
+  refill(conversation: ConversationId, room: number): void;
   /** Nothing more happens to these messages, by a rule that the journal names. */
   setAside(conversation: ConversationId, ids: readonly MessageId[], rule: string, at: number): void;
   /** Answers these messages, in the conversation's next place. */
@@ -34,6 +54,28 @@ export function createDraft(before: AgentState): Draft {
   let state = before;
   const effects: Effect[] = [];
   const seen = { put: new Set<string>(), remove: [] as string[] };
+  const spilled = { put: new Set<string>(), remove: new Set<string>() };
+
+  /** The keys behind those of the inbox, loaded or not. */
+  function keysBehind(conversation: ConversationId): string[] {
+    const { first = 0, next = 0 } = draft.thread(conversation)?.spilled ?? {};
+    return Array.from({ length: next - first }, (_, at) => spilledKey(conversation, first + at));
+  }
+
+  function putBehind(key: string, value: Spilled): void {
+    state = { ...state, spilled: { ...state.spilled, [key]: value } };
+    spilled.put.add(key);
+  }
+
+  function removeBehind(keys: readonly string[]): void {
+    const rest = Object.entries(state.spilled).filter(([key]) => !keys.includes(key));
+    state = { ...state, spilled: Object.fromEntries(rest) };
+    for (const key of keys) {
+      // What never was written need not be removed, but may have been by an earlier step.
+      spilled.put.delete(key);
+      spilled.remove.add(key);
+    }
+  }
 
   /** Keeps the inbox small, however many conversations a person has. */
   function putAway(): ConversationId[] {
@@ -93,6 +135,45 @@ export function createDraft(before: AgentState): Draft {
       for (const key of put) seen.put.add(key);
       seen.remove.push(...remove);
     },
+    spill(conversation, message) {
+      const { first, next } = draft.thread(conversation)?.spilled ?? { first: 0, next: 0 };
+      let at = next;
+      for (; at > first; at--) {
+        const before = state.spilled[spilledKey(conversation, at - 1)];
+        if (before?.message === undefined || !isAfter(before.message, message)) break;
+        putBehind(spilledKey(conversation, at), before);
+      }
+      putBehind(spilledKey(conversation, at), { message });
+      draft.patch(conversation, { spilled: { first, next: next + 1 } });
+    },
+    spilled: (conversation) =>
+      keysBehind(conversation).flatMap((key) => {
+        const message = state.spilled[key]?.message;
+        return message === undefined ? [] : [[key, message] as const];
+      }),
+    respill: (key, message) => putBehind(key, message === undefined ? {} : { message }),
+    drain(conversation) {
+      removeBehind(keysBehind(conversation));
+      draft.patch(conversation, { spilled: undefined });
+    },
+    refill(conversation, room) {
+      const thread = draft.thread(conversation);
+      if (thread?.spilled === undefined) return;
+      let { first } = thread.spilled;
+      let { pending } = thread;
+      const moved: string[] = [];
+      for (; first < thread.spilled.next && pending.length < room; first++) {
+        const key = spilledKey(conversation, first);
+        const row = state.spilled[key];
+        if (row === undefined) break;
+        if (row.message !== undefined) pending = insert(pending, row.message);
+        moved.push(key);
+      }
+      if (moved.length === 0) return;
+      removeBehind(moved);
+      const rest = first < thread.spilled.next ? { ...thread.spilled, first } : undefined;
+      draft.patch(conversation, { pending, spilled: rest });
+    },
     setAside(conversation, ids, rule, at) {
       if (ids.length === 0) return;
       const entries = ids.map((id) => ({ id, conversation, rule, at }));
@@ -114,7 +195,14 @@ export function createDraft(before: AgentState): Draft {
     },
     step() {
       const quiet = putAway();
-      return { state, effects, reply: "accepted", seen: { put: [...seen.put], remove: seen.remove }, quiet };
+      return {
+        state,
+        effects,
+        reply: "accepted",
+        seen: { put: [...seen.put], remove: seen.remove },
+        quiet,
+        spilled: { put: [...spilled.put], remove: [...spilled.remove] },
+      };
     },
   };
   return draft;

@@ -82,4 +82,6 @@ export interface Step {
   readonly seen: { readonly put: readonly string[]; readonly remove: readonly string[] };
   /** Conversations that are put away with this step. */
   readonly quiet: readonly ConversationId[];
+  /** Keys of messages behind those of the inbox that changed or are over. */
+  readonly spilled: { readonly put: readonly string[]; readonly remove: readonly string[] };
 }

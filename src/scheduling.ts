@@ -4,9 +4,9 @@ import type { Moment } from "./events.ts";
 import type { AgentId, ConversationId, TurnId } from "./ids.ts";
 import type { InboundMessage, NoticeKey } from "./message.ts";
 import type { ActiveTurn, Thread } from "./state.ts";
+import { insert } from "./order.ts";
+import { waiting } from "./waiting.ts";
 
-/** Messages that one turn answers together. */
-const maxMerged = 32;
 /** How often what a person does starts a running turn again; what comes after that waits for it to end. */
 const maxRestarts = 8;
 
@@ -16,11 +16,12 @@ export function batchOf(thread: Thread): readonly InboundMessage[] {
   const end = thread.pending.findIndex(
     (message) => isNoticeCommand(message) || gaps.some(({ before }) => !before.includes(message.id)),
   );
-  return thread.pending.slice(0, end === -1 ? maxMerged : Math.min(end, maxMerged));
+  return thread.pending.slice(0, end === -1 ? waiting.together : Math.min(end, waiting.together));
 }
 
 /** Starts what can start: commands that have come to the front are answered, the rest becomes a turn. */
 export function advance(draft: Draft, conversation: ConversationId, at: Moment & { readonly agent: AgentId }): void {
+  draft.refill(conversation, waiting.together);
   const before = draft.thread(conversation);
   if (before === undefined || before.turn !== undefined) return;
   if (before.gaps !== undefined) return;
@@ -43,18 +44,6 @@ function takeEdits(draft: Draft, conversation: ConversationId, now: number): voi
   if (thread?.early !== undefined) draft.patch(conversation, { early: undefined });
 }
 
-/** Before the first that was sent after it. */
-export function insert(pending: readonly InboundMessage[], message: InboundMessage): readonly InboundMessage[] {
-  const at = pending.findIndex((other) => isAfter(other, message));
-  return at === -1 ? [...pending, message] : pending.toSpliced(at, 0, message);
-}
-
-/** By the platform's own sequence where it has one, else by arrival at one ingress; what cannot be compared keeps its place. */
-export function isAfter(one: InboundMessage, other: InboundMessage): boolean {
-  if (one.sequence !== undefined && other.sequence !== undefined) return one.sequence > other.sequence;
-  return one.arrival !== undefined && one.arrival.at === other.arrival?.at && one.arrival.n > other.arrival.n;
-}
-
 /** A turn runs, and what the person does may start it again. */
 export function mayRestart({ turn }: Thread): boolean {
   return turn !== undefined && turn.attempt - (turn.deaths ?? 0) <= maxRestarts;
@@ -66,6 +55,7 @@ function answerCommands(draft: Draft, conversation: ConversationId, at: Moment &
     const notice = head === undefined ? undefined : noticeOf(head);
     if (head === undefined || notice === undefined) return;
     draft.patch(conversation, { pending: rest });
+    draft.refill(conversation, waiting.together);
     draft.answer(at.agent, conversation, [head], { parts: [], notice }, at.now);
   }
 }

@@ -37,6 +37,8 @@ export interface Thread {
   /** Messages without an answer, in the channel's order; commands among them wait for their place too. */
   readonly pending: readonly InboundMessage[];
   readonly turn?: ActiveTurn;
+  /** More messages wait behind these, under keys of their own: the numbers from `first` up to `next - 1`. */
+  readonly spilled?: { readonly first: number; readonly next: number };
   /** The last sequence given to an outbox entry. */
   readonly seq: number;
   /** Messages that were sent before ones that came, and have not come yet: no turn starts until they do, or the wait is over. */
@@ -59,8 +61,17 @@ export function quietKey(conversation: ConversationId): string {
 }
 
 /** Nothing waits in it and nothing runs. */
-export function isQuiet({ pending, turn, gaps, early }: Thread): boolean {
-  return pending.length === 0 && turn === undefined && gaps === undefined && early === undefined;
+export function isQuiet({ pending, spilled, turn, gaps, early }: Thread): boolean {
+  return [spilled, turn, gaps, early].every((field) => field === undefined) && pending.length === 0;
+}
+
+/** A message that waits behind those of the inbox; empty once the person deleted it. */
+export interface Spilled {
+  readonly message?: InboundMessage;
+}
+
+export function spilledKey(conversation: ConversationId, n: number): string {
+  return `waiting:${conversation}:${n}`;
 }
 
 export interface Inbox {
@@ -94,6 +105,8 @@ export interface AgentState {
   readonly seen: SeenDays;
   /** Of the conversations that are put away, the loaded ones: `undefined` where there is none. */
   readonly quiet: Readonly<Record<ConversationId, QuietThread | undefined>>;
+  /** The loaded ones, by their key. */
+  readonly spilled: Readonly<Record<string, Spilled>>;
 }
 
 const turn = z.object({ id: z.string(), attempt: z.number(), owner: z.string(), deaths: z.number().optional() });
@@ -101,6 +114,7 @@ const turn = z.object({ id: z.string(), attempt: z.number(), owner: z.string(), 
 const thread = z.object({
   to: address,
   pending: z.array(inboundEvent),
+  spilled: z.object({ first: z.number(), next: z.number() }).optional(),
   turn: turn.optional(),
   seq: z.number(),
   gaps: z.array(z.object({ missing: z.string(), before: z.array(z.string()).default([]) })).optional(),
@@ -133,6 +147,7 @@ const stored = {
   }),
   outbox: z.object({ v: z.literal(1), entries: z.array(outboundEvent) }),
 };
+const spilledMessage = z.object({ message: inboundEvent.optional() });
 const quietThread = thread.pick({ to: true, seq: true, failed: true });
 
 export const stateKeys = ["inbox", "history", "outbox"] as const;
@@ -147,7 +162,13 @@ export function readState(rows: ReadonlyMap<string, unknown>): AgentState {
     outbox: (row("outbox") as Outbox | undefined) ?? { v: 1, entries: [] },
     seen: {},
     quiet: {},
+    spilled: {},
   };
+}
+
+/** @throws ZodError for a row that no version wrote. */
+export function readSpilled(row: unknown): Spilled {
+  return spilledMessage.parse(row) as Spilled;
 }
 
 /** @throws ZodError for a row that no version wrote. */
@@ -164,6 +185,6 @@ export function isBusy(state: AgentState): boolean {
   return (
     state.outbox.entries.length > 0 ||
     state.inbox.aside !== undefined ||
-    threadsOf(state.inbox).some(([, of]) => of.pending.length > 0 || of.turn !== undefined || of.early !== undefined)
+    threadsOf(state.inbox).some(([, { gaps: _gaps, ...of }]) => !isQuiet(of))
   );
 }

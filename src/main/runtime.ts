@@ -27,7 +27,7 @@ export async function openRuntime(config: Config, role: Role, clock: Clock, log:
   }
   const { dapr } = config;
   const { openDapr } = await import("../../adapters/dapr/index.ts");
-  const runtime = openDapr({
+  const runtime = await openDapr({
     sidecarUrl: sidecarUrl(dapr),
     apiToken: dapr.apiToken,
     appToken: dapr.appToken ?? "",

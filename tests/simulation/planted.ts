@@ -52,6 +52,14 @@ export const bugs: readonly Bug[] = [
   },
 ];
 
+/** No bug: so little room that what waits seldom fits the inbox, or fits at all. */
+export const littleRoom: Bug = {
+  name: "little room",
+  file: "waiting.ts",
+  find: "together: 32, inbox: 64, behind: 1_000",
+  replace: "together: 2, inbox: 2, behind: 3",
+};
+
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 
 export interface Mutant {

@@ -1,5 +1,6 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { flavours } from "./plan.ts";
+import { littleRoom, plant } from "./planted.ts";
 import { explain, runSeed } from "./report.ts";
 import { subject } from "./subject.ts";
 
@@ -16,6 +17,15 @@ describe.each(flavours)("the promise holds on a simulated %s runtime", (flavour)
       }
     });
   }
+
+  test(`seeds 1 to ${chunk}, where so little fits the inbox that most of what waits is behind it`, async () => {
+    const { subject: tight, remove } = await plant(littleRoom);
+    onTestFinished(remove);
+    for (let seed = 1; seed <= chunk; seed++) {
+      const { violations } = await runSeed(seed, flavour, tight);
+      if (violations.length > 0) throw new Error(await explain(seed, flavour, tight));
+    }
+  });
 
   test("a seed does the same every time", async () => {
     for (const seed of [7, 77, 777]) {

@@ -211,10 +211,29 @@ describe("a message", () => {
 
   it("is sent back to the bus when too many wait, and taken when there is room", () => {
     const game = play();
-    for (let n = 0; n < 64; n++) expect(game.receive(message(`m${n}`))).toBe("accepted");
-    expect(game.receive(message("m64"))).toBe("full");
+    for (let n = 0; n < 1_064; n++) expect(game.receive(message(`m${n}`))).toBe("accepted");
+    expect(game.pending()).toHaveLength(64);
+    expect(game.receive(message("m1064"))).toBe("full");
+    game.receive(edit("m900", "better"));
+    game.receive(deletion("m1000"));
     expect(game.receive(command("stop"))).toBe("accepted");
-    expect(game.receive(message("m64"))).toBe("accepted");
+    expect(game.aside()).toHaveLength(1_064);
+    expect(Object.keys(game.state().spilled)).toEqual([]);
+    expect(game.receive(message("m1064"))).toBe("accepted");
+  });
+
+  it("that waits behind the inbox keeps its place, its edits and its deletion", () => {
+    const game = play();
+    for (let n = 0; n < 200; n++) game.receive(message(`m${n}`));
+    game.receive(edit("m150", "better"));
+    game.receive(deletion("m151"));
+    expect(JSON.stringify(game.state().spilled)).toContain("better");
+    for (let turns = 0; turns < 20 && game.pending().length > 0; turns++) game.finish(game.running());
+    const wanted = Array.from({ length: 200 }, (_, n) => id(`m${n}`)).filter((name) => name !== id("m151"));
+    expect(game.answers().flatMap((of) => of.answers)).toEqual(wanted);
+    game.tell({ type: "journaled", entries: game.state().inbox.aside });
+    game.tell({ type: "settled", upTo: [{ conversation, seq: 100 }] });
+    expect(isBusy(game.state())).toBe(false);
   });
 });
 

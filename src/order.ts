@@ -1,0 +1,14 @@
+/** The order in which a person wrote, as far as it is known. */
+import type { InboundMessage } from "./message.ts";
+
+/** Before the first that was sent after it. */
+export function insert(pending: readonly InboundMessage[], message: InboundMessage): readonly InboundMessage[] {
+  const at = pending.findIndex((other) => isAfter(other, message));
+  return at === -1 ? [...pending, message] : pending.toSpliced(at, 0, message);
+}
+
+/** By the platform's own sequence where it has one, else by arrival at one ingress; what cannot be compared keeps its place. */
+export function isAfter(one: InboundMessage, other: InboundMessage): boolean {
+  if (one.sequence !== undefined && other.sequence !== undefined) return one.sequence > other.sequence;
+  return one.arrival !== undefined && one.arrival.at === other.arrival?.at && one.arrival.n > other.arrival.n;
+}
