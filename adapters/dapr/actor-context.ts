@@ -22,6 +22,8 @@ export interface ContextDeps {
   readonly sidecar: Sidecar;
   readonly bus: Pick<Bus, "publish">;
   readonly log: Log;
+  /** Publishes that go on after their write: waited for before the process ends. */
+  readonly publishing: Set<Promise<void>>;
 }
 
 /** Arming must not hold up a message: where it takes longer it has failed, and is tried again. */
@@ -32,7 +34,7 @@ export function actorPath(id: string, rest: string): string {
   return `/v1.0/actors/${actorType}/${segment(id)}/${rest}`;
 }
 
-export function createContext(id: AgentId, { sidecar, bus, log }: ContextDeps): HostedContext {
+export function createContext(id: AgentId, { sidecar, bus, log, publishing }: ContextDeps): HostedContext {
   /** Reminders that this activation armed, with their period: armed again they keep their rhythm. */
   const armed = new Map<string, number>();
   let open = true;
@@ -109,7 +111,10 @@ export function createContext(id: AgentId, { sidecar, bus, log }: ContextDeps): 
       const isArmed = reminder === undefined || (await arm(reminder));
       checkOpen();
       await write(put, remove);
-      if (events.length > 0) void publish(events);
+      if (events.length > 0) {
+        const published = publish(events).finally(() => publishing.delete(published));
+        publishing.add(published);
+      }
       return { armed: isArmed };
     },
     async disarm(name) {

@@ -45,12 +45,15 @@ const readyMs = 120_000;
 const pollMs = 100;
 const healthEveryMs = 5_000;
 
-export function openDapr(options: DaprOptions): DaprRuntime {
+/** Resolves when the sidecar's components are there. @throws Error that says what to do where it does not answer. */
+export async function openDapr(options: DaprOptions): Promise<DaprRuntime> {
   const { clock, log, idleMs = 60_000, blobMs = 30 * 86_400_000, hosts = true } = options;
   const sidecar = connectSidecar({ url: options.sidecarUrl, token: options.apiToken });
+  await awaitComponents(sidecar, options.sidecarUrl);
   const records = createRecords(sidecar);
   const bus = createBus({ sidecar, records, clock, log });
-  const actors = createActors({ sidecar, bus, log });
+  const publishing = new Set<Promise<void>>();
+  const actors = createActors({ sidecar, bus, log, publishing });
   const jobs = createJobs({ sidecar, clock, log });
   const deadLetters = createDeadLetters(records, bus);
   let client: Promise<DaprClient> | undefined;
@@ -117,8 +120,7 @@ export function openDapr(options: DaprOptions): DaprRuntime {
     secrets: createSecrets(() => (client ??= daprClient(options))),
     async start() {
       open = true;
-      // It has its components before it looks for us; with us it begins to deliver.
-      await awaitComponents(sidecar, options.sidecarUrl);
+      // It begins to deliver as soon as it has found us.
       await refuseLossy(sidecar, log);
       if (isKafka(await readMetadata(sidecar))) bus.partitioned();
       server = await listenForSidecar(app, options.listen);
@@ -132,7 +134,7 @@ export function openDapr(options: DaprOptions): DaprRuntime {
       cancelHealth?.();
       const grace = Promise.withResolvers<void>();
       const cancel = clock.after(graceMs, grace.resolve);
-      await Promise.race([bus.stop(), grace.promise]);
+      await Promise.race([bus.stop().then(() => Promise.all(publishing)), grace.promise]);
       cancel();
       actors.dropAll();
       const closed = new Promise<void>((resolve) => (server === undefined ? resolve() : server.close(() => resolve())));

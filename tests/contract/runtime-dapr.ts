@@ -35,12 +35,12 @@ export async function daprContract(pubsub: PubSub, state: State): Promise<void> 
       name: `Dapr on ${pubsub} and ${state}`,
       slowness: 4,
       async make() {
-        let runtime = open();
+        let runtime = await open();
         return {
           runtime,
           async restart() {
             await runtime.stop(0);
-            return (runtime = open());
+            return (runtime = await open());
           },
           cleanup: () => runtime.stop(0),
         };
