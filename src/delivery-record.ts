@@ -25,8 +25,16 @@ export type GivenUp = NonNullable<DeliveryRecord["givenUp"]>;
 const claimMs = 90_000;
 export const renewMs = claimMs / 3;
 
+/** A record as it was last read or written. */
+export interface KnownRecord {
+  readonly record: DeliveryRecord;
+  readonly etag: string | null;
+}
+
 export interface RecordKeeper {
   readonly record: DeliveryRecord;
+  /** What a later keeper may begin with: where it is out of date, its first claim is refused. */
+  known(): KnownRecord;
   load(): Promise<void>;
   /**
    * Where other processes may deliver too, a conversation is claimed before anything is sent there, and again while it takes
@@ -48,6 +56,7 @@ export interface RecordKeeperOptions {
   readonly instance: string;
   /** No other process delivers. */
   readonly exclusive: boolean;
+  readonly known?: KnownRecord | undefined;
 }
 
 export async function readRecord(records: Records, conversation: ConversationId) {
@@ -58,8 +67,7 @@ export async function readRecord(records: Records, conversation: ConversationId)
 
 export function keepRecord(conversation: ConversationId, options: RecordKeeperOptions): RecordKeeper {
   const { records, clock, log, instance, exclusive } = options;
-  let record: DeliveryRecord = { v: 1, seq: 0, part: 0 };
-  let etag: string | null = null;
+  let { record, etag }: KnownRecord = options.known ?? { record: { v: 1, seq: 0, part: 0 }, etag: null };
   /** When this process last wrote its claim, on the monotonic clock. */
   let claimedAt: number | undefined;
 
@@ -82,6 +90,7 @@ export function keepRecord(conversation: ConversationId, options: RecordKeeperOp
     get record() {
       return record;
     },
+    known: () => ({ record, etag }),
     load,
     async claim(pause) {
       if (exclusive || isFresh()) return;

@@ -7,7 +7,14 @@
  */
 import { untilAborted } from "./abort.ts";
 import type { Channel, Outgoing } from "./channel.ts";
-import { keepRecord, readRecord, renewMs, type GivenUp, type RecordKeeper } from "./delivery-record.ts";
+import {
+  keepRecord,
+  readRecord,
+  renewMs,
+  type GivenUp,
+  type KnownRecord,
+  type RecordKeeper,
+} from "./delivery-record.ts";
 import { readOutbound, receiptEnvelope } from "./envelope.ts";
 import { ConflictError, fateOf, InfrastructureError, RateLimitedError, reasonOf, RetryableError } from "./errors.ts";
 import { compose } from "./format.ts";
@@ -16,6 +23,7 @@ import type { Address, NoticeKey, OutboundEvent } from "./message.ts";
 import type { Clock, CloudEvent, Log, Runtime } from "./ports.ts";
 
 const parkAfterMs = 5_000;
+const knownMs = 60_000;
 /** Of one send; a medium may be an upload over a slow line. */
 const sendDeadlineMs = { text: 60_000, location: 60_000, media: 600_000 } as const;
 /** Tries of one part: many where the platform is down, few where the error is not understood. */
@@ -67,11 +75,14 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   /** Accounts that the platform asked to be quiet, until a monotonic time. */
   const quiet = new Map<string, number>();
   const resting = new Set<() => void>();
+  /** Records of conversations that were quiet for less than {@link knownMs}: their next answer need not read them again. */
+  const known = new Map<ConversationId, KnownRecord & { readonly at: number }>();
+  let forgetting = false;
   let draining = false;
 
   async function run(lane: Lane): Promise<void> {
     try {
-      await lane.keeper.load();
+      if (!lane.items.has(lane.keeper.record.seq + 1) || !known.has(lane.conversation)) await lane.keeper.load();
       for (;;) {
         for (const [seq, item] of lane.items) if (seq <= lane.keeper.record.seq) release(lane, seq, item);
         const next = lane.items.get(lane.keeper.record.seq + 1);
@@ -79,7 +90,9 @@ export function createDelivery(options: DeliveryOptions): Delivery {
         else if (lane.items.size === 0 || !(await missingCame(lane))) break;
         if (draining) throw new InfrastructureError("the gateway is stopping");
       }
+      remember(lane);
     } catch (error) {
+      known.delete(lane.conversation);
       if (!(error instanceof ConflictError)) {
         // Nothing is lost: the bus delivers again what it still holds, the watchdog what was parked.
         log.warn({ conversation: lane.conversation, reason: reasonOf(error) }, "delivery of a conversation pauses");
@@ -91,17 +104,43 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     }
   }
 
+  /** Where the store is this process's own, reading costs nothing. */
+  function remember({ conversation, keeper }: Lane): void {
+    if (runtime.actors.exclusive) return;
+    known.delete(conversation);
+    known.set(conversation, { ...keeper.known(), at: clock.monotonic() });
+    forgetLater();
+  }
+
+  function forgetLater(): void {
+    if (forgetting) return;
+    forgetting = true;
+    clock.after(knownMs / 2, () => {
+      forgetting = false;
+      for (const [conversation, { at }] of known) {
+        if (at + knownMs > clock.monotonic()) break;
+        known.delete(conversation);
+      }
+      if (known.size > 0) forgetLater();
+    });
+  }
+
   function release(lane: Lane, seq: number, item: Item): void {
     lane.items.delete(seq);
     item.released.resolve();
   }
 
-  /** An earlier sequence is not here yet: on an unordered bus it may still come. */
+  /** An earlier sequence is not here yet: on an unordered bus it may still come, or another process has it and is at work. */
   async function missingCame(lane: Lane): Promise<boolean> {
     const { seq } = lane.keeper.record;
-    for (let waited = 0; waited < parkAfterMs && !draining; waited += 100) {
-      await rest(100);
+    let look = 100;
+    for (let waited = 0; waited < parkAfterMs && !draining; waited += 50) {
+      await rest(50);
       if (lane.items.has(seq + 1)) return true;
+      if (waited < look) continue;
+      look *= 2;
+      await lane.keeper.load();
+      if (lane.keeper.record.seq !== seq) return true;
     }
     await lane.keeper.load();
     return lane.keeper.record.seq !== seq;
@@ -281,7 +320,14 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     const lane: Lane = {
       conversation,
       items: new Map(),
-      keeper: keepRecord(conversation, { records, clock, log, instance, exclusive: runtime.actors.exclusive }),
+      keeper: keepRecord(conversation, {
+        records,
+        clock,
+        log,
+        instance,
+        exclusive: runtime.actors.exclusive,
+        known: known.get(conversation),
+      }),
       parked: false,
       resting: false,
       sending: false,
