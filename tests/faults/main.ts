@@ -3,9 +3,11 @@
  * Prints a table; exit code 1 when anything is lost, doubled, out of order or late. The same seed draws the same faults.
  */
 import { parseArgs } from "node:util";
+import { needs } from "../needs.ts";
 import { needsDapr } from "../services/dapr.ts";
 import { runScenario, type Row, type Scenario } from "./run.ts";
 import { scenarios } from "./scenarios.ts";
+import { programsOf } from "./world.ts";
 
 const options = {
   only: { type: "string", multiple: true, default: [] as string[] },
@@ -29,6 +31,7 @@ async function main(): Promise<number> {
   const load = { seed, users: Number(values.users), pauseMs: Number(values.pause), lingerMs: Number(values.linger) };
   const rows: Row[] = [];
   for (const scenario of chosen) {
+    if (programsOf(scenario.on).some((program) => needs(program).missing)) continue;
     console.error(`${nameOf(scenario)}, seed ${seed}`);
     const row = await runScenario(scenario, { ...load, say: (line) => console.error(`  ${line}`) });
     rows.push(row);
@@ -50,7 +53,20 @@ function isChosen(scenario: Scenario, only: readonly string[]): boolean {
 }
 
 function table(rows: readonly Row[]): string {
-  const head = ["fault", "on", "messages", "chats", "kills", "in flight", "doubled", "taken", "p50", "slowest", "took"];
+  const head = [
+    "fault",
+    "on",
+    "messages",
+    "chats",
+    "kills",
+    "in flight",
+    "doubled",
+    "taken",
+    "reordered",
+    "p50",
+    "slowest",
+    "took",
+  ];
   const cells = rows.map((row) => [
     row.name,
     row.on,
@@ -60,6 +76,7 @@ function table(rows: readonly Row[]): string {
     row.inFlight,
     row.duplicates,
     row.excused,
+    row.reordered,
     `${row.medianMs} ms`,
     `${(row.slowestMs / 1_000).toFixed(1)} s`,
     `${row.seconds} s`,

@@ -9,6 +9,7 @@ import { forgotten, pagesWrong, startCrowd, type Crowd, type CrowdOptions } from
 import { inboundOf, inFlight, judge, outboundOf, untilQuiet } from "../integration/stage.ts";
 import { streamsOf, type Random } from "../simulation/random.ts";
 import { explain } from "./explain.ts";
+import { deathBetween } from "./order.ts";
 import { openWorld, type Combination, type World } from "./world.ts";
 
 export interface Scenario {
@@ -21,8 +22,8 @@ export interface Scenario {
   readonly modelMs?: CrowdOptions["modelMs"];
   /** Under load. What it throws fails the scenario. */
   readonly fault: (world: World, random: Random, crowd: Crowd) => Promise<void>;
-  /** Messages that the fault may take, with why: `promise.md` names it. */
-  readonly excused?: (world: World) => ReadonlyMap<string, string>;
+  /** Tokens of messages that the fault may take without an answer. */
+  readonly mayTake?: (world: World) => readonly string[];
   /** What else is wrong, a line each. */
   readonly more?: (world: World) => readonly string[] | Promise<readonly string[]>;
 }
@@ -45,7 +46,10 @@ export interface Row {
   readonly kills: number;
   readonly inFlight: number;
   readonly duplicates: number;
+  /** Messages that the fault took, as far as it may. */
   readonly excused: number;
+  /** Pairs of messages whose answers came the other way round, with a death in between. */
+  readonly reordered: number;
   /** Milliseconds from the acknowledgement to the answer: half of all, and the slowest. */
   readonly medianMs: number;
   readonly slowestMs: number;
@@ -77,21 +81,25 @@ export async function runScenario(scenario: Scenario, load: Load): Promise<Row> 
     } finally {
       await crowd.stop();
     }
-    const excused = scenario.excused?.(world) ?? new Map<string, string>();
-    await rest(world, excused);
+    const atRisk = new Map((scenario.mayTake?.(world) ?? []).map((token) => [token, name]));
+    await rest(world, atRisk);
     await sleep(load.lingerMs);
+    const answered = answeredAt(world);
+    const excused = new Map([...atRisk].filter(([token]) => !answered.has(token)));
     await crowd.sayLast();
     await rest(world, excused);
+    const judged = judge(world, { excused }).wrong;
+    const reordered = judged.filter((line) => deathBetween(world, line));
     wrong.push(
-      ...judge(world, { excused }).wrong,
+      ...judged.filter((line) => !reordered.includes(line)),
       ...pagesWrong(world),
       ...forgotten(world, crowd).filter((line) => ![...excused.keys()].some((token) => line.includes(` ${token} `))),
       ...((await scenario.more?.(world)) ?? []),
     );
-    return rowOf(scenario, world, { excused, wrong, began });
+    return rowOf(scenario, world, { excused, reordered: reordered.length, wrong, began });
   } catch (error) {
     wrong.push(`it broke: ${error instanceof Error ? error.message : String(error)}`);
-    return rowOf(scenario, world, { excused: new Map(), wrong, began });
+    return rowOf(scenario, world, { excused: new Map(), reordered: 0, wrong, began });
   } finally {
     if (wrong.length > 0) {
       load.say([...wrong.slice(0, 40), ...explain(world, wrong, began)].join("\n"));
@@ -99,6 +107,11 @@ export async function runScenario(scenario: Scenario, load: Load): Promise<Row> 
     }
     await world.close();
   }
+}
+
+interface Outcome extends Pick<Row, "wrong" | "reordered"> {
+  readonly excused: ReadonlyMap<string, string>;
+  readonly began: number;
 }
 
 /** @returns the folder of a broken run's logs. */
@@ -117,11 +130,7 @@ async function rest(world: World, excused: ReadonlyMap<string, string>): Promise
   if (open.length > 0) throw new Error(`not answered: ${open.map(({ token }) => token).join(", ")}`);
 }
 
-function rowOf(
-  { name, on }: Scenario,
-  world: World,
-  { excused, wrong, began }: { excused: ReadonlyMap<string, string>; wrong: readonly string[]; began: number },
-): Row {
+function rowOf({ name, on }: Scenario, world: World, { excused, reordered, wrong, began }: Outcome): Row {
   const inbound = inboundOf(world);
   const delays = delaysOf(world).toSorted((a, b) => a - b);
   return {
@@ -133,6 +142,7 @@ function rowOf(
     inFlight: inFlight(world).length,
     duplicates: judge(world, { excused }).report.counts.duplicates,
     excused: excused.size,
+    reordered,
     medianMs: Math.round(delays[delays.length >> 1] ?? 0),
     slowestMs: Math.round(delays.at(-1) ?? 0),
     seconds: Math.round((performance.now() - began) / 1_000),

@@ -1,56 +1,53 @@
-/** The faults of a gateway on Dapr: what dies, on which broker and store, and what more than the promise is asked. */
-import { setTimeout as sleep } from "node:timers/promises";
-import type { Random } from "../simulation/random.ts";
+/** Every fault of a gateway on Dapr, on the brokers and stores where it differs. */
+import {
+  gatewayKills,
+  gatewayTerms,
+  holderDies,
+  rebalance,
+  replicaDies,
+  rolesKilled,
+  serverEnds,
+  sidecarEnds,
+} from "./kills.ts";
+import { brokerWiped, poison, tenTimes } from "./messages.ts";
 import type { Scenario } from "./run.ts";
-import { startMs, type Combination, type Replica, type Signal, type World } from "./world.ts";
+import type { Combination, World } from "./world.ts";
 
-const signals: readonly Signal[] = ["SIGKILL", "SIGTERM"];
+const redis: Combination = ["redis", "redis"];
+/** The five that the runtime's contract runs on. */
+export const combinations: readonly Combination[] = [
+  redis,
+  ["redis", "postgresql"],
+  ["rabbitmq", "redis"],
+  ["rabbitmq", "postgresql"],
+  ["kafka", "postgresql"],
+];
+const brokers = combinations.filter(([, state]) => state === "postgresql");
+const broker = ({ cluster }: World) => cluster.pubsub;
+const database = ({ cluster }: World) => cluster.state;
+const placement = ({ cluster }: World) => cluster.controlPlane.placement;
+const scheduler = ({ cluster }: World) => cluster.controlPlane.scheduler;
 
-/** Kill -9 of gateways, one after another, at any time of their lives. */
-export function gatewayKills(on: Combination, kills: number): Scenario {
-  return {
-    name: "gateway: kill -9",
-    on,
-    async fault(world, random) {
-      for (let kill = 0; kill < kills; kill++) {
-        const replica = random.pick(world.replicas);
-        await replica.gateway.kill();
-        world.note(`SIGKILL of the gateway of ${replica.name}`);
-        await sleep(random.int(0, 2_000));
-        await startAgain(world, replica);
-        await sleep(random.int(500, 3_000));
-      }
-    },
-  };
-}
-
-/** The sidecar alone, by both signals: once away for so long that the other replica takes its agents over, once just restarted. */
-export function sidecarEnds(on: Combination): Scenario {
-  return {
-    name: "sidecar alone: kill -9, SIGTERM",
-    on,
-    async fault(world, random) {
-      for (const signal of signals) {
-        for (const awayMs of [15_000, 0]) {
-          const { sidecar } = random.pick(world.replicas);
-          await world.strike(sidecar, signal);
-          await sleep(awayMs);
-          await sidecar.restart();
-          world.note(`${sidecar.name} is back`);
-          await sleep(random.int(4_000, 6_000));
-        }
-      }
-    },
-  };
-}
-
-async function startAgain(world: World, { name, gateway }: Replica): Promise<void> {
-  gateway.launch();
-  await gateway.ready(startMs);
-  world.note(`the gateway of ${name} is back`);
-}
-
-/** Every part of the list, by its name, as `npm run faults` runs it. */
-export const scenarios: readonly Scenario[] = [gatewayKills(["redis", "redis"], 6), sidecarEnds(["redis", "redis"])];
-
-export type Fault = (world: World, random: Random) => Promise<void>;
+export const scenarios: readonly Scenario[] = [
+  gatewayKills(redis, 6),
+  gatewayKills(redis, 6, "webhook"),
+  ...combinations.slice(1).map((on) => gatewayKills(on, 3)),
+  gatewayTerms(redis, "polling"),
+  gatewayTerms(redis, "webhook"),
+  ...[redis, ...brokers.slice(1)].map((on) => sidecarEnds(on)),
+  serverEnds("placement", redis, placement, 8_000),
+  serverEnds("scheduler", redis, scheduler, 8_000),
+  ...brokers.map((on) => serverEnds("broker", on, broker, 0)),
+  ...brokers.map((on) => serverEnds("broker", on, broker, 60_000)),
+  ...[combinations[1], combinations[2]].flatMap((on) => (on ? [serverEnds("database", on, database, 0)] : [])),
+  ...[combinations[1], combinations[2]].flatMap((on) => (on ? [serverEnds("database", on, database, 60_000)] : [])),
+  serverEnds("broker and database in one", redis, broker, 60_000),
+  replicaDies(redis),
+  replicaDies(["rabbitmq", "postgresql"]),
+  rebalance(redis),
+  holderDies(redis),
+  rolesKilled(redis),
+  brokerWiped(["redis", "postgresql"]),
+  tenTimes(redis),
+  poison(redis),
+];

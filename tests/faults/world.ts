@@ -45,6 +45,20 @@ export interface WorldOptions {
   readonly say: (line: string) => void;
 }
 
+const programs: Readonly<Record<PubSub | State, readonly string[]>> = {
+  redis: ["redis-server"],
+  "redis-small": ["redis-server"],
+  rabbitmq: ["rabbitmq-server"],
+  kafka: ["java", "mvn"],
+  postgresql: ["postgres"],
+  sqlite: [],
+};
+
+/** What must be installed for it, beside Dapr. */
+export function programsOf([pubsub, state]: Combination): readonly string[] {
+  return [...new Set([...programs[pubsub], ...programs[state]])];
+}
+
 export const graceSeconds = 10;
 /** A gateway waits for its sidecar, which waits for broker and store. */
 export const startMs = 90_000;
@@ -55,7 +69,7 @@ const config = {
   channels: { web: { main: { enabled: false } } },
   models: { timeoutSeconds: 30, retries: 1 },
   server: { graceSeconds },
-  agents: { assistant: { context: { historyItems: 6, tokens: 1_000_000 } } },
+  agents: { assistant: { context: { historyItems: 12, tokens: 1_000_000 } } },
 };
 
 /** Everything in it runs when it resolves. It is closed by the caller. */
