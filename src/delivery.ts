@@ -7,23 +7,16 @@
  */
 import { untilAborted } from "./abort.ts";
 import type { Channel, Outgoing } from "./channel.ts";
-import {
-  keepRecord,
-  readRecord,
-  renewMs,
-  type GivenUp,
-  type KnownRecord,
-  type RecordKeeper,
-} from "./delivery-record.ts";
+import { keepRecord, readRecord, renewMs, type GivenUp, type RecordKeeper } from "./delivery-record.ts";
 import { readOutbound, receiptEnvelope } from "./envelope.ts";
 import { ConflictError, fateOf, InfrastructureError, RateLimitedError, reasonOf, RetryableError } from "./errors.ts";
 import { compose } from "./format.ts";
 import type { ConversationId } from "./ids.ts";
+import { createKnownRecords } from "./known-records.ts";
 import type { Address, NoticeKey, OutboundEvent } from "./message.ts";
 import type { Clock, CloudEvent, Log, Runtime } from "./ports.ts";
 
 const parkAfterMs = 5_000;
-const knownMs = 60_000;
 /** Of one send; a medium may be an upload over a slow line. */
 const sendDeadlineMs = { text: 60_000, location: 60_000, media: 600_000 } as const;
 /** Tries of one part: many where the platform is down, few where the error is not understood. */
@@ -75,14 +68,13 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   /** Accounts that the platform asked to be quiet, until a monotonic time. */
   const quiet = new Map<string, number>();
   const resting = new Set<() => void>();
-  /** Records of conversations that were quiet for less than {@link knownMs}: their next answer need not read them again. */
-  const known = new Map<ConversationId, KnownRecord & { readonly at: number }>();
-  let forgetting = false;
+  const known = createKnownRecords(clock);
   let draining = false;
 
   async function run(lane: Lane): Promise<void> {
     try {
-      if (!lane.items.has(lane.keeper.record.seq + 1) || !known.has(lane.conversation)) await lane.keeper.load();
+      if (!lane.items.has(lane.keeper.record.seq + 1) || known.get(lane.conversation) === undefined)
+        await lane.keeper.load();
       for (;;) {
         for (const [seq, item] of lane.items) if (seq <= lane.keeper.record.seq) release(lane, seq, item);
         const next = lane.items.get(lane.keeper.record.seq + 1);
@@ -90,7 +82,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
         else if (lane.items.size === 0 || !(await missingCame(lane))) break;
         if (draining) throw new InfrastructureError("the gateway is stopping");
       }
-      remember(lane);
+      // Where the store is this process's own, reading costs nothing.
+      if (!runtime.actors.exclusive) known.set(lane.conversation, lane.keeper.known());
     } catch (error) {
       known.delete(lane.conversation);
       if (!(error instanceof ConflictError)) {
@@ -102,27 +95,6 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       for (const item of lane.items.values()) item.released.resolve();
       lanes.delete(lane.conversation);
     }
-  }
-
-  /** Where the store is this process's own, reading costs nothing. */
-  function remember({ conversation, keeper }: Lane): void {
-    if (runtime.actors.exclusive) return;
-    known.delete(conversation);
-    known.set(conversation, { ...keeper.known(), at: clock.monotonic() });
-    forgetLater();
-  }
-
-  function forgetLater(): void {
-    if (forgetting) return;
-    forgetting = true;
-    clock.after(knownMs / 2, () => {
-      forgetting = false;
-      for (const [conversation, { at }] of known) {
-        if (at + knownMs > clock.monotonic()) break;
-        known.delete(conversation);
-      }
-      if (known.size > 0) forgetLater();
-    });
   }
 
   function release(lane: Lane, seq: number, item: Item): void {
