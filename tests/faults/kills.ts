@@ -18,9 +18,9 @@ export function gatewayKills(on: Combination, kills: number, by: "polling" | "we
     async fault(world, random) {
       for (let kill = 0; kill < kills; kill++) {
         const replica = random.pick(world.replicas);
-        await killGateway(world, replica);
+        const back = await killGateway(world, replica);
         await sleep(random.int(0, 2_000));
-        await startGateway(world, replica);
+        await startGateway(world, replica, back);
         await sleep(random.int(500, 3_000));
       }
     },
@@ -35,11 +35,7 @@ export function gatewayTerms(on: Combination, by: "polling" | "webhook"): Scenar
     by,
     async fault(world, random) {
       for (const replica of [...world.replicas, ...world.replicas]) {
-        const { code, ms } = await replica.gateway.terminate();
-        world.note(`SIGTERM ended the gateway of ${replica.name} with ${code} after ${Math.round(ms)} ms`);
-        if (code !== 0) throw new Error(`SIGTERM of ${replica.name}: exit code ${code}`);
-        if (ms > (graceSeconds + 1.5) * 1_000) throw new Error(`SIGTERM of ${replica.name} took ${Math.round(ms)} ms`);
-        await startGateway(world, replica);
+        await startGateway(world, replica, await termGateway(world, replica));
         await sleep(random.int(500, 2_000));
       }
     },
@@ -108,11 +104,12 @@ export function rebalance(on: Combination): Scenario {
     async fault(world) {
       await sleep(5_000);
       world.note("a third replica joins");
-      const { gateway, sidecar } = await world.addReplica("all");
+      const third = await world.addReplica("all");
       world.note("it is ready");
       await sleep(15_000);
-      await gateway.terminate();
-      await world.strike(sidecar, "SIGTERM");
+      const gone = await termGateway(world, third);
+      await world.strike(third.sidecar, "SIGTERM");
+      gone();
       await sleep(5_000);
     },
   };
@@ -126,8 +123,7 @@ export function rolesKilled(on: Combination): Scenario {
     roles: ["gateway", "agents"],
     async fault(world) {
       for (const replica of world.replicas) {
-        await killGateway(world, replica);
-        await startGateway(world, replica);
+        await startGateway(world, replica, await killGateway(world, replica));
         await sleep(4_000);
         await outage(world, replica.sidecar, "SIGKILL", 0);
         await sleep(4_000);
@@ -146,12 +142,12 @@ export function holderDies(on: Combination): Scenario {
       for (let death = 0; death < 2; death++) {
         const holder = holderOf(world);
         const killedAt = performance.now();
-        await killGateway(world, holder);
+        const back = await killGateway(world, holder);
         await sleep(12_000);
         const polled = world.platform.log.calls.find(({ method, at }) => method === "getupdates" && at > killedAt);
         takeovers.push((polled?.at ?? Infinity) - killedAt);
         world.note(`another polls after ${Math.round(takeovers.at(-1) ?? 0)} ms`);
-        await startGateway(world, holder);
+        await startGateway(world, holder, back);
         await sleep(2_000);
       }
     },
@@ -167,8 +163,7 @@ export function replicaRestarts(on: Combination): Scenario {
     roles: ["all"],
     async fault(world) {
       for (const replica of world.replicas) {
-        await killGateway(world, replica);
-        await startGateway(world, replica);
+        await startGateway(world, replica, await killGateway(world, replica));
         if (on[0] === "redis") continue;
         await sleep(2_000);
         await outage(world, replica.sidecar, "SIGKILL", 0);
@@ -184,35 +179,47 @@ export function shortKills(on: Combination): Scenario {
     on,
     async fault(world, random) {
       const holder = holderOf(world);
-      await killGateway(world, holder);
-      await startGateway(world, holder);
+      await startGateway(world, holder, await killGateway(world, holder));
       await outage(world, random.pick(world.replicas).sidecar, "SIGKILL", longMs);
       await outage(world, world.cluster.pubsub, "SIGKILL", 10_000);
       await outage(world, world.cluster.controlPlane.placement, "SIGKILL", 2_000);
       await outage(world, world.cluster.controlPlane.scheduler, "SIGTERM", 2_000);
-      const { code } = await holder.gateway.terminate();
-      if (code !== 0) throw new Error(`SIGTERM of ${holder.name}: exit code ${code}`);
-      await startGateway(world, holder);
+      await startGateway(world, holder, await termGateway(world, holder));
     },
   };
 }
 
-async function killGateway(world: World, { name, gateway }: Replica): Promise<void> {
+/** @returns what is called when it is back. */
+async function killGateway(world: World, { name, gateway }: Replica): Promise<() => void> {
   world.note(`SIGKILL of the gateway of ${name}`);
+  const back = world.away();
   await gateway.kill();
+  return back;
 }
 
-async function startGateway(world: World, { name, gateway }: Replica): Promise<void> {
+async function startGateway(world: World, { name, gateway }: Replica, back: () => void): Promise<void> {
   gateway.launch();
   await gateway.ready(startMs);
   world.note(`the gateway of ${name} is back`);
+  back();
+}
+
+async function termGateway(world: World, { name, gateway }: Replica): Promise<() => void> {
+  const back = world.away();
+  const { code, ms } = await gateway.terminate();
+  world.note(`SIGTERM ended the gateway of ${name} with ${code} after ${Math.round(ms)} ms`);
+  if (code !== 0) throw new Error(`SIGTERM of ${name}: exit code ${code}`);
+  if (ms > (graceSeconds + 1.5) * 1_000) throw new Error(`SIGTERM of ${name} took ${Math.round(ms)} ms`);
+  return back;
 }
 
 async function outage(world: World, service: Service, signal: Signal, awayMs: number): Promise<void> {
+  const back = world.away();
   await world.strike(service, signal);
   await sleep(awayMs);
   await service.restart();
   world.note(`${service.name} is back`);
+  back();
 }
 
 /** Whose log says last that the lease is its own. */

@@ -9,7 +9,7 @@ import { forgotten, pagesWrong, startCrowd, type Crowd, type CrowdOptions } from
 import { inboundOf, inFlight, judge, outboundOf, untilQuiet } from "../integration/stage.ts";
 import { streamsOf, type Random } from "../simulation/random.ts";
 import { explain } from "./explain.ts";
-import { deathBetween } from "./order.ts";
+import { awayBetween } from "./order.ts";
 import { openWorld, type Combination, type World } from "./world.ts";
 
 export interface Scenario {
@@ -48,7 +48,7 @@ export interface Row {
   readonly duplicates: number;
   /** Messages that the fault took, as far as it may. */
   readonly excused: number;
-  /** Pairs of messages whose answers came the other way round, with a death in between. */
+  /** Pairs of messages whose answers came the other way round, with something away in between. */
   readonly reordered: number;
   /** Milliseconds from the acknowledgement to the answer: half of all, and the slowest. */
   readonly medianMs: number;
@@ -89,7 +89,7 @@ export async function runScenario(scenario: Scenario, load: Load): Promise<Row> 
     await crowd.sayLast();
     await rest(world, excused);
     const judged = judge(world, { excused }).wrong;
-    const reordered = judged.filter((line) => deathBetween(world, line));
+    const reordered = judged.filter((line) => awayBetween(world, line));
     wrong.push(
       ...judged.filter((line) => !reordered.includes(line)),
       ...pagesWrong(world),

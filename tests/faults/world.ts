@@ -28,6 +28,10 @@ export interface World extends Judged {
   addReplica(role: Role): Promise<Replica>;
   /** Ends a server or a sidecar, noting when. The gateways note their own ends. */
   strike(service: Service, signal: Signal): Promise<void>;
+  /** Something is away, until the returned function is called: what it had in hand waits. */
+  away(): () => void;
+  /** From and until when something was away, on the clock of the fakes. */
+  readonly outages: readonly (readonly [number, number])[];
   /** What happened, with the time since the world was opened. */
   note(line: string): void;
   /** The last lines of every gateway, for a failed run. */
@@ -87,6 +91,7 @@ export async function openWorld({ on: [pubsub, state], roles, by, seed, say }: W
   const cluster = await startCluster({ pubsub, state });
   const replicas: Replica[] = [];
   const strikes: number[] = [];
+  const outages: [number, number][] = [];
 
   async function addReplica(role: Role): Promise<Replica> {
     const [appPort = 0] = await freePorts(1);
@@ -138,6 +143,12 @@ export async function openWorld({ on: [pubsub, state], roles, by, seed, say }: W
       output: () => replicas.map(({ gateway }) => gateway.output()).join("\n"),
     },
     addReplica,
+    outages,
+    away() {
+      const outage: [number, number] = [performance.now(), Infinity];
+      outages.push(outage);
+      return () => (outage[1] = performance.now());
+    },
     async strike(service, signal) {
       strikes.push(performance.now());
       world.note(`${signal} of ${service.name}`);
