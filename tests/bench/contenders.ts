@@ -115,6 +115,11 @@ export async function startGateway(options: StartOptions): Promise<Gateway> {
   return { process: launched, url, dataDirectory: join(folder, "data"), startMs: performance.now() - began };
 }
 
+/** What bin/ascent starts Node.js with. */
+export function gatewayFlags(): string[] {
+  return readFileSync(join(root, "bin/ascent"), "utf8").match(/--max-[\w-]+=\d+/g) ?? [];
+}
+
 async function startRival(name: "grammy" | "chat-sdk", options: StartOptions): Promise<Launched[]> {
   const { session, world, bot = 0 } = options;
   await installRivals(session);

@@ -7,7 +7,13 @@ import { cpus, totalmem } from "node:os";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { contenderNames, type ContenderName } from "./contenders.ts";
+import { daprIdleCost } from "./dapr/idle-cost.ts";
+import { daprIdleMemory } from "./dapr/idle-memory.ts";
+import { daprLatency } from "./dapr/latency.ts";
+import { daprProfile } from "./dapr/profile.ts";
+import { daprSparse } from "./dapr/sparse.ts";
 import { daprTurns } from "./dapr/turns.ts";
+import { daprWake } from "./dapr/wake.ts";
 import { table, verdictOf, type Figure } from "./figures.ts";
 import { parseHandicap } from "./handicap.ts";
 import { profile } from "./profile.ts";
@@ -23,7 +29,7 @@ import { createSession, within } from "./session.ts";
 
 const suites: Readonly<Record<string, readonly Scenario[]>> = {
   embedded: [turns, slowModel, flood, longChat, start, idleMemory, idleConversations],
-  dapr: [daprTurns],
+  dapr: [daprTurns, daprSparse, daprLatency, daprIdleMemory, daprWake, daprIdleCost],
 };
 
 const { values, positionals } = parseArgs({
@@ -97,7 +103,8 @@ async function bench(wanted: readonly Scenario[]): Promise<number> {
 
 async function runProfile(folder: string): Promise<number> {
   try {
-    const files = await inSession("profile", 180_000, (bench) => profile(bench, folder));
+    const profileOf = suite === "dapr" ? daprProfile : profile;
+    const files = await inSession("profile", 240_000, (bench) => profileOf(bench, folder));
     console.log(files.join("\n"));
     return files.length > 0 ? 0 : 1;
   } catch (error) {

@@ -2,12 +2,11 @@
  * Conversations that were active and went idle leave nothing in memory and little on disk. The real core on the real
  * embedded runtime in a process of its own ("../idle-process.ts"), with a stub for the channel and the agent.
  */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { z } from "zod";
-import type { Scenario } from "../scenario.ts";
+import { gatewayFlags } from "../contenders.ts";
 import { shown } from "../figures.ts";
-import { root, within } from "../session.ts";
+import type { Scenario } from "../scenario.ts";
+import { within } from "../session.ts";
 
 const moment = z.object({ heapMb: z.number(), residentMb: z.number() });
 const result = z.object({
@@ -62,8 +61,3 @@ export const idleConversations: Scenario = {
     ];
   },
 };
-
-/** What bin/ascent starts Node.js with. */
-function gatewayFlags(): string[] {
-  return readFileSync(join(root, "bin/ascent"), "utf8").match(/--max-[\w-]+=\d+/g) ?? [];
-}
