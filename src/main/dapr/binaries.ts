@@ -1,5 +1,5 @@
 /** Dapr's programs: those that are installed, or else built once from dapr/runtime into a cache outside the checkout. */
-import { execFile, spawn } from "node:child_process";
+import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { accessSync, constants } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
@@ -7,6 +7,7 @@ import { homedir } from "node:os";
 import { basename, delimiter, dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
+import { compile } from "./compile.ts";
 
 /** What is built where none is installed. An installed Dapr is taken when its minor version is the same. */
 const version = "1.18.2";
@@ -21,7 +22,7 @@ export interface DaprBinaries {
   readonly scheduler: string;
   /** The certificate authority, needed for mTLS only; a Dapr that the CLI installed may be without it. */
   readonly sentry: string | undefined;
-  /** From dapr/runtime, whose RabbitMQ component is corrected; an installed Dapr can lose a message when RabbitMQ dies. */
+  /** From dapr/runtime, which corrects two mistakes by which an installed Dapr loses messages: docs/dapr.md. */
   readonly built: boolean;
 }
 
@@ -91,7 +92,7 @@ async function complete(folder: string): Promise<DaprBinaries | undefined> {
 
 async function sourceHash(): Promise<string> {
   const hash = createHash("sha256").update(`${version} ${process.platform} ${process.arch}\n`);
-  const files = (await readdir(source, { recursive: true })).filter((file) => /\.(go|mod|sum)$/.test(file));
+  const files = (await readdir(source, { recursive: true })).filter((file) => /\.(go|mod|sum|txt)$/.test(file));
   for (const file of files.toSorted()) hash.update(`${file}\n`).update(await readFile(join(source, file)));
   return hash.digest("hex").slice(0, 16);
 }
@@ -125,7 +126,7 @@ async function buildOnce(
     const folder = await mkdtemp(`${cache}-`);
     try {
       log(`building Dapr ${version} with ${go}: about six minutes the first time`);
-      await build(go, folder, env);
+      await compile({ go, source, version, folder, env });
       await rm(cache, { recursive: true, force: true });
       await rename(folder, cache);
     } finally {
@@ -154,26 +155,6 @@ async function lock(file: string, log: BinariesOptions["log"]): Promise<() => Pr
     else if (waits === 0) log(`another process (${owner}) is building Dapr: waiting for it`);
     await sleep(pollMs);
   }
-}
-
-async function build(go: string, folder: string, env: BinariesOptions["env"]): Promise<void> {
-  const flags = ["-mod=readonly", "-trimpath", "-tags", "stablecomponents"];
-  const link = ["-ldflags", `-s -w -X github.com/dapr/dapr/pkg/buildinfo.version=${version}`];
-  const child = spawn(go, ["build", ...flags, ...link, "-o", `${folder}/`, "./cmd/..."], {
-    cwd: source,
-    env: { ...env, CGO_ENABLED: "0" },
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  const end = () => void child.kill("SIGKILL");
-  process.once("exit", end);
-  let said = "";
-  child.stderr.setEncoding("utf8").on("data", (text: string) => (said = (said + text).slice(-4_000)));
-  const code = await new Promise<number | null>((resolvePromise, reject) => {
-    child.once("error", reject);
-    child.once("close", resolvePromise);
-  });
-  process.removeListener("exit", end);
-  if (code !== 0) throw new Error(`Dapr ${version} could not be built (go build in ${source}):\n${said.trim()}`);
 }
 
 function isProgram(path: string): boolean {

@@ -1,0 +1,81 @@
+/** Builds Dapr's programs from dapr/runtime with Go. */
+import { spawn } from "node:child_process";
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join, relative } from "node:path";
+
+export interface Compilation {
+  /** Path of the go program. */
+  readonly go: string;
+  /** dapr/runtime */
+  readonly source: string;
+  readonly version: string;
+  /** Where the programs go. */
+  readonly folder: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+const dapr = "github.com/dapr/dapr";
+/** Files of Dapr's own module that are replaced, and by what in dapr/runtime/patches. */
+const patches = { "pkg/middleware/http/pipeline.go": "pipeline.go.txt" };
+
+/**
+ * Go builds a copy of Dapr's module in which the patched files are replaced: it refuses to overlay those in its cache.
+ * @throws with what the compiler said
+ */
+export async function compile({ go, source, version, folder, env }: Compilation): Promise<void> {
+  const run = (...args: readonly string[]) => runGo(go, args, source, env, version);
+  const work = await mkdtemp(join(tmpdir(), "ascent-dapr-build-"));
+  try {
+    const module = (await run("mod", "download", "-json", dapr)).match(/"Dir": "([^"]+)"/)?.[1];
+    if (module === undefined) throw new Error(`Go does not say where it keeps ${dapr}`);
+    const copy = join(work, "dapr");
+    await copyModule(module, copy);
+    for (const [path, patch] of Object.entries(patches)) {
+      // What is copied from the cache is read-only.
+      await rm(join(copy, path));
+      await copyFile(join(source, "patches", patch), join(copy, path));
+    }
+    const description = await readFile(join(source, "go.mod"), "utf8");
+    await writeFile(join(work, "go.mod"), `${description}\nreplace ${dapr} => ${copy}\n`);
+    await copyFile(join(source, "go.sum"), join(work, "go.sum"));
+    const flags = [`-modfile=${join(work, "go.mod")}`, "-mod=readonly", "-trimpath", "-tags", "stablecomponents"];
+    const link = ["-ldflags", `-s -w -X ${dapr}/pkg/buildinfo.version=${version}`];
+    await run("build", ...flags, ...link, "-o", `${folder}/`, "./cmd/...");
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+/** Without tests, and with folders that may be written: those in Go's cache may not. */
+async function copyModule(from: string, to: string): Promise<void> {
+  for (const entry of await readdir(from, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    if (!entry.isFile() || path.endsWith("_test.go")) continue;
+    const target = join(to, relative(from, path));
+    await mkdir(dirname(target), { recursive: true });
+    await copyFile(path, target);
+  }
+}
+
+async function runGo(
+  go: string,
+  args: readonly string[],
+  cwd: string,
+  env: Compilation["env"],
+  version: string,
+): Promise<string> {
+  const child = spawn(go, args, { cwd, env: { ...env, CGO_ENABLED: "0" }, stdio: ["ignore", "pipe", "pipe"] });
+  const end = () => void child.kill("SIGKILL");
+  process.once("exit", end);
+  const said = { out: "", err: "" };
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (said.out += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (said.err = (said.err + text).slice(-4_000)));
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", resolve);
+  });
+  process.removeListener("exit", end);
+  if (code === 0) return said.out;
+  throw new Error(`Dapr ${version} could not be built (go ${args[0]} in ${cwd}):\n${said.err.trim()}`);
+}
