@@ -54,7 +54,9 @@ export function createDaprApp(options: AppOptions): Hono {
     return c.json({
       entities: options.hosts ? [actorType] : [],
       actorIdleTimeout: `${options.idleMs}ms`,
-      drainOngoingCallTimeout: "20s",
+      // While agents move, the sidecar holds up every call and every write of state, those of running calls too: waiting
+      // for such a call is in vain, and for all agents. What is cut off is refused when it writes, and is called again.
+      drainOngoingCallTimeout: "500ms",
       drainRebalancedActors: true,
     });
   });
