@@ -1,8 +1,9 @@
 import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { daprBinaries, findDapr } from "../../src/main/dapr/binaries.ts";
+import { corrections } from "../../src/main/dapr/corrections.ts";
 import { startService } from "../../src/main/dapr/processes.ts";
 import { findRedis, redisEnvironment } from "../../src/main/dapr/redis.ts";
 
@@ -41,8 +42,10 @@ describe("Dapr's programs", () => {
 
   test("two that need a build at once build once", { timeout: 30_000 }, async () => {
     const module = join(folder, "module");
-    await mkdir(join(module, "pkg/middleware/http"), { recursive: true });
-    await writeFile(join(module, "pkg/middleware/http/pipeline.go"), "");
+    for (const { file, edits } of corrections) {
+      await mkdir(dirname(join(module, file)), { recursive: true });
+      await writeFile(join(module, file), edits.map(({ after, find }) => `${after} ${find}`).join("\n"));
+    }
     // A stand-in for Go: its last but one argument names the folder.
     await program(
       "go",

@@ -8,6 +8,7 @@ import { basename, delimiter, dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { compile } from "./compile.ts";
+import { corrections } from "./corrections.ts";
 
 /** What is built where none is installed. An installed Dapr is taken when its minor version is the same. */
 const version = "1.18.2";
@@ -92,7 +93,8 @@ async function complete(folder: string): Promise<DaprBinaries | undefined> {
 
 async function sourceHash(): Promise<string> {
   const hash = createHash("sha256").update(`${version} ${process.platform} ${process.arch}\n`);
-  const files = (await readdir(source, { recursive: true })).filter((file) => /\.(go|mod|sum|txt)$/.test(file));
+  hash.update(JSON.stringify(corrections));
+  const files = (await readdir(source, { recursive: true })).filter((file) => /\.(go|mod|sum)$/.test(file));
   for (const file of files.toSorted()) hash.update(`${file}\n`).update(await readFile(join(source, file)));
   return hash.digest("hex").slice(0, 16);
 }

@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
+import { corrected, corrections } from "./corrections.ts";
 
 export interface Compilation {
   /** Path of the go program. */
@@ -16,28 +17,29 @@ export interface Compilation {
 }
 
 const dapr = "github.com/dapr/dapr";
-/** Files of Dapr's own module that are replaced, and by what in dapr/runtime/patches. */
-const patches = { "pkg/middleware/http/pipeline.go": "pipeline.go.txt" };
 
 /**
- * Go builds a copy of Dapr's module in which the patched files are replaced: it refuses to overlay those in its cache.
- * @throws with what the compiler said
+ * Go builds copies of the modules that are corrected: it refuses to overlay those in its cache.
+ * @throws with what the compiler said, or where a module is not the one that its correction was made for.
  */
 export async function compile({ go, source, version, folder, env }: Compilation): Promise<void> {
   const run = (...args: readonly string[]) => runGo(go, args, source, env, version);
   const work = await mkdtemp(join(tmpdir(), "ascent-dapr-build-"));
   try {
-    const module = (await run("mod", "download", "-json", dapr)).match(/"Dir": "([^"]+)"/)?.[1];
-    if (module === undefined) throw new Error(`Go does not say where it keeps ${dapr}`);
-    const copy = join(work, "dapr");
-    await copyModule(module, copy);
-    for (const [path, patch] of Object.entries(patches)) {
+    let description = await readFile(join(source, "go.mod"), "utf8");
+    for (const [at, correction] of corrections.entries()) {
+      const module = (await run("mod", "download", "-json", correction.module)).match(/"Dir": "([^"]+)"/)?.[1];
+      if (module === undefined) throw new Error(`Go does not say where it keeps ${correction.module}`);
+      const copy = join(work, String(at));
+      await copyModule(module, copy);
+      const file = join(copy, correction.file);
+      const text = corrected(await readFile(file, "utf8"), correction);
       // What is copied from the cache is read-only.
-      await rm(join(copy, path));
-      await copyFile(join(source, "patches", patch), join(copy, path));
+      await rm(file);
+      await writeFile(file, text);
+      description += `\nreplace ${correction.module} => ${copy}\n`;
     }
-    const description = await readFile(join(source, "go.mod"), "utf8");
-    await writeFile(join(work, "go.mod"), `${description}\nreplace ${dapr} => ${copy}\n`);
+    await writeFile(join(work, "go.mod"), description);
     await copyFile(join(source, "go.sum"), join(work, "go.sum"));
     const flags = [`-modfile=${join(work, "go.mod")}`, "-mod=readonly", "-trimpath", "-tags", "stablecomponents"];
     const link = ["-ldflags", `-s -w -X ${dapr}/pkg/buildinfo.version=${version}`];
