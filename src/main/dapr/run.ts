@@ -34,6 +34,11 @@ async function run(environment: Environment): Promise<number> {
 
   async function start(): Promise<void> {
     const binaries = await daprBinaries({ env: environment, log: (line) => say("dapr", line) });
+    if (!binaries.built)
+      say(
+        "ascent",
+        `Dapr is the installed one, ${binaries.daprd}: it has two mistakes that can lose messages (docs/dapr.md)`,
+      );
     const redisUrl = environment["REDIS_URL"] ?? (await ownRedis());
     const controlPlane = await startControlPlane({
       binaries,
