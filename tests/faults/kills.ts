@@ -1,6 +1,7 @@
 /** Processes that end under load, and come back or do not. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Service } from "../../src/main/dapr/processes.ts";
+import type { Random } from "../simulation/random.ts";
 import type { Scenario } from "./run.ts";
 import { graceSeconds, startMs, type Combination, type Replica, type Signal, type World } from "./world.ts";
 
@@ -18,6 +19,7 @@ export function gatewayKills(on: Combination, kills: number, by: "polling" | "we
     async fault(world, random) {
       for (let kill = 0; kill < kills; kill++) {
         const replica = random.pick(world.replicas);
+        await moment(world, random);
         const back = await killGateway(world, replica);
         await sleep(random.int(0, 2_000));
         await startGateway(world, replica, back);
@@ -187,6 +189,17 @@ export function shortKills(on: Combination): Scenario {
       await startGateway(world, holder, await termGateway(world, holder));
     },
   };
+}
+
+/** Any time, or some milliseconds after the platform heard of messages taken, or of an answer. */
+async function moment({ platform }: World, random: Random): Promise<void> {
+  const method = random.pick([undefined, "getupdates", "sendmessage"]);
+  if (method === undefined) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const stop = platform.log.onAccepted((call) => call.method === method && resolve());
+  await Promise.race([promise, sleep(1_500)]);
+  stop();
+  await sleep(random.int(0, 30));
 }
 
 /** @returns what is called when it is back. */
