@@ -2,19 +2,37 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { shown } from "./figures.ts";
+import { cpuMsOf } from "./proc.ts";
 
 const busyShare = 0.25;
 const lookMs = 500;
-const patienceMs = 20_000;
+/** USER_HZ. */
+const msPerTick = 10;
+/** Of all waits of one scenario together: a machine that stays busy does not make it long. */
+const patienceMs = 60_000;
 
-/** Waits until little runs here, and goes on with a word where it does not become quiet. */
-export async function quiet(say: (line: string) => void): Promise<void> {
-  const until = performance.now() + patienceMs;
-  for (;;) {
-    const share = await busy();
-    if (share < busyShare) return;
-    if (performance.now() > until) return say(`the machine is not quiet: ${shown(share * 100)}% of it is busy`);
-  }
+/** @returns what waits until little runs here, and goes on with a word where it does not become quiet. */
+export function quietly(say: (line: string) => void): () => Promise<void> {
+  let waitedMs = 0;
+  return async () => {
+    for (;;) {
+      const share = await busy();
+      if (share < busyShare) return;
+      waitedMs += lookMs;
+      if (waitedMs > patienceMs) return say(`the machine is not quiet: ${shown(share * 100)}% of it is busy`);
+    }
+  };
+}
+
+/** @returns the share of all processors' time that others than this bench and what it started have used until it is called. */
+export function watchOthers(): () => number {
+  const before = { ...times(), ownMs: cpuMsOf([process.pid]) };
+  return () => {
+    const after = times();
+    const all = after.all - before.all;
+    const own = (cpuMsOf([process.pid]) - before.ownMs) / msPerTick;
+    return Math.max(0, all - (after.idle - before.idle) - own) / Math.max(all, 1);
+  };
 }
 
 /** The share of all processors' time that was used in half a second. */

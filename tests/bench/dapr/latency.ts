@@ -4,7 +4,7 @@
  */
 import { median, quantile, shown, type Figure } from "../figures.ts";
 import { outcomeOf, pour, type Arrivals } from "../open-loop.ts";
-import { quiet } from "../quiet.ts";
+import { quietly } from "../quiet.ts";
 import { measure, warm, type Running } from "../rounds.ts";
 import type { Scenario } from "../scenario.ts";
 import { startWorld } from "../world.ts";
@@ -20,6 +20,7 @@ export const daprLatency: Scenario = {
   limit: { quick: 300, full: 900 },
   async run({ session, handicap, full, say }) {
     const [phases, phaseMs, roundMs] = full ? [5, 20_000, 8_000] : [3, 10_000, 4_000];
+    const quiet = quietly(say);
     const world = await startWorld(session, { bots: 2 });
     const gateway = await startOurs({ session, world, handicap });
     const ours = await warm(gateway, 6_000);
@@ -28,7 +29,7 @@ export const daprLatency: Scenario = {
     const both = [ours, floor];
     for (let round = 0; round < 3; round += 1) {
       for (const each of both) {
-        await quiet(say);
+        await quiet();
         await measure(world, each, roundMs);
       }
     }
@@ -43,7 +44,7 @@ export const daprLatency: Scenario = {
       let unanswered = 0;
       for (let phase = 0; phase < phases; phase += 1) {
         for (const [at, each] of both.entries()) {
-          await quiet(say);
+          await quiet();
           const arrivals = {
             perSecond: capacity * share,
             durationMs: phaseMs,

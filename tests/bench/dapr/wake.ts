@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { median, quantile, shown } from "../figures.ts";
-import { quiet } from "../quiet.ts";
+import { quietly } from "../quiet.ts";
 import type { Scenario } from "../scenario.ts";
 import { until } from "../session.ts";
 import { startWorld } from "../world.ts";
@@ -22,6 +22,7 @@ export const daprWake: Scenario = {
   async run({ session, handicap, full, say }) {
     const chats = full ? 200 : 60;
     const rounds = full ? 2 : 1;
+    const quiet = quietly(say);
     const world = await startWorld(session);
     const ours = await startOurs({ session, world, handicap });
     await ours.people.drive({ users: chats, turns: turnsBefore, firstUser });
@@ -29,11 +30,11 @@ export const daprWake: Scenario = {
     const cold: number[] = [];
     let turn = turnsBefore + 1;
     for (let round = 0; round < rounds; round += 1) {
-      await quiet(say);
+      await quiet();
       hot.push(...(await oneByOne(ours, chats, turn)));
       say(`hot: ${shown(median(hot))} ms; waiting for the agents to leave …`);
       await until(200_000, "all agents out of memory", async () => (await activeIn(ours.stack)) === 0, 1_000);
-      await quiet(say);
+      await quiet();
       cold.push(...(await oneByOne(ours, chats, turn + 1)));
       turn += 2;
     }
