@@ -17,8 +17,11 @@ export interface DaprActors extends ActorHost {
   /** The sidecar calls. */
   invoke(id: AgentId, method: string, data: unknown): Promise<unknown>;
   remind(id: AgentId, name: string): Promise<void>;
-  /** After its running call. */
-  deactivate(id: AgentId): Promise<void>;
+  /**
+   * At once: a running call cannot write any more, which the sidecar would refuse it anyhow. While agents move the sidecar holds
+   * up that call's writes until all deactivations are done: one that waited for it would hold up every agent.
+   */
+  deactivate(id: AgentId): void;
   /** A new sidecar knows nothing of what the old one gave: nobody here may write any more. */
   dropAll(): void;
   /** How many actors are in memory. */
@@ -119,7 +122,13 @@ export function createActors(deps: ContextDeps): DaprActors {
     },
     invoke: (id, method, data) => use(id, (actor) => actor.call(method, data)),
     remind: (id, name) => use(id, (actor) => actor.remind(name)),
-    deactivate: (id) => locked(id, async (entry) => drop(entry)),
+    deactivate(id) {
+      const entry = entries.get(id);
+      if (entry === undefined) return;
+      drop(entry);
+      // What loads just now is dropped behind it.
+      void locked(id, async (of) => drop(of));
+    },
     dropAll() {
       for (const [id, entry] of entries) {
         drop(entry);

@@ -88,8 +88,8 @@ export function createDaprApp(options: AppOptions): Hono {
       .then((result): Outcome => ({ result }), failureOf);
     return c.json(outcome);
   });
-  app.delete(`/actors/${actorType}/:id`, async (c) => {
-    await actors.deactivate(idOf(c));
+  app.delete(`/actors/${actorType}/:id`, (c) => {
+    actors.deactivate(idOf(c));
     return c.body(null, 200);
   });
   app.post("/job/:name", async (c) => {

@@ -27,17 +27,19 @@ export async function compile({ go, source, version, folder, env }: Compilation)
   const work = await mkdtemp(join(tmpdir(), "ascent-dapr-build-"));
   try {
     let description = await readFile(join(source, "go.mod"), "utf8");
-    for (const [at, correction] of corrections.entries()) {
-      const module = (await run("mod", "download", "-json", correction.module)).match(/"Dir": "([^"]+)"/)?.[1];
-      if (module === undefined) throw new Error(`Go does not say where it keeps ${correction.module}`);
+    for (const [at, module] of [...new Set(corrections.map((correction) => correction.module))].entries()) {
+      const kept = (await run("mod", "download", "-json", module)).match(/"Dir": "([^"]+)"/)?.[1];
+      if (kept === undefined) throw new Error(`Go does not say where it keeps ${module}`);
       const copy = join(work, String(at));
-      await copyModule(module, copy);
-      const file = join(copy, correction.file);
-      const text = corrected(await readFile(file, "utf8"), correction);
-      // What is copied from the cache is read-only.
-      await rm(file);
-      await writeFile(file, text);
-      description += `\nreplace ${correction.module} => ${copy}\n`;
+      await copyModule(kept, copy);
+      for (const correction of corrections.filter((of) => of.module === module)) {
+        const file = join(copy, correction.file);
+        const text = corrected(await readFile(file, "utf8"), correction);
+        // What is copied from the cache is read-only.
+        await rm(file);
+        await writeFile(file, text);
+      }
+      description += `\nreplace ${module} => ${copy}\n`;
     }
     await writeFile(join(work, "go.mod"), description);
     await copyFile(join(source, "go.sum"), join(work, "go.sum"));

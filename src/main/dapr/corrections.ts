@@ -1,5 +1,5 @@
 /**
- * Two mistakes of Dapr 1.18.2 by which messages are lost, and how the build corrects them in its own copy of the modules. Both
+ * Mistakes of Dapr 1.18.2 by which messages are lost or wait for ever, and how the build corrects them in its own copy of the modules. Both
  * were seen on real servers; an installed Dapr has them.
  */
 
@@ -29,6 +29,20 @@ export const corrections: readonly Correction[] = [
         after: "func (p *pipeline) http()",
         find: "(root http.Handler) http.Handler {",
         put: "(root http.Handler) http.Handler {\n\t\tp := newPipeline(p.name, p.store, p.spec)",
+      },
+    ],
+  },
+  {
+    // Actors that were about to move when the sidecar lost placement stayed locked for ever: the next round finds nothing changed,
+    // and unlocks nothing. Two deaths of placement under load, or a sidecar that came back late, and every call of an actor
+    // through that sidecar hung until it was started again. Here the locks of a round end with its stream.
+    module: "github.com/dapr/dapr",
+    file: "pkg/actors/internal/placement/loops/disseminator/inflight/inflight.go",
+    edits: [
+      {
+        after: "func (i *Inflight) Close(err error)",
+        find: "i.lock = nil",
+        put: "i.lock = nil\n\tclear(i.blockedTypes)",
       },
     ],
   },
