@@ -31,6 +31,8 @@ export interface AgentCalls {
   waited(data: { conversation: ConversationId; missing: MessageId }): Reply;
   summarized(data: { through: TurnId; summary: string }): Reply;
   undelivered(data: ReceiptEvent): Reply;
+  /** Answers are acknowledged to the bus that are not sent yet: from now on somebody must look after them. */
+  watch(data: Record<string, never>): Reply;
   resend(data: { id: MessageId; entry: OutboundEvent }): Reply;
 }
 export type CallAgent = <Method extends keyof AgentCalls>(

@@ -13,6 +13,7 @@ import type { AgentEvent, Effect, Reply, Step, TurnRef } from "./events.ts";
 import type { ConversationId, MessageId, TurnId } from "./ids.ts";
 import type { Address, OutboundEvent } from "./message.ts";
 import type { Actor, ActorContext, Clock, Log, Runtime, SetAside } from "./ports.ts";
+import { later, type Later } from "./later.ts";
 import { batchOf } from "./scheduling.ts";
 import { isBusy, readState, stateKeys, threadsOf, type AgentState } from "./state.ts";
 
@@ -24,6 +25,8 @@ const crowdedOutbox = 8;
 const republish = { firstMs: 30_000, mostMs: 600_000 } as const;
 /** How long a turn waits for a message that was sent before one that came. */
 const gapMs = 2_000;
+/** How long the bus keeps an event in the hope that its turn is over by then. */
+const holdMs = 250;
 /** Characters of history from which on the older part is folded, whatever the number of items. */
 const foldChars = 48_000;
 
@@ -55,7 +58,12 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
   let journaled: readonly SetAside[] | undefined;
   const taken = new Map<TurnId, readonly MessageId[]>();
   const waits = new Set<MessageId>();
+  /** Entries of the outbox that may not be on the bus: those of an earlier life, and those being published. */
+  const unpublished = new Set(stored.outbox.entries.map(entryKey));
+  const resting = new Set<() => void>();
   let armed = false;
+  let arming: Promise<boolean> | undefined;
+  let inherited = unpublished.size > 0;
   let recovered = !runtime.actors.exclusive;
   stored = await withDays(context, stored, undefined, clock.now());
 
@@ -84,6 +92,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     stored = { ...state, quiet: {} };
     carryOut(effects);
     await tellJournal();
+    tellRest();
     return reply;
   }
 
@@ -104,7 +113,8 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     const publish = effects.flatMap((effect) =>
       effect.kind === "deliver" ? [{ topic: "outbound", event: outboundEnvelope(effect.entry) } as const] : [],
     );
-    const arm = !armed && isBusy(state);
+    // Where it costs nothing; elsewhere see `watched`.
+    const arm = runtime.actors.exclusive && !armed && isBusy(state);
     const done = await context.commit({
       put,
       ...(remove.length === 0 ? {} : { remove }),
@@ -112,12 +122,65 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
       ...(publish.length === 0 ? {} : { publish }),
     });
     armed ||= arm && done.armed;
+    if (publish.length > 0) follow(done.published, effects);
   }
 
-  /** The bus keeps an event until its agent is watched: a process that dies before would leave it alone. */
-  async function watched(reply: Reply): Promise<Reply> {
-    if (!armed && isBusy(stored)) armed = (await context.commit({ arm: watchdog })).armed;
-    return armed || !isBusy(stored) ? reply : "unwatched";
+  /** Answers on their way to the bus: once they are there it looks after them. */
+  function follow(published: Promise<boolean>, effects: readonly Effect[]): void {
+    const keys = effects.flatMap((effect) => (effect.kind === "deliver" ? [entryKey(effect.entry)] : []));
+    for (const key of keys) unpublished.add(key);
+    void published.then((done) => {
+      if (!done) return void ensureWatched();
+      for (const key of keys) unpublished.delete(key);
+      tellRest();
+      return undefined;
+    });
+  }
+
+  /** Something is owed that no bus holds and nobody else knows of. */
+  function isOwed(): boolean {
+    const { inbox, outbox } = stored;
+    const { aside, ...rest } = inbox;
+    const entries = outbox.entries.filter((entry) => unpublished.has(entryKey(entry)));
+    return isBusy({ ...stored, inbox: aside === journaled ? rest : inbox, outbox: { ...outbox, entries } });
+  }
+
+  /**
+   * The bus keeps an event until its agent owes nothing any more or is watched: a process that dies before leaves it to the
+   * bus. A quick turn so needs no reminder; a longer one is watched while it runs, and nothing waits for the arming but the bus.
+   */
+  function watched(reply: Reply): Reply | Later {
+    if (armed || !isOwed()) return reply;
+    return later(
+      (async () => {
+        // A bus that hands out one event of a subject, or of a partition, at a time is not kept waiting.
+        if (runtime.bus.isolated && !runtime.bus.ordered) await restOr(holdMs);
+        return !isOwed() || (await ensureWatched()) ? reply : "unwatched";
+      })(),
+    );
+  }
+
+  async function ensureWatched(): Promise<boolean> {
+    if (armed) return true;
+    arming ??= context.arm(watchdog).then((done) => {
+      armed ||= done;
+      arming = undefined;
+      return done;
+    });
+    return arming;
+  }
+
+  function tellRest(): void {
+    if (resting.size > 0 && !isOwed()) for (const wake of resting) wake();
+  }
+
+  async function restOr(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const cancel = clock.after(ms, resolve);
+    resting.add(resolve);
+    await promise;
+    resting.delete(resolve);
+    cancel();
   }
 
   function carryOut(effects: readonly Effect[]): void {
@@ -209,6 +272,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
   function tidy(): void {
     const entries = new Set(stored.outbox.entries.map(entryKey));
     for (const key of due.keys()) if (!entries.has(key)) due.delete(key);
+    for (const key of unpublished) if (!entries.has(key)) unpublished.delete(key);
     const running = new Set(activeTurns().map((turn) => turn.turn));
     for (const turn of heard.keys()) if (!running.has(turn)) heard.delete(turn);
     for (const turn of taken.keys()) if (!running.has(turn)) taken.delete(turn);
@@ -241,7 +305,9 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
   };
 
   const methods: {
-    [Method in keyof AgentCalls]: (data: Parameters<AgentCalls[Method]>[0]) => Promise<ReturnType<AgentCalls[Method]>>;
+    [Method in keyof AgentCalls]: (
+      data: Parameters<AgentCalls[Method]>[0],
+    ) => Promise<ReturnType<AgentCalls[Method]> | Later>;
   } = {
     async receive({ event, previous }) {
       stored = await withDays(context, stored, event, clock.now());
@@ -256,7 +322,10 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
         ...(previous === undefined ? {} : { previous }),
         ...(took === undefined ? {} : { taken: took }),
       };
-      return watched(await step([received], options.traitsOf(event.address)));
+      // Mostly sent long ago: what an earlier life left is cleared on the next occasion.
+      const events = inherited ? [await settledEvent(), received] : [received];
+      inherited = false;
+      return watched(await step(events, options.traitsOf(event.address)));
     },
     async take(turn) {
       const thread = stored.inbox.threads[turn.conversation];
@@ -283,12 +352,13 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     summarized: (data) => step([{ ...moment(), ...data, type: "summarized" }], traits(undefined)),
     async resend(data) {
       stored = await withThread(context, stored, data.entry.to.conversation);
-      return step([{ ...moment(), ...data, type: "resend" }], options.traitsOf(data.entry.to));
+      return watched(await step([{ ...moment(), ...data, type: "resend" }], options.traitsOf(data.entry.to)));
     },
     async undelivered(receipt) {
       stored = await withThread(context, stored, receipt.to.conversation);
-      return step([{ ...moment(), type: "undelivered", receipt }], options.traitsOf(receipt.to));
+      return watched(await step([{ ...moment(), type: "undelivered", receipt }], options.traitsOf(receipt.to)));
     },
+    watch: async () => (!isBusy(stored) || (await ensureWatched()) ? "accepted" : "unwatched"),
   };
 
   waitForGaps();
@@ -306,6 +376,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
       recovered = true;
       await watch();
       tidy();
+      await arming;
       if (isBusy(stored)) return;
       await context.disarm(watchdog.name);
       armed = false;

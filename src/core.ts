@@ -57,6 +57,11 @@ const comeBack: Partial<Record<Reply, string>> = {
 };
 const comeBackMs = 1_000;
 
+function comesBack(reply: Reply): void {
+  const reason = comeBack[reply];
+  if (reason !== undefined) throw new InfrastructureError(reason, { retryAfterMs: comeBackMs });
+}
+
 /** Subscribes to the bus and registers the actors; {@link Runtime.start} then sets it going. */
 export function createCore(options: CoreOptions): Core {
   const { runtime, clock, log, instance, channelOf, agentOf } = options;
@@ -101,13 +106,12 @@ export function createCore(options: CoreOptions): Core {
     const id = agentIdOf(kind, event.participant.id, conversation);
     const previous = envelope.previous as MessageId | undefined;
     const reply = await call(id, "receive", { event, ...(previous === undefined ? {} : { previous }) });
-    const later = comeBack[reply];
-    if (later !== undefined) throw new InfrastructureError(later, { retryAfterMs: comeBackMs });
+    comesBack(reply);
   });
   if (options.delivers !== false) bus.subscribe("outbound", async (envelope) => delivery.handle(envelope));
   bus.subscribe("receipts", async (envelope) => {
     const receipt = readReceipt(envelope);
-    await call(receipt.agent, "undelivered", receipt);
+    comesBack(await call(receipt.agent, "undelivered", receipt));
   });
 
   return {

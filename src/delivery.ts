@@ -7,14 +7,21 @@
  */
 import { untilAborted } from "./abort.ts";
 import type { Channel, Outgoing } from "./channel.ts";
-import { keepRecord, readRecord, renewMs, type GivenUp, type RecordKeeper } from "./delivery-record.ts";
+import {
+  keepRecord,
+  readRecord,
+  renewMs,
+  type GivenUp,
+  type KnownRecord,
+  type RecordKeeper,
+} from "./delivery-record.ts";
 import { readOutbound, receiptEnvelope } from "./envelope.ts";
 import { ConflictError, fateOf, InfrastructureError, RateLimitedError, reasonOf, RetryableError } from "./errors.ts";
 import { compose } from "./format.ts";
 import type { ConversationId } from "./ids.ts";
-import { createKnownRecords } from "./known-records.ts";
 import type { Address, NoticeKey, OutboundEvent } from "./message.ts";
 import type { Clock, CloudEvent, Log, Runtime } from "./ports.ts";
+import { createRecent } from "./recent.ts";
 
 const parkAfterMs = 5_000;
 /** Of one send; a medium may be an upload over a slow line. */
@@ -68,7 +75,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   /** Accounts that the platform asked to be quiet, until a monotonic time. */
   const quiet = new Map<string, number>();
   const resting = new Set<() => void>();
-  const known = createKnownRecords(clock);
+  /** Records of conversations that were quiet for a short time only: their next answer need not read them again. */
+  const known = createRecent<ConversationId, KnownRecord>(clock);
   let draining = false;
 
   async function run(lane: Lane): Promise<void> {
@@ -90,9 +98,11 @@ export function createDelivery(options: DeliveryOptions): Delivery {
         // Nothing is lost: the bus delivers again what it still holds, the watchdog what was parked.
         log.warn({ conversation: lane.conversation, reason: reasonOf(error) }, "delivery of a conversation pauses");
         for (const item of lane.items.values()) item.released.reject(asInfrastructure(error));
+        lane.items.clear();
       }
     } finally {
-      for (const item of lane.items.values()) item.released.resolve();
+      // Another process has them, or they wait for one that is missing.
+      for (const item of lane.items.values()) handBack(item);
       lanes.delete(lane.conversation);
     }
   }
@@ -219,8 +229,24 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   /** Hands the events back to the bus as done: the agents' outboxes hold them, and this process goes on with them. */
   function park(lane: Lane): void {
     lane.parked = lane.resting = true;
-    for (const item of lane.items.values()) item.released.resolve();
+    for (const item of lane.items.values()) handBack(item);
     lane.keeper.renew();
+  }
+
+  /** The bus keeps an answer until its agent is watched, which then says it again if this process dies. */
+  function handBack({ entry, released }: Item): void {
+    if (runtime.actors.exclusive) return released.resolve();
+    runtime.actors.call(entry.agent, "watch", {}).then(
+      (reply) => {
+        if (reply === "accepted") released.resolve();
+      },
+      (error: unknown) => {
+        log.warn(
+          { conversation: entry.to.conversation, reason: reasonOf(error) },
+          "an answer stays on the bus meanwhile",
+        );
+      },
+    );
   }
 
   /** Waits; a long wait hands the events back to the bus as done first. */
@@ -273,7 +299,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       item.released.promise.catch(() => undefined);
       lane.items.set(entry.seq, item);
       // A send may take its time: where others would wait for it, the agent's outbox alone holds the answer.
-      if (lane.resting || !runtime.bus.isolated) item.released.resolve();
+      if (lane.resting || !runtime.bus.isolated) handBack(item);
       return item.released.promise;
     },
     async settled(conversation) {

@@ -8,9 +8,7 @@ import type { ConversationId, MessageId } from "./ids.ts";
 import type { InboundEvent } from "./message.ts";
 import type { Clock, CloudEvent, Runtime, SetAside } from "./ports.ts";
 import { setAsideRule } from "./policy.ts";
-
-/** Conversations whose last event this process remembers; older ones simply name no previous one. */
-const rememberedConversations = 10_000;
+import { createRecent } from "./recent.ts";
 
 /** A conversation's last event, and the one before it: an event that comes twice names the same one both times. */
 interface Latest {
@@ -25,19 +23,9 @@ export interface InboundOptions extends Pick<Runtime, "bus" | "journal" | "deadL
 }
 
 export function createInbound({ bus, journal, deadLetters, clock, ingress }: InboundOptions): Inbound {
-  const latest = new Map<ConversationId, Latest>();
+  /** A conversation's first event after a while names no previous one: nothing of it is under way any more. */
+  const latest = createRecent<ConversationId, Latest>(clock);
   let arrived = 0;
-
-  /** The most recent last; the oldest is forgotten. */
-  function remember(conversation: ConversationId, last: Latest): void {
-    latest.delete(conversation);
-    latest.set(conversation, last);
-    if (latest.size <= rememberedConversations) return;
-    for (const oldest of latest.keys()) {
-      latest.delete(oldest);
-      return;
-    }
-  }
 
   function envelopeOf(event: InboundEvent): CloudEvent {
     // An ordered bus delivers nothing before its predecessor: nobody has to be told of it.
@@ -45,7 +33,7 @@ export function createInbound({ bus, journal, deadLetters, clock, ingress }: Inb
     const { conversation } = event.address;
     const last = latest.get(conversation);
     const previous = last?.id === event.id ? last.previous : last?.id;
-    remember(conversation, { id: event.id, previous });
+    latest.set(conversation, { id: event.id, previous });
     return inboundEnvelope({ ...event, arrival: { at: ingress, n: ++arrived } }, previous);
   }
 
@@ -68,7 +56,7 @@ export function createInbound({ bus, journal, deadLetters, clock, ingress }: Inb
         for (const [conversation, last] of before) {
           if (!kept.some(({ id }) => id === latest.get(conversation)?.id)) continue;
           if (last === undefined) latest.delete(conversation);
-          else remember(conversation, last);
+          else latest.set(conversation, last);
         }
         throw error;
       }

@@ -82,13 +82,19 @@ export interface ActorContext {
   readonly id: AgentId;
   /** The stored values of these keys; an absent key is absent from the result. */
   load(keys: readonly string[]): Promise<ReadonlyMap<string, unknown>>;
-  /** `armed` is false where `arm` was asked for and failed, or whether it did is not known. */
-  commit(write: ActorCommit): Promise<{ readonly armed: boolean }>;
+  /**
+   * `armed` is false where `arm` was asked for and failed, or whether it did is not known. `published` tells whether all of
+   * `publish` is on the bus; where it is false, that is left to whoever reads the state. It never rejects.
+   */
+  commit(write: ActorCommit): Promise<{ readonly armed: boolean; readonly published: Promise<boolean> }>;
+  /** As {@link ActorCommit.arm}, at any time, also outside of the actor's calls. False as `armed` is. */
+  arm(reminder: NonNullable<ActorCommit["arm"]>): Promise<boolean>;
   disarm(name: string): Promise<void>;
 }
 
 /** A hosted actor. Its calls run one at a time; after one rejects, the actor is dropped and loaded again for the next call. */
 export interface Actor {
+  /** The result may be a `later`: the caller waits for it, the actor's next call does not. */
   call(method: string, data: unknown): Promise<unknown>;
   /** A reminder fired. At least once per period, also after a restart; a rejection is logged and the reminder fires again. */
   remind(name: string): Promise<void>;

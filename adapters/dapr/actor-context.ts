@@ -23,11 +23,12 @@ export interface ContextDeps {
   readonly bus: Pick<Bus, "publish">;
   readonly log: Log;
   /** Publishes that go on after their write: waited for before the process ends. */
-  readonly publishing: Set<Promise<void>>;
+  readonly publishing: Set<Promise<boolean>>;
 }
 
 /** Arming must not hold up a message: where it takes longer it has failed, and is tried again. */
 const armMs = 1_000;
+const nothing = Promise.resolve(true);
 const publishAgainMs = [200, 1_000, 5_000];
 
 export function actorPath(id: string, rest: string): string {
@@ -75,7 +76,7 @@ export function createContext(id: AgentId, { sidecar, bus, log, publishing }: Co
   }
 
   /** The state can say it again; until its watchdog does, this tries. In one order: the next waits for the one before. */
-  async function publish(events: NonNullable<ActorCommit["publish"]>): Promise<void> {
+  async function publish(events: NonNullable<ActorCommit["publish"]>): Promise<boolean> {
     for (const { topic, event } of events) {
       for (let attempt = 0; ; attempt++) {
         try {
@@ -85,12 +86,13 @@ export function createContext(id: AgentId, { sidecar, bus, log, publishing }: Co
           const waitMs = publishAgainMs[attempt];
           if (waitMs === undefined) {
             log.warn({ actor: id, topic, reason: reasonOf(error) }, "an event is left to the actor's watchdog");
-            break;
+            return false;
           }
           await new Promise<void>((resolve) => setTimeout(resolve, waitMs).unref());
         }
       }
     }
+    return true;
   }
 
   return {
@@ -111,11 +113,13 @@ export function createContext(id: AgentId, { sidecar, bus, log, publishing }: Co
       const isArmed = reminder === undefined || (await arm(reminder));
       checkOpen();
       await write(put, remove);
-      if (events.length > 0) {
-        const published = publish(events).finally(() => publishing.delete(published));
-        publishing.add(published);
-      }
-      return { armed: isArmed };
+      if (events.length === 0) return { armed: isArmed, published: nothing };
+      const published = publish(events).finally(() => publishing.delete(published));
+      publishing.add(published);
+      return { armed: isArmed, published };
+    },
+    async arm(reminder) {
+      return open && arm(reminder);
     },
     async disarm(name) {
       checkOpen();

@@ -7,9 +7,10 @@
  */
 import { InfrastructureError } from "../../src/errors.ts";
 import type { AgentId } from "../../src/ids.ts";
+import { resultOf } from "../../src/later.ts";
 import type { Actor, ActorContext, ActorHost } from "../../src/ports.ts";
 import { actorPath, createContext, NotHostedError, type ContextDeps, type HostedContext } from "./actor-context.ts";
-import { resultOf, type Outcome } from "./fate.ts";
+import { outcomeOf, type Outcome } from "./fate.ts";
 import { unexpected } from "./sidecar.ts";
 import { segment } from "./wire.ts";
 
@@ -105,7 +106,7 @@ export function createActors(deps: ContextDeps): DaprActors {
     const answer = await sidecar.call("POST", path, { body: JSON.stringify(data ?? null), deadlineMs: callMs });
     // An empty answer is none of ours: an uncorrected Dapr gives it for a call that did not happen.
     if (answer.status !== 200 || answer.body === "") throw unexpected("an actor cannot be called", answer);
-    return resultOf(JSON.parse(answer.body) as Outcome);
+    return outcomeOf(JSON.parse(answer.body) as Outcome);
   }
 
   return {
@@ -116,11 +117,11 @@ export function createActors(deps: ContextDeps): DaprActors {
     async call(id, method, data) {
       if (entries.get(id)?.hosted !== undefined) {
         const done = await here(id, method, data);
-        if (done !== undefined) return done.result;
+        if (done !== undefined) return resultOf(done.result);
       }
       return elsewhere(id, method, data);
     },
-    invoke: (id, method, data) => use(id, (actor) => actor.call(method, data)),
+    invoke: async (id, method, data) => resultOf(await use(id, (actor) => actor.call(method, data))),
     remind: (id, name) => use(id, (actor) => actor.remind(name)),
     deactivate(id) {
       const entry = entries.get(id);

@@ -20,7 +20,7 @@ export function failureOf(error: unknown): Outcome {
 }
 
 /** @throws what the other process says. */
-export function resultOf(outcome: Outcome): unknown {
+export function outcomeOf(outcome: Outcome): unknown {
   if ("result" in outcome) return outcome.result;
   const { kind, reason, afterMs } = outcome.failed;
   const options = afterMs === undefined ? {} : { retryAfterMs: afterMs };

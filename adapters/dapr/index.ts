@@ -50,9 +50,9 @@ export async function openDapr(options: DaprOptions): Promise<DaprRuntime> {
   const { clock, log, idleMs = 60_000, blobMs = 30 * 86_400_000, hosts = true } = options;
   const sidecar = connectSidecar({ url: options.sidecarUrl, token: options.apiToken });
   await awaitComponents(sidecar, options.sidecarUrl);
-  const records = createRecords(sidecar);
+  const records = createRecords(sidecar, clock);
   const bus = createBus({ sidecar, records, clock, log });
-  const publishing = new Set<Promise<void>>();
+  const publishing = new Set<Promise<boolean>>();
   const actors = createActors({ sidecar, bus, log, publishing });
   const jobs = createJobs({ sidecar, clock, log });
   const deadLetters = createDeadLetters(records, bus);

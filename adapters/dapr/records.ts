@@ -4,9 +4,9 @@
  * one is known without asking; a wrong guess is refused by the store and costs a look.
  */
 import { randomUUID } from "node:crypto";
-import { LRUCache } from "lru-cache";
 import { ConflictError } from "../../src/errors.ts";
-import type { Records } from "../../src/ports.ts";
+import type { Clock, Records } from "../../src/ports.ts";
+import { createRecent } from "../../src/recent.ts";
 import { unexpected, type Answer, type Sidecar } from "./sidecar.ts";
 import { encodeName, segment } from "./wire.ts";
 
@@ -24,7 +24,6 @@ interface Known {
   readonly etag: string;
 }
 
-const remembered = 10_000;
 /** So many wrong guesses, and this store does not count. */
 const mostMisses = 3;
 
@@ -33,8 +32,8 @@ export interface DaprRecords extends Records {
   change<T>(key: string, change: (value: unknown) => { readonly value: unknown; readonly result: T }): Promise<T>;
 }
 
-export function createRecords(sidecar: Sidecar): DaprRecords {
-  const known = new LRUCache<string, Known>({ max: remembered });
+export function createRecords(sidecar: Sidecar, clock: Clock): DaprRecords {
+  const known = createRecent<string, Known>(clock);
   let misses = 0;
 
   async function read(key: string): Promise<{ readonly value: unknown; readonly etag: string } | undefined> {

@@ -39,7 +39,7 @@ export function createContext(id: AgentId, { store, state, bus, reminders }: Con
     await written;
   }
 
-  return {
+  const context: HostedContext = {
     id,
     async load(keys) {
       return state.load(id, keys);
@@ -66,7 +66,11 @@ export function createContext(id: AgentId, { store, state, bus, reminders }: Con
           for (const each of staged) each.failed();
         },
       );
-      return { armed: true };
+      return { armed: true, published };
+    },
+    async arm(reminder) {
+      await context.commit({ arm: reminder });
+      return true;
     },
     async disarm(name) {
       checkOpen();
@@ -80,7 +84,11 @@ export function createContext(id: AgentId, { store, state, bus, reminders }: Con
       await Promise.allSettled([last]);
     },
   };
+  return context;
 }
+
+/** With the write, in one transaction. */
+const published = Promise.resolve(true);
 
 function noop(): void {
   // Nothing to tell anybody.

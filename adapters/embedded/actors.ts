@@ -6,6 +6,7 @@
  */
 import { InfrastructureError, reasonOf } from "../../src/errors.ts";
 import type { AgentId } from "../../src/ids.ts";
+import { resultOf } from "../../src/later.ts";
 import type { Actor, ActorContext, ActorHost, Clock, Log } from "../../src/ports.ts";
 import type { ActorState } from "./actor-state.ts";
 import type { HostedContext } from "./actor-context.ts";
@@ -82,7 +83,7 @@ export function createActors({ store, state, clock, log, idleMs, contextOf }: Ac
     for (let job = entry.jobs.shift(); job !== undefined; job = entry.jobs.shift()) {
       try {
         const { actor } = (entry.hosted ??= await host(entry));
-        job.resolve(await job.run(actor));
+        job.resolve(resultOf(await job.run(actor)));
       } catch (error) {
         await drop(entry);
         job.reject(error);

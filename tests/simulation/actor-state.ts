@@ -41,12 +41,13 @@ export function createActorState(world: World, broker: Broker, reminders: Remind
     const append = (published: Published): void => {
       for (const { topic, event } of published) broker.append(process.name, topic, [event]);
     };
-    const keepPublishing = (published: Published): void => {
-      if (published.length === 0) return;
+    const keepPublishing = (published: Published): Promise<boolean> =>
       process
         .perform("publish", published.map(({ event }) => event.id).join(" "), () => append(published))
-        .catch(() => process.schedule(1_000, () => keepPublishing(published)));
-    };
+        .then(
+          () => true,
+          () => new Promise((resolve) => process.schedule(1_000, () => void keepPublishing(published).then(resolve))),
+        );
     const tryArming = (name: string, periodMs: number): Promise<boolean> =>
       process
         .perform("arm", `${id} ${name}`, () => reminders.arm(id, name, periodMs))
@@ -78,9 +79,10 @@ export function createActorState(world: World, broker: Broker, reminders: Remind
           if (arm !== undefined) reminders.arm(id, arm.name, arm.periodMs);
           append(published);
         });
-        if (!embedded) keepPublishing(published);
-        return { armed };
+        const isPublished = embedded || published.length === 0 ? Promise.resolve(true) : keepPublishing(published);
+        return { armed, published: isPublished };
       },
+      arm: ({ name, periodMs }) => tryArming(name, periodMs),
       disarm: (name) => {
         check("disarm");
         return process.perform("disarm", `${id} ${name}`, () => reminders.disarm(id, name));

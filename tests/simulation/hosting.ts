@@ -1,5 +1,6 @@
 /** The hosts of actors inside the processes: one call of an actor at a time, dropped and loaded anew after one fails. */
 import type { AgentId } from "../../src/ids.ts";
+import { resultOf } from "../../src/later.ts";
 import type { Actor, ActorContext, ActorHost } from "../../src/ports.ts";
 import { createActorState } from "./actor-state.ts";
 import type { Broker } from "./broker.ts";
@@ -96,7 +97,8 @@ export function createHosting(world: World, broker: Broker): Hosting {
     hosted.busy = true;
     for (let job = hosted.queue.shift(); job !== undefined; job = hosted.queue.shift()) {
       try {
-        job.resolve(copyOf(await job.run(await activated(hosted))));
+        const result = await job.run(await activated(hosted));
+        job.resolve(Promise.resolve(resultOf(result)).then(copyOf));
       } catch (error) {
         world.note(hosted.process.name, () => `${hosted.id} dropped: ${String(error)}`);
         hosted.actor = undefined;
