@@ -1,6 +1,6 @@
 /**
- * Mistakes of Dapr 1.18.2 by which messages are lost or wait for ever, and how the build corrects them in its own copy of the modules. Both
- * were seen on real servers; an installed Dapr has them.
+ * Mistakes of Dapr 1.18.2 by which messages are lost or wait for ever, and how the build corrects them in its own copy of the
+ * modules. All were seen on real servers; an installed Dapr has them.
  */
 
 export interface Correction {

@@ -37,7 +37,7 @@ async function run(environment: Environment): Promise<number> {
     if (!binaries.built)
       say(
         "ascent",
-        `Dapr is the installed one, ${binaries.daprd}: it has two mistakes that can lose messages (docs/dapr.md)`,
+        `Dapr is the installed one, ${binaries.daprd}: it has mistakes that can lose messages (docs/dapr.md)`,
       );
     const redisUrl = environment["REDIS_URL"] ?? (await ownRedis());
     const controlPlane = await startControlPlane({
