@@ -13,11 +13,11 @@ import type { AgentEvent, Effect, Reply, Step, TurnRef } from "./events.ts";
 import type { ConversationId, MessageId, TurnId } from "./ids.ts";
 import type { Address, OutboundEvent } from "./message.ts";
 import type { Actor, ActorContext, Clock, Log, Runtime, SetAside } from "./ports.ts";
-import { later, type Later } from "./later.ts";
+import type { Later } from "./later.ts";
 import { batchOf } from "./scheduling.ts";
 import { isBusy, readState, stateKeys, threadsOf, type AgentState } from "./state.ts";
+import { createWatch, watchdog } from "./watch.ts";
 
-const watchdog = { name: "watchdog", periodMs: 30_000 } as const;
 /** A runner of another process counts as dead after this long without a word. */
 const silenceMs = 20_000;
 /** Outbox entries from which on the settled ones are cleared with the next answer. */
@@ -25,8 +25,6 @@ const crowdedOutbox = 8;
 const republish = { firstMs: 30_000, mostMs: 600_000 } as const;
 /** How long a turn waits for a message that was sent before one that came. */
 const gapMs = 2_000;
-/** How long the bus keeps an event in the hope that its turn is over by then. */
-const holdMs = 250;
 /** Characters of history from which on the older part is folded, whatever the number of items. */
 const foldChars = 48_000;
 
@@ -60,12 +58,10 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
   const waits = new Set<MessageId>();
   /** Entries of the outbox that may not be on the bus: those of an earlier life, and those being published. */
   const unpublished = new Set(stored.outbox.entries.map(entryKey));
-  const resting = new Set<() => void>();
-  let armed = false;
-  let arming: Promise<boolean> | undefined;
   let inherited = unpublished.size > 0;
   let recovered = !runtime.actors.exclusive;
   stored = await withDays(context, stored, undefined, clock.now());
+  const watch = createWatch({ context, bus: runtime.bus, clock, isOwed });
 
   const moment = () => ({ agent: id, now: clock.now(), instance });
   const traits = (conversation: ConversationId | undefined) => {
@@ -92,7 +88,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     stored = { ...state, quiet: {} };
     carryOut(effects);
     await tellJournal();
-    tellRest();
+    watch.rests();
     return reply;
   }
 
@@ -113,15 +109,15 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     const publish = effects.flatMap((effect) =>
       effect.kind === "deliver" ? [{ topic: "outbound", event: outboundEnvelope(effect.entry) } as const] : [],
     );
-    // Where it costs nothing; elsewhere see `watched`.
-    const arm = runtime.actors.exclusive && !armed && isBusy(state);
+    // Where it costs nothing; elsewhere see `watch.ts`.
+    const arm = runtime.actors.exclusive && !watch.isArmed() && isBusy(state);
     const done = await context.commit({
       put,
       ...(remove.length === 0 ? {} : { remove }),
       ...(arm ? { arm: watchdog } : {}),
       ...(publish.length === 0 ? {} : { publish }),
     });
-    armed ||= arm && done.armed;
+    if (arm && done.armed) watch.isArmed(true);
     if (publish.length > 0) follow(done.published, effects);
   }
 
@@ -130,9 +126,9 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     const keys = effects.flatMap((effect) => (effect.kind === "deliver" ? [entryKey(effect.entry)] : []));
     for (const key of keys) unpublished.add(key);
     void published.then((done) => {
-      if (!done) return void ensureWatched();
+      if (!done) return void watch.arm();
       for (const key of keys) unpublished.delete(key);
-      tellRest();
+      watch.rests();
       return undefined;
     });
   }
@@ -143,44 +139,6 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     const { aside, ...rest } = inbox;
     const entries = outbox.entries.filter((entry) => unpublished.has(entryKey(entry)));
     return isBusy({ ...stored, inbox: aside === journaled ? rest : inbox, outbox: { ...outbox, entries } });
-  }
-
-  /**
-   * The bus keeps an event until its agent owes nothing any more or is watched: a process that dies before leaves it to the
-   * bus. A quick turn so needs no reminder; a longer one is watched while it runs, and nothing waits for the arming but the bus.
-   */
-  function watched(reply: Reply): Reply | Later {
-    if (armed || !isOwed()) return reply;
-    return later(
-      (async () => {
-        // A bus that hands out one event of a subject, or of a partition, at a time is not kept waiting.
-        if (runtime.bus.isolated && !runtime.bus.ordered) await restOr(holdMs);
-        return !isOwed() || (await ensureWatched()) ? reply : "unwatched";
-      })(),
-    );
-  }
-
-  async function ensureWatched(): Promise<boolean> {
-    if (armed) return true;
-    arming ??= context.arm(watchdog).then((done) => {
-      armed ||= done;
-      arming = undefined;
-      return done;
-    });
-    return arming;
-  }
-
-  function tellRest(): void {
-    if (resting.size > 0 && !isOwed()) for (const wake of resting) wake();
-  }
-
-  async function restOr(ms: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const cancel = clock.after(ms, resolve);
-    resting.add(resolve);
-    await promise;
-    resting.delete(resolve);
-    cancel();
   }
 
   function carryOut(effects: readonly Effect[]): void {
@@ -247,7 +205,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     return { ...moment(), type: "settled", upTo };
   }
 
-  async function watch(): Promise<void> {
+  async function look(): Promise<void> {
     await tellJournal();
     waitForGaps();
     stored = await withSpilled(
@@ -325,7 +283,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
       // Mostly sent long ago: what an earlier life left is cleared on the next occasion.
       const events = inherited ? [await settledEvent(), received] : [received];
       inherited = false;
-      return watched(await step(events, options.traitsOf(event.address)));
+      return watch.kept(await step(events, options.traitsOf(event.address)));
     },
     async take(turn) {
       const thread = stored.inbox.threads[turn.conversation];
@@ -352,13 +310,13 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     summarized: (data) => step([{ ...moment(), ...data, type: "summarized" }], traits(undefined)),
     async resend(data) {
       stored = await withThread(context, stored, data.entry.to.conversation);
-      return watched(await step([{ ...moment(), ...data, type: "resend" }], options.traitsOf(data.entry.to)));
+      return watch.kept(await step([{ ...moment(), ...data, type: "resend" }], options.traitsOf(data.entry.to)));
     },
     async undelivered(receipt) {
       stored = await withThread(context, stored, receipt.to.conversation);
-      return watched(await step([{ ...moment(), type: "undelivered", receipt }], options.traitsOf(receipt.to)));
+      return watch.kept(await step([{ ...moment(), type: "undelivered", receipt }], options.traitsOf(receipt.to)));
     },
-    watch: async () => (!isBusy(stored) || (await ensureWatched()) ? "accepted" : "unwatched"),
+    watch: async () => (!isBusy(stored) || (await watch.arm()) ? "accepted" : "unwatched"),
   };
 
   waitForGaps();
@@ -366,7 +324,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     async call(method, data) {
       if (!recovered) {
         recovered = true;
-        if (activeTurns().some(isSilent)) await watch();
+        if (activeTurns().some(isSilent)) await look();
       }
       if (!Object.hasOwn(methods, method)) throw new TypeError(`a client agent has no method ${method}`);
       return methods[method as keyof AgentCalls](data as never);
@@ -374,12 +332,12 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     async remind(name) {
       if (name !== watchdog.name) return context.disarm(name);
       recovered = true;
-      await watch();
+      await look();
       tidy();
-      await arming;
+      await watch.settled();
       if (isBusy(stored)) return;
       await context.disarm(watchdog.name);
-      armed = false;
+      watch.isArmed(false);
     },
   };
 }

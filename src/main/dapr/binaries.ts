@@ -23,7 +23,7 @@ export interface DaprBinaries {
   readonly scheduler: string;
   /** The certificate authority, needed for mTLS only; a Dapr that the CLI installed may be without it. */
   readonly sentry: string | undefined;
-  /** From dapr/runtime, which corrects two mistakes by which an installed Dapr loses messages: docs/dapr.md. */
+  /** From dapr/runtime, which corrects mistakes by which an installed Dapr loses messages: docs/dapr.md. */
   readonly built: boolean;
 }
 
