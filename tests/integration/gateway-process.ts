@@ -2,10 +2,10 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { freePorts } from "../../src/main/dapr/ports.ts";
 
 const root = join(import.meta.dirname, "../..");
 const command = [join(root, "bin/ascent")];
@@ -60,7 +60,7 @@ const commandMs = 20_000;
 export async function createGateway({ env, config, args: startArgs = [] }: GatewayOptions): Promise<GatewayProcess> {
   const home = await mkdtemp(join(tmpdir(), "ascent-test-"));
   const data = join(home, "data");
-  const port = await freePort();
+  const [port = 0] = await freePorts(1);
   const url = `http://127.0.0.1:${port}`;
   if (config !== undefined) await writeFile(join(home, "ascent.yaml"), JSON.stringify(config));
   const environment = {
@@ -148,19 +148,4 @@ export async function createGateway({ env, config, args: startArgs = [] }: Gatew
     },
   };
   return gateway;
-}
-
-/** Below the range that the system takes ports from by itself: nobody else gets it while the gateway is down. */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 15_000 + Math.floor(Math.random() * 15_000);
-    const server = createServer();
-    const free = await new Promise<boolean>((resolve) => {
-      server.once("error", () => resolve(false));
-      server.listen(port, "127.0.0.1", () => resolve(true));
-    });
-    if (!free) continue;
-    await new Promise((resolve) => server.close(resolve));
-    return port;
-  }
 }
