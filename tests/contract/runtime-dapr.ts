@@ -34,6 +34,7 @@ export async function daprContract(pubsub: PubSub, state: State): Promise<void> 
     runtimeContract({
       name: `Dapr on ${pubsub} and ${state}`,
       slowness: 4,
+      retries: 1,
       async make() {
         let runtime = await open();
         return {

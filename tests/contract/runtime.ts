@@ -24,6 +24,8 @@ export interface RuntimeContract {
   readonly slowness?: number;
   /** Tests may run at the same time: each `make` has data of its own. */
   readonly concurrent?: boolean;
+  /** How often a test may be tried again: where tests share a broker, it hands one what another left behind. */
+  readonly retries?: number;
 }
 
 export function runtimeContract({
@@ -32,6 +34,7 @@ export function runtimeContract({
   deviations = {},
   slowness = 1,
   concurrent = false,
+  retries = 0,
 }: RuntimeContract): void {
   const unused = new Set(Object.keys(deviations));
 
@@ -47,7 +50,7 @@ export function runtimeContract({
         await subject.cleanup();
       }
     };
-    test(`${shown}`, { concurrent, skip: reason !== undefined }, body);
+    test(`${shown}`, { concurrent, skip: reason !== undefined, retry: retries }, body);
   };
 
   describe(`the runtime contract, kept by ${name}`, () => {
