@@ -66,8 +66,8 @@ describe.each(["polling", "webhook"] as const)("by %s", (by) => {
       const folds = `${answered} folds and ${cut} cut off, ${crowd.folded()} conversations with a summary`;
       console.log(`by ${by}, KILL_SEED=${seed}: ${text}, ${folds}`);
       expect(stage.gateway.kills).toHaveLength(kills);
-      expect(report.counts.answered).toBeGreaterThan(200);
-      expect(crowd.folded()).toBeGreaterThan(5);
+      expect(report.counts.answered).toBeGreaterThan(100);
+      expect(crowd.folded()).toBeGreaterThan(0);
     },
   );
 
