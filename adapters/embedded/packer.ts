@@ -1,7 +1,6 @@
 /** Packs the state of actors that went idle, a few at a time, so that nothing else has to wait for it. */
 import type { Clock, Log } from "../../src/ports.ts";
 import type { ActorState } from "./actor-state.ts";
-import { createFifo } from "./fifo.ts";
 import type { Store } from "./store.ts";
 
 export interface Packer {
@@ -24,7 +23,8 @@ export interface PackerOptions {
 }
 
 export function createPacker({ store, state, clock, log, isActive }: PackerOptions): Packer {
-  const waiting = createFifo<string>();
+  /** In the order in which they went idle; one that did so twice is packed once. */
+  const waiting = new Set<string>();
   let cursor: string | undefined;
   let cancel: (() => void) | undefined;
   let stopped = false;
@@ -34,24 +34,28 @@ export function createPacker({ store, state, clock, log, isActive }: PackerOptio
   }
 
   function step(): void {
-    if (waiting.length === 0 && cursor !== undefined) {
+    if (waiting.size === 0 && cursor !== undefined) {
       const left = state.unpacked(cursor, atOnce);
       cursor = left.at(-1);
-      for (const id of left) waiting.push(id);
+      for (const id of left) waiting.add(id);
     }
     const ids: string[] = [];
-    while (ids.length < atOnce && waiting.length > 0) ids.push(waiting.shift() as string);
+    for (const id of waiting) {
+      ids.push(id);
+      waiting.delete(id);
+      if (ids.length === atOnce) break;
+    }
     const pack = () => {
       for (const id of ids) if (!isActive(id)) state.pack(id);
     };
     const next = (ms: number) => {
       cancel = undefined;
-      if (waiting.length > 0 || cursor !== undefined) schedule(ms);
+      if (waiting.size > 0 || cursor !== undefined) schedule(ms);
     };
     store.write(pack).then(
       () => next(pauseMs),
       (error: unknown) => {
-        for (const id of ids) waiting.push(id);
+        for (const id of ids) waiting.add(id);
         log.debug({ reason: String(error) }, "idle actors could not be packed; tried again");
         next(pauseAfterFailureMs);
       },
@@ -60,7 +64,7 @@ export function createPacker({ store, state, clock, log, isActive }: PackerOptio
 
   return {
     add(id) {
-      waiting.push(id);
+      waiting.add(id);
       schedule(pauseMs);
     },
     start() {
