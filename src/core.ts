@@ -66,6 +66,7 @@ function comesBack(reply: Reply): void {
 export function createCore(options: CoreOptions): Core {
   const { runtime, clock, log, instance, channelOf, agentOf } = options;
   const { bus, journal, deadLetters } = runtime;
+  const delivers = options.delivers !== false;
   const call = runtime.actors.call.bind(runtime.actors) as CallAgent;
   const delivery = createDelivery({
     runtime,
@@ -98,6 +99,8 @@ export function createCore(options: CoreOptions): Core {
       call,
       traitsOf: (to) => agentOf(to).traits,
       settled: (conversation) => delivery.settled(conversation),
+      // One process's bus is its own: there the topic costs nothing.
+      ...(delivers && !runtime.actors.exclusive ? { deliver: (entry) => delivery.take(entry) } : {}),
     }),
   );
   bus.subscribe("inbound", async (envelope) => {
@@ -108,7 +111,7 @@ export function createCore(options: CoreOptions): Core {
     const reply = await call(id, "receive", { event, ...(previous === undefined ? {} : { previous }) });
     comesBack(reply);
   });
-  if (options.delivers !== false) bus.subscribe("outbound", async (envelope) => delivery.handle(envelope));
+  if (delivers) bus.subscribe("outbound", async (envelope) => delivery.handle(envelope));
   bus.subscribe("receipts", async (envelope) => {
     const receipt = readReceipt(envelope);
     comesBack(await call(receipt.agent, "undelivered", receipt));
