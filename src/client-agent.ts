@@ -8,7 +8,7 @@ import { changedRows, withDays, withSpilled, withThread } from "./agent-rows.ts"
 import type { AgentCalls, CallAgent, TurnRunner } from "./agent-calls.ts";
 import { concernsAll, reduce } from "./conversation.ts";
 import { outboundEnvelope } from "./envelope.ts";
-import { reasonOf } from "./errors.ts";
+import { InfrastructureError, reasonOf } from "./errors.ts";
 import type { AgentEvent, Effect, Reply, Step, TurnRef } from "./events.ts";
 import type { ConversationId, MessageId, TurnId } from "./ids.ts";
 import type { Address, OutboundEvent } from "./message.ts";
@@ -16,7 +16,7 @@ import type { Actor, ActorContext, Clock, Log, Runtime, SetAside } from "./ports
 import type { Later } from "./later.ts";
 import { createOutgoing } from "./outgoing.ts";
 import { batchOf } from "./scheduling.ts";
-import { isBusy, readState, stateKeys, threadsOf, type AgentState } from "./state.ts";
+import { isBusy, nobody, readState, stateKeys, threadsOf, type AgentState } from "./state.ts";
 import { createWatch, watchdog } from "./watch.ts";
 
 /** A runner of another process counts as dead after this long without a word. */
@@ -38,6 +38,8 @@ export interface ClientAgentOptions {
   readonly traitsOf: (to: Address) => AgentTraits;
   /** The last sequence of a conversation that delivery is done with. */
   readonly settled: (conversation: ConversationId) => Promise<number>;
+  /** This process starts no turns any more, and another one will have its agents. */
+  readonly isStopping: () => boolean;
   /** The delivery of this process, where answers need not go by their topic: see `delivery.ts`. */
   readonly deliver?: (entry: OutboundEvent) => Promise<boolean>;
 }
@@ -185,6 +187,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
   /** A turn of this process is dead when nothing runs it; one of another process when it has been silent for long. */
   function isSilent(turn: TurnRef & { readonly owner: string }): boolean {
     if (turns.isRunning(id, turn)) return false;
+    if (turn.owner === nobody) return true;
     if (runtime.actors.exclusive || turn.owner === instance) return true;
     return clock.monotonic() - (heard.get(turn.turn) ?? activatedAt) >= silenceMs;
   }
@@ -254,6 +257,8 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     ) => Promise<ReturnType<AgentCalls[Method]> | Later>;
   } = {
     async receive({ event, previous }) {
+      // It would wait here for a turn that does not start any more: the bus brings it to where the agent goes.
+      if (options.isStopping()) throw new InfrastructureError("the gateway is stopping", { retryAfterMs: 1_000 });
       stored = await withDays(context, stored, event, clock.now());
       stored = await withThread(context, stored, event.address.conversation);
       stored = await withSpilled(context, stored, [event.address.conversation], concernsAll(event));
@@ -290,6 +295,14 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
       if (!current(turn)) return "stale";
       heard.set(turn.turn, clock.monotonic());
       return "accepted";
+    },
+    async abandon(turn) {
+      const { pending = [] } = stored.inbox.threads[turn.conversation] ?? {};
+      const abandoned: AgentEvent = { ...moment(), ...turn, type: "abandoned" };
+      // The agent may have moved before its runner stopped: then its turn starts again here and now.
+      const again: AgentEvent[] = options.isStopping() ? [] : [{ ...moment(), type: "silent", turns: [turn] }];
+      const reply = await step([abandoned, ...again], traits(turn.conversation));
+      return reply === "accepted" && pending[0] !== undefined ? pending[0] : "stale";
     },
     async waited(data) {
       stored = await withSpilled(context, stored, [data.conversation]);
