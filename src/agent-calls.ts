@@ -28,6 +28,8 @@ export interface AgentCalls {
   fail(data: TurnRef & { messages: readonly MessageId[]; notice: NoticeKey }): Reply;
   /** A runner's sign of life, from its fifth second on. */
   alive(data: TurnRef): "accepted" | "stale";
+  /** Its runner stops before its end: the agent's next host starts it again at once. @returns one of its messages. */
+  abandon(data: TurnRef): InboundMessage | "stale";
   waited(data: { conversation: ConversationId; missing: MessageId }): Reply;
   summarized(data: { through: TurnId; summary: string }): Reply;
   undelivered(data: ReceiptEvent): Reply;

@@ -8,21 +8,21 @@ import { changedRows, withDays, withSpilled, withThread } from "./agent-rows.ts"
 import type { AgentCalls, CallAgent, TurnRunner } from "./agent-calls.ts";
 import { concernsAll, reduce } from "./conversation.ts";
 import { outboundEnvelope } from "./envelope.ts";
-import { reasonOf } from "./errors.ts";
+import { InfrastructureError, reasonOf } from "./errors.ts";
 import type { AgentEvent, Effect, Reply, Step, TurnRef } from "./events.ts";
 import type { ConversationId, MessageId, TurnId } from "./ids.ts";
 import type { Address, OutboundEvent } from "./message.ts";
 import type { Actor, ActorContext, Clock, Log, Runtime, SetAside } from "./ports.ts";
 import type { Later } from "./later.ts";
+import { createOutgoing } from "./outgoing.ts";
 import { batchOf } from "./scheduling.ts";
-import { isBusy, readState, stateKeys, threadsOf, type AgentState } from "./state.ts";
+import { isBusy, nobody, readState, stateKeys, threadsOf, type AgentState } from "./state.ts";
 import { createWatch, watchdog } from "./watch.ts";
 
 /** A runner of another process counts as dead after this long without a word. */
 const silenceMs = 20_000;
 /** Outbox entries from which on the settled ones are cleared with the next answer. */
 const crowdedOutbox = 8;
-const republish = { firstMs: 30_000, mostMs: 600_000 } as const;
 /** How long a turn waits for a message that was sent before one that came. */
 const gapMs = 2_000;
 /** Characters of history from which on the older part is folded, whatever the number of items. */
@@ -38,6 +38,10 @@ export interface ClientAgentOptions {
   readonly traitsOf: (to: Address) => AgentTraits;
   /** The last sequence of a conversation that delivery is done with. */
   readonly settled: (conversation: ConversationId) => Promise<number>;
+  /** This process starts no turns any more, and another one will have its agents. */
+  readonly isStopping: () => boolean;
+  /** The delivery of this process, where answers need not go by their topic: see `delivery.ts`. */
+  readonly deliver?: (entry: OutboundEvent) => Promise<boolean>;
 }
 
 export function clientAgents(options: ClientAgentOptions): (context: ActorContext) => Promise<Actor> {
@@ -49,19 +53,23 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
   const { id } = context;
   const activatedAt = clock.monotonic();
   const heard = new Map<TurnId, number>();
-  /** When an entry that is not settled is published again; those found at activation: at once. */
-  const due = new Map<string, { at: number; delay: number }>();
   let stored = readState(await context.load(stateKeys));
   /** What of `stored.inbox.aside` the journal has. */
   let journaled: readonly SetAside[] | undefined;
   const taken = new Map<TurnId, readonly MessageId[]>();
   const waits = new Set<MessageId>();
-  /** Entries of the outbox that may not be on the bus: those of an earlier life, and those being published. */
-  const unpublished = new Set(stored.outbox.entries.map(entryKey));
-  let inherited = unpublished.size > 0;
+  let inherited = stored.outbox.entries.length > 0;
   let recovered = !runtime.actors.exclusive;
   stored = await withDays(context, stored, undefined, clock.now());
   const watch = createWatch({ context, bus: runtime.bus, clock, isOwed });
+  const outgoing = createOutgoing({
+    bus: runtime.bus,
+    clock,
+    log,
+    deliver: options.deliver,
+    inherited: stored.outbox.entries,
+    onHeld: (held) => (held ? watch.rests() : void watch.arm()),
+  });
 
   const moment = () => ({ agent: id, now: clock.now(), instance });
   const traits = (conversation: ConversationId | undefined) => {
@@ -106,38 +114,25 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
 
   async function write(state: AgentState, effects: readonly Effect[], steps: readonly Step[]): Promise<void> {
     const { put, remove } = changedRows(stored, state, steps);
-    const publish = effects.flatMap((effect) =>
-      effect.kind === "deliver" ? [{ topic: "outbound", event: outboundEnvelope(effect.entry) } as const] : [],
-    );
+    const answers = effects.flatMap((effect) => (effect.kind === "deliver" ? [effect.entry] : []));
+    const publish = options.deliver === undefined ? answers : [];
     // Where it costs nothing; elsewhere see `watch.ts`.
     const arm = runtime.actors.exclusive && !watch.isArmed() && isBusy(state);
     const done = await context.commit({
       put,
       ...(remove.length === 0 ? {} : { remove }),
       ...(arm ? { arm: watchdog } : {}),
-      ...(publish.length === 0 ? {} : { publish }),
+      publish: publish.map((entry) => ({ topic: "outbound", event: outboundEnvelope(entry) })),
     });
     if (arm && done.armed) watch.isArmed(true);
-    if (publish.length > 0) follow(done.published, effects);
-  }
-
-  /** Answers on their way to the bus: once they are there it looks after them. */
-  function follow(published: Promise<boolean>, effects: readonly Effect[]): void {
-    const keys = effects.flatMap((effect) => (effect.kind === "deliver" ? [entryKey(effect.entry)] : []));
-    for (const key of keys) unpublished.add(key);
-    void published.then((done) => {
-      if (!done) return void watch.arm();
-      for (const key of keys) unpublished.delete(key);
-      watch.rests();
-      return undefined;
-    });
+    outgoing.follow(answers, done.published);
   }
 
   /** Something is owed that no bus holds and nobody else knows of. */
   function isOwed(): boolean {
     const { inbox, outbox } = stored;
     const { aside, ...rest } = inbox;
-    const entries = outbox.entries.filter((entry) => unpublished.has(entryKey(entry)));
+    const entries = outbox.entries.filter(outgoing.isOwed);
     return isBusy({ ...stored, inbox: aside === journaled ? rest : inbox, outbox: { ...outbox, entries } });
   }
 
@@ -154,7 +149,6 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
           wait(effect.conversation, effect.missing);
           break;
         case "deliver":
-          due.set(entryKey(effect.entry), { at: clock.monotonic() + republish.firstMs, delay: republish.firstMs });
           break;
       }
     }
@@ -193,6 +187,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
   /** A turn of this process is dead when nothing runs it; one of another process when it has been silent for long. */
   function isSilent(turn: TurnRef & { readonly owner: string }): boolean {
     if (turns.isRunning(id, turn)) return false;
+    if (turn.owner === nobody) return true;
     if (runtime.actors.exclusive || turn.owner === instance) return true;
     return clock.monotonic() - (heard.get(turn.turn) ?? activatedAt) >= silenceMs;
   }
@@ -216,21 +211,12 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     const silent: AgentEvent = { ...moment(), type: "silent", turns: activeTurns().filter(isSilent) };
     const events = stored.outbox.entries.length === 0 ? [silent] : [await settledEvent(), silent];
     await step(events, traits(undefined));
-    const late = stored.outbox.entries.filter((entry) => (due.get(entryKey(entry))?.at ?? 0) <= clock.monotonic());
-    if (late.length === 0) return;
-    await runtime.bus.publish("outbound", late.map(outboundEnvelope));
-    for (const entry of late) {
-      const delay = Math.min((due.get(entryKey(entry))?.delay ?? republish.firstMs / 2) * 2, republish.mostMs);
-      due.set(entryKey(entry), { at: clock.monotonic() + delay, delay });
-    }
-    log.info({ agent: id, entries: late.length }, "answers that delivery does not show yet are published again");
+    await outgoing.publishLate(stored.outbox.entries);
   }
 
   /** Forgets what no entry and no turn needs any more. */
   function tidy(): void {
-    const entries = new Set(stored.outbox.entries.map(entryKey));
-    for (const key of due.keys()) if (!entries.has(key)) due.delete(key);
-    for (const key of unpublished) if (!entries.has(key)) unpublished.delete(key);
+    outgoing.keep(stored.outbox.entries);
     const running = new Set(activeTurns().map((turn) => turn.turn));
     for (const turn of heard.keys()) if (!running.has(turn)) heard.delete(turn);
     for (const turn of taken.keys()) if (!running.has(turn)) taken.delete(turn);
@@ -251,7 +237,10 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
   async function ended(event: AgentEvent & TurnRef): Promise<Reply> {
     stored = await withSpilled(context, stored, [event.conversation]);
     const crowded = stored.outbox.entries.length >= crowdedOutbox;
-    const reply = await step(crowded ? [await settledEvent(), event] : [event], traits(event.conversation));
+    const settled: AgentEvent = crowded
+      ? await settledEvent()
+      : { ...moment(), type: "settled", upTo: outgoing.settled() };
+    const reply = await step([settled, event], traits(event.conversation));
     if (reply === "accepted") fold(event.conversation);
     tidy();
     return reply;
@@ -268,6 +257,8 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     ) => Promise<ReturnType<AgentCalls[Method]> | Later>;
   } = {
     async receive({ event, previous }) {
+      // It would wait here for a turn that does not start any more: the bus brings it to where the agent goes.
+      if (options.isStopping()) throw new InfrastructureError("the gateway is stopping", { retryAfterMs: 1_000 });
       stored = await withDays(context, stored, event, clock.now());
       stored = await withThread(context, stored, event.address.conversation);
       stored = await withSpilled(context, stored, [event.address.conversation], concernsAll(event));
@@ -280,10 +271,12 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
         ...(previous === undefined ? {} : { previous }),
         ...(took === undefined ? {} : { taken: took }),
       };
-      // Mostly sent long ago: what an earlier life left is cleared on the next occasion.
+      // Mostly sent long ago: what an earlier life left is cleared on the next occasion, and said again where it was not sent.
       const events = inherited ? [await settledEvent(), received] : [received];
+      const reply = await step(events, options.traitsOf(event.address));
+      if (inherited) await outgoing.publishLate(stored.outbox.entries);
       inherited = false;
-      return watch.kept(await step(events, options.traitsOf(event.address)));
+      return watch.kept(reply);
     },
     async take(turn) {
       const thread = stored.inbox.threads[turn.conversation];
@@ -302,6 +295,14 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
       if (!current(turn)) return "stale";
       heard.set(turn.turn, clock.monotonic());
       return "accepted";
+    },
+    async abandon(turn) {
+      const { pending = [] } = stored.inbox.threads[turn.conversation] ?? {};
+      const abandoned: AgentEvent = { ...moment(), ...turn, type: "abandoned" };
+      // The agent may have moved before its runner stopped: then its turn starts again here and now.
+      const again: AgentEvent[] = options.isStopping() ? [] : [{ ...moment(), type: "silent", turns: [turn] }];
+      const reply = await step([abandoned, ...again], traits(turn.conversation));
+      return reply === "accepted" && pending[0] !== undefined ? pending[0] : "stale";
     },
     async waited(data) {
       stored = await withSpilled(context, stored, [data.conversation]);
@@ -340,8 +341,4 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
       watch.isArmed(false);
     },
   };
-}
-
-function entryKey(entry: OutboundEvent): string {
-  return `${entry.to.conversation}#${entry.seq}`;
 }

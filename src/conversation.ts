@@ -7,7 +7,7 @@ import { createDraft, type Draft } from "./draft.ts";
 import type { AgentEvent, Moment, Reply, Step } from "./events.ts";
 import type { AgentId, ConversationId, MessageId } from "./ids.ts";
 import { describe, type InboundEvent, type InboundMessage } from "./message.ts";
-import { ended, itemChars, journaled, resend, settled, silent, summarized, undelivered } from "./outcome.ts";
+import { abandoned, ended, itemChars, journaled, resend, settled, silent, summarized, undelivered } from "./outcome.ts";
 import { insert, isAfter } from "./order.ts";
 import { advance, end, isNoticeCommand, mayRestart, restart } from "./scheduling.ts";
 import { isRecent, isSeen } from "./seen.ts";
@@ -35,6 +35,8 @@ function apply(draft: Draft, event: AgentEvent, traits: AgentTraits): Reply {
       return ended(draft, event, traits);
     case "silent":
       return silent(draft, event, traits);
+    case "abandoned":
+      return abandoned(draft, event);
     case "waited":
       if (!closeGap(draft, event.conversation, event.missing)) return "duplicate";
       if (traits.whileRunning === "interrupt") interrupt(draft, event.conversation, event);

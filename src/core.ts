@@ -6,7 +6,7 @@ import type { Channel, Inbound } from "./channel.ts";
 import type { CallAgent } from "./agent-calls.ts";
 import { clientAgents } from "./client-agent.ts";
 import { createDelivery } from "./delivery.ts";
-import { readInbound, readOutbound, readReceipt, readUnreadable } from "./envelope.ts";
+import { inboundEnvelope, readInbound, readOutbound, readReceipt, readUnreadable } from "./envelope.ts";
 import { InfrastructureError, InputError } from "./errors.ts";
 import type { Reply } from "./events.ts";
 import type { SafeFetch } from "./fetch.ts";
@@ -15,7 +15,7 @@ import { createInbound } from "./inbound.ts";
 import type { Address } from "./message.ts";
 import { noticeText } from "./notices.ts";
 import type { Clock, Log, Runtime } from "./ports.ts";
-import { createTurns } from "./turn.ts";
+import { createTurns, type LeftTurn } from "./turn.ts";
 
 export interface CoreOptions {
   readonly runtime: Runtime;
@@ -56,6 +56,8 @@ const comeBack: Partial<Record<Reply, string>> = {
   unwatched: "the conversation has no watchdog yet",
 };
 const comeBackMs = 1_000;
+/** Beyond the grace time: to tell who goes on with what was not finished in it. */
+const handOverMs = 2_000;
 
 function comesBack(reply: Reply): void {
   const reason = comeBack[reply];
@@ -66,6 +68,8 @@ function comesBack(reply: Reply): void {
 export function createCore(options: CoreOptions): Core {
   const { runtime, clock, log, instance, channelOf, agentOf } = options;
   const { bus, journal, deadLetters } = runtime;
+  const delivers = options.delivers !== false;
+  let stopping = false;
   const call = runtime.actors.call.bind(runtime.actors) as CallAgent;
   const delivery = createDelivery({
     runtime,
@@ -98,6 +102,9 @@ export function createCore(options: CoreOptions): Core {
       call,
       traitsOf: (to) => agentOf(to).traits,
       settled: (conversation) => delivery.settled(conversation),
+      isStopping: () => stopping && !runtime.actors.exclusive,
+      // One process's bus is its own: there the topic costs nothing.
+      ...(delivers && !runtime.actors.exclusive ? { deliver: (entry) => delivery.take(entry) } : {}),
     }),
   );
   bus.subscribe("inbound", async (envelope) => {
@@ -108,11 +115,23 @@ export function createCore(options: CoreOptions): Core {
     const reply = await call(id, "receive", { event, ...(previous === undefined ? {} : { previous }) });
     comesBack(reply);
   });
-  if (options.delivers !== false) bus.subscribe("outbound", async (envelope) => delivery.handle(envelope));
+  if (delivers) bus.subscribe("outbound", async (envelope) => delivery.handle(envelope));
   bus.subscribe("receipts", async (envelope) => {
     const receipt = readReceipt(envelope);
     comesBack(await call(receipt.agent, "undelivered", receipt));
   });
+
+  /** One of a turn's messages, said again, wakes its agent in the process that has it next: the turn starts there at once. */
+  async function handOver(left: readonly LeftTurn[]): Promise<void> {
+    const told = left.map(async ({ agent, turn }) => {
+      const message = await call(agent, "abandon", turn);
+      if (message !== "stale") await bus.publish("inbound", [inboundEnvelope(message, undefined)]);
+    });
+    const enough = new Promise<void>((resolve) => clock.after(handOverMs, resolve));
+    const failed = Promise.allSettled(told).then((all) => all.filter(({ status }) => status === "rejected").length);
+    const count = await Promise.race([failed, enough]);
+    if (count !== 0) log.warn({ turns: left.length, failed: count }, "turns are left to their agents' watchdogs");
+  }
 
   return {
     inbound: createInbound({ bus, journal, deadLetters, clock, ingress: digestOf(instance) }),
@@ -135,7 +154,9 @@ export function createCore(options: CoreOptions): Core {
     },
     async drain(graceMs) {
       const until = clock.monotonic() + graceMs;
-      await turns.drain(graceMs);
+      stopping = true;
+      const left = await turns.drain(graceMs);
+      if (!runtime.actors.exclusive) await handOver(left);
       await delivery.drain(Math.max(0, until - clock.monotonic()));
     },
   };

@@ -15,7 +15,7 @@ import {
   type KnownRecord,
   type RecordKeeper,
 } from "./delivery-record.ts";
-import { readOutbound, receiptEnvelope } from "./envelope.ts";
+import { outboundEnvelope, readOutbound, receiptEnvelope } from "./envelope.ts";
 import { ConflictError, fateOf, InfrastructureError, RateLimitedError, reasonOf, RetryableError } from "./errors.ts";
 import { compose } from "./format.ts";
 import type { ConversationId } from "./ids.ts";
@@ -43,6 +43,11 @@ export interface DeliveryOptions {
 export interface Delivery {
   /** The subscriber of topic "outbound". */
   handle(event: CloudEvent): Promise<void>;
+  /**
+   * An answer of an agent that is hosted here: the topic is spared. Resolves with true once it is settled, with false when the
+   * agent's watchdog looks after it. Rejects where somebody else must have it.
+   */
+  take(entry: OutboundEvent): Promise<boolean>;
   /** The last sequence of the conversation that is sent or given up. */
   settled(conversation: ConversationId): Promise<number>;
   /** Waits for the sends that are under way and starts no others. */
@@ -50,10 +55,9 @@ export interface Delivery {
 }
 
 interface Item {
-  readonly event: CloudEvent;
   readonly entry: OutboundEvent;
-  /** Settled, or parked: the bus need not hold it any more. */
-  readonly released: PromiseWithResolvers<void>;
+  /** Settled (true) or parked: whoever gave it need not hold it any more. */
+  released: PromiseWithResolvers<boolean>;
 }
 
 interface Lane {
@@ -75,7 +79,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   /** Accounts that the platform asked to be quiet, until a monotonic time. */
   const quiet = new Map<string, number>();
   const resting = new Set<() => void>();
-  /** Records of conversations that were quiet for a short time only: their next answer need not read them again. */
+  /** Records that were read or written a short time ago: the next answer need not read them again. */
   const known = createRecent<ConversationId, KnownRecord>(clock);
   let draining = false;
 
@@ -109,7 +113,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
 
   function release(lane: Lane, seq: number, item: Item): void {
     lane.items.delete(seq);
-    item.released.resolve();
+    item.released.resolve(true);
   }
 
   /** An earlier sequence is not here yet: on an unordered bus it may still come, or another process has it and is at work. */
@@ -233,20 +237,22 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     lane.keeper.renew();
   }
 
-  /** The bus keeps an answer until its agent is watched, which then says it again if this process dies. */
-  function handBack({ entry, released }: Item): void {
-    if (runtime.actors.exclusive) return released.resolve();
-    runtime.actors.call(entry.agent, "watch", {}).then(
+  /** Whoever gave an answer keeps it until its agent is watched, which then says it again if this process dies. */
+  function handBack(item: Item): void {
+    if (runtime.actors.exclusive) return item.released.resolve(false);
+    runtime.actors.call(item.entry.agent, "watch", {}).then(
       (reply) => {
-        if (reply === "accepted") released.resolve();
+        if (reply === "accepted") item.released.resolve(false);
+        else refuse(item, new InfrastructureError("the agent has no watchdog yet"));
       },
-      (error: unknown) => {
-        log.warn(
-          { conversation: entry.to.conversation, reason: reasonOf(error) },
-          "an answer stays on the bus meanwhile",
-        );
-      },
+      (error: unknown) => refuse(item, error),
     );
+  }
+
+  /** It stays where it came from and comes again, whether it is sent meanwhile or not. */
+  function refuse(item: Item, error: unknown): void {
+    item.released.reject(asInfrastructure(error));
+    item.released = unsettled();
   }
 
   /** Waits; a long wait hands the events back to the bus as done first. */
@@ -266,8 +272,9 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   }
 
   /** The dead letter, then the word to the agent, then the record: nothing is skipped that is not visible. */
-  async function bury(lane: Lane, { entry, event }: Item, { tries, reason }: GivenUp): Promise<void> {
+  async function bury(lane: Lane, { entry }: Item, { tries, reason }: GivenUp): Promise<void> {
     const { agent, to, seq } = entry;
+    const event = outboundEnvelope(entry);
     const at = clock.now();
     log.error({ conversation: to.conversation, seq, tries, reason }, "an answer is given up and kept as a dead letter");
     await runtime.deadLetters.add({ id: event.id, topic: "outbound", event, reason, attempts: tries, at });
@@ -287,23 +294,25 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     stopTimer();
   }
 
+  /** @param held the giver has no hurry: while a lane rests, and only then, the agent's outbox alone holds the answer. */
+  function enter(entry: OutboundEvent, held: boolean): Promise<boolean> {
+    const lane = lanes.get(entry.to.conversation) ?? open(entry.to.conversation);
+    const item = lane.items.get(entry.seq) ?? { entry, released: unsettled() };
+    lane.items.set(entry.seq, item);
+    if (lane.resting || !held) handBack(item);
+    return item.released.promise;
+  }
+
   return {
-    handle(event) {
-      const entry = readOutbound(event);
-      const { conversation } = entry.to;
-      const lane = lanes.get(conversation) ?? open(conversation);
-      const known = lane.items.get(entry.seq);
-      if (known !== undefined) return known.released.promise;
-      const item: Item = { event, entry, released: Promise.withResolvers() };
-      // Its rejection is heard by whoever called; the lane itself may end before anybody listens.
-      item.released.promise.catch(() => undefined);
-      lane.items.set(entry.seq, item);
-      // A send may take its time: where others would wait for it, the agent's outbox alone holds the answer.
-      if (lane.resting || !runtime.bus.isolated) handBack(item);
-      return item.released.promise;
+    async handle(event) {
+      // A send may take its time: a bus that makes others wait for it does not hold the answer.
+      await enter(readOutbound(event), runtime.bus.isolated);
     },
+    take: (entry) => enter(entry, true),
     async settled(conversation) {
-      return (await readRecord(records, conversation)).record.seq;
+      const read = await readRecord(records, conversation);
+      if (!runtime.actors.exclusive && !lanes.has(conversation)) known.set(conversation, read);
+      return read.record.seq;
     },
     async drain(graceMs) {
       draining = true;
@@ -335,6 +344,13 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     queueMicrotask(() => void run(lane));
     return lane;
   }
+}
+
+/** Its rejection is heard by whoever called; the lane itself may end before anybody listens. */
+function unsettled(): PromiseWithResolvers<boolean> {
+  const released = Promise.withResolvers<boolean>();
+  released.promise.catch(() => undefined);
+  return released;
 }
 
 function asInfrastructure(error: unknown): InfrastructureError {

@@ -41,6 +41,8 @@ export type AgentEvent = Moment &
       })
     /** The runners of these turns are silent. */
     | { readonly type: "silent"; readonly agent: AgentId; readonly turns: readonly TurnRef[] }
+    /** The runner of this turn stops before its end. */
+    | (TurnRef & { readonly type: "abandoned" })
     /** The wait for a missing message is over. */
     | {
         readonly type: "waited";

@@ -10,11 +10,14 @@ import type { Clock, CloudEvent, Runtime, SetAside } from "./ports.ts";
 import { setAsideRule } from "./policy.ts";
 import { createRecent } from "./recent.ts";
 
-/** A conversation's last event, and the one before it: an event that comes twice names the same one both times. */
-interface Latest {
+/** One of a conversation's latest events, and the one before it: an event that comes twice names the same one both times. */
+interface Published {
   readonly id: MessageId;
   readonly previous: MessageId | undefined;
 }
+
+/** Of each conversation: copies of these do not stand between the others. */
+const remembered = 16;
 
 export interface InboundOptions extends Pick<Runtime, "bus" | "journal" | "deadLetters"> {
   readonly clock: Clock;
@@ -24,16 +27,20 @@ export interface InboundOptions extends Pick<Runtime, "bus" | "journal" | "deadL
 
 export function createInbound({ bus, journal, deadLetters, clock, ingress }: InboundOptions): Inbound {
   /** A conversation's first event after a while names no previous one: nothing of it is under way any more. */
-  const latest = createRecent<ConversationId, Latest>(clock);
+  const latest = createRecent<ConversationId, readonly Published[]>(clock);
   let arrived = 0;
 
   function envelopeOf(event: InboundEvent): CloudEvent {
     // An ordered bus delivers nothing before its predecessor: nobody has to be told of it.
     if (bus.ordered) return inboundEnvelope(event, undefined);
     const { conversation } = event.address;
-    const last = latest.get(conversation);
-    const previous = last?.id === event.id ? last.previous : last?.id;
-    latest.set(conversation, { id: event.id, previous });
+    const before = latest.get(conversation) ?? [];
+    const known = before.find(({ id }) => id === event.id);
+    const previous = known === undefined ? before.at(-1)?.id : known.previous;
+    latest.set(
+      conversation,
+      known === undefined ? [...before.slice(1 - remembered), { id: event.id, previous }] : before,
+    );
     return inboundEnvelope({ ...event, arrival: { at: ingress, n: ++arrived } }, previous);
   }
 
@@ -54,7 +61,7 @@ export function createInbound({ bus, journal, deadLetters, clock, ingress }: Inb
       } catch (error) {
         // What was not published must not be waited for.
         for (const [conversation, last] of before) {
-          if (!kept.some(({ id }) => id === latest.get(conversation)?.id)) continue;
+          if (!kept.some(({ id }) => id === latest.get(conversation)?.at(-1)?.id)) continue;
           if (last === undefined) latest.delete(conversation);
           else latest.set(conversation, last);
         }

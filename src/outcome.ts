@@ -7,7 +7,7 @@ import { describe, describeAnswer, type Answer, type InboundMessage } from "./me
 import type { SetAside } from "./ports.ts";
 import { advance, batchOf, restart } from "./scheduling.ts";
 import { isSeen } from "./seen.ts";
-import { threadsOf } from "./state.ts";
+import { nobody, threadsOf } from "./state.ts";
 
 /** How often a turn may die without a word (with its process, mostly) before the person is told that it failed. */
 const maxDeaths = 10;
@@ -57,6 +57,14 @@ function remember(
   const said = { role: "agent", text: text.slice(0, itemChars), at: now, turn } as const;
   const { items: before, summary } = draft.state.history;
   draft.history([...before, ...items, said].slice(-most), summary);
+}
+
+/** Nobody runs it any more, and whoever looks next need not wait for a sign of life. */
+export function abandoned(draft: Draft, { conversation, turn, attempt }: Of<"abandoned">): Reply {
+  const active = draft.thread(conversation)?.turn;
+  if (active?.id !== turn || active.attempt !== attempt) return "stale";
+  draft.patch(conversation, { turn: { ...active, owner: nobody } });
+  return "accepted";
 }
 
 export function silent(draft: Draft, event: Of<"silent">, traits: AgentTraits): Reply {

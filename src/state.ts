@@ -25,6 +25,9 @@ export interface ActiveTurn {
   readonly deaths?: number;
 }
 
+/** The owner of a turn whose runner has said that it stops. */
+export const nobody = "";
+
 export interface Gap {
   readonly missing: MessageId;
   /** What waited when it was noticed: what a turn may still take. */

@@ -44,14 +44,17 @@ export interface TurnOptions {
 }
 
 export interface Turns extends TurnRunner {
-  /** Takes no new turns, waits up to `graceMs` for the running ones and abandons the rest to the next process. */
-  drain(graceMs: number): Promise<void>;
+  /** Takes no new turns and waits up to `graceMs` for the running ones. @returns those that are left to another process. */
+  drain(graceMs: number): Promise<readonly LeftTurn[]>;
 }
 
-interface Running {
+export interface LeftTurn {
   readonly agent: AgentId;
-  readonly to: Address;
   readonly turn: TurnRef;
+}
+
+interface Running extends LeftTurn {
+  readonly to: Address;
   readonly abort: AbortController;
 }
 
@@ -63,6 +66,8 @@ export function createTurns(options: TurnOptions): Turns {
   const folding = new Map<AgentId, AbortController>();
   let active = 0;
   let draining = false;
+  /** Those that began or waited when this process stopped already. */
+  const left: LeftTurn[] = [];
   let idle: (() => void) | undefined;
 
   const keyOf = (agent: AgentId, turn: TurnRef): string => `${agent} ${turn.conversation}`;
@@ -98,7 +103,8 @@ export function createTurns(options: TurnOptions): Turns {
   return {
     start(agent, to, turn) {
       const key = keyOf(agent, turn);
-      if (draining || isSame(running.get(key)?.turn, turn)) return;
+      if (isSame(running.get(key)?.turn, turn)) return;
+      if (draining) return void left.push({ agent, turn });
       // An older attempt, whose cancelling may have been lost with its actor.
       abandon(key);
       const run: Running = { agent, to, turn, abort: new AbortController() };
@@ -130,15 +136,22 @@ export function createTurns(options: TurnOptions): Turns {
     },
     async drain(graceMs) {
       draining = true;
-      waiting.clear();
       for (const abort of folding.values()) abort.abort(new TurnAbandoned("stopping"));
-      if (active === 0) return;
+      for (const run of waiting) {
+        left.push(run);
+        abandon(keyOf(run.agent, run.turn));
+      }
+      if (active === 0) return left;
       const { promise, resolve } = Promise.withResolvers<void>();
       idle = resolve;
       const stopTimer = clock.after(graceMs, resolve);
       await promise;
       stopTimer();
-      for (const run of running.values()) run.abort.abort(new TurnAbandoned("stopping"));
+      for (const [key, run] of running) {
+        left.push(run);
+        abandon(key);
+      }
+      return left;
     },
   };
 }

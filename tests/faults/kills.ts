@@ -1,5 +1,6 @@
 /** Processes that end under load, and come back or do not. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { endReplica } from "../../src/main/dapr/sidecar.ts";
 import type { Service } from "../../src/main/dapr/processes.ts";
 import type { Random } from "../simulation/random.ts";
 import type { Scenario } from "./run.ts";
@@ -97,6 +98,20 @@ export function replicaDies(on: Combination): Scenario {
   };
 }
 
+/** A replica is taken away in order while all write. Nothing of what it took has to come back by the broker's own time. */
+export function replicaLeaves(on: Combination): Scenario {
+  return {
+    name: "a replica leaves in order",
+    on,
+    mostMs: 55_000,
+    async fault(world, random) {
+      await sleep(5_000);
+      await leave(world, random.pick(world.replicas));
+      await sleep(20_000);
+    },
+  };
+}
+
 /** Agents move while their turns run: a third replica comes, and goes in order. */
 export function rebalance(on: Combination): Scenario {
   return {
@@ -109,9 +124,7 @@ export function rebalance(on: Combination): Scenario {
       const third = await world.addReplica("all");
       world.note("it is ready");
       await sleep(15_000);
-      const gone = await termGateway(world, third);
-      await world.strike(third.sidecar, "SIGTERM");
-      gone();
+      await leave(world, third);
       await sleep(5_000);
     },
   };
@@ -193,8 +206,8 @@ export function shortKills(on: Combination): Scenario {
 
 /** Any time, or some milliseconds after the platform heard of messages taken, or of an answer. */
 async function moment({ platform }: World, random: Random): Promise<void> {
-  const method = random.pick([undefined, "getupdates", "sendmessage"]);
-  if (method === undefined) return;
+  const method = random.pick(["", "getupdates", "sendmessage"]);
+  if (method === "") return;
   const { promise, resolve } = Promise.withResolvers<void>();
   const stop = platform.log.onAccepted((call) => call.method === method && resolve());
   await Promise.race([promise, sleep(1_500)]);
@@ -224,6 +237,12 @@ async function termGateway(world: World, { name, gateway }: Replica): Promise<()
   if (code !== 0) throw new Error(`SIGTERM of ${name}: exit code ${code}`);
   if (ms > (graceSeconds + 1.5) * 1_000) throw new Error(`SIGTERM of ${name} took ${Math.round(ms)} ms`);
   return back;
+}
+
+async function leave(world: World, replica: Replica): Promise<void> {
+  const back = await endReplica(replica.sidecar, () => termGateway(world, replica));
+  world.note(`the sidecar of ${replica.name} is gone`);
+  back();
 }
 
 async function outage(world: World, service: Service, signal: Signal, awayMs: number): Promise<void> {

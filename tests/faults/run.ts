@@ -24,6 +24,8 @@ export interface Scenario {
   readonly fault: (world: World, random: Random) => Promise<void>;
   /** Tokens of messages that the fault may take without an answer. */
   readonly mayTake?: (world: World) => readonly string[];
+  /** No answer may take longer. */
+  readonly mostMs?: number;
   /** What else is wrong, a line each. */
   readonly more?: (world: World) => readonly string[] | Promise<readonly string[]>;
 }
@@ -96,6 +98,7 @@ export async function runScenario(scenario: Scenario, load: Load): Promise<Row> 
       ...(rested ? forgotten(world, crowd) : []).filter(
         (line) => ![...excused.keys()].some((token) => line.includes(` ${token} `)),
       ),
+      ...tooLate(world, scenario.mostMs),
       ...((await scenario.more?.(world)) ?? []),
     );
     return rowOf(scenario, world, { excused, reordered: reordered.length, wrong, began });
@@ -151,6 +154,11 @@ function rowOf({ name, on }: Scenario, world: World, { excused, reordered, wrong
     seconds: Math.round((performance.now() - began) / 1_000),
     wrong,
   };
+}
+
+function tooLate(world: World, mostMs = Infinity): string[] {
+  const late = delaysOf(world).filter((ms) => ms > mostMs);
+  return late.length === 0 ? [] : [`${late.length} answers took more than ${mostMs / 1_000} s`];
 }
 
 /** From each message's acknowledgement to its first answer. */

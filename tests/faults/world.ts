@@ -1,12 +1,12 @@
 /** Replicas of the real gateway on real Dapr, each with a sidecar of its own, between a Telegram and a model on loopback. */
 import { randomBytes } from "node:crypto";
-import { freePorts } from "../../src/main/dapr/ports.ts";
 import type { Service } from "../../src/main/dapr/processes.ts";
 import type { Role } from "../../src/main/roles.ts";
 import type { Sidecar } from "../../src/main/dapr/sidecar.ts";
 import { startOpenAiFake } from "../fakes/openai.ts";
 import { startTelegramFake } from "../fakes/telegram.ts";
-import { createGateway, type GatewayProcess } from "../integration/gateway-process.ts";
+import { createReplica } from "../integration/dapr-replica.ts";
+import type { GatewayProcess } from "../integration/gateway-process.ts";
 import type { Judged, Secrets } from "../integration/stage.ts";
 import { startCluster, type Cluster, type PubSub, type State } from "../services/dapr.ts";
 import { startBalancer } from "./balancer.ts";
@@ -94,19 +94,13 @@ export async function openWorld({ on: [pubsub, state], roles, by, seed, say }: W
   const outages: [number, number][] = [];
 
   async function addReplica(role: Role): Promise<Replica> {
-    const [appPort = 0] = await freePorts(1);
-    const appId = role === "gateway" ? "ascent-gateway" : "ascent";
-    const sidecar = await cluster.sidecar({ appPort, appId });
-    const gateway = await createGateway({
+    const { sidecar, gateway } = await createReplica(cluster, {
+      role,
       config,
-      args: ["--role", role],
-      env: () => ({
+      // Its grace, and a little.
+      leaveSeconds: graceSeconds + 5,
+      env: {
         ASCENT_CONFIG: "ascent.yaml",
-        ASCENT_RUNTIME: "dapr",
-        DAPR_HTTP_PORT: String(sidecar.httpPort),
-        DAPR_API_TOKEN: cluster.apiToken,
-        APP_API_TOKEN: cluster.appToken,
-        APP_PORT: String(appPort),
         ASCENT_MODEL: "compatible:test",
         OPENAI_BASE_URL: model.baseURL,
         OPENAI_API_KEY: secrets.apiKey,
@@ -119,7 +113,7 @@ export async function openWorld({ on: [pubsub, state], roles, by, seed, say }: W
             }
           : {}),
         LOG_LEVEL: "info",
-      }),
+      },
     });
     const replica = { name: `replica ${replicas.length + 1}`, role, sidecar, gateway };
     replicas.push(replica);

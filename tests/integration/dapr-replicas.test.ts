@@ -3,10 +3,11 @@ import { equal, ok } from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createParser } from "eventsource-parser";
 import { afterAll, beforeAll, describe, onTestFailed, onTestFinished, test } from "vitest";
-import { freePorts } from "../../src/main/dapr/ports.ts";
+import type { Role } from "../../src/main/roles.ts";
 import { startOpenAiFake, type OpenAiFake } from "../fakes/openai.ts";
 import { needsDapr, startCluster, type Cluster } from "../services/dapr.ts";
-import { createGateway, type GatewayProcess } from "./gateway-process.ts";
+import { createReplica, type DaprReplica, type ReplicaOptions } from "./dapr-replica.ts";
+import type { GatewayProcess } from "./gateway-process.ts";
 
 const { missing } = await needsDapr();
 
@@ -68,37 +69,30 @@ describe.skipIf(missing)("replicas on Dapr", () => {
     await cluster?.close();
   }, 60_000);
 
-  async function replica(appId: string, role: string, signals: boolean): Promise<GatewayProcess> {
-    const [appPort = 0] = await freePorts(1);
-    const sidecar = await cluster.sidecar({ appPort, appId });
-    const gateway = await createGateway({
-      args: ["--role", role],
-      env: () => ({
-        ASCENT_RUNTIME: "dapr",
-        DAPR_HTTP_PORT: String(sidecar.httpPort),
-        DAPR_API_TOKEN: cluster.apiToken,
-        APP_API_TOKEN: cluster.appToken,
-        APP_PORT: String(appPort),
-        ASCENT_MODEL: "compatible:test",
-        OPENAI_API_KEY: "sk-test",
-        OPENAI_BASE_URL: `${model.url}/v1`,
-        ...(signals ? { REDIS_URL: `redis://${cluster.env["REDIS_HOST"]}` } : {}),
-      }),
-    });
+  /** Started, and ended with the test. */
+  async function replica(options: ReplicaOptions = {}): Promise<DaprReplica> {
+    const made = await createReplica(cluster, options);
     onTestFinished(async () => {
-      await gateway.close();
-      await sidecar.kill();
+      await made.gateway.close();
+      await made.sidecar.kill();
     });
-    onTestFailed(() => console.error(gateway.tail()));
-    await gateway.start();
-    return gateway;
+    onTestFailed(() => console.error(made.gateway.tail()));
+    await made.gateway.start();
+    return made;
+  }
+
+  async function answering(role: Role, signals: boolean): Promise<GatewayProcess> {
+    const env = {
+      ASCENT_MODEL: "compatible:test",
+      OPENAI_API_KEY: "sk-test",
+      OPENAI_BASE_URL: `${model.url}/v1`,
+      ...(signals ? { REDIS_URL: `redis://${cluster.env["REDIS_HOST"]}` } : {}),
+    };
+    return (await replica({ role, env })).gateway;
   }
 
   test("a browser at the channels' replica sees the answer grow at the agents'", async () => {
-    const [channels, agents] = await Promise.all([
-      replica("ascent-gateway", "gateway", true),
-      replica("ascent", "agents", true),
-    ]);
+    const [channels, agents] = await Promise.all([answering("gateway", true), answering("agents", true)]);
     const { told, say, until } = await browser(channels.url);
     await say(channels.url, "hello");
     await until((all) => answered(all, "word39"), "the answer");
@@ -109,7 +103,7 @@ describe.skipIf(missing)("replicas on Dapr", () => {
   }, 120_000);
 
   test("of two whole replicas either takes a message, and the browser's own shows it at once", async () => {
-    const [one, other] = await Promise.all([replica("ascent", "all", true), replica("ascent", "all", true)]);
+    const [one, other] = await Promise.all([answering("all", true), answering("all", true)]);
     for (const at of [one.url, other.url]) {
       const { told, say, until } = await browser(one.url);
       await say(at, "hello");
@@ -119,29 +113,14 @@ describe.skipIf(missing)("replicas on Dapr", () => {
   }, 120_000);
 
   test("without signals an answer that another replica writes comes all the same", async () => {
-    const [one, other] = await Promise.all([replica("ascent", "all", false), replica("ascent", "all", false)]);
+    const [one, other] = await Promise.all([answering("all", false), answering("all", false)]);
     const { say, until } = await browser(one.url);
     for (const at of [one.url, other.url]) await say(at, `hello ${at}`);
     await until((all) => answered(all, "word39"), "the answer", 40_000);
   }, 120_000);
 
   test("whoever lacks the application's token gets nothing from its port", async () => {
-    const [appPort = 0] = await freePorts(1);
-    const sidecar = await cluster.sidecar({ appPort });
-    const gateway = await createGateway({
-      env: () => ({
-        ASCENT_RUNTIME: "dapr",
-        DAPR_HTTP_PORT: String(sidecar.httpPort),
-        DAPR_API_TOKEN: cluster.apiToken,
-        APP_API_TOKEN: cluster.appToken,
-        APP_PORT: String(appPort),
-      }),
-    });
-    onTestFinished(async () => {
-      await gateway.close();
-      await sidecar.kill();
-    });
-    await gateway.start();
+    const { appPort } = await replica();
     for (const headers of [{}, { "dapr-api-token": "" }, { "dapr-api-token": `${cluster.appToken}x` }]) {
       for (const [method, path] of [
         ["POST", "/events/inbound"],

@@ -80,7 +80,10 @@ export function createBroker(world: World): Broker {
     while (line[0]?.settled) line.shift();
     for (const row of embedded ? line.slice(0, 1) : [...line]) {
       if (embedded && (row.running.size > 0 || row.readyAt > loop.now())) return;
-      const free = [...joined].filter((process) => embedded || runningAt(process, row.topic) < plan.workers);
+      const free = [...joined].filter(
+        (process) =>
+          handlers.get(process)?.has(row.topic) && (embedded || runningAt(process, row.topic) < plan.workers),
+      );
       if (free.length === 0) return;
       if (!embedded) line.splice(line.indexOf(row), 1);
       if (!row.settled) hand(row, randomOf(row).pick(free));

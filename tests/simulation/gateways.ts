@@ -104,6 +104,7 @@ function coreOptions(world: World, outside: Outside, process: Process): Paramete
     instance: process.name,
     channelOf: (to) => channels.find(({ channel }) => channel === to.channel),
     agentOf: () => answering,
+    delivers: process.slot < world.plan.senders,
   };
 }
 

@@ -31,6 +31,7 @@ export function planOf(seed: number, flavour: Flavour): Plan {
     workers: random.int(2, 10),
     isolated: flavour === "embedded" || random.chance(0.7),
     processingMs: random.pick([30, 60]) * second,
+    senders: random.chance(0.7) ? replicas : random.int(1, replicas),
     epoch: epochOf(random),
     settings: {
       whileRunning: random.chance(0.7) ? "queue" : "interrupt",

@@ -18,6 +18,8 @@ export interface Plan {
   /** The broker says so: otherwise deliveries acknowledge what the agent's outbox holds. */
   readonly isolated: boolean;
   readonly processingMs: number;
+  /** So many of the replicas deliver; the others have agents only. */
+  readonly senders: number;
   /** Wall clock at the start of the run. */
   readonly epoch: number;
   readonly settings: {

@@ -45,6 +45,12 @@ export const bugs: readonly Bug[] = [
   if (state.inbox.v === 1) return false;`,
   },
   {
+    name: "an answer counts as held before anybody has it",
+    file: "outgoing.ts",
+    find: "        owed.add(keyOf(entry));\n",
+    replace: "",
+  },
+  {
     name: "acknowledgement before the write",
     file: "inbound.ts",
     find: 'await bus.publish("inbound", envelopes)',

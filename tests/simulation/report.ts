@@ -36,9 +36,9 @@ export async function explain(seed: number, flavour: Flavour, subject: Subject):
 }
 
 function describe(plan: Plan): string[] {
-  const { replicas, workers, isolated, processingMs, settings } = plan;
+  const { replicas, workers, isolated, processingMs, senders, settings } = plan;
   return [
-    `  ${JSON.stringify({ replicas, workers, isolated, processingMs, ...settings })}`,
+    `  ${JSON.stringify({ replicas, workers, isolated, processingMs, senders, ...settings })}`,
     ...plan.channels.map((channel) => `  channel ${JSON.stringify(channel)}`),
     ...plan.conversations.flatMap(({ actions, ...conversation }) => [
       `  conversation ${JSON.stringify(conversation)}`,

@@ -61,6 +61,57 @@ export const corrections: readonly Correction[] = [
       { after: "publishing attempt (%d/%d) failed", find: "return nil", put: "return ctx.Err()" },
     ],
   },
+  {
+    // A sidecar that is asked to end goes on reading from Redis: while it waits for what it has in hand, and once more after
+    // that, since a read that waits for the next entry is not interrupted. What it reads then it gives to nobody, and it
+    // comes back after a minute. Here it can be paused, as the one of Kafka: it reads no more, and gives out what it has.
+    // Reading has connections of its own, which a pause closes.
+    module: "github.com/dapr/components-contrib",
+    file: "pubsub/redis/redis.go",
+    edits: [
+      {
+        after: "type redisStreams struct {",
+        find: "client ",
+        put: "reader rediscomponent.RedisClient\n\tpaused atomic.Bool\n\tclient ",
+      },
+      {
+        after: "redis streams: error connecting to redis",
+        find: "}",
+        put:
+          "}\n\tr.reader, _, err = rediscomponent.ParseClientFromProperties(metadata.Properties, contribMetadata.PubSubType, ctx, &r.logger)" +
+          "\n\tif err != nil {\n\t\treturn err\n\t}",
+      },
+      {
+        after: "func (r *redisStreams) pollNewMessagesLoop(",
+        find: "if ctx.Err() != nil {",
+        put: "if ctx.Err() != nil || r.paused.Load() {",
+      },
+      {
+        after: "func (r *redisStreams) pollNewMessagesLoop(",
+        find: "r.client.XReadGroupResult(",
+        put: "r.reader.XReadGroupResult(",
+      },
+      {
+        after: "func (r *redisStreams) pollNewMessagesLoop(",
+        find: "if !r.client.IsNilValueError(err) &&",
+        put: "if !r.paused.Load() && !r.client.IsNilValueError(err) &&",
+      },
+      { after: "func (r *redisStreams) reclaimPendingMessages(", find: "for {", put: "for !r.paused.Load() {" },
+      {
+        after: "func (r *redisStreams) Close() error {",
+        find: "if r.client == nil {",
+        put: "if r.reader != nil {\n\t\t_ = r.reader.Close()\n\t}\n\tif r.client == nil {",
+      },
+      {
+        after: "func (r *redisStreams) Close() error {",
+        find: "func (r *redisStreams) Features()",
+        put:
+          "func (r *redisStreams) Pause(context.Context) error {\n\tif r.paused.Swap(true) {\n\t\treturn nil\n\t}\n\treturn r.reader.Close()\n}\n\n" +
+          'func (r *redisStreams) Resume(context.Context) error {\n\treturn errors.New("redis streams: what was paused does not go on")\n}\n\n' +
+          "func (r *redisStreams) Features()",
+      },
+    ],
+  },
 ];
 
 /** @throws Error where the text is not the one that the correction was made for. */

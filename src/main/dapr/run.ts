@@ -10,12 +10,15 @@ import { announceBeside } from "./beside.ts";
 import { daprBinaries } from "./binaries.ts";
 import { startControlPlane } from "./control-plane.ts";
 import { freePorts } from "./ports.ts";
-import { answers, startService, type Service } from "./processes.ts";
+import { answers, startService, stopAll, type Service } from "./processes.ts";
 import { findRedis, redisEnvironment, startRedis } from "./redis.ts";
-import { startSidecar } from "./sidecar.ts";
+import { endReplica, startSidecar, type Sidecar } from "./sidecar.ts";
 
 const root = resolve(import.meta.dirname, "../../..");
 const resources = ["common", "pubsub/redis", "state/redis"].map((path) => join(root, "dapr/components", path));
+
+/** More than the gateway's own grace usually is. */
+const graceSeconds = 30;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -24,6 +27,7 @@ async function run(environment: Environment): Promise<number> {
   const folder = resolve(environment["ASCENT_DATA"] ?? "./data", "dapr");
   mkdirSync(folder, { recursive: true });
   const started: Service[] = [];
+  const replica: { sidecar?: Sidecar; gateway?: Service } = {};
   let forget = () => {};
   const over = Promise.withResolvers<number>();
   const onExit = (name: string) => () => {
@@ -50,7 +54,7 @@ async function run(environment: Environment): Promise<number> {
     const tokens = { appToken: token(), apiToken: token() };
     const [appPort = 0] = await freePorts(1);
     const own = defined(environment);
-    const sidecar = await startSidecar({
+    const sidecar = (replica.sidecar = await startSidecar({
       daprd: binaries.daprd,
       controlPlane,
       appId: "ascent",
@@ -61,9 +65,9 @@ async function run(environment: Environment): Promise<number> {
       env: { ...own, ...redisEnvironment(redisUrl) },
       log: quiet,
       logLevel: "warn",
+      leaveSeconds: graceSeconds + 5,
       onExit: onExit("the sidecar"),
-    });
-    started.push(sidecar);
+    }));
     const port = environment["PORT"] ?? "3000";
     const host = environment["HOST"] ?? "127.0.0.1";
     const given = {
@@ -78,7 +82,7 @@ async function run(environment: Environment): Promise<number> {
       HOST: host,
     };
     forget = announceBeside(environment, given);
-    const gateway = await startService({
+    replica.gateway = await startService({
       name: "gateway",
       command: "sh",
       args: [join(root, "bin/ascent"), "start"],
@@ -87,7 +91,6 @@ async function run(environment: Environment): Promise<number> {
       log: say,
       onExit: onExit("the gateway"),
     });
-    started.push(gateway);
     say(
       "ascent",
       `on Dapr: the page is at http://${host}:${port}, the sidecar at ${sidecar.url}. Ctrl-C ends everything.`,
@@ -107,7 +110,9 @@ async function run(environment: Environment): Promise<number> {
   } finally {
     say("ascent", "stopping");
     forget();
-    for (const service of started.toReversed()) await service.stop(30_000);
+    const { sidecar, gateway } = replica;
+    if (sidecar) await endReplica(sidecar, async () => gateway?.stop(graceSeconds * 1_000));
+    await stopAll(started, graceSeconds * 1_000);
   }
 }
 

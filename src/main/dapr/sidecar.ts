@@ -1,6 +1,7 @@
 /** One daprd beside one application. */
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { toArgs, type ControlPlane } from "./control-plane.ts";
 import { freePorts } from "./ports.ts";
 import { answers, startService, type Exit, type Log, type Service } from "./processes.ts";
@@ -25,6 +26,8 @@ export interface SidecarOptions {
   /** Of requests and answers, as a quantity of Kubernetes: the largest state of an actor must fit. */
   readonly maxBodySize?: string;
   readonly logLevel?: "debug" | "info" | "warn" | "error";
+  /** How long it serves its application when it is asked to end: the application's grace and a little. Unless given, not at all. */
+  readonly leaveSeconds?: number;
   /** Names it in logs where there are several. */
   readonly name?: string;
   readonly onExit?: (exit: Exit) => void;
@@ -39,6 +42,8 @@ export interface Sidecar extends Service {
   readonly url: string;
   /** True when it has found its application, subscribed to its topics and can host its actors. */
   ready(): Promise<boolean>;
+  /** Reads no more messages, and serves its application for `leaveSeconds` or until `kill`. */
+  leave(): void;
 }
 
 const host = "127.0.0.1";
@@ -50,7 +55,7 @@ const defaultConfig = join(import.meta.dirname, "../../../dapr/config/ascent.yam
  */
 export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const { daprd, controlPlane, appId, appPort, appToken, apiToken, resources, env, log, onExit } = options;
-  const { config = defaultConfig, maxBodySize = "64Mi", logLevel = "info", name = "daprd" } = options;
+  const { config = defaultConfig, maxBodySize = "64Mi", logLevel = "info", leaveSeconds, name = "daprd" } = options;
   const [http = 0, grpc = 0, internal = 0, metrics = 0] = await freePorts(4);
   await mkdir(dirname(controlPlane.names), { recursive: true });
   const url = `http://${host}:${http}`;
@@ -74,6 +79,8 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     // Without it the sidecar keeps trying, and goes on at once when the application answers.
     "log-as-json": true,
     "log-level": logLevel,
+    // SIGTERM ends the subscriptions first. Without it API and actors end with them, under an application that still works.
+    ...(leaveSeconds !== undefined && { "dapr-block-shutdown-duration": `${leaveSeconds}s` }),
     ...(trust && { "enable-mtls": true, "sentry-address": trust.sentryAddress }),
   };
   const service = await startService({
@@ -99,5 +106,23 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     metricsPort: metrics,
     url,
     ready: () => answers(`${url}/v1.0/healthz`).catch(() => false),
+    leave: () => void service.kill("SIGTERM"),
   });
+}
+
+/** What the sidecar has read is with the gateway by then, which answers it before it ends. */
+const handOverMs = 1_000;
+
+/**
+ * A gateway and its sidecar end in order: the sidecar reads no more, the gateway ends, and the sidecar at once after it. Left
+ * alone it would keep the agents, and everybody's calls to them would fail; there is nothing else that it has to finish.
+ */
+export async function endReplica<Ended>(sidecar: Sidecar, endGateway: () => Promise<Ended>): Promise<Ended> {
+  sidecar.leave();
+  await sleep(handOverMs);
+  try {
+    return await endGateway();
+  } finally {
+    await sidecar.kill();
+  }
 }

@@ -3,17 +3,13 @@
  * Python in turns, all of them up and warm the whole time. The floor's state is as large as that of ours.
  */
 import { median, shown, type Figure } from "../figures.ts";
-import { quietly, watchOthers } from "../quiet.ts";
+import { quietly } from "../quiet.ts";
 import { figuresOfOne, measure, ratiosOf, warm, wrongOf, type Running } from "../rounds.ts";
 import type { Scenario } from "../scenario.ts";
 import { startWorld } from "../world.ts";
+import { calmRounds } from "./calm.ts";
 import { startFloor, startOurs, startPython } from "./contenders.ts";
 import { stateSizeOf } from "./state.ts";
-
-/** A round in which others used more of the machine than this is made again, within limits. */
-const calmShare = 0.12;
-const fewestCalm = 3;
-const mostRepeats = 2;
 
 export const daprTurns: Scenario = {
   name: "dapr turns",
@@ -29,25 +25,19 @@ export const daprTurns: Scenario = {
     const floor = await warm(byHand, warmMs);
     const python = await warm(await startPython({ session, world, bot: 2 }), warmMs);
     const all = [ours, floor, python];
-    const disturbed: boolean[] = [];
-    const calm = () => disturbed.filter((each) => !each).length;
-    while (calm() < rounds && disturbed.length < rounds * mostRepeats) {
-      const others: number[] = [];
-      for (const each of all) {
-        await quiet();
-        const watched = watchOthers();
+    const counted = await calmRounds({
+      rounds,
+      all,
+      quiet,
+      say,
+      async measure(each) {
         const sample = await measure(world, each, roundMs);
-        others.push(watched());
         const { name } = each.contender;
         say(`${name}: ${shown(sample.cpuMs)} CPU-ms per turn, ${shown(sample.turnsPerSecond)} turns/s`);
-      }
-      disturbed.push(Math.max(...others) > calmShare);
-      say(`others used ${others.map((share) => `${Math.round(share * 100)}%`).join(", ")} of the machine`);
-    }
-    // A disturbed round counts only where there are too few others.
-    if (calm() >= fewestCalm) {
-      for (const { samples } of all) samples.splice(0, samples.length, ...samples.filter((_, at) => !disturbed[at]));
-    } else say(`only ${calm()} of ${disturbed.length} rounds were calm: all of them count`);
+        return sample;
+      },
+    });
+    for (const [at, { samples }] of all.entries()) samples.splice(0, samples.length, ...(counted[at] ?? []));
     const sizes = await Promise.all([gateway, byHand].map(({ stack }) => stateSizeOf(stack.redisUrl)));
     return figuresOf(
       { ours, floor, python },
