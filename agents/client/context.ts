@@ -91,7 +91,7 @@ function historyItem(item: Said): AgentInputItem {
       content: [{ type: "output_text", text: item.text }],
     };
   }
-  if (item.role === "note") return userItem(`[note] ${item.text}`);
+  if (item.role === "note") return userItem(`[note] ${escapeImitations(item.text)}`);
   const text = escapeImitations(item.text);
   return userItem(item.name === undefined ? text : `[from ${JSON.stringify(clip(item.name, 80))}]\n${text}`);
 }
