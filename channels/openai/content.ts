@@ -102,7 +102,7 @@ function mediaOf(media: "image" | "file", url: string, name: string | undefined,
 }
 
 function checked(base64: string, param: string): string {
-  if (/^[A-Za-z0-9+/\s]+={0,2}\s*$/.test(base64)) return base64;
+  if (/^[A-Za-z0-9+/\s]+={0,2}$/.test(base64.trimEnd())) return base64;
   throw new RequestError("is not base64", { param, code: "invalid_base64" });
 }
 

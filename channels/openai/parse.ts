@@ -126,8 +126,12 @@ export function callIdOf(caller: string, idempotencyKey: string): string {
 /** The same for the same question, streamed or not. */
 export function digestOf(api: string, headers: Headers, body: Record<string, unknown>): string {
   const { stream: _stream, stream_options: _options, ...rest } = body;
-  const asked = JSON.stringify([api, headers.get("x-conversation-id"), rest]);
-  return createHash("sha256").update(asked).digest("base64url");
+  try {
+    const asked = JSON.stringify([api, headers.get("x-conversation-id"), rest]);
+    return createHash("sha256").update(asked).digest("base64url");
+  } catch (error) {
+    throw new RequestError("The body is nested too deep.", { cause: error });
+  }
 }
 
 /**
