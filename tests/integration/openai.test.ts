@@ -206,6 +206,20 @@ describe("the official client", () => {
     expect(response).toMatchObject({ status: "failed", error: { code: "server_error" } });
   });
 
+  test("has the rest of its answer from a gateway that is told to end", async () => {
+    const { client, gateway } = await open(() => ({ tokensPerSecond: 40 }));
+    const long = Array.from({ length: 60 }, (_, n) => `word${n}`).join(" ");
+    const whole = client.responses.create({ model: "ascent", input: long });
+    const stream = await client.chat.completions.create({ model: "ascent", messages: user(long), stream: true });
+    const chunks = all(stream);
+    await sleep(500);
+    const ended = gateway.terminate();
+    expect((await chunks).map(({ choices }) => choices[0]?.delta.content ?? "").join("")).toBe(`answer to: ${long}`);
+    expect((await chunks).at(-1)?.choices[0]?.finish_reason).toBe("stop");
+    expect((await whole).output_text).toBe(`answer to: ${long}`);
+    expect(await ended).toMatchObject({ code: 0 });
+  });
+
   test("a hundred at once get an answer each, their own", async () => {
     const { client } = await open();
     const texts = Array.from({ length: 100 }, (_, n) => `question ${n}`);
