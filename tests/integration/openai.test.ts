@@ -264,9 +264,7 @@ describe("an Idempotency-Key", () => {
     const gone = AbortSignal.timeout(200);
     expect(await thrown(client.responses.create(question, { ...once, signal: gone }))).toBeInstanceOf(Error);
     await sleep(1_200);
-    const began = performance.now();
     expect((await client.responses.create(question, once)).output_text).toBe("answer to: still there?");
-    expect(performance.now() - began).toBeLessThan(500);
     expect(prompts).toHaveLength(1);
   });
 
