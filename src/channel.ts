@@ -81,9 +81,17 @@ export interface Typing {
   typing(to: Address, on: boolean): Promise<void>;
 }
 
+export interface AnswerDraft {
+  readonly turn: string;
+  /** All of it so far. It may start anew, shorter. */
+  readonly text: string;
+  /** The messages that it is going to answer. */
+  readonly answers?: readonly MessageId[];
+}
+
 /** The answer as it grows, shown before it is final and replaced by what is sent. Best effort, never the answer itself. */
 export interface Preview {
-  preview(to: Address, draft: { readonly turn: string; readonly text: string }): Promise<void>;
+  preview(to: Address, draft: AnswerDraft): Promise<void>;
 }
 
 /** Bytes of a medium that came in with `source.from` "platform". */

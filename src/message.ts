@@ -79,6 +79,8 @@ export const address = z.object({
   chat: z.string(),
   /** The platform's own id of the thread, topic or forum post inside the chat. */
   thread: z.string().optional(),
+  /** The agent that the sender asked for by its name in the configuration, where there is a choice; else the account's. */
+  agent: z.string().optional(),
 });
 export type Address = z.infer<typeof address>;
 
@@ -94,8 +96,14 @@ export const participant = z.object({
 });
 export type Participant = z.infer<typeof participant>;
 
+/** What was said before a message, as its sender tells it: "note" is what neither side said. */
+const told = z.object({ role: z.enum(["user", "agent", "note"]), text: z.string() });
+export type Told = z.infer<typeof told>;
+
 export const message = z.object({
   parts: z.array(inboundPart),
+  /** The conversation so far, oldest first, where its sender keeps it: for one that the gateway has no memory of. */
+  before: z.array(told).optional(),
   replyTo: z
     .object({
       id: id<MessageId>().optional(),

@@ -3,7 +3,7 @@ import type { AgentTraits, HistoryItem } from "./agent.ts";
 import type { Draft } from "./draft.ts";
 import type { AgentEvent, Reply } from "./events.ts";
 import type { TurnId } from "./ids.ts";
-import { describe, describeAnswer, type Answer, type InboundMessage } from "./message.ts";
+import { describe, describeAnswer, type Answer, type InboundMessage, type Told } from "./message.ts";
 import type { SetAside } from "./ports.ts";
 import { advance, batchOf, restart } from "./scheduling.ts";
 import { isSeen } from "./seen.ts";
@@ -13,6 +13,8 @@ import { nobody, threadsOf } from "./state.ts";
 const maxDeaths = 10;
 /** Characters of one history item. */
 export const itemChars = 16_000;
+/** Characters kept of what senders tell of the conversation so far: too few to be folded at once. */
+const toldChars = 32_000;
 /** Times `historyItems` that the history may hold while no summary can be made. */
 const hardCap = 6;
 
@@ -30,7 +32,7 @@ export function ended(draft: Draft, event: Of<"finished" | "failed">, traits: Ag
     turn: undefined,
   });
   const text = event.type === "finished" ? describeAnswer(answer) : "(no answer: the model failed)";
-  remember(draft, event, covered, text, traits.historyItems * hardCap);
+  remember(draft, event, covered, text, traits.historyItems);
   draft.answer(agent, conversation, covered, answer, now);
   advance(draft, conversation, event);
   return "accepted";
@@ -41,9 +43,9 @@ function remember(
   { turn, now }: { readonly turn: TurnId; readonly now: number },
   messages: readonly InboundMessage[],
   text: string,
-  most: number,
+  historyItems: number,
 ): void {
-  const items = messages.map((of): HistoryItem => {
+  const items = messages.flatMap((of): HistoryItem[] => {
     const name = of.address.kind === "group" ? of.participant.name : undefined;
     const item = {
       role: "user",
@@ -52,11 +54,19 @@ function remember(
       turn,
       message: of.id,
     } as const;
-    return name === undefined ? item : { ...item, name };
+    const told = newest(of.message.before ?? [], historyItems).map((one) => ({ ...one, at: item.at, turn }));
+    return [...told, name === undefined ? item : { ...item, name }];
   });
   const said = { role: "agent", text: text.slice(0, itemChars), at: now, turn } as const;
   const { items: before, summary } = draft.state.history;
-  draft.history([...before, ...items, said].slice(-most), summary);
+  draft.history([...before, ...items, said].slice(-historyItems * hardCap), summary);
+}
+
+function newest(told: readonly Told[], most: number): readonly Told[] {
+  const clipped = told.slice(-most).map(({ role, text }) => ({ role, text: text.slice(0, itemChars) }));
+  let left = toldChars;
+  const from = clipped.findLastIndex(({ text }) => (left -= text.length) < 0);
+  return clipped.slice(from + 1);
 }
 
 /** Nobody runs it any more, and whoever looks next need not wait for a sign of life. */

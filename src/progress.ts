@@ -1,6 +1,7 @@
 /** What a person sees while a turn runs: typing, and the answer as it grows. Best effort: never delays or fails a turn. */
 import type { Channel } from "./channel.ts";
 import { reasonOf } from "./errors.ts";
+import type { MessageId } from "./ids.ts";
 import type { Address } from "./message.ts";
 import type { Clock, Log } from "./ports.ts";
 
@@ -18,11 +19,13 @@ export interface ProgressOptions {
   readonly to: Address;
   /** Tells this turn's preview from another's. */
   readonly turn: string;
+  /** The messages that the turn answers. */
+  readonly answers: readonly MessageId[];
   readonly clock: Clock;
   readonly log: Log;
 }
 
-export function showProgress({ channel, to, turn, clock, log }: ProgressOptions): Progress {
+export function showProgress({ channel, to, turn, answers, clock, log }: ProgressOptions): Progress {
   let ended = false;
   let stopTyping: (() => void) | undefined;
   const forget = (what: string) => (error: unknown) => {
@@ -62,7 +65,7 @@ export function showProgress({ channel, to, turn, clock, log }: ProgressOptions)
     busy = true;
     const shownAt = clock.monotonic();
     channel
-      .preview?.(to, { turn, text })
+      .preview?.(to, { turn, text, answers })
       .catch(forget("a preview"))
       .finally(() => rest(preview.everyMs - (clock.monotonic() - shownAt)));
   };

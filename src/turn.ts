@@ -176,6 +176,7 @@ async function runTurn(options: TurnOptions, run: Running): Promise<void> {
       channel: options.channelOf(taken.to),
       to: taken.to,
       turn: `${id} ${turn.turn}`,
+      answers: messages,
       clock,
       log,
     });

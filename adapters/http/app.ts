@@ -64,7 +64,9 @@ export function createApp({ channels, health, log, limits, streams, state }: App
     for (const path of channel.paths) {
       app.all(path, async (c) => {
         const answer = channel.handle(limitBody(c.req.raw, limits.bodyBytes));
-        return streams.track(await orStopping(answer));
+        const response = await orStopping(answer);
+        // A stream that answers a POST ends by itself, and nobody could resume it: it has the grace time as any answer has.
+        return c.req.method === "POST" ? response : streams.track(response);
       });
     }
   }

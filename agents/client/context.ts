@@ -8,6 +8,8 @@ import type { AgentInputItem } from "@openai/agents";
 import type { HistoryItem, TurnInput } from "../../src/agent.ts";
 import { clip, escapeImitations, renderMessage } from "./render.ts";
 
+type Said = Pick<HistoryItem, "role" | "text" | "name">;
+
 export interface Prompt {
   /** What was before: given to the model, never to the SDK's run, whose cost grows with its items. */
   readonly before: readonly AgentInputItem[];
@@ -36,8 +38,13 @@ export function promptOf(input: TurnInput, budget: number, now: number): Prompt 
   if (input.summary !== undefined && input.summary !== "")
     before.push(fit(`[summary] ${escapeImitations(input.summary)}`, budget / 4));
   const spent = [...before, ...messages].reduce((sum, text) => sum + estimateTokens(text), 0);
-  const history = recent(input.history, budget - spent, budget);
+  const history = recent([...input.history, ...told(input)], budget - spent, budget);
   return { before: [...before.map(userItem), ...history.map(historyItem)], messages: messages.map(userItem) };
+}
+
+/** What came with the new messages is part of the history: a message that brings one begins its conversation, mostly. */
+function told({ messages }: TurnInput): readonly Said[] {
+  return messages.flatMap(({ message }) => message.before ?? []);
 }
 
 /** Long messages are cut to equal shares where all together are too long; a short one never is. */
@@ -51,7 +58,7 @@ function fitAll(texts: readonly string[], tokens: number): readonly string[] {
  * The newest items that fit. What is left out is rounded up to tenths of the budget: the oldest item that is kept then
  * changes every few turns only, and with it the prefix that the server has cached.
  */
-function recent(history: readonly HistoryItem[], room: number, budget: number): readonly HistoryItem[] {
+function recent(history: readonly Said[], room: number, budget: number): readonly Said[] {
   const costs = history.map((item) => estimateTokens(item.text) + (item.name === undefined ? 0 : itemTokens));
   const over = costs.reduce((sum, cost) => sum + cost, 0) - room;
   if (over <= 0) return history;
@@ -75,7 +82,7 @@ function contextOf(input: TurnInput, now: number): string {
   return `[context] ${JSON.stringify(data)}`;
 }
 
-function historyItem(item: HistoryItem): AgentInputItem {
+function historyItem(item: Said): AgentInputItem {
   if (item.role === "agent") {
     return {
       type: "message",
@@ -84,7 +91,7 @@ function historyItem(item: HistoryItem): AgentInputItem {
       content: [{ type: "output_text", text: item.text }],
     };
   }
-  if (item.role === "note") return userItem(`[note] ${item.text}`);
+  if (item.role === "note") return userItem(`[note] ${escapeImitations(item.text)}`);
   const text = escapeImitations(item.text);
   return userItem(item.name === undefined ? text : `[from ${JSON.stringify(clip(item.name, 80))}]\n${text}`);
 }

@@ -8,6 +8,8 @@ import { accountKey, accountsOf } from "./accounts.ts";
 import type { Config } from "./config.ts";
 
 export interface Agents {
+  /** In the order of the configuration. */
+  readonly names: readonly string[];
   readonly of: CoreOptions["agentOf"];
   /** How a channel presents an agent to people; undefined: the first one. */
   introduce(name: string | undefined): { readonly name: string; readonly demo: boolean };
@@ -50,7 +52,8 @@ export function createAgents({ config, clock, log, blobs }: AgentsOptions): Agen
   const first = [...made.values()][0];
   if (first === undefined) throw new Error("no agent is configured");
   return {
-    of: (to) => made.get(chosen.get(accountKey(to)) ?? first.name) ?? first,
+    names: [...made.keys()],
+    of: (to) => made.get(to.agent ?? "") ?? made.get(chosen.get(accountKey(to)) ?? first.name) ?? first,
     introduce(name: string | undefined) {
       const { settings } = made.get(name ?? first.name) ?? first;
       return { name: settings.name, demo: settings.model === "demo" };

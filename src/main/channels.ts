@@ -1,5 +1,6 @@
 /** The channels there are. A new one is a line here and its folder. */
 import type { z } from "zod";
+import { openai, openaiSettings } from "../../channels/openai/index.ts";
 import { telegram } from "../../channels/telegram/index.ts";
 import { telegramSettings } from "../../channels/telegram/settings.ts";
 import { web } from "../../channels/web/index.ts";
@@ -11,6 +12,8 @@ import type { SafeFetch } from "../fetch.ts";
 /** What the composition knows that a channel's own settings do not say. */
 export interface ChannelSetting {
   readonly agent: WebSettings["agent"];
+  /** All agents by their names in the configuration. */
+  readonly agents: readonly string[];
   readonly pageDirectory: string;
   readonly safeFetch: SafeFetch;
 }
@@ -27,6 +30,10 @@ function kind<Settings>(of: ChannelKind<Settings>): ChannelKind<unknown> {
 }
 
 export const channelKinds = {
+  openai: kind({
+    settings: openaiSettings,
+    make: (settings, deps, { agents, safeFetch }) => openai(settings, deps, { agents, safeFetch }),
+  }),
   telegram: kind({ settings: telegramSettings, make: telegram }),
   web: kind({
     settings: webSettings.omit({ pageDirectory: true, agent: true }),

@@ -38,6 +38,7 @@ export const variables: Readonly<Record<string, Variable>> = {
   TELEGRAM_API_ROOT: { path: ["channels", "telegram", "main", "apiRoot"] },
   TELEGRAM_WEBHOOK_URL: { path: ["channels", "telegram", "main", "webhookUrl"] },
   TELEGRAM_WEBHOOK_SECRET: { path: ["channels", "telegram", "main", "webhookSecret"], secret: true, stored: true },
+  ASCENT_API_KEYS: { path: ["channels", "openai", "main", "keys"], list: true, secret: true, stored: true },
   WEBHOOK_SECRET: { path: ["channels", "webhook", "main", "secret"], secret: true, stored: true },
   WEBHOOK_ALLOW_HOSTS: { path: ["webhooks", "allowHosts"], list: true },
 };

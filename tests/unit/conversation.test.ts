@@ -119,6 +119,30 @@ function play(traits: Partial<AgentTraits> = {}) {
 }
 
 describe("a message", () => {
+  it("that tells of the conversation so far has the newest of it remembered before itself, once", () => {
+    const game = play({ historyItems: 4 });
+    const told = (n: number) => ({ role: n % 2 === 0 ? ("user" as const) : ("agent" as const), text: `told ${n}` });
+    const before = Array.from({ length: 7 }, (_, n) => told(n));
+    game.receive(
+      message("m1", { message: { parts: [{ kind: "text", text: "m1", format: "plain" }], addressed: true, before } }),
+    );
+    game.finish(game.running());
+    game.receive(message("m2"));
+    game.finish(game.running());
+    expect(game.history()).toEqual([
+      ...[3, 4, 5, 6].map((n) => `${told(n).role}: told ${n}`),
+      "user: m1",
+      "agent: answer",
+      "user: m2",
+      "agent: answer",
+    ]);
+    const long = play({ historyItems: 40 });
+    const large = Array.from({ length: 9 }, (_, n) => ({ role: "user" as const, text: `${n}${"x".repeat(20_000)}` }));
+    long.receive(message("m1", { message: { parts: [], addressed: true, before: large } }));
+    long.finish(long.running());
+    expect(long.history().map((item) => item.slice(0, 8))).toEqual(["user: 7x", "user: 8x", "user: ", "agent: a"]);
+  });
+
   it("starts a turn, whose answer goes out once and into the history once", () => {
     const game = play();
     expect(game.receive(message("m1"))).toBe("accepted");

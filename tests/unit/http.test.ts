@@ -196,6 +196,26 @@ describe("life and death", () => {
     expect(cancelled).toBe(true);
   });
 
+  test("an event stream that answers a POST has the grace time to end by itself", async () => {
+    const end = Promise.withResolvers<void>();
+    const { server, url } = await serve(async () => {
+      const body = new ReadableStream({
+        async start(controller) {
+          controller.enqueue(new TextEncoder().encode("data: half\n\n"));
+          await end.promise;
+          controller.enqueue(new TextEncoder().encode("data: all\n\n"));
+          controller.close();
+        },
+      });
+      return new Response(body, { headers: { "content-type": "text/event-stream" } });
+    });
+    const response = await fetch(`${url}/in`, { method: "POST" });
+    const drained = server.drain(5_000);
+    setTimeout(end.resolve, 100);
+    expect(await response.text()).toContain("data: all");
+    await drained;
+  });
+
   test("a client that goes away ends its stream", async () => {
     const gone = Promise.withResolvers<void>();
     const { url } = await serve(async () => {

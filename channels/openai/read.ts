@@ -1,0 +1,20 @@
+import { InputError } from "../../src/errors.ts";
+
+const tooLarge = (limit: number) => new InputError(`The body is larger than ${limit} bytes.`, { status: 413 });
+
+/** @throws InputError past the limit, or where it is no text. */
+export async function readText(request: Request, limit: number): Promise<string> {
+  if (Number(request.headers.get("content-length") ?? 0) > limit) throw tooLarge(limit);
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of request.body ?? []) {
+    size += chunk.length;
+    if (size > limit) throw tooLarge(limit);
+    chunks.push(chunk);
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks));
+  } catch (error) {
+    throw new InputError("The body must be JSON in UTF-8.", { cause: error });
+  }
+}

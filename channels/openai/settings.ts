@@ -1,0 +1,20 @@
+import { z } from "zod";
+
+export const openaiSettings = z.strictObject({
+  /** ASCENT_API_KEYS: each key is a caller of its own; "sha256:" and 64 hex digits stand for a key that is kept elsewhere. */
+  keys: z.array(z.string()).min(1, "needs a key at least, or the channel is left out"),
+  /** How long a request without a stream is held at most, in seconds: less than the server's own limit. */
+  waitSeconds: z.number().positive().max(110).default(110),
+  /** Requests that one key may have open at once. */
+  requestsPerKey: z.number().int().positive().default(200),
+  /** UTF-16 code units of one message, and of what a request tells of the conversation so far: the newest of it is kept. */
+  textLength: z.number().int().positive().default(100_000),
+  /** Pictures and files come within the body, in base64. */
+  bodyBytes: z
+    .number()
+    .int()
+    .positive()
+    .max(25 * 1024 * 1024, "the server takes bodies of 25 MiB at most")
+    .default(20 * 1024 * 1024),
+});
+export type OpenaiSettings = z.infer<typeof openaiSettings>;
