@@ -22,7 +22,7 @@ type DeliveryRecord = z.infer<typeof deliveryRecord>;
 export type GivenUp = NonNullable<DeliveryRecord["givenUp"]>;
 
 /** Another process's claim counts as long as it was renewed within this time; a holder renews it three times as often. */
-const claimMs = 90_000;
+const claimMs = 30_000;
 export const renewMs = claimMs / 3;
 
 /** A record as it was last read or written. */
