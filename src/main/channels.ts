@@ -1,5 +1,7 @@
 /** The channels there are. A new one is a line here and its folder. */
 import type { z } from "zod";
+import { discord } from "../../channels/discord/index.ts";
+import { discordSettings } from "../../channels/discord/settings.ts";
 import { telegram } from "../../channels/telegram/index.ts";
 import { telegramSettings } from "../../channels/telegram/settings.ts";
 import { web } from "../../channels/web/index.ts";
@@ -27,6 +29,7 @@ function kind<Settings>(of: ChannelKind<Settings>): ChannelKind<unknown> {
 }
 
 export const channelKinds = {
+  discord: kind({ settings: discordSettings, make: discord }),
   telegram: kind({ settings: telegramSettings, make: telegram }),
   web: kind({
     settings: webSettings.omit({ pageDirectory: true, agent: true }),

@@ -38,6 +38,9 @@ export const variables: Readonly<Record<string, Variable>> = {
   TELEGRAM_API_ROOT: { path: ["channels", "telegram", "main", "apiRoot"] },
   TELEGRAM_WEBHOOK_URL: { path: ["channels", "telegram", "main", "webhookUrl"] },
   TELEGRAM_WEBHOOK_SECRET: { path: ["channels", "telegram", "main", "webhookSecret"], secret: true, stored: true },
+  DISCORD_TOKEN: { path: ["channels", "discord", "main", "token"], secret: true, stored: true },
+  DISCORD_API_ROOT: { path: ["channels", "discord", "main", "apiRoot"] },
+  DISCORD_PUBLIC_KEY: { path: ["channels", "discord", "main", "publicKey"], secret: true, stored: true },
   WEBHOOK_SECRET: { path: ["channels", "webhook", "main", "secret"], secret: true, stored: true },
   WEBHOOK_ALLOW_HOSTS: { path: ["webhooks", "allowHosts"], list: true },
 };
