@@ -25,6 +25,9 @@ const heard = new Set([
   "MESSAGE_REACTION_REMOVE",
 ]);
 
+/** Dispatches in memory while the core accepts none. */
+const mostWaiting = 20_000;
+
 export interface Identity {
   /** The bot's user id; empty until it is known. */
   me(): string;
@@ -89,7 +92,10 @@ export function createConnector(deps: ChannelDeps, options: DiscordOptions, part
       signal,
     );
     const missedMs = options.missedHours * 3_600_000;
-    const history = createHistory({ api, guilds, places, queue, waits, log, about, clock, missedMs }, signal);
+    const history = createHistory(
+      { api, guilds, places, queue, waits, log, about, clock, missedMs, mostWaiting },
+      signal,
+    );
     const socket = createSocket(api, options, {
       onReady({ application }) {
         history.begin();

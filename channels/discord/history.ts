@@ -30,9 +30,11 @@ export interface HistoryOptions {
   readonly queue: Queue;
   readonly waits: Waits;
   readonly log: Log;
-  readonly about: object;
+  readonly about: Readonly<Record<string, unknown>>;
   readonly clock: Clock;
   readonly missedMs: number;
+  /** So much waits in memory: what comes live beyond it is let go, and fetched when there is room. */
+  readonly mostWaiting: number;
 }
 
 export interface History {
@@ -55,16 +57,20 @@ export function createHistory(options: HistoryOptions, signal: AbortSignal): His
   /** To be looked at, in this order. */
   const behind = new Set<string>();
   const held = new Map<string, Arrived[]>();
+  let heldCount = 0;
+  /** Something that came live here was let go. */
+  const lossy = new Set<string>();
   /** Being looked at: one call at a time each. */
   const active = new Set<string>();
 
   /** Behind which message to ask; undefined where nothing can have been missed. */
-  async function missedAfter(channel: string): Promise<string | undefined> {
+  async function missedAfter(channel: string, force: boolean): Promise<string | undefined> {
     const place = guilds.places().get(channel);
     const floor = idAt(Math.max(now() - missedMs, place?.joinedAt ?? 0));
     const reached = (await places.lastOf(channel)) ?? (await places.since());
     const after = latestOf([reached, floor]);
     const last = place?.last;
+    if (force) return after;
     if (place !== undefined && (last === undefined || compareIds(last, after ?? "0") <= 0)) return undefined;
     return after;
   }
@@ -78,12 +84,13 @@ export function createHistory(options: HistoryOptions, signal: AbortSignal): His
     return found.toSorted((a, b) => compareIds(a.id, b.id));
   }
 
-  async function fetchMissed(channel: string): Promise<void> {
+  async function fetchMissed(channel: string, force: boolean): Promise<void> {
     let count = 0;
-    let after = await missedAfter(channel);
+    await queue.room(mostQueued);
+    let after = await missedAfter(channel, force);
     while (after !== undefined && !signal.aborted) {
       const messages = await page(channel, after);
-      const guild = guilds.places().get(channel)?.guild;
+      const guild = guilds.places().get(channel)?.guild ?? guildIn(held.get(channel)?.[0]?.d);
       const of = guild === undefined ? {} : { guild_id: guild };
       queue.add(
         messages.map((message) => ({ t: "MESSAGE_CREATE", s: null, d: { ...message, ...of }, session: "history" })),
@@ -98,21 +105,38 @@ export function createHistory(options: HistoryOptions, signal: AbortSignal): His
 
   async function catchUp(channel: string): Promise<void> {
     const session = current;
+    const force = lossy.delete(channel);
     await waits.insist(
       signal,
-      () => fetchMissed(channel),
+      () => fetchMissed(channel, force),
       (error) => log.warn({ ...about, reason: reasonOf(error) }, "discord: history is not to be had now"),
     );
-    if (session !== current) return void behind.add(channel); // a new session began meanwhile
-    release(channel);
+    // A new session began meanwhile, or something was let go.
+    if (session !== current || lossy.has(channel)) behind.add(channel);
+    else release(channel);
   }
 
   /** The channel is no longer behind: what came live goes on. */
   function release(channel: string): void {
     current.add(channel);
+    queue.add(takeHeld(channel).filter(isNew));
+  }
+
+  function takeHeld(channel: string): readonly Arrived[] {
     const waited = held.get(channel) ?? [];
     held.delete(channel);
-    queue.add(waited.filter(isNew));
+    heldCount -= waited.length;
+    return waited;
+  }
+
+  /** What was held for the channel is in its history too, in its place. Changes of messages are not: they are lost. */
+  function letGo(channel: string): void {
+    if (lossy.size === 0) log.warn(about, "discord: more comes in than is accepted: it will be fetched later");
+    takeHeld(channel);
+    current.delete(channel);
+    lossy.add(channel);
+    behind.add(channel);
+    work();
   }
 
   function isNew({ t, d }: Arrived): boolean {
@@ -155,8 +179,10 @@ export function createHistory(options: HistoryOptions, signal: AbortSignal): His
     },
     live(channel, arrived) {
       // A channel that came into being in this session had nothing to miss.
+      if (lossy.has(channel) || queue.size + heldCount >= options.mostWaiting) return letGo(channel);
       if (!current.has(channel) && (timeOf(channel) ?? 0) > startedAt + clockErrorMs) current.add(channel);
       if (current.has(channel)) return queue.add(isNew(arrived) ? [arrived] : []);
+      heldCount += 1;
       const waiting = held.get(channel);
       if (waiting !== undefined) return void waiting.push(arrived);
       held.set(channel, [arrived]);
@@ -165,4 +191,8 @@ export function createHistory(options: HistoryOptions, signal: AbortSignal): His
       work();
     },
   };
+}
+
+function guildIn(d: unknown): string | undefined {
+  return (d as { guild_id?: string } | undefined)?.guild_id;
 }
