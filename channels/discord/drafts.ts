@@ -16,7 +16,7 @@ import { discordDialect } from "./format.ts";
 import type { Intake } from "./intake.ts";
 import { namedBy, recordKey } from "./names.ts";
 import { compareIds, latestOf } from "./snowflake.ts";
-import { originalOf, type Tokens } from "./tokens.ts";
+import { originalOf, type Token, type Tokens } from "./tokens.ts";
 
 /** Shows that it is not the whole answer yet. */
 export const cursor = " ▌";
@@ -99,10 +99,18 @@ export function createDrafts(deps: ChannelDeps, api: DiscordApi, intake: Intake,
     await records.put(recordOf(to.chat), channel.draft);
   }
 
+  /** The interaction that the running turn is about: nothing was said after it. */
+  function pendingIn(chat: string): Token | undefined {
+    const pending = tokens.pendingIn(chat);
+    const said = intake.addressedIn(chat);
+    const isLast = pending !== undefined && (said === undefined || compareIds(said, pending.id) < 0);
+    return isLast ? pending.token : undefined;
+  }
+
   async function show(channel: Channel, to: Address, turn: string, content: string): Promise<void> {
     if (channel.over === turn || channel.sending !== undefined) return;
     const body = { content, allowed_mentions: noMentions };
-    const pending = tokens.pendingIn(to.chat);
+    const pending = pendingIn(to.chat);
     if (pending !== undefined) {
       channel.turn = turn;
       await api.call("edit a draft", { method: "PATCH", route: originalOf(pending), body, auth: false });

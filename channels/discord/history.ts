@@ -78,9 +78,11 @@ export function createHistory(options: HistoryOptions, signal: AbortSignal): His
   async function page(channel: string, after: string): Promise<readonly APIMessage[]> {
     const route = `/channels/${encodeURIComponent(channel)}/messages`;
     const asked = { method: "GET", route, query: { after, limit: String(perPage) }, signal } as const;
-    const found = await api.attempt<APIMessage[], []>("get history", asked, ({ status }) =>
-      status === 403 || status === 404 ? [] : undefined,
-    );
+    const found = await api.attempt<APIMessage[], []>("get history", asked, ({ status }) => {
+      if (status !== 403 && status !== 404) return undefined;
+      if (status === 403) log.warn({ ...about, chat: channel }, "discord: give the bot Read Message History here");
+      return [];
+    });
     return found.toSorted((a, b) => compareIds(a.id, b.id));
   }
 

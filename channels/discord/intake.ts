@@ -30,7 +30,7 @@ export interface Intake {
    * @throws InputError where it still cannot be read, and what `inbound` throws.
    */
   reread(dispatch: Dispatch): Promise<void>;
-  /** The person's message that the agent is busy with in a server's channel: what a draft replies to. */
+  /** The latest message in a channel that was for the agent: what a draft in a server replies to. */
   addressedIn(channel: string): string | undefined;
   /** A message of ours goes: that is nobody's deletion. */
   forget(message: string): void;

@@ -116,7 +116,8 @@ export function createSocket(api: DiscordApi, options: DiscordOptions, events: S
     async close() {
       ended = true;
       // Discord need not answer the close.
-      await Promise.race([manager?.destroy(), new Promise((resolve) => setTimeout(resolve, 1_000).unref())]);
+      const destroyed = Promise.resolve(manager?.destroy()).catch(() => undefined); // it is given up either way
+      await Promise.race([destroyed, new Promise((resolve) => setTimeout(resolve, 1_000).unref())]);
     },
   };
 }

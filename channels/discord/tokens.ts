@@ -11,13 +11,19 @@ const keptMs = 14.5 * 60_000;
 const tokenRecord = z.object({ v: z.literal(1), application: z.string(), token: z.string(), at: z.number() });
 export type Token = z.infer<typeof tokenRecord>;
 
+export interface Pending {
+  /** The interaction. */
+  readonly id: string;
+  readonly token: Token;
+}
+
 export interface Tokens {
   /** Before the interaction is handed over, so that whoever delivers the answer finds it. Nothing for a pressed button. */
   keep(interaction: Interaction): Promise<void>;
   /** Undefined where its time is over. */
   of(interaction: string): Promise<Token | undefined>;
   /** The latest in a channel that this process took in and nobody has answered: where a growing answer shows. */
-  pendingIn(channel: string): Token | undefined;
+  pendingIn(channel: string): Pending | undefined;
   answered(channel: string): void;
 }
 
@@ -27,7 +33,7 @@ export function isDeferred({ type }: Interaction): boolean {
 }
 
 export function createTokens({ records, clock, ...account }: ChannelDeps): Tokens {
-  const pending = createRecent<string, Token>(clock, keptMs);
+  const pending = createRecent<string, Pending>(clock, keptMs);
   const key = (id: string) => recordKey(account, "interaction", id);
   const isFresh = ({ at }: Token) => clock.now() - at < keptMs;
   return {
@@ -36,7 +42,7 @@ export function createTokens({ records, clock, ...account }: ChannelDeps): Token
       const { application_id: application, token, id, channel_id: channel } = interaction;
       const kept: Token = { v: 1, application, token, at: clock.now() };
       await records.put(key(id), kept, { ttlMs: keptMs });
-      if (channel !== undefined) pending.set(channel, kept);
+      if (channel !== undefined) pending.set(channel, { id, token: kept });
     },
     async of(id) {
       const found = await records.get(key(id));
@@ -44,8 +50,8 @@ export function createTokens({ records, clock, ...account }: ChannelDeps): Token
       return token !== undefined && isFresh(token) ? token : undefined;
     },
     pendingIn(channel) {
-      const token = pending.get(channel);
-      return token !== undefined && isFresh(token) ? token : undefined;
+      const found = pending.get(channel);
+      return found !== undefined && isFresh(found.token) ? found : undefined;
     },
     answered: (channel) => pending.delete(channel),
   };

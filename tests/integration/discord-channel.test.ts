@@ -234,6 +234,15 @@ describe("the connection", () => {
     await expect(closed).rejects.toBeInstanceOf(TerminalError);
   });
 
+  it("goes on in a channel whose history it may not read, and says so", async () => {
+    const { fake, seen } = await connect(await fakeOf());
+    const ann = fake.person("ann");
+    fake.fault({ kind: "error", status: 403, code: 50_013, method: "GET", path: "/messages" });
+    ann.says(ann.direct(), "hello");
+    await seen.waitFor("the message", (events) => events.length === 1);
+    expect(seen.lines.some((line) => line.includes("Read Message History"))).toBe(true);
+  });
+
   it("goes on after a refused token of a call: discord.js forgets it, the channel does not", async () => {
     const { fake, channel } = await connect(await fakeOf());
     const chat = fake.person("ann").direct();

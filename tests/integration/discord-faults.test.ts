@@ -180,6 +180,26 @@ describe("Discord's limits", () => {
   });
 });
 
+describe("SIGTERM", () => {
+  test("lets the running turn end, and the next start begins where this one stopped", async () => {
+    const stage = await openDiscord();
+    const { discord, gateway, model } = stage;
+    await model.rule({ contains: "slow", times: 1, reply: { latencyMs: 1_500 } });
+    const ann = discord.person("ann");
+    const chat = ann.direct();
+    ann.says(chat, "slow m-ann-1");
+    await eventually("the turn runs", () => model.log.length === 1);
+    const exit = await gateway.terminate();
+    expect(exit).toMatchObject({ code: 0, signal: null });
+    expect(exit.ms).toBeLessThan(5_500);
+    expect(discord.gateway.connected()).toBe(0);
+    ann.says(chat, "meanwhile m-ann-2");
+    await gateway.start();
+    await untilAnswered(stage, [chat]);
+    expect(wrongWith(stage, [chat])).toEqual([]);
+  });
+});
+
 describe("settings", () => {
   test("that are empty stop the start and say which; a token that Discord refuses leaves the channel off", async () => {
     const empty = await createGateway({ env: () => ({ DISCORD_TOKEN: "" }) });

@@ -11,7 +11,8 @@ const kills = Number(process.env["KILLS"] ?? 8);
 test(`no message is lost, none answered twice, order kept, through ${kills} kills`, { timeout: 180_000 }, async () => {
   const stage = await openDiscord();
   const { discord, gateway, model } = stage;
-  await model.rule({ contains: "slowly", reply: { tokensPerSecond: 8 } });
+  // Slow enough for a draft, and quick enough that a turn ends between two kills: one that is cut off again and again is given up.
+  await model.rule({ contains: "slowly", reply: { latencyMs: 300, tokensPerSecond: 40 } });
   console.log(`KILL_SEED=${seed}`);
   const random = streamsOf(seed)("kills on discord");
   const channels = [discord.channel("general"), discord.thread(discord.channel("work"), "plans")];

@@ -1,20 +1,11 @@
-/** What a person sees of a message's markdown, as far as the tests look: marks taken away, escapes undone, code as it is. */
+const marks =
+  /```(?:[\w+#.-]+(?=\n))?\n?([^]*?)\n?```|`([^`\n]+)`|(https?:\/\/[^\s<>()]+)|\\([^a-zA-Z0-9\s])|\*\*|__|~~|[*_]|^#{1,3} /gm;
+
+/** What a person sees of a message's markdown, as far as the tests look: marks taken away, escapes undone, code and addresses as they are. */
 export function readableOf(content: string): string {
   return content
-    .split(/(```[^]*?```|`[^`\n]*`)/)
-    .map((piece, at) => (at % 2 === 1 ? codeOf(piece) : wordsOf(piece)))
-    .join("")
+    .replace(marks, (_all, block?: string, code?: string, address?: string, escaped?: string) => {
+      return block ?? code ?? address ?? escaped ?? "";
+    })
     .replaceAll("\u200b", "");
-}
-
-function codeOf(piece: string): string {
-  return piece.startsWith("```") ? piece.replace(/^```(?:[\w+#.-]+(?=\n))?\n?|\n?```$/g, "") : piece.slice(1, -1);
-}
-
-function wordsOf(piece: string): string {
-  return piece
-    .replace(/^#{1,3} /gm, "")
-    .replace(/(\\.)|\*\*|__|~~|\*/g, (_all, escaped?: string) => escaped ?? "")
-    .replace(/\\([^\w\s])/g, "$1")
-    .replace(/(\d)\\(?=\.)/g, "$1");
 }
