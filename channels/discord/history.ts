@@ -67,12 +67,11 @@ export function createHistory(options: HistoryOptions, signal: AbortSignal): His
   async function missedAfter(channel: string, force: boolean): Promise<string | undefined> {
     const place = guilds.places().get(channel);
     const floor = idAt(Math.max(now() - missedMs, place?.joinedAt ?? 0));
-    const reached = (await places.lastOf(channel)) ?? (await places.since());
-    const after = latestOf([reached, floor]);
-    const last = place?.last;
-    if (force) return after;
-    if (place !== undefined && (last === undefined || compareIds(last, after ?? "0") <= 0)) return undefined;
-    return after;
+    const mayLack = (id: string) => force || place === undefined || compareIds(place.last ?? "0", id) > 0;
+    // Most channels are quiet: what is durable about those is not even read.
+    if (!mayLack(floor)) return undefined;
+    const after = latestOf([floor, (await places.lastOf(channel)) ?? (await places.since())]) ?? floor;
+    return mayLack(after) ? after : undefined;
   }
 
   async function page(channel: string, after: string): Promise<readonly APIMessage[]> {

@@ -38,6 +38,7 @@ export function createPlaces({
   /** What this process wrote last; bounded by the channels that are written in. */
   const last = new Map<string, string>();
   let read: Promise<void> | undefined;
+  let began: Promise<string> | undefined;
   let chunk = 0;
 
   async function readAll(): Promise<void> {
@@ -74,20 +75,26 @@ export function createPlaces({
     }
   }
 
+  async function settle(): Promise<string> {
+    const found = await records.get(key("since"));
+    if (found !== undefined) return sinceRecord.parse(found.value).id;
+    const id = idAt(clock.now());
+    try {
+      await records.put(key("since"), { v: 1, id }, { etag: null });
+      return id;
+    } catch (error) {
+      if (!(error instanceof ConflictError)) throw error;
+      const now = await records.get(key("since"));
+      return now === undefined ? id : sinceRecord.parse(now.value).id;
+    }
+  }
+
   return {
-    async since() {
-      const found = await records.get(key("since"));
-      if (found !== undefined) return sinceRecord.parse(found.value).id;
-      const id = idAt(clock.now());
-      try {
-        await records.put(key("since"), { v: 1, id }, { etag: null });
-        return id;
-      } catch (error) {
-        if (!(error instanceof ConflictError)) throw error;
-        const now = await records.get(key("since"));
-        return now === undefined ? id : sinceRecord.parse(now.value).id;
-      }
-    },
+    since: () =>
+      (began ??= settle().catch((error: unknown) => {
+        began = undefined;
+        throw error;
+      })),
     async lastOf(channel) {
       const found = await records.get(key("last", channel));
       return found === undefined ? undefined : lastRecord.parse(found.value).id;
