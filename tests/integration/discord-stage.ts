@@ -17,6 +17,8 @@ export interface DiscordStage {
 export interface DiscordStageOptions extends DiscordFakeOptions {
   /** Laid over the account's settings. */
   readonly account?: Readonly<Record<string, unknown>>;
+  /** The agent's settings. */
+  readonly agent?: Readonly<Record<string, unknown>>;
   /** Interactions are posted to the gateway. */
   readonly webhook?: boolean;
 }
@@ -31,6 +33,7 @@ export async function openDiscord(options: DiscordStageOptions = {}): Promise<Di
     config: {
       channels: { web: { main: { enabled: false } }, discord: { main: options.account ?? {} } },
       models: { timeoutSeconds: 20, retries: 1 },
+      ...(options.agent === undefined ? {} : { agents: { assistant: options.agent } }),
       server: { graceSeconds: 5 },
     },
     env: () => ({
