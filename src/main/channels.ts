@@ -1,5 +1,7 @@
 /** The channels there are. A new one is a line here and its folder. */
 import type { z } from "zod";
+import { discord } from "../../channels/discord/index.ts";
+import { discordSettings } from "../../channels/discord/settings.ts";
 import { openai, openaiSettings } from "../../channels/openai/index.ts";
 import { telegram } from "../../channels/telegram/index.ts";
 import { telegramSettings } from "../../channels/telegram/settings.ts";
@@ -30,6 +32,7 @@ function kind<Settings>(of: ChannelKind<Settings>): ChannelKind<unknown> {
 }
 
 export const channelKinds = {
+  discord: kind({ settings: discordSettings, make: discord }),
   openai: kind({
     settings: openaiSettings,
     make: (settings, deps, { agents, safeFetch }) => openai(settings, deps, { agents, safeFetch }),

@@ -1,0 +1,54 @@
+import { z } from "zod";
+
+/** One Discord application with its bot. In the environment: DISCORD_TOKEN, _API_ROOT, _PUBLIC_KEY. */
+export const discordSettings = z.object({
+  token: z
+    .string({ error: "DISCORD_TOKEN (token) is missing: the bot's token stands on the Bot page of the application" })
+    .regex(
+      /^[\w-]+(?:\.[\w-]+)+$/,
+      "DISCORD_TOKEN (token) is empty or no bot's token: it has three parts with dots between them, without the word Bot",
+    ),
+  apiRoot: z
+    .url({ protocol: /^https?$/ })
+    .default("https://discord.com/api")
+    .transform((url) => url.replace(/\/+$/, "")),
+  /** The application's public key in hexadecimal; with it interactions may come by webhook too. */
+  publicKey: z
+    .string()
+    .regex(
+      /^[\da-f]{64}$/i,
+      "DISCORD_PUBLIC_KEY (publicKey) is empty or no key: the General page of the application shows it, 64 characters of 0-9 a-f",
+    )
+    .optional(),
+  /** Show the answer as it grows: a message that is edited, and at last becomes the answer. */
+  preview: z.boolean().default(true),
+  /** The most bytes of a medium taken in. */
+  mediaMaxBytes: z
+    .number()
+    .int()
+    .positive()
+    .default(25 * 1024 * 1024),
+  /** In servers the bot answers when mentioned, commanded or replied to, or always. */
+  groups: z.object({ answer: z.enum(["mention", "always"]).default("mention") }).prefault({}),
+  /**
+   * Ask for the text of messages that do not name the bot (a privileged intent, to be allowed on the Bot page). Absent: where
+   * `groups.answer` needs it.
+   */
+  messageContent: z.boolean().optional(),
+  /** Register the commands /ask, /help, /reset and /stop. */
+  commands: z.boolean().default(true),
+  /** How far back messages are fetched that came while the bot was away. At most what the core remembers as answered. */
+  missedHours: z
+    .number()
+    .positive()
+    .max(24 * 7)
+    .default(72),
+});
+
+export type DiscordSettings = z.input<typeof discordSettings>;
+export type DiscordOptions = z.output<typeof discordSettings>;
+
+/** Whether the privileged intent is asked for. */
+export function wantsContent({ messageContent, groups }: DiscordOptions): boolean {
+  return messageContent ?? groups.answer === "always";
+}
