@@ -5,6 +5,8 @@ import { telegramSettings } from "../../channels/telegram/settings.ts";
 import { web } from "../../channels/web/index.ts";
 import { webSettings, type WebSettings } from "../../channels/web/settings.ts";
 import { webhook, webhookSettings } from "../../channels/webhook/index.ts";
+import { whatsapp } from "../../channels/whatsapp/index.ts";
+import { whatsappSettings } from "../../channels/whatsapp/settings.ts";
 import type { Channel, ChannelDeps } from "../channel.ts";
 import type { SafeFetch } from "../fetch.ts";
 
@@ -37,5 +39,6 @@ export const channelKinds = {
     settings: webhookSettings,
     make: (settings, deps, { safeFetch }) => webhook(settings, deps, safeFetch),
   }),
+  whatsapp: kind({ settings: whatsappSettings, make: whatsapp }),
 };
 export type ChannelName = keyof typeof channelKinds;

@@ -39,6 +39,11 @@ export const variables: Readonly<Record<string, Variable>> = {
   TELEGRAM_WEBHOOK_URL: { path: ["channels", "telegram", "main", "webhookUrl"] },
   TELEGRAM_WEBHOOK_SECRET: { path: ["channels", "telegram", "main", "webhookSecret"], secret: true, stored: true },
   WEBHOOK_SECRET: { path: ["channels", "webhook", "main", "secret"], secret: true, stored: true },
+  WHATSAPP_TOKEN: { path: ["channels", "whatsapp", "main", "token"], secret: true, stored: true },
+  WHATSAPP_PHONE_NUMBER_ID: { path: ["channels", "whatsapp", "main", "phoneNumberId"] },
+  WHATSAPP_APP_SECRET: { path: ["channels", "whatsapp", "main", "appSecret"], secret: true, stored: true },
+  WHATSAPP_VERIFY_TOKEN: { path: ["channels", "whatsapp", "main", "verifyToken"], secret: true, stored: true },
+  WHATSAPP_API_ROOT: { path: ["channels", "whatsapp", "main", "apiRoot"] },
   WEBHOOK_ALLOW_HOSTS: { path: ["webhooks", "allowHosts"], list: true },
 };
 
