@@ -1,16 +1,17 @@
 import { expect, it } from "vitest";
+import type { WhatsAppSettings } from "../../channels/whatsapp/settings.ts";
 import { compose } from "../../src/format.ts";
 import type { Channel } from "../../src/channel.ts";
 import type { Answer } from "../../src/message.ts";
 import { probe, type Probe } from "./channel-deps.ts";
-import { directTo, send } from "./channel-tools.ts";
+import { directTo, send, until } from "./channel-tools.ts";
 import { channelContract, replay } from "./channel.ts";
 import { hostile, makeWhatsApp, read, type WhatsAppPlatform } from "./whatsapp.ts";
 
 channelContract({
   name: "whatsapp by the Cloud API",
   channel: "whatsapp",
-  make: makeWhatsApp,
+  make: () => makeWhatsApp(),
   genuine: replay("whatsapp"),
   read,
   hostile,
@@ -31,8 +32,8 @@ interface Use {
   readonly channel: Channel;
 }
 
-async function opened(body: (use: Use) => Promise<void>) {
-  const platform = await makeWhatsApp();
+async function opened(body: (use: Use) => Promise<void>, more: Partial<WhatsAppSettings> = {}) {
+  const platform = await makeWhatsApp(more);
   const seen = probe(main);
   const running = await platform.start(seen.deps);
   try {
@@ -118,4 +119,43 @@ it("whatsapp: typing is shown under the message that came in, marks it as read, 
     const reads = platform.fake.calls.filter(({ operation }) => operation === "read");
     expect(reads.map(({ body, status }) => [body["message_id"], status])).toEqual([[id, 200]]);
     expect(await platform.shown()).toEqual([]);
+  }));
+
+it("whatsapp: the doctor tells the app's secret from another's", () =>
+  opened(
+    async ({ channel }) => {
+      const findings = await channel.check?.(AbortSignal.timeout(5_000));
+      expect(findings?.map(({ ok }) => ok)).toEqual([true, false, true]);
+      expect(findings?.[1]).toMatchObject({ text: expect.stringContaining("WHATSAPP_APP_SECRET") as string });
+    },
+    { appSecret: "ffffffffffffffffffffffffffffffff" },
+  ));
+
+it("whatsapp: a message to another number of the same app is kept as a dead letter that says so, its statuses are not", () =>
+  opened(async ({ platform, seen }) => {
+    const metadata = { display_phone_number: "15550000000", phone_number_id: "999" };
+    const messages = [
+      { from: "1", id: "wamid.other", timestamp: "1795430000", type: "text", text: { body: "for another" } },
+    ];
+    const statuses = [{ id: "wamid.sent", status: "sent", timestamp: "1795430000" }];
+    platform.fake.posts({ metadata, messages, statuses });
+    await until("it is set aside", () => seen.aside.length === 1);
+    expect(seen.aside[0]?.reason).toMatch(/another number \(id 999\)/);
+    expect(seen.accepted).toEqual([]);
+  }));
+
+it("whatsapp: the address of a medium is asked for anew when it ran out", () =>
+  opened(async ({ platform, seen, channel }) => {
+    await platform.sendsFile?.(new Uint8Array([1, 2, 3]), "a.pdf");
+    await seen.waitFor("the file", (events) => events.length === 1);
+    const [event] = seen.accepted;
+    const part = event?.kind === "message" ? event.message.parts[0] : undefined;
+    const ref = part?.kind === "file" && part.source.from === "platform" ? part.source.ref : "";
+    platform.fake.fault({ kind: "error", code: 404, status: 404, operation: "download", times: 1 });
+    await expect(channel.fetchMedia?.(ref, AbortSignal.timeout(5_000))).rejects.toMatchObject({
+      name: "RetryableError",
+    });
+    const again = await channel.fetchMedia?.(ref, AbortSignal.timeout(5_000));
+    expect([...new Uint8Array(await new Response(again?.body ?? null).arrayBuffer())]).toEqual([1, 2, 3]);
+    expect(platform.fake.calls.filter(({ operation }) => operation === "media")).toHaveLength(2);
   }));
