@@ -60,6 +60,8 @@ export const whatsappSettings = z
     web: z.union([z.boolean(), z.enum(["on", "off"]).transform((word) => word === "on")]).default(false),
     /** The browser that WhatsApp Web runs in. */
     chromium: z.string().default("/usr/bin/chromium"),
+    /** So long WhatsApp Web may take to get ready, not counting the scan; then its browser is started anew. */
+    webReadySeconds: z.number().positive().default(120),
   })
   .superRefine((settings, context) => {
     if (settings.web) return;

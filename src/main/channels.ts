@@ -15,6 +15,8 @@ export interface ChannelSetting {
   readonly agent: WebSettings["agent"];
   readonly pageDirectory: string;
   readonly safeFetch: SafeFetch;
+  /** The gateway's own directory. */
+  readonly data: string;
 }
 
 interface ChannelKind<Settings> {
@@ -39,6 +41,9 @@ export const channelKinds = {
     settings: webhookSettings,
     make: (settings, deps, { safeFetch }) => webhook(settings, deps, safeFetch),
   }),
-  whatsapp: kind({ settings: whatsappSettings, make: whatsapp }),
+  whatsapp: kind({
+    settings: whatsappSettings,
+    make: (settings, deps, { data }) => whatsapp(settings, deps, data),
+  }),
 };
 export type ChannelName = keyof typeof channelKinds;

@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
 import { whatsapp } from "../../channels/whatsapp/index.ts";
 import { parse } from "../../channels/whatsapp/parse.ts";
 import type { WhatsAppSettings } from "../../channels/whatsapp/settings.ts";
@@ -60,7 +61,7 @@ export async function makeWhatsApp(
     secrets: [fake.token, fake.appSecret, fake.verifyToken, ann.phone],
     chat: ann.phone,
     async start(deps): Promise<Running> {
-      const channel = whatsapp({ ...settingsOf(fake), ...more }, deps);
+      const channel = whatsapp({ ...settingsOf(fake), ...more }, deps, tmpdir());
       const leave = door.leadTo(channel);
       return {
         channel,
