@@ -79,6 +79,7 @@ export function createSender({ deps, options, api, signs, statuses }: SenderOpti
     const body = "body" in step ? step.body : step.of(await fileOf(step.media, signal));
     const reply =
       context.first && at === 0 && context.replyTo !== undefined ? wamidOf(context.replyTo, to.chat) : undefined;
+    if (options.template !== undefined) await keepWords(key, to, body);
     const wamid = await api.messages(
       {
         ...recipientOf(to),
@@ -89,7 +90,6 @@ export function createSender({ deps, options, api, signs, statuses }: SenderOpti
       signal,
     );
     done.set(key, wamid);
-    if (options.template !== undefined) await keepWords(wamid, to, body);
     return wamid;
   }
 
@@ -103,13 +103,9 @@ export function createSender({ deps, options, api, signs, statuses }: SenderOpti
     return statuses().accepted(key);
   }
 
-  /** The message is sent: that its words could not be kept must not send it again. */
-  async function keepWords(wamid: string, to: Address, body: Readonly<Record<string, unknown>>): Promise<void> {
+  async function keepWords(key: string, to: Address, body: Readonly<Record<string, unknown>>): Promise<void> {
     const words = (body["text"] as { body?: string } | undefined)?.body;
-    if (words === undefined || to.kind === "group") return;
-    await statuses()
-      .keep(wamid, to, words)
-      .catch(() => log.warn({ conversation: to.conversation }, "whatsapp: words for a template were not kept"));
+    if (words !== undefined && to.kind === "direct") await statuses().keep(key, to, words);
   }
 
   async function fileOf({ source, name, type }: MediaPart, signal: AbortSignal) {

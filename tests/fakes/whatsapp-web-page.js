@@ -36,6 +36,7 @@
   const Socket = emitter({ state: linked() ? "CONNECTED" : "UNPAIRED", hasSynced: false });
   const Msg = emitter({ all: new Map() });
   const modelOf = (data) => ({
+    mediaData: { mediaStage: "RESOLVED" },
     ...data,
     isEphemeral: false,
     isStatusV3: false,
@@ -79,6 +80,22 @@
       Object.assign(this, { fromMe: true, remote: to._serialized, id, _serialized: `true_${to._serialized}_${id}` });
     }
   }
+  /** Bytes as they go up to WhatsApp's servers. */
+  class OpaqueData {
+    static async createFromData(file) {
+      return Object.assign(new OpaqueData(), { file, size: file.size });
+    }
+    url() {
+      return "blob:page";
+    }
+    autorelease() {}
+  }
+  const prepared = (opaque, { asDocument, isPtt }) => {
+    const { file } = opaque;
+    const type = asDocument ? "document" : isPtt ? "ptt" : file.type.split("/")[0];
+    const facts = { type, mimetype: file.type, filename: file.name, size: file.size };
+    return { ...facts, filehash: "hash", isGif: false, mediaBlob: opaque, toJSON: () => facts, set: () => {} };
+  };
   const sent = [];
   const signs = [];
   const OPEN = { findLinks: () => [], findLink: () => undefined };
@@ -117,11 +134,26 @@
     },
     WAWebChatLoadMessages: { loadEarlierMsgs: async () => [] },
     WAWebFindChatAction: { findOrCreateLatestChat: async (id) => ({ chat: chatOf(id._serialized) }) },
+    WAWebMediaOpaqueData: OpaqueData,
+    WAWebPrepRawMedia: { prepRawMedia: (opaque, params) => ({ waitForPrep: async () => prepared(opaque, params) }) },
+    WAWebMediaStorage: {
+      getOrCreateMediaObject: (filehash) => ({
+        filehash,
+        consolidate() {},
+        contentInfo: { waveform: new Uint8Array(1) },
+      }),
+    },
+    WAWebMmsMediaTypes: { msgToMediaType: ({ type }) => type, castToV4: (type) => type },
+    WAWebMediaDataUtils: { shouldUseMediaCache: () => false },
+    WAWebMediaMmsV4Upload: { uploadMedia: async () => ({ mediaEntry: { directPath: "/up" } }) },
+    WAWebDownloadManager: {
+      downloadManager: { downloadAndMaybeDecrypt: async () => new Uint8Array([1, 2, 3]).buffer },
+    },
     WAWebMsgReply: { canReplyMsg: () => true },
     WAWebSendMsgChatAction: {
       addAndSendMsgToChat(chat, message) {
-        const { id, body, type, t, lat, lng, quotedStanzaID } = message;
-        sent.push({ chat: chat.id._serialized, id: id._serialized, body, type, lat, lng });
+        const { id, body, type, t, lat, lng, caption, size, mimetype } = message;
+        sent.push({ chat: chat.id._serialized, id: id._serialized, body, type, lat, lng, caption, size, mimetype });
         const data = {
           id: { ...id },
           body,
@@ -130,7 +162,6 @@
           from: me._serialized,
           to: chat.id._serialized,
           ack: 0,
-          quotedStanzaID,
         };
         const model = add(data, true);
         store("history", [...stored("history", []), data]);

@@ -49,6 +49,9 @@ export interface SentByWeb {
   readonly body?: string;
   readonly type: string;
   readonly lat?: number;
+  readonly caption?: string;
+  readonly size?: number;
+  readonly mimetype?: string;
 }
 
 /** Reaches into the page of a running client. */

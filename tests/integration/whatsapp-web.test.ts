@@ -138,6 +138,43 @@ describe.skipIf(chromium.missing)("whatsapp web", { timeout: 60_000 }, () => {
     ]);
   });
 
+  it("carries media both ways, and says when a file is gone", async () => {
+    const home = await place({ linked: true });
+    const seen = probe(account);
+    const { page, connected, channel } = open(home, seen);
+    await connected;
+    const medium = { type: "document", mimetype: "application/pdf", filename: "a.pdf", directPath: "/x", size: 3 };
+    await page().says(webText(ann, "", medium));
+    await seen.waitFor("the file", (events) => events.length === 1);
+    const [event] = seen.accepted;
+    const part = event?.kind === "message" ? event.message.parts[0] : undefined;
+    const ref = part?.kind === "file" && part.source.from === "platform" ? part.source.ref : "";
+    const fetched = await channel.fetchMedia?.(ref, AbortSignal.timeout(5_000));
+    expect(fetched).toMatchObject({ type: "application/pdf", size: 3 });
+    expect([...new Uint8Array(await new Response(fetched?.body ?? null).arrayBuffer())]).toEqual([1, 2, 3]);
+    const gone = channel.fetchMedia?.(`false_${ann}_3A0`, AbortSignal.timeout(5_000));
+    await expect(gone).rejects.toBeInstanceOf(TerminalError);
+
+    const body = () => new Response("12345").body ?? new ReadableStream<Uint8Array>();
+    for (const [kind, type] of [
+      ["image", "image/png"],
+      ["file", "text/csv"],
+      ["voice", "audio/ogg"],
+    ] as const) {
+      const { id } = await seen.deps.blobs.put(body(), { type, name: "b.bin", maxBytes: 9 });
+      await channel.send(
+        { kind: "media", media: { kind, source: { from: "blob", id }, type }, caption: "see" },
+        context(),
+      );
+    }
+    expect(await page().sent()).toMatchObject([
+      { chat: ann, type: "image", caption: "see", size: 5, mimetype: "image/png" },
+      { type: "document", caption: "see", size: 5 },
+      { type: "ptt", size: 5 },
+      { type: "chat", body: "see" },
+    ]);
+  });
+
   it("stays off where there is no browser, and says so", async () => {
     const home = await place();
     const channel = whatsappWeb(
@@ -146,5 +183,8 @@ describe.skipIf(chromium.missing)("whatsapp web", { timeout: 60_000 }, () => {
       { directory: home },
     );
     await expect(channel.connect?.(new AbortController().signal)).rejects.toThrow(/CHROMIUM_PATH/);
+    expect(await channel.check?.(AbortSignal.timeout(1_000))).toMatchObject([
+      { ok: false, next: expect.stringContaining("CHROMIUM_PATH") as string },
+    ]);
   });
 });

@@ -25,6 +25,8 @@ export interface WebConnector {
   connect(signal: AbortSignal): Promise<Connection>;
   /** The present browser; absent before the first and between two. */
   life(): Life | undefined;
+  /** Why the last browser ended, until another one is ready. */
+  trouble(): string | undefined;
   readonly intake: WebIntake;
 }
 
@@ -35,6 +37,7 @@ export function createWebConnector(deps: ChannelDeps, options: WhatsAppOptions, 
   const session = Buffer.from(`${tenant}/${account}`).toString("hex");
   let stopped = new AbortController().signal;
   let life: Life | undefined;
+  let trouble: string | undefined;
   let own: readonly string[] = [];
   const intake = createWebIntake(
     deps,
@@ -89,12 +92,14 @@ export function createWebConnector(deps: ChannelDeps, options: WhatsAppOptions, 
       try {
         why = await oneLife(signal, () => {
           failures = 0;
+          trouble = undefined;
           ready();
         });
       } catch (error) {
         why = `could not start: ${reasonOf(error)}`;
       }
       if (signal.aborted) break;
+      trouble = why;
       const ms = Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(failures, 10)) * (0.5 + Math.random() / 2);
       log.warn(
         { ...about, why, seconds: Math.round(ms / 1_000) },
@@ -108,6 +113,7 @@ export function createWebConnector(deps: ChannelDeps, options: WhatsAppOptions, 
   return {
     intake,
     life: () => life,
+    trouble: () => trouble,
     async connect(signal) {
       stopped = signal;
       await access(options.chromium, constants.X_OK).catch((error: unknown) => {

@@ -4,6 +4,7 @@
  *
  * @see https://docs.wwebjs.dev
  */
+import { access, constants } from "node:fs/promises";
 import type { Channel, ChannelDeps, Finding, Traits } from "../../../src/channel.ts";
 import { whatsappDialect } from "../format.ts";
 import type { WhatsAppOptions } from "../settings.ts";
@@ -12,6 +13,11 @@ import { drawn } from "./qr.ts";
 import { createWebSender, fetchWebMedia, notReady, page } from "./send.ts";
 
 const mb = 1024 * 1024;
+const noBrowser: Finding = {
+  ok: false,
+  text: "WhatsApp Web: there is no browser",
+  next: "Install Chromium (on Debian: apt install chromium), or say with CHROMIUM_PATH where it is.",
+};
 
 export const webTraits: Traits = {
   order: "time",
@@ -46,12 +52,19 @@ export function whatsappWeb(options: WhatsAppOptions, deps: ChannelDeps, place: 
     fetchMedia: (ref, signal) => fetchWebMedia(ready, options.mediaMaxBytes, ref, signal),
     reread: (raw) => connector.intake.reread(raw),
     connect: connector.connect,
-    check: async () => [finding(connector.life()?.state(), connector.life()?.code())],
+    async check() {
+      const life = connector.life();
+      const found = await access(options.chromium, constants.X_OK).then(
+        () => true,
+        () => false,
+      );
+      return [found ? finding(life?.state(), life?.code(), connector.trouble()) : noBrowser];
+    },
   };
 }
 
 /** The doctor of a running gateway sees its browser; one that opens the data by itself starts none. */
-function finding(state: string | undefined, code: string | undefined): Finding {
+function finding(state: string | undefined, code: string | undefined, trouble: string | undefined): Finding {
   if (state === "ready")
     return { ok: true, text: "WhatsApp Web: linked and ready (unofficial: the number may be banned)" };
   if (code !== undefined) {
@@ -60,6 +73,10 @@ function finding(state: string | undefined, code: string | undefined): Finding {
       text: "WhatsApp Web: waits for a scan",
       next: `On the phone: WhatsApp > Linked devices > Link a device, and scan this:\n${drawn(code)}`,
     };
+  }
+  if (trouble !== undefined) {
+    const next = "See that this machine reaches https://web.whatsapp.com; the gateway goes on trying.";
+    return { ok: false, text: `WhatsApp Web: the last browser ${trouble}`, next };
   }
   if (state === undefined) return { ok: true, text: "WhatsApp Web: no browser runs now; the gateway starts one" };
   return {

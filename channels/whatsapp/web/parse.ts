@@ -35,6 +35,8 @@ const model = z.looseObject({
   pollOptions: z.array(z.looseObject({ name: z.string() })).nullish(),
   mentionedJidList: z.array(wid).nullish(),
   quotedStanzaID: maybe,
+  /** Of a deletion: the message it is about, where that is another. */
+  protocolMessageKey: z.looseObject({ id: z.string() }).nullish(),
   quotedParticipant: wid.nullish(),
   latestEditSenderTimestampMs: z.coerce.number().nullish(),
   isStatusV3: z.boolean().nullish(),
@@ -86,8 +88,10 @@ export function parseWeb(given: unknown, context: WebContext, edited = false): I
     receivedAt: context.receivedAt,
     raw: given,
   };
-  if (type === "revoked")
-    return { ...header, kind: "deleted", id: idOf(context, chat, id.id, "revoked"), targets: [target] };
+  if (type === "revoked") {
+    const deleted = idOf(context, chat, message.protocolMessageKey?.id ?? id.id);
+    return { ...header, kind: "deleted", id: idOf(context, chat, id.id, "revoked"), targets: [deleted] };
+  }
   const parts = partsOf(message);
   if (parts === undefined) throw new InputError(`whatsapp: a message of type "${type.slice(0, 40)}" cannot be read`);
   if (parts.length === 0) return undefined;

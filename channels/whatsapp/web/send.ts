@@ -41,13 +41,18 @@ export function createWebSender({ blobs }: ChannelDeps, ready: Ready) {
     const { data, type, name } = await bytesOf(part.media);
     const medium = new MessageMedia(type, data, name);
     const { kind } = part.media;
+    // Under a sound or a sticker WhatsApp shows no words: they are a message of their own.
+    const bare = kind === "audio" || kind === "voice" || kind === "sticker";
     const more: MessageSendOptions = {
-      ...(part.caption === undefined ? {} : { caption: part.caption }),
+      ...(part.caption === undefined || bare ? {} : { caption: part.caption }),
       ...(kind === "file" ? { sendMediaAsDocument: true } : {}),
       ...(kind === "voice" ? { sendAudioAsVoice: true } : {}),
       ...(kind === "sticker" ? { sendMediaAsSticker: true } : {}),
     };
-    return page("send", client.sendMessage(chat, medium, { ...options, ...more }));
+    const sent = await page("send", client.sendMessage(chat, medium, { ...options, ...more }));
+    if (bare && part.caption !== undefined)
+      await page("send", client.sendMessage(chat, part.caption, { waitUntilMsgSent: true }));
+    return sent;
   }
 
   async function bytesOf({ source, type, name }: MediaPart) {
