@@ -8,6 +8,8 @@ import { telegramSettings } from "../../channels/telegram/settings.ts";
 import { web } from "../../channels/web/index.ts";
 import { webSettings, type WebSettings } from "../../channels/web/settings.ts";
 import { webhook, webhookSettings } from "../../channels/webhook/index.ts";
+import { whatsapp } from "../../channels/whatsapp/index.ts";
+import { whatsappSettings } from "../../channels/whatsapp/settings.ts";
 import type { Channel, ChannelDeps } from "../channel.ts";
 import type { SafeFetch } from "../fetch.ts";
 
@@ -18,6 +20,8 @@ export interface ChannelSetting {
   readonly agents: readonly string[];
   readonly pageDirectory: string;
   readonly safeFetch: SafeFetch;
+  /** The gateway's own directory. */
+  readonly data: string;
 }
 
 interface ChannelKind<Settings> {
@@ -46,6 +50,10 @@ export const channelKinds = {
   webhook: kind({
     settings: webhookSettings,
     make: (settings, deps, { safeFetch }) => webhook(settings, deps, safeFetch),
+  }),
+  whatsapp: kind({
+    settings: whatsappSettings,
+    make: (settings, deps, { data }) => whatsapp(settings, deps, data),
   }),
 };
 export type ChannelName = keyof typeof channelKinds;

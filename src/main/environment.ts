@@ -8,6 +8,10 @@ interface Variable {
   /** An empty value is an error, not an absent one: a secret that is empty protects nothing. */
   readonly secret?: true;
   readonly list?: true;
+  /** With this value it is as good as not set. */
+  readonly off?: string;
+  /** It fills its place only where something else is set beside it. */
+  readonly beside?: true;
   /** On the Dapr runtime it may stand in the secret store instead, under the same name. */
   readonly stored?: true;
 }
@@ -43,6 +47,14 @@ export const variables: Readonly<Record<string, Variable>> = {
   DISCORD_PUBLIC_KEY: { path: ["channels", "discord", "main", "publicKey"], secret: true, stored: true },
   ASCENT_API_KEYS: { path: ["channels", "openai", "main", "keys"], list: true, secret: true, stored: true },
   WEBHOOK_SECRET: { path: ["channels", "webhook", "main", "secret"], secret: true, stored: true },
+  WHATSAPP_TOKEN: { path: ["channels", "whatsapp", "main", "token"], secret: true, stored: true },
+  WHATSAPP_PHONE_NUMBER_ID: { path: ["channels", "whatsapp", "main", "phoneNumberId"] },
+  WHATSAPP_APP_SECRET: { path: ["channels", "whatsapp", "main", "appSecret"], secret: true, stored: true },
+  WHATSAPP_VERIFY_TOKEN: { path: ["channels", "whatsapp", "main", "verifyToken"], secret: true, stored: true },
+  WHATSAPP_API_ROOT: { path: ["channels", "whatsapp", "main", "apiRoot"] },
+  WHATSAPP_WEB: { path: ["channels", "whatsapp", "main", "web"], off: "off" },
+  // Other programs name their browser so, too: alone it asks for nothing.
+  CHROMIUM_PATH: { path: ["channels", "whatsapp", "main", "chromium"], beside: true },
   WEBHOOK_ALLOW_HOSTS: { path: ["webhooks", "allowHosts"], list: true },
 };
 
@@ -50,9 +62,9 @@ export const variables: Readonly<Record<string, Variable>> = {
 export function withEnvironment(file: unknown, environment: Environment): { settings: unknown; problems: string[] } {
   const problems: string[] = [];
   let settings = file;
-  for (const [name, { path, secret, list }] of Object.entries(variables)) {
+  for (const [name, { path, secret, list, off, beside }] of Object.entries(variables)) {
     const value = environment[name]?.trim();
-    if (value === undefined) continue;
+    if (value === undefined || value === off || (beside === true && !has(settings, path.slice(0, -1)))) continue;
     if (value === "") {
       if (secret) problems.push(`${name} is set but empty: give it a value, or unset it`);
       continue;
@@ -70,6 +82,10 @@ export function variableOf(path: readonly PropertyKey[]): string | undefined {
     const place = variable.path.join(".");
     return at === place || at.startsWith(`${place}.`);
   })?.[0];
+}
+
+function has(settings: unknown, path: readonly string[]): boolean {
+  return isMap(path.reduce<unknown>((at, key) => (isMap(at) ? at[key] : undefined), settings));
 }
 
 function put(into: unknown, [key, ...rest]: readonly string[], value: unknown): unknown {

@@ -80,7 +80,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
           .update(`${secret}:${accountKey(ref)}`)
           .digest("base64url"),
       },
-      { agent: agents.introduce(own.agent), agents: agents.names, pageDirectory, safeFetch },
+      { agent: agents.introduce(own.agent), agents: agents.names, pageDirectory, safeFetch, data: config.data },
     );
     channels.set(accountKey(ref), channel);
   }

@@ -1,0 +1,134 @@
+/** Keeps the number linked: one browser after another, until it is no longer wanted. */
+import { access, constants } from "node:fs/promises";
+import type { Client } from "whatsapp-web.js";
+import type { ChannelDeps, Connection } from "../../../src/channel.ts";
+import { reasonOf, TerminalError } from "../../../src/errors.ts";
+import type { WhatsAppOptions } from "../settings.ts";
+import { createClient, type BrowserOptions } from "./browser.ts";
+import { history } from "./history.ts";
+import { createWebIntake, type WebIntake } from "./intake.ts";
+import { live, type Life } from "./life.ts";
+import { drawn } from "./qr.ts";
+import { sleep } from "./sleep.ts";
+
+const firstPauseMs = 2_000;
+const longestPauseMs = 300_000;
+
+export interface WebPlace extends Omit<BrowserOptions, "chromium" | "session"> {
+  /** Told of every browser's client as it starts. */
+  readonly opened?: (client: Client) => void;
+  /** Where the code to scan is printed. */
+  readonly print?: (text: string) => void;
+}
+
+export interface WebConnector {
+  connect(signal: AbortSignal): Promise<Connection>;
+  /** The present browser; absent before the first and between two. */
+  life(): Life | undefined;
+  /** Why the last browser ended, until another one is ready. */
+  trouble(): string | undefined;
+  readonly intake: WebIntake;
+}
+
+export function createWebConnector(deps: ChannelDeps, options: WhatsAppOptions, place: WebPlace): WebConnector {
+  const { log, clock, channel, account, tenant } = deps;
+  const about = { channel, account };
+  const print = place.print ?? ((text: string) => void process.stdout.write(text));
+  const session = Buffer.from(`${tenant}/${account}`).toString("hex");
+  let stopped = new AbortController().signal;
+  let life: Life | undefined;
+  let trouble: string | undefined;
+  let own: readonly string[] = [];
+  const intake = createWebIntake(
+    deps,
+    () => ({ own, groups: options.groups.answer }),
+    () => stopped,
+  );
+
+  async function oneLife(signal: AbortSignal, ready: () => void): Promise<string> {
+    const { directory, page } = place;
+    const browser = await createClient({
+      directory,
+      session,
+      chromium: options.chromium,
+      ...(page === undefined ? {} : { page }),
+    });
+    place.opened?.(browser.client);
+    let told = false;
+    const current = live(browser, clock, options.webReadySeconds * 1_000, {
+      qr(code) {
+        if (!told)
+          log.warn(
+            about,
+            "whatsapp web: scan the code with the phone: WhatsApp > Linked devices; `ascent doctor` shows it too",
+          );
+        told = true;
+        print(`\n${drawn(code)}\n`);
+      },
+      ready(of) {
+        const { wid } = of.info;
+        own = [wid._serialized];
+        intake.catchUp((since) => history(of, since));
+        log.info(about, "whatsapp web: ready");
+        ready();
+      },
+      message: intake.take,
+    });
+    life = current;
+    const abort = () => current.end("is no longer wanted");
+    signal.addEventListener("abort", abort, { once: true });
+    if (signal.aborted) abort();
+    try {
+      return await current.ended;
+    } finally {
+      signal.removeEventListener("abort", abort);
+      life = undefined;
+    }
+  }
+
+  async function run(signal: AbortSignal, ready: () => void): Promise<void> {
+    for (let failures = 0; !signal.aborted; failures += 1) {
+      let why: string;
+      try {
+        why = await oneLife(signal, () => {
+          failures = 0;
+          trouble = undefined;
+          ready();
+        });
+      } catch (error) {
+        why = `could not start: ${reasonOf(error)}`;
+      }
+      if (signal.aborted) break;
+      trouble = why;
+      const ms = Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(failures, 10)) * (0.5 + Math.random() / 2);
+      log.warn(
+        { ...about, why, seconds: Math.round(ms / 1_000) },
+        "whatsapp web: the browser ended, another one is started",
+      );
+      await sleep(clock, ms, signal);
+    }
+    await intake.idle();
+  }
+
+  return {
+    intake,
+    life: () => life,
+    trouble: () => trouble,
+    async connect(signal) {
+      stopped = signal;
+      await access(options.chromium, constants.X_OK).catch((error: unknown) => {
+        throw new TerminalError(
+          "whatsapp web: there is no browser at CHROMIUM_PATH (chromium): install Chromium, or say where it is",
+          {
+            cause: error,
+          },
+        );
+      });
+      log.warn(about, "whatsapp web is unofficial: WhatsApp may ban the number for it; use a number that you can lose");
+      const first = Promise.withResolvers<void>();
+      const closed = run(signal, first.resolve);
+      await Promise.race([first.promise, closed]);
+      return { closed };
+    },
+  };
+}
