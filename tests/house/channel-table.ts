@@ -1,0 +1,116 @@
+/**
+ * What each channel can do, as a table for the README: taken from the traits and abilities that the core itself goes by.
+ * `npm run readme` writes it between its two marks; a test fails where it is out of date.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+import { channelKinds, type ChannelName } from "../../src/main/channels.ts";
+import type { Channel } from "../../src/channel.ts";
+import { createSafeFetch } from "../../adapters/fetch/index.ts";
+import { mediaKinds } from "../../src/message.ts";
+import { probe } from "../contract/channel-deps.ts";
+
+const secret = `whsec_${Buffer.from("a secret of the documentation").toString("base64")}`;
+const marks = { begin: "<!-- channels: npm run readme -->", end: "<!-- /channels -->" };
+
+/** Accounts that show everything their channel can do; nothing is connected. */
+const accounts: readonly { readonly title: string; readonly name: ChannelName; readonly settings: object }[] = [
+  { title: "Web page", name: "web", settings: {} },
+  { title: "Telegram", name: "telegram", settings: { token: "1:telegram" } },
+  { title: "Discord", name: "discord", settings: { token: "MQ.discord", publicKey: "0".repeat(64) } },
+  {
+    title: "WhatsApp",
+    name: "whatsapp",
+    settings: { token: "t", phoneNumberId: "1", appSecret: "s", verifyToken: "v" },
+  },
+  { title: "WhatsApp Web", name: "whatsapp", settings: { web: true } },
+  { title: "Webhooks", name: "webhook", settings: { secret } },
+  { title: "OpenAI API", name: "openai", settings: { keys: ["sk-documentation-0123456789abcdef"] } },
+];
+
+type Row = readonly [title: string, cell: (channel: Channel) => string];
+
+const rows: readonly Row[] = [
+  ["text in one message", ({ traits }) => count(traits.text.max)],
+  [
+    "text under a medium",
+    ({ traits }) => (traits.caption.max === 0 ? "a message of its own" : count(traits.caption.max)),
+  ],
+  ["media it sends, up to", mediaOf],
+  ["buttons", ({ traits }) => (traits.buttons === undefined ? "numbered choices" : `up to ${traits.buttons.max}`)],
+  ["places on a map", ({ traits }) => (traits.location ? "yes" : "a link")],
+  ["replies that show what they answer", ({ traits }) => yes(traits.replies)],
+  ["typing", ({ typing }) => yes(typing !== undefined)],
+  ["the answer as it grows", previewOf],
+  ["delivery receipts", ({ traits }) => yes(traits.receipts)],
+  ["a repeated send is recognised", ({ traits }) => spanOf(traits.idempotentMs)],
+  [
+    "order within a chat by",
+    ({ traits }) => ({ sequence: "the platform's count", time: "its time", arrival: "arrival" })[traits.order],
+  ],
+];
+
+export function channelTable(): string {
+  const channels = accounts.map(({ name, settings }) => {
+    const kind = channelKinds[name];
+    const { deps } = probe({ tenant: "default", channel: name, account: "main" });
+    return kind.make(kind.settings.parse(settings), deps, {
+      agent: { name: "assistant", demo: false },
+      agents: ["assistant"],
+      pageDirectory: "",
+      safeFetch: createSafeFetch({}),
+      data: "",
+    });
+  });
+  const lines = [
+    ["", ...accounts.map(({ title }) => title)],
+    ["---", ...accounts.map(() => "---")],
+    ...rows.map(([title, cell]) => [title, ...channels.map(cell)]),
+  ];
+  for (const channel of channels) channel.close?.();
+  return lines.map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+}
+
+/** @returns the text with the table of today between its marks. @throws Error where it has no marks. */
+export function withChannelTable(text: string): string {
+  const [from, to] = [text.indexOf(marks.begin), text.indexOf(marks.end)];
+  if (from === -1 || to < from) throw new Error(`README.md has no ${marks.begin} … ${marks.end}`);
+  return `${text.slice(0, from + marks.begin.length)}\n\n${channelTable()}\n\n${text.slice(to)}`;
+}
+
+function mediaOf({ traits }: Channel): string {
+  const kinds = mediaKinds.flatMap((kind) => {
+    const bytes = traits.media[kind];
+    return bytes === undefined ? [] : [{ kind, mb: bytes / 1_048_576 }];
+  });
+  const bySize = Map.groupBy(kinds, ({ mb }) => mb);
+  if (bySize.size === 0) return "links";
+  return [...bySize]
+    .map(
+      ([mb, of]) => `${of.length === mediaKinds.length ? "all" : of.map(({ kind }) => kind).join(", ")}: ${sizeOf(mb)}`,
+    )
+    .join("; ");
+}
+
+function sizeOf(mb: number): string {
+  if (!Number.isFinite(mb)) return "any size";
+  return mb < 1 ? `${Math.round(mb * 1_024)} kB` : `${Math.round(mb)} MB`;
+}
+
+function previewOf({ preview, traits }: Channel): string {
+  if (preview === undefined || traits.preview === undefined) return "no";
+  return traits.preview.in.length === 1 ? `in ${traits.preview.in[0]} chats` : "yes";
+}
+
+function spanOf(ms: number | undefined): string {
+  if (ms === undefined) return "no";
+  if (!Number.isFinite(ms)) return "always";
+  return ms >= 86_400_000 ? `${ms / 86_400_000} days` : `${Math.round(ms / 60_000)} minutes`;
+}
+
+const yes = (can: boolean): string => (can ? "yes" : "no");
+const count = (characters: number): string =>
+  Number.isFinite(characters) ? characters.toLocaleString("en") : "any length";
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href)
+  writeFileSync("README.md", withChannelTable(readFileSync("README.md", "utf8")));
