@@ -38,7 +38,13 @@ export const clock: Clock = {
   },
 };
 
-export function probe(account: AccountRef, shared: { blobs?: Blobs; records?: Map<string, unknown> } = {}): Probe {
+export type Stores = Pick<ChannelDeps, "records" | "transcript">;
+
+/** @param shared what an earlier process of the same account left: `records` of the stores in memory, or stores of a runtime. */
+export function probe(
+  account: AccountRef,
+  shared: { blobs?: Blobs; records?: Map<string, unknown>; stores?: Stores | undefined } = {},
+): Probe {
   const accepted: InboundEvent[] = [];
   const offered: InboundEvent[] = [];
   const lines: string[] = [];
@@ -77,6 +83,7 @@ export function probe(account: AccountRef, shared: { blobs?: Blobs; records?: Ma
       records: recordsIn(records),
       transcript: transcript(),
       blobs: shared.blobs ?? blobs(),
+      ...shared.stores,
       clock,
       log: logTo(lines),
       newId: () => crypto.randomUUID().replaceAll("-", ""),

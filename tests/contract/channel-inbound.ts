@@ -2,7 +2,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect } from "vitest";
 import { InfrastructureError, OverloadedError, TerminalError } from "../../src/errors.ts";
-import { probe } from "./channel-deps.ts";
 import { textIn, until, type Setup } from "./channel-tools.ts";
 
 export function inboundChecks({ contract, main, connected }: Setup): void {
@@ -56,14 +55,14 @@ export function inboundChecks({ contract, main, connected }: Setup): void {
     });
     connected(
       "is taken over by the next process when this one ends before it is durable",
-      async ({ platform, probe: seen, running }) => {
+      async ({ platform, probe: seen, running, later: again }) => {
         seen.refusals.push(...Array.from({ length: 50 }, () => new InfrastructureError("disk full")));
         await platform.says("one");
         await until("a hand-over", () => seen.begun > 0);
         await running.stop();
         const begun = seen.begun;
         await platform.says("two").catch(() => undefined);
-        const later = probe(main);
+        const later = again();
         const next = await platform.start(later.deps);
         try {
           await later.waitFor("both messages", (events) => events.length >= 2, 15_000);
@@ -75,11 +74,11 @@ export function inboundChecks({ contract, main, connected }: Setup): void {
         }
       },
     );
-    connected("does not come again after an orderly end", async ({ platform, probe: seen, running }) => {
+    connected("does not come again after an orderly end", async ({ platform, probe: seen, running, later: again }) => {
       await platform.says("done");
       await seen.waitFor("the message", (events) => events.length === 1);
       await running.stop();
-      const later = probe(main);
+      const later = again();
       const next = await platform.start(later.deps);
       try {
         await platform.says("new");

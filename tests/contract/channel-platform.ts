@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import type { Channel, ChannelDeps } from "../../src/channel.ts";
 import type { AccountRef } from "../../src/ids.ts";
 import type { InboundEvent, MediaKind } from "../../src/message.ts";
+import type { Stores } from "./channel-deps.ts";
 
 /** One thing that a person did, as the platform keeps it. */
 export interface Done {
@@ -92,4 +93,6 @@ export interface ChannelContract {
   hostile(ids: { readonly chat: string; readonly user: string }): unknown;
   /** Checks that this channel cannot pass, by their title, each with the reason. A deviation that names no check fails. */
   readonly deviations: Readonly<Record<string, string>>;
+  /** Those of a runtime, empty for every check; in memory where it is absent. */
+  readonly stores?: () => Stores;
 }

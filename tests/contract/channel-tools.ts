@@ -8,7 +8,15 @@ import type { Address, Answer, InboundEvent } from "../../src/message.ts";
 import { probe, type Probe } from "./channel-deps.ts";
 import type { ChannelContract, Platform, Running } from "./channel-platform.ts";
 
-type Body = (use: { platform: Platform; probe: Probe; running: Running; channel: Channel }) => Promise<void>;
+interface Use {
+  readonly platform: Platform;
+  readonly probe: Probe;
+  readonly running: Running;
+  readonly channel: Channel;
+  /** A later process of the same account. */
+  later(): Probe;
+}
+type Body = (use: Use) => Promise<void>;
 
 /** How checks are named, excused and run for one channel. */
 export interface Setup {
@@ -40,10 +48,17 @@ export function setUp(contract: ChannelContract): Setup {
       check(title, async () => {
         const platform = await contract.make();
         try {
-          const seen = probe(main);
+          const stores = contract.stores?.();
+          const seen = probe(main, { stores });
           const running = await platform.start(seen.deps);
           try {
-            await body({ platform, probe: seen, running, channel: running.channel });
+            await body({
+              platform,
+              probe: seen,
+              running,
+              channel: running.channel,
+              later: () => probe(main, { stores }),
+            });
           } finally {
             await running.stop();
           }

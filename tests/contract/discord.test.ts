@@ -1,12 +1,4 @@
-import { channelContract, replay } from "./channel.ts";
-import { hostile, makeDiscord, read } from "./discord.ts";
+import { channelContract } from "./channel.ts";
+import { contracts } from "./discord.ts";
 
-channelContract({
-  name: "discord",
-  channel: "discord",
-  make: makeDiscord,
-  genuine: replay("discord"),
-  read,
-  hostile,
-  deviations: {},
-});
+for (const contract of contracts) channelContract(contract);

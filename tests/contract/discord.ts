@@ -7,7 +7,7 @@ import { discord } from "../../channels/discord/index.ts";
 import { parse, type Dispatch } from "../../channels/discord/parse.ts";
 import type { MediaKind } from "../../src/message.ts";
 import type { Records } from "../../src/ports.ts";
-import type { ChannelContract, Done, Platform, Refusal, Shown } from "./channel.ts";
+import { replay, type ChannelContract, type Done, type Platform, type Refusal, type Shown } from "./channel.ts";
 import { probe } from "./channel-deps.ts";
 
 /** Ids of the recorded payloads. */
@@ -164,3 +164,16 @@ function kindOf(type: string): MediaKind {
   const [family] = type.split("/");
   return family === "image" || family === "video" || family === "audio" ? family : "file";
 }
+
+/** What the suite is told; the channel's own tests are where a deviation says "below". */
+export const contracts: readonly ChannelContract[] = [
+  {
+    name: "discord",
+    channel: "discord",
+    make: makeDiscord,
+    genuine: replay("discord"),
+    read,
+    hostile,
+    deviations: {},
+  },
+];

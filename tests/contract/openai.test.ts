@@ -3,35 +3,10 @@ import { OverloadedError, TerminalError } from "../../src/errors.ts";
 import type { InboundMessage } from "../../src/message.ts";
 import { probe, type Probe } from "./channel-deps.ts";
 import { textIn } from "./channel-tools.ts";
-import { channelContract, replay } from "./channel.ts";
-import { apiKey, hostile, makeOpenai, otherKey, read, type OpenaiPlatform } from "./openai.ts";
+import { channelContract } from "./channel.ts";
+import { apiKey, contracts, makeOpenai, type OpenaiPlatform, otherKey, read } from "./openai.ts";
 
-const genuine = replay("openai");
-const noPlatform = "sending is writing into the gateway's own records: there is no platform in between that could fail";
-
-channelContract({
-  name: "openai",
-  channel: "openai",
-  make: makeOpenai,
-  genuine,
-  read,
-  hostile,
-  deviations: {
-    "that nobody can read is set aside visibly and blocks nothing":
-      "the caller is told with 400 and nothing was acknowledged: below",
-    "and can never be accepted is set aside visibly and blocks nothing":
-      "the caller is told with 422 and nothing was acknowledged: below",
-    "can be a file, whose bytes can be fetched and are bounded":
-      "files come within the request and go into the gateway's own store: below",
-    "has buttons whose press comes back with the same id": "the API has no buttons: it gets a numbered list",
-    "say when to come back if the platform asked to slow down": noPlatform,
-    "of the platform or the network are tried again": noPlatform,
-    "that no retry helps are terminal": noPlatform,
-    "show no secret and no text, in errors and in the log": `${noPlatform}; what else can fail: below`,
-    "are there when declared, and only then":
-      "a growing answer is shown to whoever streams the question, and what is shown cannot be taken back: below",
-  },
-});
+for (const contract of contracts) channelContract(contract);
 
 const main = { tenant: "acme", channel: "openai", account: "main" };
 

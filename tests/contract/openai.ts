@@ -10,7 +10,7 @@ import { createCallers } from "../../channels/openai/verify.ts";
 import { InputError } from "../../src/errors.ts";
 import { plainText } from "../../src/markdown.ts";
 import type { InboundPart } from "../../src/message.ts";
-import type { ChannelContract, Platform, Running, Shown } from "./channel.ts";
+import { replay, type ChannelContract, type Platform, type Running, type Shown } from "./channel.ts";
 import { outbox, type Outbox } from "./web-outbox.ts";
 
 export interface OpenaiPayload {
@@ -163,3 +163,33 @@ async function shown(get: (path: string) => Promise<Response> | undefined): Prom
     after = `&after=${last}`;
   }
 }
+
+const genuine = replay("openai");
+const noPlatform = "sending is writing into the gateway's own records: there is no platform in between that could fail";
+
+/** What the suite is told; the channel's own tests are where a deviation says "below". */
+export const contracts: readonly ChannelContract[] = [
+  {
+    name: "openai",
+    channel: "openai",
+    make: makeOpenai,
+    genuine,
+    read,
+    hostile,
+    deviations: {
+      "that nobody can read is set aside visibly and blocks nothing":
+        "the caller is told with 400 and nothing was acknowledged: below",
+      "and can never be accepted is set aside visibly and blocks nothing":
+        "the caller is told with 422 and nothing was acknowledged: below",
+      "can be a file, whose bytes can be fetched and are bounded":
+        "files come within the request and go into the gateway's own store: below",
+      "has buttons whose press comes back with the same id": "the API has no buttons: it gets a numbered list",
+      "say when to come back if the platform asked to slow down": noPlatform,
+      "of the platform or the network are tried again": noPlatform,
+      "that no retry helps are terminal": noPlatform,
+      "show no secret and no text, in errors and in the log": `${noPlatform}; what else can fail: below`,
+      "are there when declared, and only then":
+        "a growing answer is shown to whoever streams the question, and what is shown cannot be taken back: below",
+    },
+  },
+];

@@ -8,7 +8,7 @@ import type { Channel } from "../../src/channel.ts";
 import type { MediaKind } from "../../src/message.ts";
 import type { CallEntry } from "../fakes/telegram/log.ts";
 import { startTelegramFake } from "../fakes/telegram.ts";
-import type { ChannelContract, Platform, Refusal, Running, Shown } from "./channel.ts";
+import { replay, type ChannelContract, type Platform, type Refusal, type Running, type Shown } from "./channel.ts";
 
 export const webhookSecret = "a-webhook-secret-of-the-tests_1";
 const person = 7_200_001;
@@ -205,3 +205,33 @@ async function openDoor() {
 async function forgetUpdates(root: string, token: string): Promise<void> {
   await fetch(`${root}/bot${token}/deleteWebhook?drop_pending_updates=true`);
 }
+
+const genuine = replay("telegram");
+
+/** What the suite is told; the channel's own tests are where a deviation says "below". */
+export const contracts: readonly ChannelContract[] = [
+  {
+    name: "telegram by polling",
+    channel: "telegram",
+    make: () => makeTelegram("polling"),
+    genuine,
+    read,
+    hostile,
+    deviations: {
+      "has the same id when the platform delivers it again":
+        "Telegram redelivers by polling only what was not confirmed: see the next process that takes over",
+      "without the platform's signature are refused and nothing comes in": "a bot that polls answers no requests",
+      "that are no events are refused for good; those that come too soon may come back":
+        "a bot that polls answers no requests",
+    },
+  },
+  {
+    name: "telegram by webhook",
+    channel: "telegram",
+    make: () => makeTelegram("webhook"),
+    genuine,
+    read,
+    hostile,
+    deviations: {},
+  },
+];

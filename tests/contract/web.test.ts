@@ -5,32 +5,9 @@ import { fateOf, OverloadedError, TerminalError } from "../../src/errors.ts";
 import { probe } from "./channel-deps.ts";
 import { composed, send, textIn } from "./channel-tools.ts";
 import { channelContract, replay } from "./channel.ts";
-import { hostile, makeWeb, read, type WebPayload, type WebPlatform } from "./web.ts";
+import { contracts, makeWeb, read, type WebPayload, type WebPlatform } from "./web.ts";
 
-const genuine = replay("web");
-const noPlatform =
-  "sending is writing into the gateway's own transcript: there is no platform in between that could fail";
-
-channelContract({
-  name: "web",
-  channel: "web",
-  make: makeWeb,
-  genuine,
-  read,
-  hostile,
-  deviations: {
-    "that nobody can read is set aside visibly and blocks nothing":
-      "the browser is told with 400 and nothing was acknowledged: below",
-    "and can never be accepted is set aside visibly and blocks nothing":
-      "the browser is told with 422 and shows it at the message: below",
-    "can be a file, whose bytes can be fetched and are bounded":
-      "files are uploaded into the gateway's own store before the message: below",
-    "say when to come back if the platform asked to slow down": noPlatform,
-    "of the platform or the network are tried again": noPlatform,
-    "that no retry helps are terminal": noPlatform,
-    "show no secret and no text, in errors and in the log": `${noPlatform}; what else can fail: below`,
-  },
-});
+for (const contract of contracts) channelContract(contract);
 
 const main = { tenant: "acme", channel: "web", account: "main" };
 
@@ -46,7 +23,7 @@ async function opened(body: (platform: WebPlatform, seen: ReturnType<typeof prob
   }
 }
 
-for (const { name, payload } of genuine) {
+for (const { name, payload } of replay("web")) {
   const { posted, row } = payload as WebPayload;
   if (posted === undefined) continue;
   it(`web: the recorded row of ${name} is what its request becomes`, () =>

@@ -8,7 +8,7 @@ import { eventOf } from "../../channels/web/parse.ts";
 import { plainText } from "../../src/markdown.ts";
 import type { MediaKind } from "../../src/message.ts";
 import type { TranscriptEntry } from "../../src/ports.ts";
-import type { ChannelContract, Done, Platform, Running, Shown } from "./channel.ts";
+import { replay, type ChannelContract, type Done, type Platform, type Running, type Shown } from "./channel.ts";
 import { outbox, type Outbox } from "./web-outbox.ts";
 
 /** A row of the transcript, where everything that a person does stands before it comes in, and the request it came by. */
@@ -185,3 +185,31 @@ async function shownOf(message: PageMessage, call: (path: string) => Promise<Res
     ...(file !== undefined && { media: kinds[file.type] ?? "file", size: bytes?.byteLength ?? 0 }),
   };
 }
+
+const genuine = replay("web");
+const noPlatform =
+  "sending is writing into the gateway's own transcript: there is no platform in between that could fail";
+
+/** What the suite is told; the channel's own tests are where a deviation says "below". */
+export const contracts: readonly ChannelContract[] = [
+  {
+    name: "web",
+    channel: "web",
+    make: makeWeb,
+    genuine,
+    read,
+    hostile,
+    deviations: {
+      "that nobody can read is set aside visibly and blocks nothing":
+        "the browser is told with 400 and nothing was acknowledged: below",
+      "and can never be accepted is set aside visibly and blocks nothing":
+        "the browser is told with 422 and shows it at the message: below",
+      "can be a file, whose bytes can be fetched and are bounded":
+        "files are uploaded into the gateway's own store before the message: below",
+      "say when to come back if the platform asked to slow down": noPlatform,
+      "of the platform or the network are tried again": noPlatform,
+      "that no retry helps are terminal": noPlatform,
+      "show no secret and no text, in errors and in the log": `${noPlatform}; what else can fail: below`,
+    },
+  },
+];

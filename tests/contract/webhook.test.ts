@@ -2,28 +2,10 @@ import { expect, it } from "vitest";
 import { TerminalError } from "../../src/errors.ts";
 import { probe, type Probe } from "./channel-deps.ts";
 import { textIn } from "./channel-tools.ts";
-import { channelContract, replay } from "./channel.ts";
-import { hostile, makeWebhook, read, type WebhookPlatform } from "./webhook.ts";
+import { channelContract } from "./channel.ts";
+import { contracts, makeWebhook, read, type WebhookPlatform } from "./webhook.ts";
 
-const genuine = replay("webhook");
-
-channelContract({
-  name: "webhook",
-  channel: "webhook",
-  make: makeWebhook,
-  genuine,
-  read,
-  hostile,
-  deviations: {
-    "that nobody can read is set aside visibly and blocks nothing":
-      "the sender is told with 400 and nothing was acknowledged: below",
-    "and can never be accepted is set aside visibly and blocks nothing":
-      "the sender is told with 422 and nothing was acknowledged: below",
-    "can be a file, whose bytes can be fetched and are bounded":
-      "attachments are public addresses, which the core's guarded fetch reads: below",
-    "has buttons whose press comes back with the same id": "another system presses no buttons: it gets a numbered list",
-  },
-});
+for (const contract of contracts) channelContract(contract);
 
 const main = { tenant: "acme", channel: "webhook", account: "main" };
 

@@ -9,7 +9,7 @@ import { InputError } from "../../src/errors.ts";
 import { conversationId } from "../../src/ids.ts";
 import { plainText } from "../../src/markdown.ts";
 import { listen, readBody } from "../fakes/http.ts";
-import type { ChannelContract, Platform, Refusal, Running, Shown } from "./channel.ts";
+import { replay, type ChannelContract, type Platform, type Refusal, type Running, type Shown } from "./channel.ts";
 import { outbox, type Outbox } from "./web-outbox.ts";
 
 interface WebhookPayload {
@@ -179,3 +179,27 @@ function shownOf(id: string, { answer }: Answer): Shown {
     ...(place?.kind === "location" && { location: { latitude: place.latitude, longitude: place.longitude } }),
   };
 }
+
+const genuine = replay("webhook");
+
+/** What the suite is told; the channel's own tests are where a deviation says "below". */
+export const contracts: readonly ChannelContract[] = [
+  {
+    name: "webhook",
+    channel: "webhook",
+    make: makeWebhook,
+    genuine,
+    read,
+    hostile,
+    deviations: {
+      "that nobody can read is set aside visibly and blocks nothing":
+        "the sender is told with 400 and nothing was acknowledged: below",
+      "and can never be accepted is set aside visibly and blocks nothing":
+        "the sender is told with 422 and nothing was acknowledged: below",
+      "can be a file, whose bytes can be fetched and are bounded":
+        "attachments are public addresses, which the core's guarded fetch reads: below",
+      "has buttons whose press comes back with the same id":
+        "another system presses no buttons: it gets a numbered list",
+    },
+  },
+];

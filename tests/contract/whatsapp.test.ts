@@ -5,24 +5,10 @@ import type { Channel } from "../../src/channel.ts";
 import type { Answer } from "../../src/message.ts";
 import { probe, type Probe } from "./channel-deps.ts";
 import { directTo, send, until } from "./channel-tools.ts";
-import { channelContract, replay } from "./channel.ts";
-import { hostile, makeWhatsApp, read, type WhatsAppPlatform } from "./whatsapp.ts";
+import { channelContract } from "./channel.ts";
+import { contracts, makeWhatsApp, read, type WhatsAppPlatform } from "./whatsapp.ts";
 
-channelContract({
-  name: "whatsapp by the Cloud API",
-  channel: "whatsapp",
-  make: () => makeWhatsApp(),
-  genuine: replay("whatsapp"),
-  read,
-  hostile,
-  deviations: {
-    "has buttons whose press comes back with the same id":
-      "WhatsApp shows no link among choices: it stands in the text, below",
-    "is every kind of medium that is declared, with the longest caption":
-      "WhatsApp shows no words under a sound: they are a message of their own, below",
-    "are there when declared, and only then": "WhatsApp shows typing as an answer to a message that came in: below",
-  },
-});
+for (const contract of contracts) channelContract(contract);
 
 const main = { tenant: "acme", channel: "whatsapp", account: "main" };
 

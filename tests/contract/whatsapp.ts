@@ -11,7 +11,7 @@ import type { MediaKind } from "../../src/message.ts";
 import { startWhatsAppFake, type WhatsAppFake, type WhatsAppFakeOptions } from "../fakes/whatsapp.ts";
 import type { GraphCall, Json } from "../fakes/whatsapp/types.ts";
 import { optionsOf } from "../fakes/whatsapp/validate.ts";
-import type { ChannelContract, Platform, Refusal, Running, Shown } from "./channel.ts";
+import { replay, type ChannelContract, type Platform, type Refusal, type Running, type Shown } from "./channel.ts";
 
 export const ann = { phone: "16505551234", name: "Ann Lee" } as const;
 
@@ -193,3 +193,22 @@ async function openDoor() {
     },
   };
 }
+
+/** What the suite is told; the channel's own tests are where a deviation says "below". */
+export const contracts: readonly ChannelContract[] = [
+  {
+    name: "whatsapp by the Cloud API",
+    channel: "whatsapp",
+    make: () => makeWhatsApp(),
+    genuine: replay("whatsapp"),
+    read,
+    hostile,
+    deviations: {
+      "has buttons whose press comes back with the same id":
+        "WhatsApp shows no link among choices: it stands in the text, below",
+      "is every kind of medium that is declared, with the longest caption":
+        "WhatsApp shows no words under a sound: they are a message of their own, below",
+      "are there when declared, and only then": "WhatsApp shows typing as an answer to a message that came in: below",
+    },
+  },
+];
