@@ -21,10 +21,14 @@ interface Opened {
   close(): Promise<void>;
 }
 
-describe("on the embedded runtime", () => channelsOn(embedded));
+describe("on the embedded runtime", () => {
+  channelsOn(embedded);
+});
 
 const { missing } = await needsDapr();
-describe.skipIf(missing)("on Dapr, with Redis", () => channelsOn(dapr));
+describe.skipIf(missing)("on Dapr, with Redis", () => {
+  channelsOn(dapr);
+});
 
 function channelsOn(open: () => Promise<Opened>): void {
   let opened: Opened | undefined;

@@ -4,7 +4,7 @@ import type { InboundMessage } from "../../src/message.ts";
 import { probe, type Probe } from "./channel-deps.ts";
 import { textIn } from "./channel-tools.ts";
 import { channelContract } from "./channel.ts";
-import { apiKey, contracts, makeOpenai, type OpenaiPlatform, otherKey, read } from "./openai.ts";
+import { apiKey, contracts, makeOpenai, type OpenaiPlatform, otherKey } from "./openai.ts";
 
 for (const contract of contracts) channelContract(contract);
 

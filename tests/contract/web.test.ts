@@ -5,7 +5,7 @@ import { fateOf, OverloadedError, TerminalError } from "../../src/errors.ts";
 import { probe } from "./channel-deps.ts";
 import { composed, send, textIn } from "./channel-tools.ts";
 import { channelContract, replay } from "./channel.ts";
-import { contracts, makeWeb, read, type WebPayload, type WebPlatform } from "./web.ts";
+import { contracts, makeWeb, type WebPayload, type WebPlatform } from "./web.ts";
 
 for (const contract of contracts) channelContract(contract);
 

@@ -3,7 +3,7 @@ import { TerminalError } from "../../src/errors.ts";
 import { probe, type Probe } from "./channel-deps.ts";
 import { textIn } from "./channel-tools.ts";
 import { channelContract } from "./channel.ts";
-import { contracts, makeWebhook, read, type WebhookPlatform } from "./webhook.ts";
+import { contracts, makeWebhook, type WebhookPlatform } from "./webhook.ts";
 
 for (const contract of contracts) channelContract(contract);
 

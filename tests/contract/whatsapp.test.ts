@@ -6,7 +6,7 @@ import type { Answer } from "../../src/message.ts";
 import { probe, type Probe } from "./channel-deps.ts";
 import { directTo, send, until } from "./channel-tools.ts";
 import { channelContract } from "./channel.ts";
-import { contracts, makeWhatsApp, read, type WhatsAppPlatform } from "./whatsapp.ts";
+import { contracts, makeWhatsApp, type WhatsAppPlatform } from "./whatsapp.ts";
 
 for (const contract of contracts) channelContract(contract);
 
