@@ -23,8 +23,11 @@ import { createWatch, watchdog } from "./watch.ts";
 const silenceMs = 20_000;
 /** Outbox entries from which on the settled ones are cleared with the next answer. */
 const crowdedOutbox = 8;
-/** How long a turn waits for a message that was sent before one that came. */
-const gapMs = 2_000;
+/**
+ * How long a turn waits for a message that was sent before one that came. After an outage brokers hand out what piled up many
+ * seconds apart; what never comes (a dead letter) costs this once.
+ */
+const gapMs = 15_000;
 /** Characters of history from which on the older part is folded, whatever the number of items. */
 const foldChars = 48_000;
 

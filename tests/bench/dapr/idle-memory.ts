@@ -14,7 +14,7 @@ const idleMs = 5_000;
 
 export const daprIdleMemory: Scenario = {
   name: "dapr idle conversations",
-  limit: { quick: 400, full: 900 },
+  limit: { quick: 600, full: 1_200 },
   async run({ session, handicap, full, say }) {
     const count = full ? 20_000 : 5_000;
     const stack = await startStack(session);
@@ -32,7 +32,7 @@ export const daprIdleMemory: Scenario = {
     const sidecarBefore = residentMbOf([processes.sidecar]);
     const args = [...gatewayFlags(), "tests/bench/dapr/idle-process.ts", JSON.stringify(settings)];
     const process = session.launch({ name: "the idle conversations", args, ends: true });
-    const output = await within(890_000, "the idle conversations", Promise.race([session.broken, process.finished]));
+    const output = await within(1_190_000, "the idle conversations", Promise.race([session.broken, process.finished]));
     const { cold, began, peak, ended } = result.parse(JSON.parse(output));
     const sidecarAfter = residentMbOf([processes.sidecar]);
     return [

@@ -24,8 +24,8 @@ const { count, leak, idleMs, ...given } = z
   })
   .parse(JSON.parse(process.argv[2] ?? "{}"));
 
-/** The watchdog's period and more: who has not come back by then has no reminder. */
-const restMs = 40_000;
+/** The watchdog's period and more: who has not come back by then has no reminder, and what is kept of the recent is gone too. */
+const restMs = 100_000;
 const { port, ...addresses } = given;
 const listen = { host: "127.0.0.1", port };
 const runtime = await openDapr({ ...addresses, listen, clock: systemClock, log, idleMs });
