@@ -55,7 +55,8 @@ const lines = [
     '  { title: "Web page", name: "web", settings: {} },',
     '  { title: "Sample", name: "sample", settings: { secret, url: "https://sample.example.com/messages" } },',
   ],
-  ["README.md", "| Webhooks | `WEBHOOK_SECRET` ", "| Sample | `SAMPLE_SECRET`, `SAMPLE_URL` | text |"],
+  ["README.md", "| Webhooks | `WEBHOOK_SECRET` ", "| Sample | `SAMPLE_SECRET` | text |"],
+  ["README.md", "| `WEBHOOK_SECRET`, ", "| `SAMPLE_SECRET`, `SAMPLE_URL` | | the sample platform |"],
 ] as const;
 
 let copy: string;
