@@ -1,6 +1,6 @@
 /** What `ascent doctor` finds out about a bot. */
 import type { Finding } from "../../src/channel.ts";
-import { reasonOf } from "../../src/errors.ts";
+import { reasonOf, TerminalError } from "../../src/errors.ts";
 import type { DiscordApi } from "./api.ts";
 import { wantsContent, type DiscordOptions } from "./settings.ts";
 
@@ -23,9 +23,7 @@ export async function check(
   try {
     application = await api.call<Application>("get application", { method: "GET", route: "/applications/@me", signal });
   } catch (error) {
-    const next =
-      "Check DISCORD_TOKEN against the Bot page of the application, and that this machine reaches DISCORD_API_ROOT.";
-    return [{ ok: false, text: `Discord: the token was not accepted (${reasonOf(error)})`, next }];
+    return [tokenFinding(error)];
   }
   return [
     { ok: true, text: `Discord: the token is that of ${application.name ?? "an application"}` },
@@ -33,6 +31,15 @@ export async function check(
     interactionFinding(application, options),
     await sessionFinding(api, signal),
   ];
+}
+
+function tokenFinding(error: unknown): Finding {
+  if (error instanceof TerminalError) {
+    const next = "Take a new token from the Bot page of the application and put it into DISCORD_TOKEN (token).";
+    return { ok: false, text: "Discord: the token was not accepted", next };
+  }
+  const next = "See that this machine reaches DISCORD_API_ROOT (apiRoot); if it does, try again later.";
+  return { ok: false, text: `Discord: no answer to the token (${reasonOf(error)})`, next };
 }
 
 function contentFinding({ flags = 0 }: Application, options: DiscordOptions): Finding {
@@ -65,7 +72,7 @@ function interactionFinding(
     };
   }
   if (key !== undefined && key.toLowerCase() !== publicKey.toLowerCase()) {
-    const text = "Discord: DISCORD_PUBLIC_KEY is not this application's public key";
+    const text = "Discord: DISCORD_PUBLIC_KEY (publicKey) is not this application's public key";
     return { ok: false, text, next: "Copy it from the application's General page." };
   }
   if (set) return { ok: true, text: "Discord: commands and buttons come by webhook" };

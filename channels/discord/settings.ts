@@ -3,10 +3,13 @@ import { z } from "zod";
 /** One Discord application with its bot. In the environment: DISCORD_TOKEN, _API_ROOT, _PUBLIC_KEY. */
 export const discordSettings = z.object({
   token: z
-    .string({ error: "DISCORD_TOKEN (token) is missing: the bot's token stands on the Bot page of the application" })
+    .string({
+      error: ({ input }) =>
+        input === undefined ? "is not set: copy the bot's token from the Bot page of the application" : undefined,
+    })
     .regex(
       /^[\w-]+(?:\.[\w-]+)+$/,
-      "DISCORD_TOKEN (token) is empty or no bot's token: it has three parts with dots between them, without the word Bot",
+      "is no bot's token: copy it from the Bot page of the application, three parts with dots between them, without the word Bot",
     ),
   apiRoot: z
     .url({ protocol: /^https?$/ })
@@ -17,7 +20,7 @@ export const discordSettings = z.object({
     .string()
     .regex(
       /^[\da-f]{64}$/i,
-      "DISCORD_PUBLIC_KEY (publicKey) is empty or no key: the General page of the application shows it, 64 characters of 0-9 a-f",
+      "is no public key: copy it from the General page of the application, 64 characters of 0-9 a-f",
     )
     .optional(),
   /** Show the answer as it grows: a message that is edited, and at last becomes the answer. */

@@ -17,7 +17,7 @@ import { createCallers } from "./verify.ts";
 
 export { openaiSettings } from "./settings.ts";
 
-/** @throws Error that names ASCENT_API_KEYS when a key is not valid. */
+/** @param settings as {@link openaiSettings} gave them. */
 export function openai(
   settings: OpenaiSettings,
   deps: ChannelDeps,
@@ -26,7 +26,7 @@ export function openai(
   const { tenant, channel, account } = deps;
   const main = account === "main";
   const base = main ? "/v1" : `/openai/${account}/v1`;
-  const callers = createCallers(settings.keys, main ? "ASCENT_API_KEYS" : `The list of openai account "${account}"`);
+  const callers = createCallers(settings.keys);
   const calls = createCalls(deps);
   const conversations = createConversations(deps);
   const answer = createRoutes({ settings, deps, surroundings, callers, calls, conversations, base });

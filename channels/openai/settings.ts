@@ -1,8 +1,11 @@
 import { z } from "zod";
+import { isKey, keyAdvice } from "./verify.ts";
 
 export const openaiSettings = z.strictObject({
   /** ASCENT_API_KEYS: each key is a caller of its own; "sha256:" and 64 hex digits stand for a key that is kept elsewhere. */
-  keys: z.array(z.string()).min(1, "needs a key at least, or the channel is left out"),
+  keys: z
+    .array(z.string().refine(isKey, `is no valid key: ${keyAdvice}`))
+    .min(1, `holds no key: ${keyAdvice}, or leave it out`),
   /** How long a request without a stream is held at most, in seconds: less than the server's own limit. */
   waitSeconds: z.number().positive().max(110).default(110),
   /** Requests that one key may have open at once. */

@@ -9,28 +9,36 @@ export interface Callers {
   of(headers: Headers): string | undefined;
 }
 
-/** @throws Error that names `variable` where a key could be guessed. */
-export function createCallers(keys: readonly string[], variable: string): Callers {
-  const digests = keys.map((key) => digestOf(key.trim(), variable));
+/** What a key must be, as an order. */
+export const keyAdvice =
+  `take ${leastLength} characters or more without spaces, as "openssl rand -hex 24" prints, or "sha256:" and the 64 hex digits of ` +
+  "one's digest";
+
+const digest = /^sha256:([0-9a-f]{64})$/i;
+
+/** False for what could be guessed. */
+export function isKey(given: string): boolean {
+  const key = given.trim();
+  return digest.test(key) || (key.length >= leastLength && !/\s/.test(key) && !key.startsWith("sha256:"));
+}
+
+/** @param keys that {@link isKey} takes. */
+export function createCallers(keys: readonly string[]): Callers {
+  const digests = keys.map((key) => digestOf(key.trim()));
   return {
     of(headers) {
       const [, token] = /^Bearer +(\S+) *$/i.exec(headers.get("authorization") ?? "") ?? [];
       const given = sha256(token ?? "");
       let found: Buffer | undefined;
-      for (const digest of digests) if (timingSafeEqual(digest, given)) found = digest;
+      for (const one of digests) if (timingSafeEqual(one, given)) found = one;
       return token === undefined || found === undefined ? undefined : nameOf(found);
     },
   };
 }
 
-function digestOf(key: string, variable: string): Buffer {
-  const [, hex] = /^sha256:([0-9a-f]{64})$/i.exec(key) ?? [];
-  if (hex !== undefined) return Buffer.from(hex, "hex");
-  if (key.length >= leastLength && !/\s/.test(key) && !key.startsWith("sha256:")) return sha256(key);
-  throw new Error(
-    `${variable} holds a key that is not valid: a key has ${leastLength} characters or more and no spaces, as ` +
-      `"openssl rand -hex 24" prints, or is "sha256:" and the 64 hex digits of one's digest.`,
-  );
+function digestOf(key: string): Buffer {
+  const [, hex] = digest.exec(key) ?? [];
+  return hex === undefined ? sha256(key) : Buffer.from(hex, "hex");
 }
 
 /** Ids stand in logs: what is there must not be what a configuration holds. */

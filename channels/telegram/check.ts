@@ -1,6 +1,6 @@
 /** What `ascent doctor` finds out about a bot. */
 import type { Finding } from "../../src/channel.ts";
-import { reasonOf } from "../../src/errors.ts";
+import { reasonOf, TerminalError } from "../../src/errors.ts";
 import { asSignal, type TelegramApi } from "./api.ts";
 import { mapError } from "./errors.ts";
 import type { TelegramOptions } from "./settings.ts";
@@ -16,9 +16,7 @@ export async function check(
     const me = await api.calls.getMe(abort);
     findings.push({ ok: true, text: `Telegram: the token is that of @${me.username}` });
   } catch (error) {
-    const reason = reasonOf(mapError(error, "getMe", options.token));
-    const next = "Check TELEGRAM_BOT_TOKEN against @BotFather, and that this machine reaches TELEGRAM_API_ROOT.";
-    return [{ ok: false, text: `Telegram: the token was not accepted (${reason})`, next }];
+    return [tokenFinding(mapError(error, "getMe", options.token))];
   }
   try {
     findings.push(webhookFinding(await api.calls.getWebhookInfo(abort), options));
@@ -27,6 +25,15 @@ export async function check(
     findings.push({ ok: false, text: `Telegram: the webhook could not be checked (${reason})`, next: "Try again." });
   }
   return findings;
+}
+
+function tokenFinding(error: Error): Finding {
+  if (error instanceof TerminalError) {
+    const next = "Copy the current token from @BotFather into TELEGRAM_BOT_TOKEN (token).";
+    return { ok: false, text: "Telegram: the token was not accepted", next };
+  }
+  const next = "See that this machine reaches TELEGRAM_API_ROOT (apiRoot); if it does, try again later.";
+  return { ok: false, text: `Telegram: no answer to the token (${reasonOf(error)})`, next };
 }
 
 type Info = Awaited<ReturnType<TelegramApi["calls"]["getWebhookInfo"]>>;

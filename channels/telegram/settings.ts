@@ -3,7 +3,11 @@ import { z } from "zod";
 /** One Telegram bot. In the environment: TELEGRAM_BOT_TOKEN, _API_ROOT, _WEBHOOK_URL, _WEBHOOK_SECRET. */
 export const telegramSettings = z
   .object({
-    token: z.string().regex(/^\d+:\S+$/, "a bot's token looks like 123456:ABC…, as @BotFather gives it"),
+    token: z
+      .string({
+        error: ({ input }) => (input === undefined ? "is not set: copy the bot's token from @BotFather" : undefined),
+      })
+      .regex(/^\d+:\S+$/, "is no bot's token: copy it from @BotFather, it looks like 123456:ABC…"),
     apiRoot: z
       .url({ protocol: /^https?$/ })
       .default("https://api.telegram.org")
@@ -30,11 +34,10 @@ export const telegramSettings = z
     if (webhookUrl === undefined) return;
     // Without it anybody who finds the address could speak for any user.
     if (webhookSecret === undefined || webhookSecret === "") {
-      const message =
-        "TELEGRAM_WEBHOOK_SECRET (webhookSecret) is empty: a webhook needs a secret of 16 to 256 characters";
+      const message = 'is not set, and a webhook needs it: take what "openssl rand -hex 24" prints';
       context.addIssue({ code: "custom", path: ["webhookSecret"], message });
     } else if (!/^[\w-]{16,256}$/.test(webhookSecret)) {
-      const message = "TELEGRAM_WEBHOOK_SECRET (webhookSecret) must be 16 to 256 of the characters A-Z a-z 0-9 _ -";
+      const message = 'must be 16 to 256 of the characters A-Z a-z 0-9 _ -: take what "openssl rand -hex 24" prints';
       context.addIssue({ code: "custom", path: ["webhookSecret"], message });
     }
   });

@@ -5,7 +5,7 @@
  * its answer. What it asks is remembered before the core has it; the answer is remembered before anybody is told.
  */
 import { createHash } from "node:crypto";
-import type { Channel, ChannelDeps, HttpHandler } from "../../src/channel.ts";
+import type { Channel, ChannelDeps, Check, Finding, HttpHandler } from "../../src/channel.ts";
 import { InfrastructureError, InputError, reasonOf, TerminalError } from "../../src/errors.ts";
 import type { SafeFetch } from "../../src/fetch.ts";
 import { messageId } from "../../src/ids.ts";
@@ -22,13 +22,23 @@ export { webhookSettings } from "./settings.ts";
 const refuse = (status: number, code: string, message: string, headers: Record<string, string> = {}) =>
   Response.json({ error: { code, message } }, { status, headers });
 
-/** @throws Error that names WEBHOOK_SECRET when the secret is missing or not valid. */
-export function webhook(settings: WebhookSettings, deps: ChannelDeps, safeFetch: SafeFetch): Channel & HttpHandler {
+const weakSecret: Finding = {
+  ok: false,
+  text: "Webhooks: a secret in WEBHOOK_SECRET (secret) is so short that it could be guessed",
+  next: 'Take what "openssl rand -base64 32" prints; both may stand there, with a space between them, until the senders have it.',
+};
+
+/** @param settings as {@link webhookSettings} gave them. */
+export function webhook(
+  settings: WebhookSettings,
+  deps: ChannelDeps,
+  safeFetch: SafeFetch,
+): Channel & HttpHandler & Check {
   const { account, clock, inbound } = deps;
-  const main = account === "main";
-  const variable = main ? "WEBHOOK_SECRET" : `The secret of webhook account "${account}"`;
-  const keys = createKeys(settings.secret, variable);
-  if (keys.weak) deps.log.warn({ account }, `${variable} is short: 24 random bytes or more are harder to guess`);
+  const path = account === "main" ? "/webhooks/in" : `/webhooks/in/${account}`;
+  const keys = createKeys(settings.secret);
+  if (keys.weak)
+    deps.log.warn({ account }, "webhook: the secret is short: 24 random bytes or more are harder to guess");
   const calls = createCalls(deps);
 
   /** What a new message must fulfil beside its schema; one that is known was let in before. */
@@ -96,7 +106,8 @@ export function webhook(settings: WebhookSettings, deps: ChannelDeps, safeFetch:
     },
     dialect,
     send: createSend(deps, calls, keys, safeFetch),
-    paths: [main ? "/webhooks/in" : `/webhooks/in/${account}`],
+    paths: [path],
+    check: async () => [keys.weak ? weakSecret : { ok: true, text: `Webhooks: signed messages are taken at ${path}` }],
     async handle(request) {
       if (request.method !== "POST") return refuse(405, "method_not_allowed", "Use POST.", { allow: "POST" });
       try {

@@ -16,15 +16,20 @@ export interface Keys {
   sign(id: string, body: string, nowMs: number): Readonly<Record<string, string>>;
 }
 
-/** @throws Error that names the variable when a secret is missing or not of the scheme's form. */
-export function createKeys(secret: string, variable: string): Keys {
-  const secrets = secret.split(/[\s,]+/).filter((one) => one !== "");
-  if (secrets.length === 0) {
-    throw new Error(
-      `${variable} is empty: set it to "whsec_" and 32 random bytes in base64, as "openssl rand -base64 32" prints.`,
-    );
-  }
-  const hooks = secrets.map((one) => hookOf(one, variable));
+const secretsIn = (setting: string) => setting.split(/[\s,]+/).filter((one) => one !== "");
+const advice = 'take what "openssl rand -base64 32" prints, with or without "whsec_" before it';
+
+/** What is wrong with a setting that holds secrets, and what to do. */
+export function secretProblem(setting: string): string | undefined {
+  const secrets = secretsIn(setting);
+  if (secrets.length === 0) return `is empty: ${advice}`;
+  return secrets.every(isSecret) ? undefined : `is not valid, since a secret is base64: ${advice}`;
+}
+
+/** @param setting in which {@link secretProblem} finds none. */
+export function createKeys(setting: string): Keys {
+  const secrets = secretsIn(setting);
+  const hooks = secrets.map((one) => new Webhook(one));
   const signatures = (id: string, seconds: number, body: string) =>
     hooks.map((hook) => hook.sign(id, new Date(seconds * 1000), body));
 
@@ -58,16 +63,10 @@ export function createKeys(secret: string, variable: string): Keys {
   };
 }
 
-function hookOf(secret: string, variable: string): Webhook {
-  const bare = secret.replace(/^whsec_/, "");
-  const wrong = `${variable} is not valid: a secret is base64, with or without "whsec_" before it, and not empty.`;
+function isSecret(one: string): boolean {
+  const bare = one.replace(/^whsec_/, "");
   // The decoder would pass over what is cut off or stands behind the padding.
-  if (bare.length % 4 !== 0 || !/^[A-Za-z0-9+/]+={0,2}$/.test(bare)) throw new Error(wrong);
-  try {
-    return new Webhook(secret);
-  } catch (error) {
-    throw new Error(wrong, { cause: error });
-  }
+  return bare.length % 4 === 0 && /^[A-Za-z0-9+/]+={0,2}$/.test(bare);
 }
 
 function same(one: string, other: string): boolean {

@@ -20,6 +20,9 @@ export class GraphError extends Error {
 
 export const outsideWindow = 131_047;
 
+/** What the doctor tells apart. */
+export const codes = { tokenMissing: 0, tokenInvalid: 190, noSuchObject: 33, invalidParameter: 100 } as const;
+
 /** Meta asks to slow down: whom it means, and how long where it does not say. */
 const limits: Readonly<Record<number, { scope: "conversation" | "account"; ms: number }>> = {
   4: { scope: "account", ms: 60_000 },

@@ -4,18 +4,12 @@ const mb = 1024 * 1024;
 const digits = /^\d+$/;
 const given = (value: string | undefined): value is string => value !== undefined && value !== "";
 
-/** What the Cloud API needs, by the name in the environment; without any of it nobody can be answered, or be believed. */
+/** What the Cloud API needs, and where it is had; without any of it nobody can be answered, or be believed. */
 const credentials = {
-  token: ["WHATSAPP_TOKEN", "take a system user's permanent token from Meta's business settings"],
-  phoneNumberId: ["WHATSAPP_PHONE_NUMBER_ID", "take the phone number's id (not the number) from WhatsApp > API Setup"],
-  appSecret: [
-    "WHATSAPP_APP_SECRET",
-    "take it from App settings > Basic; without it anybody could speak for any person",
-  ],
-  verifyToken: [
-    "WHATSAPP_VERIFY_TOKEN",
-    "choose a long random text and give Meta the same one with the webhook's address",
-  ],
+  token: "take a system user's permanent token from Meta's business settings",
+  phoneNumberId: "take the phone number's id (not the number) from WhatsApp > API Setup",
+  appSecret: "copy it from App settings > Basic; without it anybody could speak for any person",
+  verifyToken: "choose a long random text and give Meta the same one with the webhook's address",
 } as const;
 
 /** One WhatsApp number: by Meta's Cloud API, or, with `web`, as a linked device of a phone. */
@@ -57,7 +51,9 @@ export const whatsappSettings = z
     /** In groups the agent answers when mentioned or replied to, or always. */
     groups: z.object({ answer: z.enum(["mention", "always"]).default("mention") }).prefault({}),
     /** "on": WhatsApp Web instead of the Cloud API. Unofficial: WhatsApp may ban the number. */
-    web: z.union([z.boolean(), z.enum(["on", "off"]).transform((word) => word === "on")]).default(false),
+    web: z
+      .union([z.boolean(), z.enum(["on", "off"]).transform((word) => word === "on")], 'must be "on" or "off"')
+      .default(false),
     /** The browser that WhatsApp Web runs in. */
     chromium: z.string().default("/usr/bin/chromium"),
     /** So long WhatsApp Web may take to get ready, not counting the scan; then its browser is started anew. */
@@ -65,11 +61,11 @@ export const whatsappSettings = z
   })
   .superRefine((settings, context) => {
     if (settings.web) return;
-    for (const [name, [variable, next]] of Object.entries(credentials)) {
+    for (const [name, next] of Object.entries(credentials)) {
       const value = settings[name as keyof typeof credentials];
       if (given(value) && (name !== "phoneNumberId" || digits.test(value))) continue;
-      const what = given(value) ? "is no id: it has digits only" : "is not set";
-      context.addIssue({ code: "custom", path: [name], message: `${variable} (${name}) ${what}; ${next}` });
+      const what = given(value) ? "is no id, which has digits only" : "is not set";
+      context.addIssue({ code: "custom", path: [name], message: `${what}: ${next}` });
     }
   });
 

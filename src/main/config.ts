@@ -45,9 +45,11 @@ export async function loadConfig(own: Environment = process.env): Promise<Config
   const source = file ?? (text === undefined ? undefined : "ascent.yaml in Dapr's configuration store");
   const environment = await withSecrets(own, referencesIn(text ?? ""));
   const given = source === undefined ? {} : await readSettings(source, text ?? "", environment);
-  const { settings: merged, problems } = withEnvironment(given, environment);
+  const { settings: merged, problems, empty } = withEnvironment(given, environment);
   const parsed = settings.safeParse(merged, { reportInput: true });
-  if (!parsed.success) problems.push(...parsed.error.issues.map(problemOf));
+  // What is said of an empty variable is not said again of the place that it leaves unset.
+  const issues = parsed.error?.issues.filter(({ path }) => !empty.includes(variableOf(path) ?? "")) ?? [];
+  problems.push(...issues.map(problemOf));
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
   const model = chooseModel(parsed.data);
   checkAgents(parsed.data);
@@ -114,7 +116,11 @@ function wordsOf(issue: z.core.$ZodIssue): string {
   if (issue.code === "unrecognized_keys") {
     return `has no setting ${issue.keys.join(", ")}; ascent.example.yaml shows those there are`;
   }
-  if (issue.code === "invalid_type" && issue.input === undefined) return "is not set: give it a value";
+  // Channels have words of their own for what they need; these are for zod's.
+  const isZods = /^Invalid (?:input|URL)/.test(issue.message);
+  if (isZods && issue.code === "invalid_type" && issue.input === undefined) return "is not set: give it a value";
+  if (isZods && issue.code === "invalid_format" && issue.format === "url")
+    return "must be a URL that begins with http:// or https://";
   if (issue.code === "invalid_key") return issue.issues.map(({ message }) => message).join(", ");
   return issue.message;
 }

@@ -58,21 +58,30 @@ export const variables: Readonly<Record<string, Variable>> = {
   WEBHOOK_ALLOW_HOSTS: { path: ["webhooks", "allowHosts"], list: true },
 };
 
-/** @returns the settings with what the environment says, and what is wrong with it, one sentence each. */
-export function withEnvironment(file: unknown, environment: Environment): { settings: unknown; problems: string[] } {
-  const problems: string[] = [];
+export interface WithEnvironment {
+  readonly settings: unknown;
+  /** What is wrong with the environment, one sentence each. */
+  readonly problems: string[];
+  /** The variables that these are about. */
+  readonly empty: readonly string[];
+}
+
+/** @returns the settings with what the environment says. */
+export function withEnvironment(file: unknown, environment: Environment): WithEnvironment {
+  const empty: string[] = [];
   let settings = file;
   for (const [name, { path, secret, list, off, beside }] of Object.entries(variables)) {
     const value = environment[name]?.trim();
     if (value === undefined || value === off || (beside === true && !has(settings, path.slice(0, -1)))) continue;
     if (value === "") {
-      if (secret) problems.push(`${name} is set but empty: give it a value, or unset it`);
+      if (secret) empty.push(name);
       continue;
     }
     const split = () => value.split(",").flatMap((item) => (item.trim() === "" ? [] : [item.trim()]));
     settings = put(settings, path, list ? split() : value);
   }
-  return { settings, problems };
+  const problems = empty.map((name) => `${name} is set but empty: give it a value, or unset it`);
+  return { settings, problems, empty };
 }
 
 /** The variable that fills this place in the settings, for messages about it. */

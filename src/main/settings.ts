@@ -70,7 +70,10 @@ export const settings = z.strictObject({
     })
     .prefault({}),
   data: z.string().min(1).default("./data"),
-  secret: z.string().min(32, "needs 32 characters or more").optional(),
+  secret: z
+    .string()
+    .min(32, 'needs 32 characters or more: take what "openssl rand -hex 32" prints, or unset it')
+    .optional(),
   access: z.literal("open", 'must be "open": everybody may write').default("open"),
   logLevel: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
   models: z

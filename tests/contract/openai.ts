@@ -26,7 +26,7 @@ const maxText = 100_000;
 const base = "http://127.0.0.1/v1";
 const conversation = "main";
 const authorization = `Bearer ${apiKey}`;
-const caller = createCallers([apiKey], "the key").of(new Headers({ authorization })) ?? "";
+const caller = createCallers([apiKey]).of(new Headers({ authorization })) ?? "";
 
 /** Every reading is at another time: nothing of it may get into an id. */
 let time = 1_795_430_000_000;

@@ -14,7 +14,7 @@ const secret = `whsec_${Buffer.from("a secret of the documentation").toString("b
 const marks = { begin: "<!-- channels: npm run readme -->", end: "<!-- /channels -->" };
 
 /** Accounts that show everything their channel can do; nothing is connected. */
-const accounts: readonly { readonly title: string; readonly name: ChannelName; readonly settings: object }[] = [
+export const accounts: readonly { readonly title: string; readonly name: ChannelName; readonly settings: object }[] = [
   { title: "Web page", name: "web", settings: {} },
   { title: "Telegram", name: "telegram", settings: { token: "1:telegram" } },
   { title: "Discord", name: "discord", settings: { token: "MQ.discord", publicKey: "0".repeat(64) } },

@@ -7,8 +7,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { freePorts } from "../../src/main/dapr/ports.ts";
 
-const root = join(import.meta.dirname, "../..");
-const command = [join(root, "bin/ascent")];
+const project = join(import.meta.dirname, "../..");
 
 export interface GatewayOptions {
   /** Environment names and values for a gateway at this address; what is not named here it does not see. */
@@ -17,6 +16,8 @@ export interface GatewayOptions {
   readonly config?: object;
   /** Given to `ascent start`. */
   readonly args?: readonly string[];
+  /** The project it is run from; this one unless given. */
+  readonly root?: string;
 }
 
 export interface Exit {
@@ -57,7 +58,8 @@ export interface GatewayProcess {
 const startMs = 30_000;
 const commandMs = 20_000;
 
-export async function createGateway({ env, config, args: startArgs = [] }: GatewayOptions): Promise<GatewayProcess> {
+export async function createGateway(options: GatewayOptions): Promise<GatewayProcess> {
+  const { env, config, args: startArgs = [], root = project } = options;
   const home = await mkdtemp(join(tmpdir(), "ascent-test-"));
   const data = join(home, "data");
   const [port = 0] = await freePorts(1);
@@ -78,7 +80,11 @@ export async function createGateway({ env, config, args: startArgs = [] }: Gatew
   let gone: Promise<unknown> = Promise.resolve();
 
   function run(args: readonly string[], print: (text: string, from: "out" | "err") => void): ChildProcess {
-    const made = spawn("sh", [...command, ...args], { cwd: home, env: environment, stdio: ["ignore", "pipe", "pipe"] });
+    const made = spawn("sh", [join(root, "bin/ascent"), ...args], {
+      cwd: home,
+      env: environment,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     made.stdout.setEncoding("utf8").on("data", (text: string) => print(text, "out"));
     made.stderr.setEncoding("utf8").on("data", (text: string) => print(text, "err"));
     const end = () => void made.kill("SIGKILL");

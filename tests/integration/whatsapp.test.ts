@@ -221,6 +221,6 @@ test("the doctor finds a good account good, and names a token that ran out with 
   platform.fault({ kind: "error", code: 190, status: 401, operation: "number", times: 1 });
   const expired = await gateway.ascent("doctor");
   expect(expired.code).toBe(1);
-  expect(expired.out).toMatch(/WRONG {2}whatsapp\/main: .*WHATSAPP_TOKEN.*\n\s+→ Compare WHATSAPP_TOKEN/);
+  expect(expired.out).toMatch(/WRONG {2}whatsapp\/main: .*token was not accepted\n\s+→ .*WHATSAPP_TOKEN/);
   expect(good.out + expired.out).not.toContain(platform.token);
 });
