@@ -22,6 +22,8 @@ interface ChannelKind<Settings> {
   readonly settings: z.ZodType<Settings>;
   /** An account "main" exists without being configured. */
   readonly always?: true;
+  /** Programs with a key write there, for many people or for none. */
+  readonly programs?: true;
   make(settings: Settings, deps: ChannelDeps, setting: ChannelSetting): Channel;
 }
 
@@ -32,6 +34,7 @@ function kind<Settings>(of: ChannelKind<Settings>): ChannelKind<unknown> {
 export const channelKinds = {
   openai: kind({
     settings: openaiSettings,
+    programs: true,
     make: (settings, deps, { agents, safeFetch }) => openai(settings, deps, { agents, safeFetch }),
   }),
   telegram: kind({ settings: telegramSettings, make: telegram }),
@@ -42,6 +45,7 @@ export const channelKinds = {
   }),
   webhook: kind({
     settings: webhookSettings,
+    programs: true,
     make: (settings, deps, { safeFetch }) => webhook(settings, deps, safeFetch),
   }),
 };

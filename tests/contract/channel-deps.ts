@@ -21,6 +21,8 @@ export interface Probe {
   readonly aside: Unreadable[];
   /** The next hand-overs are refused so, first come first served. */
   readonly refusals: Error[];
+  /** The next messages are not let in, first come first served. */
+  readonly denials: Error[];
   /** Hand-overs wait until it resolves. */
   gate: Promise<void>;
   /** How many hand-overs were begun. */
@@ -50,6 +52,7 @@ export function probe(account: AccountRef, shared: { blobs?: Blobs; records?: Ma
     records,
     aside: [],
     refusals: [],
+    denials: [],
     gate: Promise.resolve(),
     begun: 0,
     async waitFor(what, condition, timeoutMs = 5_000) {
@@ -69,6 +72,10 @@ export function probe(account: AccountRef, shared: { blobs?: Blobs; records?: Ma
           if (refusal !== undefined) throw refusal;
           // Through JSON, as everything that is stored goes.
           accepted.push(...(JSON.parse(JSON.stringify(events)) as InboundEvent[]));
+        },
+        async admit() {
+          const refusal = self.denials.shift();
+          if (refusal !== undefined) throw refusal;
         },
         async setAside(unreadable) {
           self.aside.push(unreadable);
