@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { InfrastructureError, RefusedError } from "../../src/errors.ts";
+import { InfrastructureError, type RefusedError } from "../../src/errors.ts";
 import { noticeKeys } from "../../src/message.ts";
 import { noticeText } from "../../src/notices.ts";
 import type { Policy } from "../../src/policy.ts";
