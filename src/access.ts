@@ -7,7 +7,7 @@ import { messageId, type AccountRef } from "./ids.ts";
 import type { InboundEvent, InboundNotice, NoticeKey, NoticeValues } from "./message.ts";
 import { noticeText } from "./notices.ts";
 import type { Pairing } from "./pairing.ts";
-import { contentRule, isTalk, senderRule, type Policy, type Rule } from "./policy.ts";
+import { contentRule, isTalk, senderRule, type Policy, type Rule, type Sender } from "./policy.ts";
 import { createLoopGuard, createOnce, createRates, loop } from "./rates.ts";
 import type { Clock, Log } from "./ports.ts";
 
@@ -26,6 +26,8 @@ export interface Verdict {
 export interface Access {
   /** At once where nothing has to be looked up. */
   judge(event: InboundEvent): Verdict | Promise<Verdict>;
+  /** Whether the sender may write there. It counts nothing, and gives no code. */
+  hears(sender: Sender): Promise<boolean>;
 }
 
 export interface AccessOptions {
@@ -102,6 +104,12 @@ export function createAccess({ policyOf, pairing, clock, log }: AccessOptions): 
   }
 
   return {
+    async hears(sender) {
+      const { address, participant } = sender;
+      const rule = senderRule(sender, policyOf(address));
+      if (rule !== "not paired") return rule === undefined;
+      return (await pairing.standing(address, participant.user)) === "approved";
+    },
     judge(event) {
       const policy = policyOf(event.address);
       const rule = senderRule(event, policy);

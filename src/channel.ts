@@ -176,6 +176,8 @@ export interface Inbound {
    * @throws RefusedError once the journal has the refusal, and what `accept` throws.
    */
   admit(event: InboundEvent): Promise<void>;
+  /** Whether what this person says now would be heard at all: for what comes before a message, such as its files. */
+  hears(person: Pick<InboundEvent, "address" | "participant">): Promise<boolean>;
   /**
    * For what the platform counts as delivered and nobody can read, or ever accept: it becomes a dead letter that holds all of
    * it. Resolves once that is durable; only then may the platform be told so. The same `id` again replaces the letter.

@@ -114,6 +114,7 @@ export function createInbound(options: InboundOptions): WayIn {
       await journal.setAside([entryOf(event, rule)]);
       throw new RefusedError(wordsFor(event, verdict), { rule, retryAfterMs });
     },
+    hears: access.hears,
     tell: (notice) => publish([notice], []),
     async setAside(unreadable) {
       const at = clock.now();

@@ -46,8 +46,10 @@ export type Rule =
   | "bots in a loop"
   | "too many messages";
 
+export type Sender = Pick<InboundEvent, "address" | "participant">;
+
 /** The rule about who wrote it, and where. "not paired" is said of everybody whom the lists do not name: see `pairing.ts`. */
-export function senderRule({ participant, address }: InboundEvent, policy: Policy): Rule | undefined {
+export function senderRule({ participant, address }: Sender, policy: Policy): Rule | undefined {
   const { access, allow, block, groups, allowGroups, bots } = policy;
   if (block.has(participant.user)) return "blocked";
   if (participant.bot === true && !bots) return "from a bot";

@@ -13,18 +13,16 @@ const key = z.string().min(1, "is empty: set it, or leave it out").optional();
 const vendor = z.strictObject({ apiKey: key, baseUrl: address.optional() }).prefault({});
 
 const access = z.enum(accessKinds, `must be one of ${accessKinds.join(", ")}`);
-const exactId = "is a number too long to be exact: write the id in quotes";
-/** Of people and groups, as their platform gives them. */
+/** Of people and groups, as their platform gives them: a number that YAML cannot hold exactly is somebody else's. */
+const idWords = "must be an id: a text, or a whole number; long ones in quotes";
 const platformIds = z.array(
   z.union(
-    [z.string().trim().min(1, "is empty"), z.number().refine(Number.isSafeInteger, exactId).transform(String)],
-    "must be an id: a text or a whole number",
+    [z.string().trim().min(1, idWords), z.number().refine(Number.isSafeInteger, idWords).transform(String)],
+    idWords,
   ),
 );
-const rate = z.union(
-  [z.literal("off"), z.coerce.number().int().positive()],
-  'must be a whole number from 1 on, or "off"',
-);
+const rateWords = 'must be a whole number from 1 on, or "off"';
+const rate = z.union([z.literal("off"), z.coerce.number(rateWords).int(rateWords).min(1, rateWords)], rateWords);
 
 /** What every account of every channel takes beside its channel's own settings. */
 const accountSettings = {

@@ -21,8 +21,6 @@ export interface Probe {
   readonly aside: Unreadable[];
   /** The next hand-overs are refused so, first come first served. */
   readonly refusals: Error[];
-  /** The next messages are not let in, first come first served. */
-  readonly denials: Error[];
   /** Hand-overs wait until it resolves. */
   gate: Promise<void>;
   /** How many hand-overs were begun. */
@@ -52,7 +50,6 @@ export function probe(account: AccountRef, shared: { blobs?: Blobs; records?: Ma
     records,
     aside: [],
     refusals: [],
-    denials: [],
     gate: Promise.resolve(),
     begun: 0,
     async waitFor(what, condition, timeoutMs = 5_000) {
@@ -73,10 +70,8 @@ export function probe(account: AccountRef, shared: { blobs?: Blobs; records?: Ma
           // Through JSON, as everything that is stored goes.
           accepted.push(...(JSON.parse(JSON.stringify(events)) as InboundEvent[]));
         },
-        async admit() {
-          const refusal = self.denials.shift();
-          if (refusal !== undefined) throw refusal;
-        },
+        admit: async () => undefined,
+        hears: async () => true,
         async setAside(unreadable) {
           self.aside.push(unreadable);
         },

@@ -289,6 +289,15 @@ describe("whoever waits for an answer", () => {
     expect(door.aside).toHaveLength(2);
   });
 
+  it("is heard where they may write, which is asked without a code or an entry", async () => {
+    const door = openDoor({ access: "pairing", allow: new Set(["ann"]) });
+    const hears = (user: string) => door.inbound.hears(says({ user }));
+    expect([await hears("ann"), await hears("bob")]).toEqual([true, false]);
+    await door.operators.decide("test/main/bob", "approved", [account]);
+    expect(await hears("bob")).toBe(true);
+    expect([door.aside, door.published, await door.operators.asked([account])]).toEqual([[], [], []]);
+  });
+
   it("is asked to come back by a rate", async () => {
     const door = openDoor({ perMinute: { person: 1, account: Infinity } }, { refuses: true });
     await door.inbound.admit(says());

@@ -27,10 +27,10 @@ export function testDeps(channel: string, given: Partial<ChannelDeps> = {}): Tes
         if (deps.fail !== undefined) throw deps.fail;
         await seen.deps.inbound.accept(events);
       },
-      async admit(event) {
+      async admit() {
         if (deps.denial !== undefined) throw deps.denial;
-        await seen.deps.inbound.admit(event);
       },
+      hears: async () => deps.denial === undefined,
       setAside: seen.deps.inbound.setAside,
     },
     publicUrl: undefined,
