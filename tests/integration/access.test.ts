@@ -119,6 +119,21 @@ describe("pairing by Telegram", () => {
     await untilQuiet(stage);
   });
 
+  test("the same message that comes ten times, also after kill -9, is answered with the code once", async () => {
+    const stage = await openStage({ by: "webhook", env });
+    const { platform, gateway } = stage;
+    const { updateId } = await platform.user(ann).sends(ann, "hello");
+    await codeOf(stage, ann);
+    expect(await platform.redeliver(updateId, 5)).toEqual(Array.from({ length: 5 }, () => 200));
+    await gateway.kill();
+    await gateway.start();
+    expect(await platform.redeliver(updateId, 5)).toEqual(Array.from({ length: 5 }, () => 200));
+    await platform.user(bob).sends(bob, "hello");
+    await codeOf(stage, bob);
+    await untilQuiet(stage);
+    expect(said(stage, ann)).toHaveLength(1);
+  });
+
   test("guessed codes let nobody in, and whoever is denied is given no other", async () => {
     const stage = await openStage({ env });
     const { platform, gateway } = stage;
