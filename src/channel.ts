@@ -24,6 +24,8 @@ export interface Traits {
   readonly replies: boolean;
   /** The platform reports delivery or reading. */
   readonly receipts: boolean;
+  /** Whoever sent a message waits for an answer to the sending itself: a refusal is told there, by {@link Inbound.admit}. */
+  readonly refuses?: true;
   /** A send with the same key within this time is made once. */
   readonly idempotentMs?: number;
   /** How often {@link Typing} must be repeated to stay visible; Infinity where it stays until switched off. */
@@ -164,9 +166,18 @@ export interface Inbound {
   /**
    * Resolves once every event is durable or set aside by a rule; only then may the platform be told so. The events of one
    * call keep their order.
+   * @param options.admitted {@link Inbound.admit} let all of them in, now or in an earlier try.
    * @throws OverloadedError or InfrastructureError: nothing may be acknowledged, the platform shall send again.
    */
-  accept(events: readonly InboundEvent[]): Promise<void>;
+  accept(events: readonly InboundEvent[], options?: { readonly admitted?: boolean }): Promise<void>;
+  /**
+   * For a channel that keeps something of a message before {@link Inbound.accept} has it, or whose sender waits: whether it
+   * may come in. Once for each message, since it counts.
+   * @throws RefusedError once the journal has the refusal, and what `accept` throws.
+   */
+  admit(event: InboundEvent): Promise<void>;
+  /** Whether what this person says now would be heard at all: for what comes before a message, such as its files. */
+  hears(person: Pick<InboundEvent, "address" | "participant">): Promise<boolean>;
   /**
    * For what the platform counts as delivered and nobody can read, or ever accept: it becomes a dead letter that holds all of
    * it. Resolves once that is durable; only then may the platform be told so. The same `id` again replaces the letter.

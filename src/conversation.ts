@@ -6,7 +6,7 @@ import type { AgentTraits } from "./agent.ts";
 import { createDraft, type Draft } from "./draft.ts";
 import type { AgentEvent, Moment, Reply, Step } from "./events.ts";
 import type { AgentId, ConversationId, MessageId } from "./ids.ts";
-import { describe, type InboundEvent, type InboundMessage } from "./message.ts";
+import { describe, type InboundEvent, type InboundMessage, type InboundNotice } from "./message.ts";
 import { abandoned, ended, itemChars, journaled, resend, settled, silent, summarized, undelivered } from "./outcome.ts";
 import { insert, isAfter } from "./order.ts";
 import { advance, end, isNoticeCommand, mayRestart, restart } from "./scheduling.ts";
@@ -82,9 +82,20 @@ function received(draft: Draft, of: Received, traits: AgentTraits): Reply {
     case "membership":
       draft.setAside(conversation, [event.id], event.kind, now);
       break;
+    case "notice":
+      tell(draft, of, event);
+      break;
   }
   advance(draft, conversation, of);
   return "accepted";
+}
+
+/** The gateway speaks for itself, beside whatever waits or runs. */
+function tell(draft: Draft, { agent, now }: Received, event: InboundNotice): void {
+  const { address: to, notice, values, participant } = event;
+  const answer = { parts: [], notice, ...(values === undefined ? {} : { values }) };
+  const { locale } = participant;
+  draft.put({ v: 1, agent, to, seq: 1, answers: [], ...(locale === undefined ? {} : { locale }), answer, at: now });
 }
 
 function behind(thread: Thread | undefined): number {

@@ -3,6 +3,7 @@
  */
 import type { Agent, AgentTraits } from "./agent.ts";
 import type { Channel, Inbound } from "./channel.ts";
+import { createAccess } from "./access.ts";
 import type { CallAgent } from "./agent-calls.ts";
 import { clientAgents } from "./client-agent.ts";
 import { createDelivery } from "./delivery.ts";
@@ -12,8 +13,11 @@ import type { Reply } from "./events.ts";
 import type { SafeFetch } from "./fetch.ts";
 import { agentIdOf, digestOf, type AccountRef, type MessageId } from "./ids.ts";
 import { createInbound } from "./inbound.ts";
+import { createOperators, type Operators } from "./operators.ts";
 import type { Address } from "./message.ts";
 import { noticeText } from "./notices.ts";
+import { createPairing } from "./pairing.ts";
+import { openPolicy, type Policy } from "./policy.ts";
 import type { Clock, Log, Runtime } from "./ports.ts";
 import { createTurns, type LeftTurn } from "./turn.ts";
 
@@ -27,6 +31,8 @@ export interface CoreOptions {
   readonly channelOf: (to: AccountRef) => Channel | undefined;
   /** Which agent answers there. */
   readonly agentOf: (to: Address) => { readonly name: string; readonly agent: Agent; readonly traits: AgentTraits };
+  /** Who may write there; everybody unless given. `newCode` makes the codes of pairing: letters and digits, 40 bits or more. */
+  readonly access?: { readonly policyOf: (to: AccountRef) => Policy; readonly newCode: () => string };
   /** For media that people name by their address. */
   readonly safeFetch?: SafeFetch | undefined;
   /** Where the bytes of a blob can be fetched, for platforms that take a link only. */
@@ -39,6 +45,7 @@ export interface CoreOptions {
 
 export interface Core {
   readonly inbound: Inbound;
+  readonly operators: Operators;
   /**
    * A dead letter goes its way again: an answer through its agent's outbox, what could not be read through its channel,
    * anything else on its topic.
@@ -62,6 +69,10 @@ const handOverMs = 2_000;
 function comesBack(reply: Reply): void {
   const reason = comeBack[reply];
   if (reason !== undefined) throw new InfrastructureError(reason, { retryAfterMs: comeBackMs });
+}
+
+function nobodyPairs(): never {
+  throw new TypeError("pairing needs a maker of codes");
 }
 
 /** Subscribes to the bus and registers the actors; {@link Runtime.start} then sets it going. */
@@ -133,8 +144,14 @@ export function createCore(options: CoreOptions): Core {
     if (count !== 0) log.warn({ turns: left.length, failed: count }, "turns are left to their agents' watchdogs");
   }
 
+  const { policyOf, newCode } = options.access ?? { policyOf: () => openPolicy, newCode: nobodyPairs };
+  const pairing = createPairing({ records: runtime.records, clock, newCode });
+  const access = createAccess({ policyOf, pairing, clock, log });
+  const inbound = createInbound({ bus, journal, deadLetters, clock, ingress: digestOf(instance), access, channelOf });
+
   return {
-    inbound: createInbound({ bus, journal, deadLetters, clock, ingress: digestOf(instance) }),
+    inbound,
+    operators: createOperators({ pairing, inbound, clock, channelOf, policyOf }),
     async retry(id) {
       const letter = await deadLetters.get(id);
       if (letter === undefined) return false;

@@ -19,7 +19,7 @@ import { outboundEnvelope, readOutbound, receiptEnvelope } from "./envelope.ts";
 import { ConflictError, fateOf, InfrastructureError, RateLimitedError, reasonOf, RetryableError } from "./errors.ts";
 import { compose } from "./format.ts";
 import type { ConversationId } from "./ids.ts";
-import type { Address, NoticeKey, OutboundEvent } from "./message.ts";
+import type { Address, NoticeKey, NoticeValues, OutboundEvent } from "./message.ts";
 import type { Clock, CloudEvent, Log, Runtime } from "./ports.ts";
 import { createRecent } from "./recent.ts";
 
@@ -36,7 +36,7 @@ export interface DeliveryOptions {
   readonly log: Log;
   readonly instance: string;
   readonly channelOf: (to: Address) => Channel | undefined;
-  readonly notice: (key: NoticeKey, locale: string | undefined) => string;
+  readonly notice: (key: NoticeKey, locale: string | undefined, values?: NoticeValues) => string;
   readonly blobUrl?: (id: string) => string | undefined;
 }
 
@@ -158,7 +158,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
 
   function partsOf(channel: Channel, entry: OutboundEvent): readonly Outgoing[] {
     return compose(entry.answer, channel, {
-      notice: (key) => options.notice(key, entry.locale),
+      notice: (key, values) => options.notice(key, entry.locale, values),
       ...(options.blobUrl === undefined ? {} : { blobUrl: options.blobUrl }),
     });
   }

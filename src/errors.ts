@@ -57,6 +57,28 @@ export class InputError extends Error {
   }
 }
 
+/** A rule keeps a message out; the words say what its sender may know. Nothing but its entry in the journal is kept of it. */
+export class RefusedError extends InputError {
+  readonly rule: string;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(message: string, options: { rule: string; retryAfterMs?: number | undefined }) {
+    super(message, { status: options.retryAfterMs === undefined ? 403 : 429 });
+    this.rule = options.rule;
+    this.retryAfterMs = options.retryAfterMs;
+  }
+
+  /** The rule as a code of an HTTP API. */
+  get code(): string {
+    return this.rule.replaceAll(" ", "_");
+  }
+
+  get headers(): Readonly<Record<string, string>> {
+    if (this.retryAfterMs === undefined) return {};
+    return { "retry-after": String(Math.max(1, Math.ceil(this.retryAfterMs / 1_000))) };
+  }
+}
+
 export type Fate =
   | { readonly kind: "terminal" }
   /** `counts`: an attempt is used up; `afterMs`: absent means the usual backoff. */

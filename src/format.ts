@@ -4,14 +4,14 @@
  */
 import type { Channel, Dialect, Outgoing, Traits } from "./channel.ts";
 import { hasMarkup } from "./markdown.ts";
-import type { Answer, Button, MediaPart, NoticeKey } from "./message.ts";
+import type { Answer, Button, MediaPart, NoticeKey, NoticeValues } from "./message.ts";
 import { split } from "./split.ts";
 
 export interface ComposeOptions {
   /** The public address of a stored blob, where the gateway has one. */
   readonly blobUrl?: (id: string) => string | undefined;
   /** The gateway's own sentence, in the person's language; markdown. */
-  readonly notice: (key: NoticeKey) => string;
+  readonly notice: (key: NoticeKey, values: NoticeValues | undefined) => string;
 }
 
 type Part = Answer["parts"][number];
@@ -41,7 +41,7 @@ export function compose(
 
 function partsOf(answer: Answer, options: ComposeOptions): readonly Part[] {
   if (answer.notice === undefined) return answer.parts;
-  return [{ kind: "text", text: options.notice(answer.notice), format: "markdown" }, ...answer.parts];
+  return [{ kind: "text", text: options.notice(answer.notice, answer.values), format: "markdown" }, ...answer.parts];
 }
 
 function asWritten(part: Part): Part {

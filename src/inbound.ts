@@ -2,12 +2,14 @@
  * The way in: from a channel's parsed events to topic "inbound". When {@link Inbound.accept} resolves they are durable, or set
  * aside by a rule that the journal names; only then may the platform be told so.
  */
-import type { Inbound } from "./channel.ts";
+import { noticeFor, wordsFor, type Access, type Verdict } from "./access.ts";
+import type { Channel, Inbound } from "./channel.ts";
 import { inboundEnvelope, unreadableEnvelope } from "./envelope.ts";
-import type { ConversationId, MessageId } from "./ids.ts";
-import type { InboundEvent } from "./message.ts";
+import { RefusedError } from "./errors.ts";
+import type { AccountRef, ConversationId, MessageId } from "./ids.ts";
+import type { InboundEvent, InboundNotice } from "./message.ts";
 import type { Clock, CloudEvent, Runtime, SetAside } from "./ports.ts";
-import { setAsideRule } from "./policy.ts";
+import type { Rule } from "./policy.ts";
 import { createRecent } from "./recent.ts";
 
 /** One of a conversation's latest events, and the one before it: an event that comes twice names the same one both times. */
@@ -23,9 +25,17 @@ export interface InboundOptions extends Pick<Runtime, "bus" | "journal" | "deadL
   readonly clock: Clock;
   /** Names this process's life: orders of arrival compare within it only. */
   readonly ingress: string;
+  readonly access: Access;
+  readonly channelOf: (to: AccountRef) => Channel | undefined;
 }
 
-export function createInbound({ bus, journal, deadLetters, clock, ingress }: InboundOptions): Inbound {
+export interface WayIn extends Inbound {
+  /** The gateway has something to say of itself. Resolves once that is durable. */
+  tell(notice: InboundNotice): Promise<void>;
+}
+
+export function createInbound(options: InboundOptions): WayIn {
+  const { bus, journal, deadLetters, clock, ingress, access } = options;
   /** A conversation's first event after a while names no previous one: nothing of it is under way any more. */
   const latest = createRecent<ConversationId, readonly Published[]>(clock);
   let arrived = 0;
@@ -44,30 +54,68 @@ export function createInbound({ bus, journal, deadLetters, clock, ingress }: Inb
     return inboundEnvelope({ ...event, arrival: { at: ingress, n: ++arrived } }, previous);
   }
 
-  return {
-    async accept(events) {
-      const kept: InboundEvent[] = [];
-      const aside: SetAside[] = [];
-      for (const event of events) {
-        const rule = setAsideRule(event);
-        if (rule === undefined) kept.push(event);
-        else aside.push({ id: event.id, conversation: event.address.conversation, rule, at: clock.now() });
+  const entryOf = ({ id, address }: InboundEvent, rule: Rule): SetAside => ({
+    id,
+    conversation: address.conversation,
+    rule,
+    at: clock.now(),
+  });
+
+  /** What of these goes on the bus, and what into the journal. `undo` collects what to do if neither happens. */
+  async function sort(events: readonly InboundEvent[], undo: (() => void)[]) {
+    const kept: InboundEvent[] = [];
+    const aside: SetAside[] = [];
+    for (const event of events) {
+      const judged = access.judge(event);
+      const verdict: Verdict = judged instanceof Promise ? await judged : judged;
+      if (verdict.undo !== undefined) undo.push(verdict.undo);
+      if (verdict.rule === undefined) kept.push(event);
+      else aside.push(entryOf(event, verdict.rule));
+      const { says, news } = verdict;
+      if (says !== undefined && news === true && options.channelOf(event.address)?.traits.refuses !== true)
+        kept.push(noticeFor(event, says));
+    }
+    return { kept, aside };
+  }
+
+  async function publish(kept: readonly InboundEvent[], aside: readonly SetAside[]): Promise<void> {
+    const before = new Map(kept.map(({ address }) => [address.conversation, latest.get(address.conversation)]));
+    const envelopes = kept.map(envelopeOf);
+    try {
+      if (aside.length > 0) await journal.setAside(aside);
+      if (envelopes.length > 0) await bus.publish("inbound", envelopes);
+    } catch (error) {
+      // What was not published must not be waited for.
+      for (const [conversation, last] of before) {
+        if (!kept.some(({ id }) => id === latest.get(conversation)?.at(-1)?.id)) continue;
+        if (last === undefined) latest.delete(conversation);
+        else latest.set(conversation, last);
       }
-      const before = new Map(kept.map(({ address }) => [address.conversation, latest.get(address.conversation)]));
-      const envelopes = kept.map(envelopeOf);
+      throw error;
+    }
+  }
+
+  return {
+    async accept(events, { admitted = false } = {}) {
+      if (admitted) return publish(events, []);
+      const undo: (() => void)[] = [];
       try {
-        if (aside.length > 0) await journal.setAside(aside);
-        if (envelopes.length > 0) await bus.publish("inbound", envelopes);
+        const { kept, aside } = await sort(events, undo);
+        await publish(kept, aside);
       } catch (error) {
-        // What was not published must not be waited for.
-        for (const [conversation, last] of before) {
-          if (!kept.some(({ id }) => id === latest.get(conversation)?.at(-1)?.id)) continue;
-          if (last === undefined) latest.delete(conversation);
-          else latest.set(conversation, last);
-        }
+        for (const one of undo) one();
         throw error;
       }
     },
+    async admit(event) {
+      const verdict = await access.judge(event);
+      const { rule, retryAfterMs } = verdict;
+      if (rule === undefined) return;
+      await journal.setAside([entryOf(event, rule)]);
+      throw new RefusedError(wordsFor(event, verdict), { rule, retryAfterMs });
+    },
+    hears: access.hears,
+    tell: (notice) => publish([notice], []),
     async setAside(unreadable) {
       const at = clock.now();
       const event = unreadableEnvelope(unreadable, at);

@@ -114,10 +114,31 @@ export const message = z.object({
     .optional(),
   /** In a group: the bot was mentioned, replied to or commanded. Always true in a direct chat. */
   addressed: z.boolean(),
+  /** It names another bot as the one that it is for: never this one's, also where all of a group's messages are answered. */
+  forAnother: z.boolean().optional(),
   /** A command such as /reset, without the slash and in lower case; `args` is the text behind it. */
   command: z.object({ name: z.string(), args: z.string() }).optional(),
 });
 export type Message = z.infer<typeof message>;
+
+/** The gateway's own sentences; the wording and the language are chosen when it is sent. */
+export const noticeKeys = [
+  "start",
+  "help",
+  "reset",
+  "stopped",
+  "failed",
+  "timeout",
+  "undelivered",
+  "unpaired",
+  "paired",
+  "tooMany",
+  "refused",
+] as const;
+export type NoticeKey = (typeof noticeKeys)[number];
+/** What a sentence has places for. */
+const noticeValues = z.record(z.string(), z.string());
+export type NoticeValues = Readonly<z.infer<typeof noticeValues>>;
 
 const header = {
   v: z.literal(1),
@@ -152,17 +173,16 @@ export const inboundEvent = z.discriminatedUnion("kind", [
     removed: z.array(z.string()),
   }),
   z.object({ ...header, kind: z.literal("membership"), change: z.enum(["joined", "left"]) }),
+  /** From the gateway itself, for the person and not the agent: never a channel's. */
+  z.object({ ...header, kind: z.literal("notice"), notice: z.enum(noticeKeys), values: noticeValues.optional() }),
 ]);
 export type InboundEvent = z.infer<typeof inboundEvent>;
 export type InboundMessage = Extract<InboundEvent, { kind: "message" }>;
+export type InboundNotice = Extract<InboundEvent, { kind: "notice" }>;
 
 /** `id` comes back in the press; `url` makes it a link, which is never pressed. */
 export const button = z.object({ id: z.string(), label: z.string(), url: z.string().optional() });
 export type Button = z.infer<typeof button>;
-
-/** The gateway's own sentences; the wording and the language are chosen when it is sent. */
-export const noticeKeys = ["start", "help", "reset", "stopped", "failed", "timeout", "undelivered"] as const;
-export type NoticeKey = (typeof noticeKeys)[number];
 
 /** What an agent answers with. Parts are sent in their order; buttons belong to the last text. */
 export const answer = z.object({
@@ -170,6 +190,7 @@ export const answer = z.object({
   buttons: z.array(button).optional(),
   /** Set instead of parts when the gateway itself speaks. */
   notice: z.enum(noticeKeys).optional(),
+  values: noticeValues.optional(),
 });
 export type Answer = z.infer<typeof answer>;
 

@@ -30,6 +30,7 @@ export interface AskParts {
   readonly knows: (model: string) => boolean;
 }
 
+type Content = Parameters<typeof eventOf>[3];
 type Parse = (headers: Headers, body: Record<string, unknown>) => Asked;
 
 export function createAsk({ settings, deps, surroundings, calls, conversations, knows }: AskParts) {
@@ -56,7 +57,7 @@ export function createAsk({ settings, deps, surroundings, calls, conversations, 
     // What can be refused is refused before anything is kept of it; what is known was let in before.
     const parts = await partsOf(asked.given, deps, found === undefined ? surroundings.safeFetch : undefined);
     const before = await Promise.all(asked.before.map((one) => toldOf(caller, one)));
-    const call = found ?? (await record(caller, id, digest, asked));
+    const call = found ?? (await record({ caller, id, digest }, asked, { parts, before }));
     sameQuestion(call, digest);
     if (!call.done) await handOver(call, asked, { parts, before });
     return { call, asked };
@@ -68,21 +69,27 @@ export function createAsk({ settings, deps, surroundings, calls, conversations, 
     throw new RequestError(message, { status: 422, code: "idempotency_key_reused" });
   }
 
-  async function record(caller: string, id: string, digest: string, asked: Asked): Promise<StoredCall> {
+  /** @throws RefusedError, and nothing is recorded. */
+  async function record(
+    { caller, id, digest }: Pick<StoredCall, "caller" | "id" | "digest">,
+    asked: Asked,
+    content: Content,
+  ): Promise<StoredCall> {
     const { api, model, metadata, previous } = asked;
     const chat = previous === undefined ? chatOf(caller, asked, id) : await chatOfPrevious(caller, previous, model);
     const own = previous === undefined ? {} : { previous };
     const question = { v: 1, id, caller, api, model, digest, at: clock.now(), chat, ...own, metadata } as const;
+    await inbound.admit(eventOf(deps, question, asked, content));
     return calls.open({ ...question, parts: [], done: false, failed: false });
   }
 
   /** The core knows the event again where it has it. */
-  async function handOver(call: StoredCall, asked: Asked, content: Parameters<typeof eventOf>[3]): Promise<void> {
+  async function handOver(call: StoredCall, asked: Asked, content: Content): Promise<void> {
     if (isNamed(call.chat)) {
       const text = asked.given.map((one) => (one.kind === "text" ? one.text : `[${one.media}]`)).join("\n");
       await conversations.add(conversationId(deps, call.chat), `asked ${call.id}`, { role: "user", text });
     }
-    await inbound.accept([eventOf(deps, call, asked, content)]);
+    await inbound.accept([eventOf(deps, call, asked, content)], { admitted: true });
   }
 
   async function chatOfPrevious(caller: string, previous: string, model: string): Promise<string> {

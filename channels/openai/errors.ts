@@ -1,5 +1,5 @@
 /** Errors in the shape that clients of this API know: `{ error: { message, type, param, code } }`. */
-import { InfrastructureError, InputError, reasonOf, TerminalError } from "../../src/errors.ts";
+import { InfrastructureError, InputError, reasonOf, RefusedError, TerminalError } from "../../src/errors.ts";
 import type { Log } from "../../src/ports.ts";
 
 export interface Problem {
@@ -23,6 +23,7 @@ export class RequestError extends InputError {
 
 const types: Readonly<Record<number, string>> = {
   401: "authentication_error",
+  403: "permission_error",
   429: "rate_limit_error",
   500: "server_error",
   503: "server_error",
@@ -45,6 +46,7 @@ export function refuse(
 
 /** What was thrown, as the caller may see it. @throws what nobody foresaw. */
 export function refuseThrown(error: unknown, log: Log, account: string): Response {
+  if (error instanceof RefusedError) return refuse(error.status, error.code, error.message, error.headers);
   const input = inputErrorOf(error);
   if (input !== undefined) {
     const { status, message } = input;

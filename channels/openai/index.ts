@@ -42,6 +42,7 @@ export function openai(
       location: false,
       replies: false,
       receipts: false,
+      refuses: true,
       idempotentMs: Infinity,
       preview: { everyMs: 50, in: ["direct"] },
     },

@@ -169,6 +169,7 @@ export interface Call {
   readonly id: string;
   readonly at: number;
   readonly chat: string;
+  readonly caller: string;
 }
 
 /**
@@ -177,7 +178,7 @@ export interface Call {
  */
 export function eventOf(
   account: AccountRef,
-  { id, at, chat }: Call,
+  { id, at, chat, caller }: Call,
   asked: Asked,
   { parts, before }: { readonly parts: readonly InboundPart[]; readonly before: readonly Told[] },
 ): InboundMessage {
@@ -187,7 +188,7 @@ export function eventOf(
     kind: "message",
     id: messageId(account, id),
     address: addressOf(account, chat, model),
-    participant: { id: participantId(account, chat), user: user === "" ? chat : user },
+    participant: { id: participantId(account, chat), user: user === "" ? caller : user },
     receivedAt: at,
     raw: { api, call: id, model, user, chat },
     message: { parts: [...parts], addressed: true, ...(before.length > 0 && { before: [...before] }) },

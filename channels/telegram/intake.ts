@@ -58,7 +58,7 @@ export function createIntake(deps: ChannelDeps, options: TelegramOptions, api: T
   }
 
   async function contextNow(): Promise<ParseContext> {
-    return { ...deps, me: await identity(), groups: options.groups.answer, receivedAt: clock.now() };
+    return { ...deps, me: await identity(), receivedAt: clock.now() };
   }
 
   async function accept(updates: readonly Update[]): Promise<void> {

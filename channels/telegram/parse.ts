@@ -2,8 +2,8 @@
  * Telegram's updates as events. Pure.
  *
  * Set aside without an event, because nobody who talks to the agent wrote them: channel posts and their copies in discussion
- * groups, messages of business accounts, of other bots and of the bot itself, service messages, ephemeral messages (their
- * ids are reused), and every kind of update that {@link allowedUpdates} does not ask for.
+ * groups, messages of business accounts and of the bot itself, service messages, ephemeral messages (their ids are reused),
+ * and every kind of update that {@link allowedUpdates} does not ask for.
  *
  * @see https://core.telegram.org/bots/api#update
  */
@@ -32,7 +32,6 @@ export const allowedUpdates = [
 export interface ParseContext extends AccountRef {
   /** The bot itself, as getMe tells. */
   readonly me: { readonly id: number; readonly username: string };
-  readonly groups: "mention" | "always";
   readonly receivedAt: number;
 }
 
@@ -54,7 +53,7 @@ export function platformMessageId(account: AccountRef, chat: Chat["id"], message
 
 function written(update: Update, message: Message, context: ParseContext): InboundEvent | undefined {
   if (!Number.isSafeInteger(message.message_id)) throw new InputError("telegram: a message has no message_id");
-  const from = senderOf(message);
+  const from = senderOf(message, context);
   const to = addressOf(message.chat, threadOf(message), context);
   if (from === undefined || to === undefined || message.message_id === 0) return undefined;
   if (message.is_automatic_forward === true || message.business_connection_id !== undefined) return undefined;
@@ -79,11 +78,11 @@ function written(update: Update, message: Message, context: ParseContext): Inbou
 
 type Sender = User | Extract<Chat, { title: string }>;
 
-/** A person, or a chat that a person speaks for (anonymous administrators); never a bot. */
-function senderOf(message: Message): Sender | undefined {
+/** A person, another bot, or a chat that a person speaks for (anonymous administrators). */
+function senderOf(message: Message, { me }: ParseContext): Sender | undefined {
   const { from, sender_chat: chat } = message;
   if (chat !== undefined && chat.type !== "private") return chat;
-  return from === undefined || from.is_bot ? undefined : from;
+  return from?.id === me.id ? undefined : from;
 }
 
 function participantOf(from: Sender, context: AccountRef): Participant {
@@ -95,6 +94,7 @@ function participantOf(from: Sender, context: AccountRef): Participant {
     user,
     ...(name === "" ? {} : { name }),
     ...(from.username === undefined ? {} : { handle: from.username }),
+    ...(person?.is_bot === true ? { bot: true } : {}),
     ...(person?.language_code === undefined ? {} : { locale: person.language_code }),
   };
 }
@@ -135,15 +135,15 @@ function headerOf(update: Update, address: Address, participant: Participant, co
 function addressing(
   message: Message,
   kind: Address["kind"],
-  { me, groups }: ParseContext,
-): Pick<Normalized, "addressed" | "command"> {
+  { me }: ParseContext,
+): Pick<Normalized, "addressed" | "forAnother" | "command"> {
   const text = message.text ?? message.caption ?? "";
   const entities = message.entities ?? message.caption_entities ?? [];
   const username = me.username.toLowerCase();
   const command = commandOf(message, username);
-  if (command === "another bot's" && kind === "group") return { addressed: false };
+  if (command === "another bot's" && kind === "group") return { addressed: false, forAnother: true };
   const called = typeof command === "object" ? { command } : {};
-  if (kind === "direct" || groups === "always" || typeof command === "object") return { addressed: true, ...called };
+  if (kind === "direct" || typeof command === "object") return { addressed: true, ...called };
   const mentioned = entities.some((entity) => {
     if (entity.type === "text_mention") return entity.user.id === me.id;
     const words = text.slice(entity.offset, entity.offset + entity.length);

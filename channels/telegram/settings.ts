@@ -23,8 +23,6 @@ export const telegramSettings = z
       .int()
       .positive()
       .default(20 * 1024 * 1024),
-    /** In groups the bot answers when mentioned, commanded or replied to, or always. */
-    groups: z.object({ answer: z.enum(["mention", "always"]).default("mention") }).prefault({}),
     /** How long one poll waits for updates. */
     pollSeconds: z.number().int().min(0).max(50).default(50),
     /** How many updates Telegram may post at once. */

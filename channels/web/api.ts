@@ -9,7 +9,7 @@ import type { Conversations } from "./conversation.ts";
 import type { FromPerson } from "./entry.ts";
 import { pageAttachment, pageMessage } from "./format.ts";
 import type { Live } from "./live.ts";
-import { commandOf, localeOf } from "./parse.ts";
+import { addressOf, commandOf, localeOf, participantOf } from "./parse.ts";
 import { refuse, refuseInvalid, refuseThrown } from "./refuse.ts";
 import { type PageOutgoing, routes } from "./routes.ts";
 import type { WebSettings } from "./settings.ts";
@@ -187,8 +187,11 @@ export function createApi({ settings, deps, conversations, attachments, live }: 
       return refuse(c, 413, "too_large", `A file has at most ${settings.maxAttachmentBytes} bytes.`);
     }
     if (body === null) return refuse(c, 400, "bad_request", "The body is the file: it is empty.");
+    const own = c.get("session");
+    if (!(await deps.inbound.hears({ address: addressOf(deps, own), participant: participantOf(deps, own) })))
+      return refuse(c, 403, "not_allowed", "You may not send files here: write a message first.");
     const given = { type: mediaType(headers.get("content-type")), name: fileName(name), size: declared };
-    return c.json(pageAttachment(await attachments.add(c.get("session"), body, given)), 201);
+    return c.json(pageAttachment(await attachments.add(own, body, given)), 201);
   });
 
   app.openapi(routes.download, async (c) => {

@@ -7,6 +7,9 @@
  * process dies, or the core refuses, between the two, and the client never comes back with that id; the message would be shown
  * for ever and never be answered. Hence {@link Conversations.history} hands unanswered messages over once more, once per
  * session and process life; the core knows those it has.
+ *
+ * Before all that the core is asked whether the message may come in, so that what it refuses is never shown as sent: what stands
+ * in the transcript was let in.
  */
 import { LRUCache } from "lru-cache";
 import type { ChannelDeps } from "../../src/channel.ts";
@@ -20,7 +23,10 @@ const pageSize = 50;
 const recognisedMs = 7 * 24 * 3600 * 1000;
 
 export interface Conversations {
-  /** Resolves when the message is durable and the core has it; the same id again changes nothing. */
+  /**
+   * Resolves when the message is durable and the core has it; the same id again changes nothing.
+   * @throws RefusedError, and nothing is kept of it.
+   */
   accept(session: string, entry: FromPerson): Promise<void>;
   /** What is shown, oldest first. `last`: the place of the newest entry, shown or not. */
   history(
@@ -40,10 +46,16 @@ export interface Conversations {
 export function createConversations(deps: ChannelDeps, changed: (session: string) => void): Conversations {
   const { transcript, inbound, clock, log } = deps;
   const settled = new LRUCache<string, true>({ max: 10_000 });
+  /** Let in a short time ago: a message that is sent again counts once. */
+  const admitted = new LRUCache<string, true>({ max: 10_000 });
   const idOf = (session: string) => conversationId(deps, session);
 
   async function handOver(session: string, placed: readonly Placed<FromPerson>[]): Promise<void> {
-    if (placed.length > 0) await inbound.accept(placed.map((one) => eventOf(deps, session, one)));
+    if (placed.length === 0) return;
+    await inbound.accept(
+      placed.map((one) => eventOf(deps, session, one)),
+      { admitted: true },
+    );
   }
 
   async function settle(session: string, entries: readonly Placed[]): Promise<void> {
@@ -61,10 +73,18 @@ export function createConversations(deps: ChannelDeps, changed: (session: string
     }
   }
 
+  async function admit(session: string, key: string, entry: FromPerson): Promise<void> {
+    const known = `${session} ${key}`;
+    if (admitted.has(known)) return;
+    await inbound.admit(eventOf(deps, session, { n: 0, key, at: clock.now(), entry }));
+    admitted.set(known, true);
+  }
+
   return {
     async accept(session, entry) {
       const conversation = idOf(session);
       const key = keyOfClient(entry.client);
+      await admit(session, key, entry);
       const { n, fresh } = await transcript.append(conversation, key, entry);
       // Of two different messages under one id the first counts.
       const kept = fresh ? undefined : await transcript.get(conversation, key);

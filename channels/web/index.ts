@@ -68,6 +68,7 @@ export function web(settings: WebSettings, deps: ChannelDeps): Channel & Typing 
       location: false,
       replies: false,
       receipts: false,
+      refuses: true,
       idempotentMs: Infinity,
       typingMs: Infinity,
       preview: { everyMs: 80, in: ["direct"] },

@@ -1,6 +1,6 @@
 /** What a person did on the page, as the core's events. Pure. */
 import { type AccountRef, conversationId, messageId, participantId } from "../../src/ids.ts";
-import type { Address, InboundEvent, InboundPart, MediaKind, Message } from "../../src/message.ts";
+import type { Address, InboundEvent, InboundPart, MediaKind, Message, Participant } from "../../src/message.ts";
 import type { FromPerson, Placed, StoredAttachment } from "./entry.ts";
 
 export function addressOf(account: AccountRef, session: string): Address {
@@ -15,6 +15,10 @@ export function addressOf(account: AccountRef, session: string): Address {
   };
 }
 
+export function participantOf(account: AccountRef, session: string, locale?: string): Participant {
+  return { id: participantId(account, session), user: session, ...(locale !== undefined && { locale }) };
+}
+
 /**
  * The event of a stored entry: the same whenever it is made again, so that handing it over twice is harmless. Its sequence is
  * the entry's place in the transcript.
@@ -25,11 +29,7 @@ export function eventOf(account: AccountRef, session: string, { n, at, entry }: 
     kind: "message",
     id: messageId(account, session, entry.client),
     address: addressOf(account, session),
-    participant: {
-      id: participantId(account, session),
-      user: session,
-      ...(entry.locale !== undefined && { locale: entry.locale }),
-    },
+    participant: participantOf(account, session, entry.locale),
     sequence: n,
     receivedAt: at,
     raw: entry,

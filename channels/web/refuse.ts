@@ -1,7 +1,7 @@
 import type { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
-import { InfrastructureError, InputError, TerminalError } from "../../src/errors.ts";
+import { InfrastructureError, InputError, RefusedError, TerminalError } from "../../src/errors.ts";
 
 const codes: Readonly<Record<number, string>> = {
   400: "bad_request",
@@ -36,6 +36,7 @@ export function refuseThrown(error: Error, c: Context): Response {
   if (error instanceof HTTPException && error.status < 500) {
     return refuse(c, error.status, codes[error.status] ?? "bad_request", error.message || "Not valid.");
   }
+  if (error instanceof RefusedError) return refuse(c, error.status, error.code, error.message, error.headers);
   if (error instanceof InputError) return refuse(c, error.status, codes[error.status] ?? "bad_request", error.message);
   if (error instanceof InfrastructureError) {
     const seconds = Math.max(1, Math.ceil((error.retryAfterMs ?? 1000) / 1000));

@@ -65,7 +65,7 @@ const json = <Schema extends z.ZodType>(schema: Schema, description: string) => 
 const refusals = {
   400: json(error, "Not valid; the message says why"),
   401: json(error, "No session: POST /api/session first"),
-  403: json(error, "From another site, or without an Origin header"),
+  403: json(error, "From another site, or without an Origin header; or the person may not write here"),
   503: json(error, "Try again after Retry-After seconds"),
 };
 const ownEvent = {
@@ -120,6 +120,7 @@ export const routes = {
     responses: {
       202: json(accepted, "It is durable and will be answered"),
       404: json(error, "No such message"),
+      429: json(error, "Too many messages: send it again after Retry-After seconds"),
       ...refusals,
     },
   }),

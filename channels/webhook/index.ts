@@ -6,7 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import type { Channel, ChannelDeps, Check, Finding, HttpHandler } from "../../src/channel.ts";
-import { InfrastructureError, InputError, reasonOf, TerminalError } from "../../src/errors.ts";
+import { InfrastructureError, InputError, reasonOf, RefusedError, TerminalError } from "../../src/errors.ts";
 import type { SafeFetch } from "../../src/fetch.ts";
 import { messageId } from "../../src/ids.ts";
 import { type Call, createCalls } from "./calls.ts";
@@ -66,7 +66,7 @@ export function webhook(
     if (known.body !== digest) {
       return refuse(409, "conflict", "Another body came under this webhook-id before: a new message needs a new one.");
     }
-    if (!known.done) await inbound.accept([eventOf(deps, id, body, known.at)]);
+    if (!known.done) await inbound.accept([eventOf(deps, id, body, known.at)], { admitted: true });
     const seconds = body.wait === true ? settings.waitSeconds : Math.min(Number(body.wait), settings.waitSeconds);
     const waits = !known.done && seconds > 0;
     const answered = waits ? await calls.answered(message, seconds * 1000, request.signal) : known;
@@ -76,9 +76,10 @@ export function webhook(
   }
 
   async function begin(webhookId: string, body: Body, digest: string, at: number): Promise<Call> {
-    await checkTargets(body);
     const { callbackUrl } = body;
     const event = eventOf(deps, webhookId, body, at);
+    await inbound.admit(event);
+    await checkTargets(body);
     if (callbackUrl !== undefined) await calls.setTarget(event.address.conversation, callbackUrl);
     return calls.open(event.id, {
       v: 1,
@@ -103,6 +104,7 @@ export function webhook(
       location: true,
       replies: false,
       receipts: false,
+      refuses: true,
     },
     dialect,
     send: createSend(deps, calls, keys, safeFetch),
@@ -123,6 +125,7 @@ export function webhook(
           deps.log.error({ account, reason: reasonOf(error) }, "webhook: refused for good");
           return refuse(422, "refused", "The gateway cannot take this, now or later.");
         }
+        if (error instanceof RefusedError) return refuse(error.status, error.code, error.message, error.headers);
         if (!(error instanceof InputError)) throw error;
         return refuse(error.status, error.status === 413 ? "too_large" : "bad_request", error.message);
       }

@@ -28,6 +28,8 @@ interface ChannelKind<Settings> {
   readonly settings: z.ZodType<Settings>;
   /** An account "main" exists without being configured. */
   readonly always?: true;
+  /** Programs with a key write there, for many people or for none. */
+  readonly programs?: true;
   make(settings: Settings, deps: ChannelDeps, setting: ChannelSetting): Channel;
 }
 
@@ -39,6 +41,7 @@ export const channelKinds = {
   discord: kind({ settings: discordSettings, make: discord }),
   openai: kind({
     settings: openaiSettings,
+    programs: true,
     make: (settings, deps, { agents, safeFetch }) => openai(settings, deps, { agents, safeFetch }),
   }),
   telegram: kind({ settings: telegramSettings, make: telegram }),
@@ -49,6 +52,7 @@ export const channelKinds = {
   }),
   webhook: kind({
     settings: webhookSettings,
+    programs: true,
     make: (settings, deps, { safeFetch }) => webhook(settings, deps, safeFetch),
   }),
   whatsapp: kind({

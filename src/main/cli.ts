@@ -1,4 +1,4 @@
-/** The command line: `ascent start | chat | doctor | deadletters`. */
+/** The command line: `ascent start | chat | doctor | pairing | journal | deadletters`. */
 import { Command, InvalidArgumentError, Option } from "commander";
 import { reasonOf } from "../errors.ts";
 import { ConfigError } from "./config.ts";
@@ -26,6 +26,30 @@ program
   .command("doctor")
   .description("check the configuration, the data, the model and every channel, and say what to do")
   .action(async () => (await import("./commands/doctor.ts")).doctor());
+
+const pairing = program.command("pairing").description("people who ask to be let in");
+pairing
+  .command("list")
+  .description("show who asks, the oldest first")
+  .option("--json", "as JSON")
+  .action(async (options: { json?: true }) => (await import("./commands/pairing.ts")).list(options));
+pairing
+  .command("approve")
+  .description("let a person in")
+  .argument("<who>", "the person's code, or channel/account/user id")
+  .action(async (who: string) => (await import("./commands/pairing.ts")).decide(who, "approved"));
+pairing
+  .command("deny")
+  .description("give a person no code for a day; also one who was let in before")
+  .argument("<who>", "the person's code, or channel/account/user id")
+  .action(async (who: string) => (await import("./commands/pairing.ts")).decide(who, "denied"));
+
+program
+  .command("journal")
+  .description("show which messages were set aside and by which rule, the newest first")
+  .option("--limit <n>", "how many at most", count, 100)
+  .option("--json", "as JSON")
+  .action(async (options: { limit: number; json?: true }) => (await import("./commands/journal.ts")).journal(options));
 
 const letters = program.command("deadletters").description("what was given up after its retries");
 letters

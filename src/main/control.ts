@@ -9,7 +9,8 @@ import { createServer } from "../../adapters/http/index.ts";
 import type { Channel, Finding } from "../channel.ts";
 import type { Core } from "../core.ts";
 import { InputError, reasonOf } from "../errors.ts";
-import type { DeadLetter, Log, Runtime } from "../ports.ts";
+import type { Asked } from "../operators.ts";
+import type { DeadLetter, Log, Runtime, SetAside } from "../ports.ts";
 
 /** What the commands ask of a gateway, running or opened for them. */
 export interface Operations {
@@ -17,20 +18,32 @@ export interface Operations {
   /** @returns false where there is no such letter. */
   retry(id: string): Promise<boolean>;
   drop(id: string): Promise<boolean>;
+  /** What was set aside by a rule, the newest first. */
+  journal(limit: number): Promise<readonly SetAside[]>;
+  /** Who asks to be let in. */
+  asked(): Promise<readonly Asked[]>;
+  /** As {@link Operators.decide}. */
+  decide(who: string, state: Decision): Promise<Pick<Asked, "channel" | "account" | "user">>;
   /** What every channel says of its own settings. */
   check(): Promise<readonly { readonly channel: string; readonly findings: readonly Finding[] }[]>;
 }
 /** What the operations work on. */
 export interface Operated {
-  readonly runtime: Pick<Runtime, "deadLetters">;
+  readonly runtime: Pick<Runtime, "deadLetters" | "journal">;
   readonly core: Core;
   readonly channels: readonly Channel[];
 }
 
+const decision = z.enum(["approved", "denied"]);
+export type Decision = z.infer<typeof decision>;
+const limit = z.number().int().positive().max(10_000);
 const order = z.discriminatedUnion("operation", [
-  z.object({ operation: z.literal("deadLetters"), limit: z.number().int().positive().max(10_000) }),
+  z.object({ operation: z.literal("deadLetters"), limit }),
   z.object({ operation: z.literal("retry"), id: z.string() }),
   z.object({ operation: z.literal("drop"), id: z.string() }),
+  z.object({ operation: z.literal("journal"), limit }),
+  z.object({ operation: z.literal("asked") }),
+  z.object({ operation: z.literal("decide"), who: z.string().max(1_000), state: decision }),
   z.object({ operation: z.literal("check") }),
 ]);
 type Order = z.infer<typeof order>;
@@ -39,11 +52,14 @@ const path = "/control";
 const checkMs = 20_000;
 
 export function operationsOf({ runtime, core, channels }: Operated): Operations {
-  const { deadLetters } = runtime;
+  const { deadLetters, journal } = runtime;
   return {
-    deadLetters: (limit) => deadLetters.list(limit),
+    deadLetters: (most) => deadLetters.list(most),
     retry: (id) => core.retry(id),
     drop: (id) => deadLetters.drop(id),
+    journal: (most) => journal.list({ limit: most }),
+    asked: () => core.operators.asked(channels),
+    decide: (who, state) => core.operators.decide(who, state, channels),
     check: () =>
       Promise.all(
         channels.map(async (of) => ({ channel: `${of.channel}/${of.account}`, findings: await checkChannel(of) })),
@@ -96,6 +112,12 @@ function perform(operations: Operations, asked: Order): Promise<unknown> {
       return operations.retry(asked.id);
     case "drop":
       return operations.drop(asked.id);
+    case "journal":
+      return operations.journal(asked.limit);
+    case "asked":
+      return operations.asked();
+    case "decide":
+      return operations.decide(asked.who, asked.state);
     case "check":
       return operations.check();
   }
@@ -134,7 +156,10 @@ export async function runningGateway(directory: string): Promise<{ url: string; 
   return {
     url: address,
     operations: {
-      deadLetters: (limit) => ask({ operation: "deadLetters", limit }),
+      deadLetters: (most) => ask({ operation: "deadLetters", limit: most }),
+      journal: (most) => ask({ operation: "journal", limit: most }),
+      asked: () => ask({ operation: "asked" }),
+      decide: (who, state) => ask({ operation: "decide", who, state }),
       retry: (id) => ask({ operation: "retry", id }),
       drop: (id) => ask({ operation: "drop", id }),
       check: () => ask({ operation: "check" }),

@@ -14,6 +14,7 @@ import { channelKinds } from "./channels.ts";
 import type { Config } from "./config.ts";
 import { createControl } from "./control.ts";
 import { pageDirectory } from "../../channels/web/page/build.ts";
+import { accessOf } from "./policies.ts";
 import { createReadiness, type Readiness } from "./readiness.ts";
 import type { Role } from "./roles.ts";
 import { openRuntime, type OpenedRuntime } from "./runtime.ts";
@@ -56,6 +57,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     instance,
     channelOf: (to) => channels.get(accountKey(to)),
     agentOf: (to) => agents.of(to),
+    access: accessOf(config),
     safeFetch,
     mostTurns: config.limits.turns,
     delivers: role !== "agents",

@@ -1,6 +1,7 @@
 /** The shape of ascent.yaml. Every setting has a default; `ascent.example.yaml` shows them all. */
 import { z } from "zod";
 import { clientAgentSettings } from "../../agents/client/settings.ts";
+import { accessKinds, groupKinds } from "../policy.ts";
 import { channelKinds } from "./channels.ts";
 
 const address = z.url({ protocol: /^https?$/, message: "must be a URL that begins with http:// or https://" });
@@ -11,18 +12,38 @@ const slug = z.string().regex(/^[a-z0-9][a-z0-9-]*$/, "is no name: use small let
 const key = z.string().min(1, "is empty: set it, or leave it out").optional();
 const vendor = z.strictObject({ apiKey: key, baseUrl: address.optional() }).prefault({});
 
+const access = z.enum(accessKinds, `must be one of ${accessKinds.join(", ")}`);
+/** Of people and groups, as their platform gives them: a number that YAML cannot hold exactly is somebody else's. */
+const idWords = "must be an id: a text, or a whole number; long ones in quotes";
+const platformIds = z.array(
+  z.union(
+    [z.string().trim().min(1, idWords), z.number().refine(Number.isSafeInteger, idWords).transform(String)],
+    idWords,
+  ),
+);
+const rateWords = 'must be a whole number from 1 on, or "off"';
+const rate = z.union([z.literal("off"), z.coerce.number(rateWords).int(rateWords).min(1, rateWords)], rateWords);
+
 /** What every account of every channel takes beside its channel's own settings. */
 const accountSettings = {
   /** The agent that answers there; by default the first one. */
   agent: z.string().optional(),
   tenant: z.string().min(1).default("default"),
   enabled: z.boolean().default(true),
+  /** Who may write in direct chats; {@link settings}' own unless given. */
+  access: access.optional(),
+  /** People who may write whatever `access` says, and who may not. */
+  allow: platformIds.default([]),
+  block: platformIds.default([]),
+  /** What is answered in groups, and in which: in all of them where access is open, else in none, unless given. */
+  groups: z.enum(groupKinds, `must be one of ${groupKinds.join(", ")}`).default("mention"),
+  allowGroups: platformIds.optional(),
+  /** Other bots are answered too. */
+  bots: z.boolean().default(false),
+  messagesPerMinute: z.strictObject({ person: rate.optional(), account: rate.optional() }).default({}),
 };
-export interface AccountSettings {
-  readonly agent?: string | undefined;
-  readonly tenant: string;
-  readonly enabled: boolean;
-}
+type Given = z.output<z.ZodObject<typeof accountSettings>>;
+export type AccountSettings = Readonly<Given>;
 
 /** A channel's own settings and {@link accountSettings}; a name that neither knows is an error. */
 function accountOf(own: z.ZodType): z.ZodType {
@@ -74,7 +95,7 @@ export const settings = z.strictObject({
     .string()
     .min(32, 'needs 32 characters or more: take what "openssl rand -hex 32" prints, or unset it')
     .optional(),
-  access: z.literal("open", 'must be "open": everybody may write').default("open"),
+  access: access.default("open"),
   logLevel: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
   models: z
     .strictObject({
@@ -103,6 +124,8 @@ export const settings = z.strictObject({
     .strictObject({
       /** Turns that run at once. */
       turns: z.number().int().positive().default(2_000),
+      /** Taken from one person, and from all of an account's together; what is more is set aside. */
+      messagesPerMinute: z.strictObject({ person: rate.default(30), account: rate.default("off") }).prefault({}),
       /** Bytes of all files that people and agents send; past them a file is refused. */
       blobBytes: z.number().int().positive().default(2_147_483_648),
       /** Days after which a file is deleted. */

@@ -90,6 +90,7 @@ export async function startGateway(options: StartOptions): Promise<Gateway> {
       HOST: "127.0.0.1",
       LOG_LEVEL: "warn",
       ASCENT_CONFIG: config,
+      ASCENT_MESSAGES_PER_MINUTE: "off",
       ASCENT_DATA: join(folder, "data"),
       ASCENT_MODEL: `compatible:${model}`,
       OPENAI_BASE_URL: world.modelUrl,

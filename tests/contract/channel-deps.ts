@@ -76,6 +76,8 @@ export function probe(
           // Through JSON, as everything that is stored goes.
           accepted.push(...(JSON.parse(JSON.stringify(events)) as InboundEvent[]));
         },
+        admit: async () => undefined,
+        hears: async () => true,
         async setAside(unreadable) {
           self.aside.push(unreadable);
         },

@@ -35,7 +35,7 @@ export const read: ChannelContract["read"] = (payload, account) => {
   try {
     const asked = bounded((path === "responses" ? parseResponses : parseChat)(new Headers(), { ...body }), maxText);
     const id = callIdOf(caller, key);
-    const call = { id, at: (time += 1_000), chat: chatOf(caller, asked, id) };
+    const call = { id, at: (time += 1_000), chat: chatOf(caller, asked, id), caller };
     const before = asked.before.filter((one) => "text" in one);
     return [eventOf(account, call, asked, { parts: asked.given.map(partOf), before })];
   } catch (error) {

@@ -20,7 +20,6 @@ export const read: ChannelContract["read"] = (payload, account) => {
   const context = {
     ...account,
     me: { id: 1_000_001, username: "ascent_test_bot" },
-    groups: "mention",
     receivedAt: (time += 1_000),
   } as const;
   const event = parse(payload as Parameters<typeof parse>[0], context);

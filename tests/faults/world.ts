@@ -73,6 +73,7 @@ const config = {
   channels: { web: { main: { enabled: false } } },
   models: { timeoutSeconds: 30, retries: 1 },
   server: { graceSeconds },
+  limits: { messagesPerMinute: { person: "off" } },
   agents: { assistant: { context: { historyItems: 12, tokens: 1_000_000 } } },
 };
 

@@ -7,7 +7,7 @@ import { openai, openaiSettings } from "../../channels/openai/index.ts";
 import { chatOf, isNamed } from "../../channels/openai/parse.ts";
 import { createDeltas } from "../../channels/openai/stream.ts";
 import { createCallers } from "../../channels/openai/verify.ts";
-import { OverloadedError } from "../../src/errors.ts";
+import { OverloadedError, RefusedError } from "../../src/errors.ts";
 import type { InboundMessage } from "../../src/message.ts";
 import type { Signals } from "../../src/ports.ts";
 import { serveChannels, testDeps, type TestDeps } from "./web-deps.ts";
@@ -151,6 +151,23 @@ describe("limits", () => {
     await accepted(1);
     await answer("yes");
     expect((await again).status).toBe(200);
+  });
+
+  test("what a rule keeps out is told at once, streamed or not, and its key is free for another question", async () => {
+    const { deps, ask, accepted } = await start({ settings: { waitSeconds: 0.1 } });
+    const once = { "idempotency-key": "once" };
+    for (const stream of [true, false]) {
+      deps.denial = new RefusedError("Not here.", { rule: "not allowed" });
+      const refused = await ask({ ...question("one"), stream }, once);
+      expect(refused.status).toBe(403);
+      expect(await problem(refused)).toMatchObject({ type: "permission_error", code: "not_allowed" });
+    }
+    deps.denial = new RefusedError("Wait.", { rule: "too many messages", retryAfterMs: 1_500 });
+    const late = await ask(question("one"), once);
+    expect([late.status, late.headers.get("retry-after")]).toEqual([429, "2"]);
+    deps.denial = undefined;
+    expect((await ask(question("another"), once)).status).toBe(504);
+    await accepted(1);
   });
 
   test("of what was said before, the newest that fits is taken", async () => {

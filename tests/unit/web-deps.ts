@@ -9,6 +9,8 @@ export interface TestDeps extends ChannelDeps {
   readonly accepted: InboundEvent[];
   /** Thrown by the next accepts while set. */
   fail: Error | undefined;
+  /** Thrown to whoever asks to be let in while set. */
+  denial: Error | undefined;
   readonly logged: string[];
 }
 
@@ -19,11 +21,16 @@ export function testDeps(channel: string, given: Partial<ChannelDeps> = {}): Tes
     accepted: seen.accepted,
     logged: seen.lines,
     fail: undefined,
+    denial: undefined,
     inbound: {
       async accept(events) {
         if (deps.fail !== undefined) throw deps.fail;
         await seen.deps.inbound.accept(events);
       },
+      async admit() {
+        if (deps.denial !== undefined) throw deps.denial;
+      },
+      hears: async () => deps.denial === undefined,
       setAside: seen.deps.inbound.setAside,
     },
     publicUrl: undefined,

@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { HttpServer } from "../../adapters/http/index.ts";
 import { web, webSettings } from "../../channels/web/index.ts";
 import type { SendContext } from "../../src/channel.ts";
-import { InputError, OverloadedError, TerminalError } from "../../src/errors.ts";
+import { InputError, OverloadedError, RefusedError, TerminalError } from "../../src/errors.ts";
 import type { InboundMessage } from "../../src/message.ts";
 import type { Blobs, Clock } from "../../src/ports.ts";
 import { serveChannels, testDeps, type TestDeps } from "./web-deps.ts";
@@ -174,6 +174,26 @@ describe("sending", () => {
     deps.fail = undefined;
     expect((await tab.post("/api/messages", { id: "c1", text: "Hi" })).status).toBe(202);
     expect(deps.accepted).toHaveLength(1);
+    expect((await tab.history()).messages).toHaveLength(1);
+  });
+
+  test("what a rule keeps out is not shown, not kept, and never handed over later; files neither", async () => {
+    const { deps, tab } = await opened();
+    deps.denial = new RefusedError("Give the code ABCD-EFGH.", { rule: "not paired" });
+    const refused = await tab.post("/api/messages", { id: "c1", text: "Hi" });
+    expect(refused.status).toBe(403);
+    expect(await refused.json()).toEqual({ error: { code: "not_paired", message: "Give the code ABCD-EFGH." } });
+    for (const path of ["/api/stop", "/api/reset"]) expect((await tab.post(path, { id: "c2" })).status).toBe(403);
+    const upload = await tab.call("/api/attachments?name=a.txt", { method: "POST", body: "bytes" });
+    expect(upload.status).toBe(403);
+    deps.denial = undefined;
+    expect((await tab.history()).messages).toEqual([]);
+    expect(deps.accepted).toEqual([]);
+    expect((await tab.post("/api/messages", { id: "c1", text: "Hi" })).status).toBe(202);
+    deps.denial = new RefusedError("Wait.", { rule: "too many messages", retryAfterMs: 1_500 });
+    expect((await tab.post("/api/messages", { id: "c1", text: "Hi" })).status).toBe(202);
+    const late = await tab.post("/api/messages", { id: "c3", text: "more" });
+    expect([late.status, late.headers.get("retry-after")]).toEqual([429, "2"]);
     expect((await tab.history()).messages).toHaveLength(1);
   });
 

@@ -10,6 +10,7 @@ import {
   OverloadedError,
   RateLimitedError,
   reasonOf,
+  RefusedError,
   RetryableError,
   TerminalError,
 } from "../../src/errors.ts";
@@ -252,6 +253,23 @@ describe("what comes in", () => {
     deps.fail = undefined;
     expect((await post(url, "w1", basic)).status).toBe(202);
     expect(deps.accepted).toHaveLength(1);
+  });
+
+  test("what a rule keeps out is told at once, and leaves no call behind", async () => {
+    const { deps, url } = await start();
+    deps.denial = new RefusedError("Not here.", { rule: "group not allowed" });
+    const refused = await post(url, "w1", { ...basic, wait: true });
+    expect(refused.status).toBe(403);
+    expect(await refused.json()).toEqual({ error: { code: "group_not_allowed", message: "Not here." } });
+    deps.denial = new RefusedError("Wait.", { rule: "too many messages", retryAfterMs: 1_500 });
+    const late = await post(url, "w1", basic);
+    expect([late.status, late.headers.get("retry-after")]).toEqual([429, "2"]);
+    deps.denial = undefined;
+    // Another body: nothing is known of that id.
+    expect((await post(url, "w1", { ...basic, text: "another" })).status).toBe(202);
+    // What was let in stays so.
+    deps.denial = new RefusedError("Not here.", { rule: "blocked" });
+    expect((await post(url, "w1", { ...basic, text: "another" })).status).toBe(202);
   });
 });
 

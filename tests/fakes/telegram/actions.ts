@@ -20,6 +20,8 @@ export interface SendOptions {
   /** Sent in a chat of a business account that the bot manages (`business_message`). */
   readonly businessConnection?: string;
   readonly album?: string;
+  /** The sender is a bot of somebody else's. */
+  readonly fromBot?: boolean;
 }
 
 /** What happens on the users' side, as data, so that it can come from another process. */
@@ -52,8 +54,9 @@ export function perform(world: World, log: FakeLog, action: Action): Done {
   };
   switch (action.do) {
     case "send": {
-      const { businessConnection, ...options } = action.options ?? {};
+      const { businessConnection, fromBot = false, ...options } = action.options ?? {};
       const message = compose(world, state, action.user, action.content, options);
+      if (fromBot && message.from !== undefined) message.from = { ...message.from, is_bot: true };
       if (businessConnection === undefined) return queue("message", message, message);
       return queue("business_message", { business_connection_id: businessConnection, ...message }, message);
     }
@@ -96,7 +99,7 @@ function compose(
   state: ChatState,
   user: number | undefined,
   content: Content,
-  { replyTo, thread, entities, album }: Omit<SendOptions, "businessConnection">,
+  { replyTo, thread, entities, album }: Omit<SendOptions, "businessConnection" | "fromBot">,
 ): Message {
   // A message in a topic replies to the topic's first message unless it replies to another.
   const replied = replyTo ?? thread;

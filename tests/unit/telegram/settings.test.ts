@@ -18,7 +18,6 @@ describe("Telegram's settings", () => {
   it("need no secret for polling", () => {
     expect(telegramSettings.parse({ token: "5:x", apiRoot: "http://127.0.0.1:1/" })).toMatchObject({
       apiRoot: "http://127.0.0.1:1",
-      groups: { answer: "mention" },
       preview: true,
     });
   });
