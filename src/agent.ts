@@ -39,8 +39,17 @@ export interface TurnHooks {
   ) => Promise<{ readonly body: ReadableStream<Uint8Array>; readonly type: string }>;
 }
 
+/** How a medium of a message stands in the history: what was heard in it, or read. */
+export interface ReadPart {
+  readonly message: MessageId;
+  /** Its place among the message's parts. */
+  readonly part: number;
+  readonly text: string;
+}
+
 export interface TurnOutput {
   readonly answer: Answer;
+  readonly read?: readonly ReadPart[];
   readonly usage?: { readonly inputTokens: number; readonly outputTokens: number; readonly requests: number };
 }
 

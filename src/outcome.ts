@@ -1,5 +1,6 @@
 /** How turns and deliveries end: the reducer's part that answers, remembers and clears. */
-import type { AgentTraits, HistoryItem } from "./agent.ts";
+import type { AgentTraits, HistoryItem, ReadPart } from "./agent.ts";
+import { choicesOf } from "./choices.ts";
 import type { Draft } from "./draft.ts";
 import type { AgentEvent, Reply } from "./events.ts";
 import type { TurnId } from "./ids.ts";
@@ -32,8 +33,11 @@ export function ended(draft: Draft, event: Of<"finished" | "failed">, traits: Ag
     turn: undefined,
   });
   const text = event.type === "finished" ? describeAnswer(answer) : "(no answer: the model failed)";
-  remember(draft, event, covered, text, traits.historyItems);
+  const read = event.type === "finished" ? event.read : undefined;
+  remember(draft, event, covered, { text, read }, traits.historyItems);
   draft.answer(agent, conversation, covered, answer, now);
+  if (event.type === "finished" && event.listed === true)
+    draft.patch(conversation, { choices: choicesOf(answer, covered) });
   advance(draft, conversation, event);
   return "accepted";
 }
@@ -42,14 +46,14 @@ function remember(
   draft: Draft,
   { turn, now }: { readonly turn: TurnId; readonly now: number },
   messages: readonly InboundMessage[],
-  text: string,
+  { text, read = [] }: { readonly text: string; readonly read: readonly ReadPart[] | undefined },
   historyItems: number,
 ): void {
   const items = messages.flatMap((of): HistoryItem[] => {
     const name = of.address.kind === "group" ? of.participant.name : undefined;
     const item = {
       role: "user",
-      text: describe(of.message).slice(0, itemChars),
+      text: describe(of.message, readOf(read, of)).slice(0, itemChars),
       at: of.sentAt ?? of.receivedAt,
       turn,
       message: of.id,
@@ -60,6 +64,10 @@ function remember(
   const said = { role: "agent", text: text.slice(0, itemChars), at: now, turn } as const;
   const { items: before, summary } = draft.state.history;
   draft.history([...before, ...items, said].slice(-historyItems * hardCap), summary);
+}
+
+function readOf(read: readonly ReadPart[], { id }: InboundMessage): (part: number) => string | undefined {
+  return (part) => read.find((one) => one.message === id && one.part === part)?.text;
 }
 
 function newest(told: readonly Told[], most: number): readonly Told[] {
