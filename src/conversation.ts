@@ -2,7 +2,7 @@
  * The conversation as a pure function: (state, event) → (state, effects). No clock, no I/O, no randomness; they arrive in the
  * event. `client-agent.ts` is the shell around it: it loads the state, writes it once, and then carries the effects out.
  */
-import type { AgentTraits } from "./agent.ts";
+import type { AgentTraits, HistoryItem } from "./agent.ts";
 import { understood } from "./choices.ts";
 import { createDraft, type Draft } from "./draft.ts";
 import type { AgentEvent, Moment, Reply, Step } from "./events.ts";
@@ -218,9 +218,9 @@ function edit(draft: Draft, of: Received, event: Extract<InboundEvent, { kind: "
   }
   const { items, summary } = draft.state.history;
   if (items.some((item) => item.message === target)) {
-    const text = describe(message).slice(0, itemChars);
+    const text = (read: HistoryItem["read"]) => describe(message, read).slice(0, itemChars);
     draft.history(
-      items.map((item) => (item.message === target ? { ...item, text } : item)),
+      items.map((item) => (item.message === target ? { ...item, text: text(item.read) } : item)),
       summary,
     );
   }

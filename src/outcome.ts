@@ -51,12 +51,16 @@ function remember(
 ): void {
   const items = messages.flatMap((of): HistoryItem[] => {
     const name = of.address.kind === "group" ? of.participant.name : undefined;
+    const own = read.flatMap(({ message, part, text: shown }) => {
+      return message === of.id ? [{ part, text: shown.slice(0, itemChars) }] : [];
+    });
     const item = {
       role: "user",
-      text: describe(of.message, readOf(read, of)).slice(0, itemChars),
+      text: describe(of.message, own).slice(0, itemChars),
       at: of.sentAt ?? of.receivedAt,
       turn,
       message: of.id,
+      ...(own.length > 0 && { read: own }),
     } as const;
     const told = newest(of.message.before ?? [], historyItems).map((one) => ({ ...one, at: item.at, turn }));
     return [...told, name === undefined ? item : { ...item, name }];
@@ -64,10 +68,6 @@ function remember(
   const said = { role: "agent", text: text.slice(0, itemChars), at: now, turn } as const;
   const { items: before, summary } = draft.state.history;
   draft.history([...before, ...items, said].slice(-historyItems * hardCap), summary);
-}
-
-function readOf(read: readonly ReadPart[], { id }: InboundMessage): (part: number) => string | undefined {
-  return (part) => read.find((one) => one.message === id && one.part === part)?.text;
 }
 
 function newest(told: readonly Told[], most: number): readonly Told[] {

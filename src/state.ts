@@ -149,6 +149,7 @@ const stored = {
         turn: z.string(),
         message: z.string().optional(),
         name: z.string().optional(),
+        read: z.array(z.object({ part: z.number(), text: z.string() })).optional(),
       }),
     ),
   }),

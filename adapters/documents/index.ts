@@ -3,6 +3,7 @@
  * its time and memory: what a bomb costs is that thread.
  */
 import { Worker } from "node:worker_threads";
+import { createBudget } from "../../src/budget.ts";
 import { InputError, reasonOf } from "../../src/errors.ts";
 import type { Clock, Log } from "../../src/ports.ts";
 import type { Documents, DocumentText } from "../../src/reading.ts";
@@ -24,21 +25,7 @@ const limits = {
 } as const;
 
 export function createDocuments(deps: { readonly clock: Clock; readonly log: Log }): Documents {
-  let running = 0;
-  const waiting: (() => void)[] = [];
-
-  async function inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-    if (running >= limits.threads) await new Promise<void>((resolve) => waiting.push(resolve));
-    else running += 1;
-    try {
-      return await work();
-    } finally {
-      // The place goes to the next one, or is free.
-      const next = waiting.shift();
-      if (next === undefined) running -= 1;
-      else next();
-    }
-  }
+  const inTurn = createBudget(limits.threads);
 
   return {
     maxBytes: limits.document,
@@ -53,7 +40,7 @@ export function createDocuments(deps: { readonly clock: Clock; readonly log: Log
       }
       const { unpacked: maxUnpacked, enoughMs } = limits;
       const job = { bytes: new Uint8Array(document.bytes), format, maxChars, maxUnpacked, enoughMs };
-      return clipped(await inTurn(() => readInThread(job, deps)), maxChars);
+      return clipped(await inTurn(1, () => readInThread(job, deps)), maxChars);
     },
   };
 }

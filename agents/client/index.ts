@@ -65,6 +65,7 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     // Half of the prompt's bytes for documents, half of the turn's time for all media.
     const bounds = { sees, documentBytes: tokens * 2, mostMs: settings.timeoutMs / 2 };
     const readings = await readMedia(input, hooks, bounds);
+    hooks.signal.throwIfAborted();
     const prompt = promptOf(input, tokens, clock.now(), readings);
     const messages = withPictures(prompt.messages, picturesOf(input, readings));
     const { turn, attempt } = input;

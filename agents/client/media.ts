@@ -3,7 +3,9 @@
  *
  * Whatever cannot be had, heard or read never fails the turn: the agent is told so, and told to say so.
  */
+import { untilAborted } from "../../src/abort.ts";
 import type { TurnInput } from "../../src/agent.ts";
+import { createBudget } from "../../src/budget.ts";
 import { InputError, reasonOf } from "../../src/errors.ts";
 import type { MediaPart } from "../../src/message.ts";
 import type { Clock, Log } from "../../src/ports.ts";
@@ -40,6 +42,8 @@ export interface ReadOptions {
 
 /** Of one turn, the newest of each. */
 const most = { picture: 4, recording: 8, document: 4 } as const;
+/** Of all that is fetched, heard and read at once, and what each takes of it at least. */
+const memory = { bytes: 60_000_000, least: 100_000 } as const;
 /** How long what was heard or read is kept for a turn that runs again. */
 const keptMs = 600_000;
 /** Of a document, in the history. */
@@ -51,6 +55,7 @@ export function createMediaReader(deps: MediaReaderDeps) {
   const { transcriber, documents, log } = deps;
   const heard = createRecent<string, Promise<string>>(deps.clock, keptMs);
   const read = createRecent<string, Promise<DocumentText>>(deps.clock, keptMs);
+  const inTurn = createBudget(memory.bytes);
 
   /** Begun once however often the turn starts, also where an attempt is called off in the middle of it. */
   async function once<Result>(
@@ -98,21 +103,32 @@ export function createMediaReader(deps: MediaReaderDeps) {
     return { shown: renderMedia(part), picture: await pictureOf(part, hooks) };
   }
 
+  async function readOne(part: MediaPart, kind: Kind, key: string, hooks: Opener, options: ReadOptions & Share) {
+    // It may have waited for longer than anybody waits for it.
+    hooks.signal.throwIfAborted();
+    if (kind === "recording") return hear(part, key, hooks);
+    if (kind === "picture") return show(part, hooks, options.sees);
+    return study(part, key, hooks, options.share);
+  }
+
   /** @throws only the reason of the turn's signal. */
   return async (input: TurnInput, hooks: Opener, options: ReadOptions): Promise<Readings> => {
     const parts = input.messages.flatMap(({ message }) => message.parts.filter(isMedia));
     const wanted = chosen(parts);
-    const documentsOf = [...wanted.values()].filter((kind) => kind === "document").length;
-    const share = Math.floor(options.documentBytes / Math.max(documentsOf, 1));
+    const count = [...wanted.values()].filter((kind) => kind === "document").length;
+    const share = Math.floor(options.documentBytes / Math.max(count, 1));
+    const late = new AbortController();
+    const stopTimer = deps.clock.after(options.mostMs, () => late.abort(new InputError("it took too long")));
+    const within = { ...hooks, signal: AbortSignal.any([hooks.signal, late.signal]) };
     const one = async (part: MediaPart): Promise<[MediaPart, Reading]> => {
       const kind = kindOf(part);
       if (kind === undefined) return [part, { shown: renderMedia(part) }];
       const key = `${input.agent} ${kind} ${sourceOf(part)}`;
       try {
         if (!wanted.has(part)) throw new InputError("too many came at once");
-        if (kind === "recording") return [part, await hear(part, key, hooks)];
-        if (kind === "picture") return [part, await show(part, hooks, options.sees)];
-        return [part, await study(part, key, hooks, share)];
+        const bytes = Math.max(part.size ?? memory.bytes / 2, memory.least);
+        const work = inTurn(bytes, () => readOne(part, kind, key, within, { ...options, share }));
+        return [part, await untilAborted(work, within.signal)];
       } catch (error) {
         hooks.signal.throwIfAborted();
         if (!(error instanceof InputError))
@@ -120,24 +136,17 @@ export function createMediaReader(deps: MediaReaderDeps) {
         return [part, failed(part, kind, error)];
       }
     };
-    return new Map(await Promise.all(parts.map((part) => inTime(part, one(part), options.mostMs))));
-  };
-
-  async function inTime(
-    part: MediaPart,
-    work: Promise<[MediaPart, Reading]>,
-    ms: number,
-  ): Promise<[MediaPart, Reading]> {
-    const { promise, resolve } = Promise.withResolvers<[MediaPart, Reading]>();
-    const stop = deps.clock.after(ms, () => {
-      resolve([part, failed(part, kindOf(part) ?? "document", new InputError("it took too long"))]);
-    });
     try {
-      return await Promise.race([work, promise]);
+      return new Map(await Promise.all(parts.map(one)));
     } finally {
-      stop();
+      stopTimer();
     }
-  }
+  };
+}
+
+interface Share {
+  /** Bytes of text that one document may bring. */
+  readonly share: number;
 }
 
 function isMedia(part: { readonly kind: string }): part is MediaPart {

@@ -20,7 +20,12 @@ afterEach(async () => {
 function modelsWith(transcription: Partial<TranscriptionSettings> = {}, apiKey = key) {
   const own = { model: "openai:whisper-1", maxBytes: 1_000, timeoutMs: 5_000, ...transcription };
   return createModels(
-    { apiKeys: { openai: apiKey }, baseURLs: { openai: fake.baseURL }, maxRetries: 1, transcription: own },
+    {
+      apiKeys: { openai: apiKey, compatible: apiKey },
+      baseURLs: { openai: fake.baseURL },
+      maxRetries: 1,
+      transcription: own,
+    },
     { clock: testClock() },
   );
 }

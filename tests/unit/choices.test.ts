@@ -1,5 +1,6 @@
 /** What people type where the platform shows buttons as a numbered list. */
 import { describe, expect, it } from "vitest";
+import type { ReadPart } from "../../src/agent.ts";
 import type { AgentEvent, TurnRef } from "../../src/events.ts";
 import { compose, listsButtons } from "../../src/format.ts";
 import { reduce } from "../../src/conversation.ts";
@@ -49,13 +50,14 @@ function play(kind: Address["kind"] = "direct") {
       tell({ type: "received", event });
       return event.id;
     },
-    edits(target: string, text: string) {
-      tell({ type: "received", event: { ...header(ann), kind: "edited", target, message: of(text) } });
+    edits(target: string, to: string | Message["parts"]) {
+      const message = typeof to === "string" ? of(to) : { parts: to, addressed: true };
+      tell({ type: "received", event: { ...header(ann), kind: "edited", target, message } });
     },
-    answers(answer: Answer, listed: boolean) {
+    answers(answer: Answer, listed: boolean, read?: readonly ReadPart[]) {
       const turn: TurnRef = { conversation, turn: thread()?.turn?.id as never, attempt: thread()?.turn?.attempt ?? 0 };
       const messages = batchOf(thread() as never).map(({ id }) => id);
-      tell({ type: "finished", ...turn, messages, answer, ...(listed ? { listed } : {}) });
+      tell({ type: "finished", ...turn, messages, answer, ...(listed ? { listed } : {}), ...(read && { read }) });
     },
     fails() {
       const turn = { conversation, turn: thread()?.turn?.id, attempt: thread()?.turn?.attempt };
@@ -174,6 +176,20 @@ describe("where the platform has buttons", () => {
       const parts = compose(answer, { traits, dialect }, { notice: () => "" });
       expect(parts.some((part) => part.kind === "text" && /^1\. /m.test(part.text))).toBe(listed);
     }
+  });
+});
+
+describe("what was heard in a message", () => {
+  it("stands in the history, also when its caption is edited afterwards", () => {
+    const game = play();
+    const voice = { kind: "voice", source: { from: "platform", ref: "r" }, type: "audio/ogg" } as const;
+    const caption = (text: string) => ({ kind: "text", text, format: "plain" }) as const;
+    const id = game.says("", ann, { parts: [voice, caption("lisen")] });
+    const read = [{ message: id, part: 0, text: "[voice 0:03] buy tea" }];
+    game.answers(plain, false, read);
+    expect(game.history()[0]).toBe("[voice 0:03] buy tea\nlisen");
+    game.edits(id, [voice, caption("listen")]);
+    expect(game.history()[0]).toBe("[voice 0:03] buy tea\nlisten");
   });
 });
 
