@@ -1,5 +1,5 @@
 /** What an agent's actor can be asked, and who runs its turns. */
-import type { HistoryItem } from "./agent.ts";
+import type { HistoryItem, ReadPart } from "./agent.ts";
 import type { Reply, TurnRef } from "./events.ts";
 import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
 import type {
@@ -24,7 +24,9 @@ export interface Taken {
 export interface AgentCalls {
   receive(data: { event: InboundEvent; previous?: MessageId }): Reply;
   take(data: TurnRef): Taken | "stale";
-  finish(data: TurnRef & { messages: readonly MessageId[]; answer: Answer }): Reply;
+  finish(
+    data: TurnRef & { messages: readonly MessageId[]; answer: Answer; read?: readonly ReadPart[]; listed?: boolean },
+  ): Reply;
   fail(data: TurnRef & { messages: readonly MessageId[]; notice: NoticeKey }): Reply;
   /** A runner's sign of life, from its fifth second on. */
   alive(data: TurnRef): "accepted" | "stale";

@@ -4,6 +4,14 @@
 import type { Address, Answer, InboundMessage, MediaPart, Participant } from "./message.ts";
 import type { AgentId, MessageId, TurnId } from "./ids.ts";
 
+/** How a medium of a message stands in the history: what was heard in it, or read. */
+export interface ReadPart {
+  readonly message: MessageId;
+  /** Its place among the message's parts. */
+  readonly part: number;
+  readonly text: string;
+}
+
 /** What the agent remembers of the conversation, oldest first. Text is markdown. */
 export interface HistoryItem {
   readonly role: "user" | "agent" | "note";
@@ -13,6 +21,8 @@ export interface HistoryItem {
   /** The message this item came from, for edits and deletions; absent for the agent's own. */
   readonly message?: MessageId;
   readonly name?: string;
+  /** What of the text stands for media of the message: kept where it is edited later. */
+  readonly read?: readonly Pick<ReadPart, "part" | "text">[];
 }
 
 export interface TurnInput {
@@ -41,6 +51,7 @@ export interface TurnHooks {
 
 export interface TurnOutput {
   readonly answer: Answer;
+  readonly read?: readonly ReadPart[];
   readonly usage?: { readonly inputTokens: number; readonly outputTokens: number; readonly requests: number };
 }
 

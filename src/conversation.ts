@@ -2,7 +2,8 @@
  * The conversation as a pure function: (state, event) → (state, effects). No clock, no I/O, no randomness; they arrive in the
  * event. `client-agent.ts` is the shell around it: it loads the state, writes it once, and then carries the effects out.
  */
-import type { AgentTraits } from "./agent.ts";
+import type { AgentTraits, HistoryItem } from "./agent.ts";
+import { understood } from "./choices.ts";
 import { createDraft, type Draft } from "./draft.ts";
 import type { AgentEvent, Moment, Reply, Step } from "./events.ts";
 import type { AgentId, ConversationId, MessageId } from "./ids.ts";
@@ -151,7 +152,8 @@ function accept(draft: Draft, of: Received, event: InboundMessage, traits: Agent
     draft.setAside(conversation, [event.id], stopRule(stopped), of.now);
     return;
   }
-  const message = withoutRaw(early === undefined ? event : { ...event, message: early.message });
+  const content = understood((early ?? event).message, event.participant, thread.choices);
+  const message = withoutRaw({ ...event, message: content });
   const isFull = thread.spilled !== undefined || thread.pending.length >= waiting.inbox;
   // One that was sent before others of the inbox has its place among them.
   if (isFull && !thread.pending.some((other) => isAfter(other, message))) return draft.spill(conversation, message);
@@ -204,8 +206,9 @@ function edit(draft: Draft, of: Received, event: Extract<InboundEvent, { kind: "
   const thread = draft.thread(conversation);
   if (thread === undefined) return;
   const { target, message } = event;
+  const meant = understood(message, event.participant, thread.choices);
   if (thread.pending.some(({ id }) => id === target)) {
-    const pending = thread.pending.map((other) => (other.id === target ? { ...other, message } : other));
+    const pending = thread.pending.map((other) => (other.id === target ? { ...other, message: meant } : other));
     draft.patch(conversation, { pending });
     if (!isTaken(of, target)) return;
     if (mayRestart(thread)) restart(draft, conversation, of);
@@ -213,7 +216,7 @@ function edit(draft: Draft, of: Received, event: Extract<InboundEvent, { kind: "
     return;
   }
   const [key, spilled] = draft.spilled(conversation).find(([, { id }]) => id === target) ?? [];
-  if (key !== undefined && spilled !== undefined) return draft.respill(key, { ...spilled, message });
+  if (key !== undefined && spilled !== undefined) return draft.respill(key, { ...spilled, message: meant });
   if (!isSeen(draft.state, target) && isRecent(event.sentAt, of.now)) {
     const early = withoutRaw(event);
     draft.patch(conversation, {
@@ -226,9 +229,9 @@ function edit(draft: Draft, of: Received, event: Extract<InboundEvent, { kind: "
   }
   const { items, summary } = draft.state.history;
   if (items.some((item) => item.message === target)) {
-    const text = describe(message).slice(0, itemChars);
+    const text = (read: HistoryItem["read"]) => describe(message, read).slice(0, itemChars);
     draft.history(
-      items.map((item) => (item.message === target ? { ...item, text } : item)),
+      items.map((item) => (item.message === target ? { ...item, text: text(item.read) } : item)),
       summary,
     );
   }

@@ -83,9 +83,9 @@ export function createDraft(before: AgentState): Draft {
     const quiet = threads.filter(([, thread]) => isQuiet(thread)).slice(0, Math.max(threads.length - mostThreads, 0));
     if (quiet.length === 0) return [];
     const away = new Set(quiet.map(([conversation]) => conversation));
-    const kept = quiet.map(([conversation, { to, seq, failed }]) => [
+    const kept = quiet.map(([conversation, { to, seq, failed, choices }]) => [
       conversation,
-      { to, seq, ...(failed === undefined ? {} : { failed }) },
+      { to, seq, ...(failed && { failed }), ...(choices && { choices }) },
     ]);
     draft.inbox({
       away: true,
@@ -189,7 +189,10 @@ export function createDraft(before: AgentState): Draft {
     put(unnumbered) {
       const { conversation } = unnumbered.to;
       const entry = { ...unnumbered, seq: (draft.thread(conversation)?.seq ?? 0) + 1 };
-      draft.patch(conversation, { seq: entry.seq });
+      // What was offered before is not the latest any more, unless the gateway only said that something went wrong.
+      const { notice } = entry.answer;
+      const stays = notice === "failed" || notice === "timeout" || notice === "help";
+      draft.patch(conversation, { seq: entry.seq, ...(stays ? {} : { choices: undefined }) });
       draft.outbox([...state.outbox.entries, entry]);
       effects.push({ kind: "deliver", entry });
     },

@@ -9,6 +9,11 @@ export class TerminalError extends Error {
   override readonly name: string = "TerminalError";
 }
 
+/** The other side does not take this request as it is; a different one it may take. */
+export class RefusedError extends TerminalError {
+  override readonly name = "RefusedError";
+}
+
 /** Worth another try, after the usual backoff or after `retryAfterMs` where the other side said so. */
 export class RetryableError extends Error {
   override readonly name: string = "RetryableError";

@@ -1,4 +1,5 @@
 /** What can happen to a client agent, and what it asks to be done: the vocabulary of the reducer in `conversation.ts`. */
+import type { ReadPart } from "./agent.ts";
 import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
 import type { Answer, InboundEvent, NoticeKey, OutboundEvent, ReceiptEvent } from "./message.ts";
 import type { SetAside } from "./ports.ts";
@@ -32,6 +33,9 @@ export type AgentEvent = Moment &
         readonly agent: AgentId;
         readonly messages: readonly MessageId[];
         readonly answer: Answer;
+        readonly read?: readonly ReadPart[];
+        /** The platform shows the answer's buttons as a numbered list. */
+        readonly listed?: boolean;
       })
     | (TurnRef & {
         readonly type: "failed";

@@ -101,6 +101,11 @@ function mapLink({ latitude, longitude, name, address }: Extract<Part, { kind: "
   return { kind: "text", text: lines.join("\n"), format: "plain" };
 }
 
+/** Whether the answer's buttons are shown as a numbered list, to which people answer by typing. */
+export function listsButtons({ buttons = [] }: Answer, { traits }: Pick<Channel, "traits">): boolean {
+  return buttons.length > 0 && !showable(buttons, traits);
+}
+
 function showable(buttons: readonly Button[], { buttons: limits }: Traits): boolean {
   if (limits === undefined || buttons.length > limits.max) return false;
   return buttons.every(({ id, label, url }) => {

@@ -224,9 +224,14 @@ export const receiptEvent = z.object({
 });
 export type ReceiptEvent = z.infer<typeof receiptEvent>;
 
-/** A message in one text for the agent and the history: its words, and what else it carries in square brackets. */
-export function describe(of: Message): string {
-  return of.parts.map(describePart).filter(Boolean).join("\n");
+/**
+ * A message in one text for the agent and the history: its words, and what else it carries in square brackets.
+ * @param read what stands for a medium, by its place among the parts, where more is known of it than that it came.
+ */
+export function describe(of: Message, read: readonly { readonly part: number; readonly text: string }[] = []): string {
+  const known = (at: number) => read.find((one) => one.part === at)?.text;
+  const texts = of.parts.map((part, at) => ("source" in part ? known(at) : undefined) ?? describePart(part));
+  return texts.filter(Boolean).join("\n");
 }
 
 /** What the agent said, for its own history: the words, what it attached and what it offered. */

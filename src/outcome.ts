@@ -1,5 +1,6 @@
 /** How turns and deliveries end: the reducer's part that answers, remembers and clears. */
-import type { AgentTraits, HistoryItem } from "./agent.ts";
+import type { AgentTraits, HistoryItem, ReadPart } from "./agent.ts";
+import { choicesOf } from "./choices.ts";
 import type { Draft } from "./draft.ts";
 import type { AgentEvent, Reply } from "./events.ts";
 import type { TurnId } from "./ids.ts";
@@ -32,8 +33,11 @@ export function ended(draft: Draft, event: Of<"finished" | "failed">, traits: Ag
     turn: undefined,
   });
   const text = event.type === "finished" ? describeAnswer(answer) : "(no answer: the model failed)";
-  remember(draft, event, covered, text, traits.historyItems);
+  const read = event.type === "finished" ? event.read : undefined;
+  remember(draft, event, covered, { text, read }, traits.historyItems);
   draft.answer(agent, conversation, covered, answer, now);
+  if (event.type === "finished" && event.listed === true)
+    draft.patch(conversation, { choices: choicesOf(answer, covered) });
   advance(draft, conversation, event);
   return "accepted";
 }
@@ -42,17 +46,21 @@ function remember(
   draft: Draft,
   { turn, now }: { readonly turn: TurnId; readonly now: number },
   messages: readonly InboundMessage[],
-  text: string,
+  { text, read = [] }: { readonly text: string; readonly read: readonly ReadPart[] | undefined },
   historyItems: number,
 ): void {
   const items = messages.flatMap((of): HistoryItem[] => {
     const name = of.address.kind === "group" ? of.participant.name : undefined;
+    const own = read.flatMap(({ message, part, text: shown }) => {
+      return message === of.id ? [{ part, text: shown.slice(0, itemChars) }] : [];
+    });
     const item = {
       role: "user",
-      text: describe(of.message).slice(0, itemChars),
+      text: describe(of.message, own).slice(0, itemChars),
       at: of.sentAt ?? of.receivedAt,
       turn,
       message: of.id,
+      ...(own.length > 0 && { read: own }),
     } as const;
     const told = newest(of.message.before ?? [], historyItems).map((one) => ({ ...one, at: item.at, turn }));
     return [...told, name === undefined ? item : { ...item, name }];

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import type { HistoryItem } from "./agent.ts";
+import { choices, type Choices } from "./choices.ts";
 import type { ConversationId, MessageId, TurnId } from "./ids.ts";
 import {
   address,
@@ -50,13 +51,15 @@ export interface Thread {
   readonly early?: readonly Extract<z.infer<typeof inboundEvent>, { kind: "edited" }>[];
   /** Sequences whose failure is already told, so that a second receipt says nothing. */
   readonly failed?: readonly number[];
+  /** What the latest answer offers by number. */
+  readonly choices?: Choices;
 }
 
 /** The conversations in the inbox beyond this number that nothing waits in are put away, the longest quiet first. */
 export const mostThreads = 32;
 
 /** A conversation that is put away: what has to survive until somebody writes there again. */
-export type QuietThread = Pick<Thread, "to" | "seq" | "failed">;
+export type QuietThread = Pick<Thread, "to" | "seq" | "failed" | "choices">;
 
 /** The key under which a conversation is put away. */
 export function quietKey(conversation: ConversationId): string {
@@ -123,6 +126,7 @@ const thread = z.object({
   gaps: z.array(z.object({ missing: z.string(), before: z.array(z.string()).default([]) })).optional(),
   early: z.array(inboundEvent).optional(),
   failed: z.array(z.number()).optional(),
+  choices: choices.optional(),
 });
 
 const stored = {
@@ -145,13 +149,14 @@ const stored = {
         turn: z.string(),
         message: z.string().optional(),
         name: z.string().optional(),
+        read: z.array(z.object({ part: z.number(), text: z.string() })).optional(),
       }),
     ),
   }),
   outbox: z.object({ v: z.literal(1), entries: z.array(outboundEvent) }),
 };
 const spilledMessage = z.object({ message: inboundEvent.optional() });
-const quietThread = thread.pick({ to: true, seq: true, failed: true });
+const quietThread = thread.pick({ to: true, seq: true, failed: true, choices: true });
 
 export const stateKeys = ["inbox", "history", "outbox"] as const;
 

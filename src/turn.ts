@@ -12,6 +12,7 @@ import type { CallAgent, Taken, TurnRunner } from "./agent-calls.ts";
 import { fateOf, InfrastructureError, reasonOf } from "./errors.ts";
 import type { TurnRef } from "./events.ts";
 import type { SafeFetch } from "./fetch.ts";
+import { listsButtons } from "./format.ts";
 import type { AgentId } from "./ids.ts";
 import { openMedia } from "./media.ts";
 import type { Address, NoticeKey } from "./message.ts";
@@ -172,8 +173,9 @@ async function runTurn(options: TurnOptions, run: Running): Promise<void> {
     if (taken === "stale") return;
     const messages = taken.messages.map((message) => message.id);
     const { agent, traits } = options.agentOf(taken.to);
+    const channel = options.channelOf(taken.to);
     progress = showProgress({
-      channel: options.channelOf(taken.to),
+      channel,
       to: taken.to,
       turn: `${id} ${turn.turn}`,
       answers: messages,
@@ -189,9 +191,10 @@ async function runTurn(options: TurnOptions, run: Running): Promise<void> {
     );
     stopTimer();
     if ("output" in outcome) {
-      await persistently(options, abandoned(abort.signal), () =>
-        options.call(id, "finish", { ...turn, messages, answer: outcome.output.answer }),
-      );
+      const { answer: said, read } = outcome.output;
+      const listed = channel !== undefined && listsButtons(said, channel);
+      const end = { messages, answer: said, ...(read && { read }), ...(listed && { listed }) };
+      await persistently(options, abandoned(abort.signal), () => options.call(id, "finish", { ...turn, ...end }));
       return;
     }
     const reason: unknown = abort.signal.aborted ? abort.signal.reason : outcome.error;

@@ -15,12 +15,14 @@ import OpenAI from "openai";
 import type { Finding } from "../../src/channel.ts";
 import { TerminalError } from "../../src/errors.ts";
 import type { Clock } from "../../src/ports.ts";
+import type { Transcriber } from "../../src/reading.ts";
 import { checkServer } from "./check.ts";
 import { createDemoModel, type DemoOptions } from "./demo/index.ts";
 import type { FailureContext } from "./failures.ts";
-import { createKeepAliveFetch } from "./fetch.ts";
+import { createKeepAliveFetch, type KeepAliveFetch } from "./fetch.ts";
 import { guarded } from "./guard.ts";
-import { keyNames, parseModelSpec, type Vendor } from "./spec.ts";
+import { keyNames, parseModelSpec, parseTranscriptionSpec, type Vendor } from "./spec.ts";
+import { createTranscriber } from "./transcriber.ts";
 
 export interface ModelsSettings {
   readonly apiKeys?: Partial<Readonly<Record<Vendor, string | undefined>>>;
@@ -33,6 +35,18 @@ export interface ModelsSettings {
   /** Lets the SDK send traces, with message text, to OpenAI. Off unless configured. */
   readonly tracing?: boolean;
   readonly demo?: DemoOptions;
+  readonly transcription?: TranscriptionSettings;
+}
+
+export interface TranscriptionSettings {
+  /** `openai:<model>` or `compatible:<model>`. */
+  readonly model: string;
+  /** Where it is not the vendor's own. */
+  readonly baseURL?: string | undefined;
+  readonly apiKey?: string | undefined;
+  readonly maxBytes: number;
+  /** For one request. */
+  readonly timeoutMs: number;
 }
 
 export interface Models extends ModelProvider {
@@ -43,8 +57,12 @@ export interface Models extends ModelProvider {
    * @throws InputError for an unknown spec, TerminalError where the key or the address is missing.
    */
   getModel(spec?: string): Model;
+  /** Undefined where none is configured. */
+  readonly transcriber: Transcriber | undefined;
   /** For `ascent doctor`: asks the server for its list of models, which costs nothing. */
   check(spec: string, signal: AbortSignal): Promise<Finding>;
+  /** The same for the model that transcribes, where there is one. */
+  checkTranscription(signal: AbortSignal): Promise<Finding | undefined>;
 }
 
 const defaultURLs: Partial<Record<Vendor, string>> = {
@@ -67,18 +85,7 @@ export function createModels(settings: ModelsSettings, deps: { readonly clock: C
   const clientOf = (vendor: Vendor): OpenAI => {
     const known = clients.get(vendor);
     if (known !== undefined) return known;
-    const { apiKey, baseURL } = accessOf(vendor, settings);
-    // Nulls keep the client from reading its own environment variables; its log would print what a server sent.
-    const environment = { organization: null, project: null, webhookSecret: null, adminAPIKey: null } as const;
-    const client = new OpenAI({
-      ...environment,
-      apiKey,
-      baseURL,
-      timeout: timeoutMs,
-      maxRetries,
-      fetch,
-      logLevel: "off",
-    });
+    const client = clientAt(accessOf(vendor, settings), timeoutMs, maxRetries, fetch);
     clients.set(vendor, client);
     return client;
   };
@@ -104,8 +111,20 @@ export function createModels(settings: ModelsSettings, deps: { readonly clock: C
     return guarded(inner, contextOf(vendor, spec));
   };
 
+  const transcription =
+    settings.transcription === undefined ? undefined : transcriptionOf(settings, settings.transcription, fetch);
+  const check = async (client: () => OpenAI, model: string, context: () => FailureContext, signal: AbortSignal) => {
+    try {
+      return await checkServer(client(), model, { ...context(), tries: 1 }, signal);
+    } catch (error) {
+      if (!(error instanceof TerminalError)) throw error;
+      return { ok: false, text: error.message, next: "Set it, or choose another model." };
+    }
+  };
+
   return {
     tracing,
+    transcriber: transcription && createTranscriber(transcription),
     getModel(spec = "demo") {
       const known = models.get(spec);
       if (known !== undefined) return known;
@@ -119,14 +138,47 @@ export function createModels(settings: ModelsSettings, deps: { readonly clock: C
         return { ok: true, text: "The demo model answers: offline, without a key. Set ASCENT_MODEL for a real one." };
       }
       const { vendor, model } = parsed;
-      try {
-        return await checkServer(clientOf(vendor), model, { ...contextOf(vendor, spec), tries: 1 }, signal);
-      } catch (error) {
-        if (!(error instanceof TerminalError)) throw error;
-        return { ok: false, text: error.message, next: `Set it, or choose another model in ASCENT_MODEL.` };
-      }
+      return check(
+        () => clientOf(vendor),
+        model,
+        () => contextOf(vendor, spec),
+        signal,
+      );
+    },
+    async checkTranscription(signal) {
+      if (transcription === undefined) return undefined;
+      return check(transcription.client, transcription.model, transcription.context, signal);
     },
   };
+}
+
+/** A client of its own: its time and its address may differ from those of the models that answer. */
+function transcriptionOf(settings: ModelsSettings, own: TranscriptionSettings, fetch: KeepAliveFetch) {
+  const { vendor, model } = parseTranscriptionSpec(own.model);
+  const tries = (settings.maxRetries ?? 2) + 1;
+  // The vendor's key goes to the vendor's address only.
+  const apiKey = own.apiKey ?? (own.baseURL === undefined ? settings.apiKeys?.[vendor] : undefined);
+  const access = {
+    apiKeys: { ...settings.apiKeys, [vendor]: apiKey },
+    baseURLs: { ...settings.baseURLs, [vendor]: own.baseURL ?? settings.baseURLs?.[vendor] },
+  };
+  let made: OpenAI | undefined;
+  const client = () => (made ??= clientAt(accessOf(vendor, access), own.timeoutMs, tries - 1, fetch));
+  const context = (): FailureContext => {
+    return { spec: own.model, vendor, host: new URL(client().baseURL).host, timeoutMs: own.timeoutMs, tries };
+  };
+  return { client, model, context, maxBytes: own.maxBytes };
+}
+
+/** Nulls keep the client from reading its own environment variables; its log would print what a server sent. */
+function clientAt(
+  access: { readonly apiKey: string; readonly baseURL: string },
+  timeout: number,
+  maxRetries: number,
+  fetch: KeepAliveFetch,
+): OpenAI {
+  const environment = { organization: null, project: null, webhookSecret: null, adminAPIKey: null } as const;
+  return new OpenAI({ ...environment, ...access, timeout, maxRetries, fetch, logLevel: "off" });
 }
 
 /** @throws TerminalError that names the setting to set. */

@@ -26,3 +26,17 @@ export function parseModelSpec(spec: string): ModelSpec {
     `The model ${JSON.stringify(spec)} is not known. Use demo, openai:<model>, gemini:<model> or compatible:<model>.`,
   );
 }
+
+/**
+ * Reads `openai:<model>` or `compatible:<model>`: who has an address that transcribes.
+ * @throws InputError that says what is allowed.
+ */
+export function parseTranscriptionSpec(spec: string): { readonly vendor: Vendor; readonly model: string } {
+  const at = spec.indexOf(":");
+  const vendor = spec.slice(0, Math.max(at, 0));
+  const model = spec.slice(at + 1).trim();
+  if (model !== "" && (vendor === "openai" || vendor === "compatible")) return { vendor, model };
+  throw new InputError(
+    `The model ${JSON.stringify(spec)} does not transcribe. Use openai:<model> or compatible:<model>.`,
+  );
+}

@@ -6,7 +6,9 @@
  */
 import type { AgentInputItem } from "@openai/agents";
 import type { HistoryItem, TurnInput } from "../../src/agent.ts";
-import { clip, escapeImitations, renderMessage } from "./render.ts";
+import { clipBytes } from "./clip.ts";
+import type { Readings } from "./media.ts";
+import { clip, escapeImitations, renderMedia, renderMessage } from "./render.ts";
 
 type Said = Pick<HistoryItem, "role" | "text" | "name">;
 
@@ -28,10 +30,12 @@ export function estimateTokens(text: string): number {
 }
 
 /** @param now decides the date that the model is told; the time of day would defeat the prompt cache. */
-export function promptOf(input: TurnInput, budget: number, now: number): Prompt {
+export function promptOf(input: TurnInput, budget: number, now: number, readings: Readings = new Map()): Prompt {
   const named = input.to.kind === "group";
   const messages = fitAll(
-    input.messages.map((message) => renderMessage(message, named)),
+    input.messages.map((message) =>
+      renderMessage(message, named, (part) => readings.get(part)?.shown ?? renderMedia(part)),
+    ),
     (budget * 3) / 4,
   );
   const before: string[] = [contextOf(input, now)];
@@ -102,6 +106,5 @@ function userItem(text: string): AgentInputItem {
 
 function fit(text: string, tokens: number): string {
   if (estimateTokens(text) <= tokens) return text;
-  const bytes = Buffer.from(text).subarray(0, Math.max(0, Math.floor(tokens) - 2 * itemTokens) * 4);
-  return `${bytes.toString("utf8").replace(/\uFFFD+$/, "")}\n[cut]`;
+  return `${clipBytes(text, Math.max(0, Math.floor(tokens) - 2 * itemTokens) * 4)}\n[cut]`;
 }

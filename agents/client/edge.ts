@@ -4,18 +4,21 @@
  * - it puts what was before in front of the run's items. Handed to the run itself, twenty items of history double the cost
  *   of a turn, since the SDK clones and compares every one of them;
  * - it reads the stream where somebody watches, so that the run itself never streams: one code path, and an abort rejects;
+ * - it leaves the pictures out, and says so, where the server refuses a request that has some;
  * - it asks again when the answer is empty, broken off or unreadable. The tools' results of the run are kept, so nothing
  *   that a tool did is done twice.
  */
 import { Usage, type AgentInputItem, type Model, type ModelRequest, type ModelResponse } from "@openai/agents";
-import { RetryableError, TerminalError } from "../../src/errors.ts";
-import type { Clock } from "../../src/ports.ts";
+import { RefusedError, RetryableError, TerminalError, reasonOf } from "../../src/errors.ts";
+import type { Clock, Log } from "../../src/ports.ts";
+import { withoutPictures } from "./images.ts";
 
 export interface Edge {
   readonly model: Model;
   readonly before: readonly AgentInputItem[];
   readonly retries: number;
   readonly clock: Clock;
+  readonly log: Log;
   /** Text of the answer being written; starts anew when the model is asked again. */
   readonly onText?: ((text: string) => void) | undefined;
   /** A tool of this turn has put something into the answer, so that it may do without text. */
@@ -33,14 +36,25 @@ export function edgeModel(edge: Edge): Model {
     if (edge.answered()) return { ...response, output: [...response.output, emptyText] };
     throw new RetryableError("the model gave an empty answer");
   };
+  /** The server has refused the pictures of this turn: it is not offered them again. */
+  let blind = false;
   const getResponse = async (request: ModelRequest): Promise<ModelResponse> => {
     const input = typeof request.input === "string" ? [userText(request.input)] : request.input;
-    const whole = { ...request, input: [...edge.before, ...input] };
+    let whole = { ...request, input: [...edge.before, ...input] };
+    if (blind) whole = { ...whole, input: withoutPictures(whole.input) ?? whole.input };
     for (let tries = 1; ; tries += 1) {
       try {
         return await ask(whole);
       } catch (error) {
-        if (!(error instanceof RetryableError) || request.signal?.aborted) throw error;
+        if (request.signal?.aborted) throw error;
+        const plain = error instanceof RefusedError ? withoutPictures(whole.input) : undefined;
+        if (plain !== undefined) {
+          edge.log.warn({ reason: reasonOf(error) }, "the model is asked again without the pictures");
+          blind = true;
+          whole = { ...whole, input: plain };
+          continue;
+        }
+        if (!(error instanceof RetryableError)) throw error;
         if (tries > edge.retries) {
           const times = tries === 1 ? "once" : `${tries} times`;
           throw new TerminalError(`no usable answer from the model, asked ${times}: ${error.message}`, {

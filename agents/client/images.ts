@@ -1,62 +1,57 @@
 import type { AgentInputItem } from "@openai/agents";
-import type { TurnHooks } from "../../src/agent.ts";
-import { reasonOf, TerminalError } from "../../src/errors.ts";
-import type { InboundMessage, MediaPart } from "../../src/message.ts";
-import type { Log } from "../../src/ports.ts";
+import { InputError } from "../../src/errors.ts";
+import type { MediaPart } from "../../src/message.ts";
+import { bytesOf, type Opener } from "./bytes.ts";
 
-const seen = /^image\/(png|jpeg|gif|webp)$/;
-/** Of one turn: the newest pictures, and the bytes of each. */
-const mostImages = 4;
+const taken = /^image\/(png|jpeg|gif|webp)$/;
 const mostBytes = 5_000_000;
 
+export interface Picture {
+  readonly type: "input_image";
+  readonly image: string;
+}
+
+export function isPicture({ kind, type }: MediaPart): boolean {
+  return kind === "image" || (kind === "file" && type.startsWith("image/"));
+}
+
 /**
- * The items with the pictures of their messages, for models that see. One that is gone for good leaves a note in its place;
- * one that is too large, or cannot be had now, stays what the text says of it.
+ * The picture as models take it.
+ * @throws InputError, safe to tell, for one that they do not take; what {@link bytesOf} throws.
  */
-export async function withImages(
+export async function pictureOf(part: MediaPart, hooks: Opener): Promise<Picture> {
+  // A part of which the platform tells no type has a vague one.
+  if (part.type.startsWith("image/") && !taken.test(part.type)) throw new InputError(wrongFormat);
+  const { bytes, type } = await bytesOf(part, mostBytes, hooks);
+  const format = [type, part.type].map((one) => one.split(";")[0]?.trim() ?? "").find((one) => taken.test(one));
+  if (format === undefined) throw new InputError(wrongFormat);
+  return { type: "input_image", image: `data:${format};base64,${bytes.toString("base64")}` };
+}
+
+const wrongFormat = "only PNG, JPEG, GIF and WebP pictures can be shown";
+
+/** The items with their pictures behind their text. */
+export function withPictures(
   items: readonly AgentInputItem[],
-  messages: readonly InboundMessage[],
-  hooks: Pick<TurnHooks, "openMedia" | "signal">,
-  log: Log,
-): Promise<AgentInputItem[]> {
-  const wanted = messages.flatMap(({ message }, at) =>
-    message.parts.flatMap((part) => (part.kind === "image" && seen.test(part.type) ? [{ at, part }] : [])),
-  );
-  const images = await Promise.all(
-    wanted.slice(-mostImages).map(async ({ at, part }) => ({ at, shown: await shownOf(part, hooks, log) })),
-  );
+  pictures: readonly (readonly Picture[])[],
+): AgentInputItem[] {
   return items.map((item, at) => {
-    const own = images.flatMap(({ at: of, shown }) => (of === at && shown !== undefined ? [shown] : []));
+    const own = pictures[at] ?? [];
     if (own.length === 0 || !("content" in item) || typeof item.content !== "string") return item;
-    return {
-      type: "message",
-      role: "user",
-      content: [{ type: "input_text", text: item.content }, ...own],
-    };
+    return { type: "message", role: "user", content: [{ type: "input_text", text: item.content }, ...own] };
   });
 }
 
-async function shownOf(part: MediaPart, hooks: Pick<TurnHooks, "openMedia" | "signal">, log: Log) {
-  if ((part.size ?? 0) > mostBytes) return undefined;
-  try {
-    const { body, type } = await hooks.openMedia(part);
-    const chunks: Uint8Array[] = [];
-    let size = 0;
-    for await (const chunk of body) {
-      size += chunk.byteLength;
-      if (size > mostBytes) return undefined;
-      chunks.push(chunk);
-    }
-    if (!seen.test(type)) return undefined;
-    const image = `data:${type};base64,${Buffer.concat(chunks).toString("base64")}`;
-    return { type: "input_image" as const, image };
-  } catch (error) {
-    hooks.signal.throwIfAborted();
-    log.warn({ reason: reasonOf(error) }, "a picture could not be given to the model");
-    if (!(error instanceof TerminalError)) return undefined;
-    return {
-      type: "input_text" as const,
-      text: "[note] a picture of this message is gone: nobody can see it any more",
-    };
-  }
+/** The same items for a model that does not see, or undefined where there is no picture in them. */
+export function withoutPictures(items: readonly AgentInputItem[]): AgentInputItem[] | undefined {
+  let found = false;
+  const plain = items.map((item): AgentInputItem => {
+    if (!("role" in item) || item.role !== "user" || typeof item.content === "string") return item;
+    const content = item.content.filter(({ type }) => type !== "input_image");
+    if (content.length === item.content.length) return item;
+    found = true;
+    const text = "[note] you cannot see the pictures of this message: this model does not take them; say so";
+    return { ...item, content: [...content, { type: "input_text", text }] };
+  });
+  return found ? plain : undefined;
 }

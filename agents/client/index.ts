@@ -13,20 +13,27 @@ import type { Agent, HistoryItem, TurnHooks, TurnInput, TurnOutput } from "../..
 import { InputError, RetryableError, TerminalError } from "../../src/errors.ts";
 import type { Answer } from "../../src/message.ts";
 import type { Blobs, Clock, Log } from "../../src/ports.ts";
+import type { Documents, Transcriber } from "../../src/reading.ts";
 import { promptOf } from "./context.ts";
 import { edgeModel } from "./edge.ts";
-import { withImages } from "./images.ts";
+import { withPictures } from "./images.ts";
 import { instructionsOf, summaryInstructions } from "./instructions.ts";
+import { createMediaReader, type Readings } from "./media.ts";
 import { clip } from "./render.ts";
 import type { ClientAgentSettings } from "./settings.ts";
 import { createTools } from "./tools.ts";
 import { createTurnContext, type TurnContext } from "./turn-context.ts";
+import { seesPictures } from "./vision.ts";
 
 export interface ClientAgentDeps {
   readonly models: ModelProvider;
   readonly clock: Clock;
   readonly blobs: Blobs;
   readonly log: Log;
+  /** Without it the agent is told that it could not hear what people said. */
+  readonly transcriber?: Transcriber | undefined;
+  /** Without it the agent knows documents by name, type and size only. */
+  readonly documents?: Documents | undefined;
   /** Runs are recorded as the SDK's traces. What becomes of those is set where the models are made. */
   readonly tracing?: boolean;
 }
@@ -43,6 +50,9 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     toolNotFoundBehavior: "return_error_to_model",
   });
   const instructions = instructionsOf(settings);
+  const { transcriber, documents } = deps;
+  const readMedia = createMediaReader({ transcriber, documents, clock, log });
+  const sees = seesPictures(settings.vision, settings.model);
   const tools = createTools(settings.tools, log);
   const modelSettings: ModelSettings = {
     ...(settings.temperature === undefined ? {} : { temperature: settings.temperature }),
@@ -51,14 +61,25 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
 
   async function execute(input: TurnInput, hooks: TurnHooks): Promise<TurnOutput> {
     const model = await deps.models.getModel(settings.model);
-    const prompt = promptOf(input, settings.context.tokens, clock.now());
-    const messages = settings.vision
-      ? await withImages(prompt.messages, input.messages, hooks, log)
-      : [...prompt.messages];
+    const { tokens } = settings.context;
+    // Half of the prompt's bytes for documents, half of the turn's time for all media.
+    const bounds = { sees, documentBytes: tokens * 2, mostMs: settings.timeoutMs / 2 };
+    const readings = await readMedia(input, hooks, bounds);
+    hooks.signal.throwIfAborted();
+    const prompt = promptOf(input, tokens, clock.now(), readings);
+    const messages = withPictures(prompt.messages, picturesOf(input, readings));
     const { turn, attempt } = input;
     const context = createTurnContext({ turn, attempt, signal: hooks.signal, blobs: deps.blobs, now: clock.now });
     const answered = () => context.attached.length > 0 || context.choices !== undefined;
-    const edge = { model, before: prompt.before, retries: settings.retries, clock, onText: hooks.onText, answered };
+    const edge = {
+      model,
+      before: prompt.before,
+      retries: settings.retries,
+      clock,
+      log,
+      onText: hooks.onText,
+      answered,
+    };
     // An agent of the SDK is cheap, and this one's model knows this turn only.
     const agent = new SdkAgent<TurnContext>({
       name: settings.name,
@@ -76,11 +97,12 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
       },
     });
     const { requests, inputTokens, outputTokens } = result.runContext.usage;
-    return { answer: answerOf(result.finalOutput ?? "", context), usage: { requests, inputTokens, outputTokens } };
+    const usage = { requests, inputTokens, outputTokens };
+    return { answer: answerOf(result.finalOutput ?? "", context), usage, ...keptOf(input, readings) };
   }
 
   async function condense(model: Model, text: string, signal: AbortSignal): Promise<string> {
-    const edge = { model, before: [], retries: settings.retries, clock, answered: () => false };
+    const edge = { model, before: [], retries: settings.retries, clock, log, answered: () => false };
     const agent = new SdkAgent({ name: "summary", instructions: summaryInstructions, model: edgeModel(edge) });
     const items: AgentInputItem[] = [{ type: "message", role: "user", content: text }];
     const result = await runner.run(agent, items, { maxTurns: 1, signal });
@@ -97,6 +119,22 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
       return settled(work(), signal, settings);
     },
   };
+}
+
+function picturesOf({ messages }: TurnInput, readings: Readings) {
+  return messages.map(({ message }) =>
+    message.parts.flatMap((part) => ("source" in part ? (readings.get(part)?.picture ?? []) : [])),
+  );
+}
+
+function keptOf({ messages }: TurnInput, readings: Readings): Pick<TurnOutput, "read"> {
+  const read = messages.flatMap(({ id, message }) =>
+    message.parts.flatMap((part, at) => {
+      const text = "source" in part ? readings.get(part)?.kept : undefined;
+      return text === undefined ? [] : [{ message: id, part: at, text }];
+    }),
+  );
+  return read.length === 0 ? {} : { read };
 }
 
 /** The model's text, then what the tools attached; buttons need a text to belong to. */

@@ -4,15 +4,23 @@
  * text that imitates such a line is escaped.
  */
 import type { InboundMessage, InboundPart, MediaPart } from "../../src/message.ts";
+import type { DocumentText } from "../../src/reading.ts";
 
 const longestQuote = 300;
 const longestName = 80;
 const imitation =
-  /^\[(?=(?:from|in reply to|pressed|image|video|audio|voice|file|sticker|location|contact|context|summary|note)\b)/gm;
+  /^\[(?=(?:from|in reply to|pressed|image|video|audio|voice|file|sticker|location|contact|context|summary|note|content|end of content)\b)/gm;
 const imitationInHistory = /^\[(?=(?:from|in reply to|context|summary|note)\b)/gm;
 
-/** @param named the sender's name is told: in groups, where several people write. */
-export function renderMessage({ message, participant }: InboundMessage, named: boolean): string {
+/**
+ * @param named the sender's name is told: in groups, where several people write.
+ * @param shown what stands for a medium that was heard, read or seen.
+ */
+export function renderMessage(
+  { message, participant }: InboundMessage,
+  named: boolean,
+  shown: (part: MediaPart) => string = renderMedia,
+): string {
   const lines: string[] = [];
   if (named) lines.push(line("from", clip(participant.name ?? participant.handle ?? participant.user, longestName)));
   if (message.replyTo !== undefined) {
@@ -21,7 +29,7 @@ export function renderMessage({ message, participant }: InboundMessage, named: b
     if (own === true || text !== undefined)
       lines.push(line("in reply to", { ...(own ? { yours: true } : {}), ...quoted }));
   }
-  const parts = message.parts.map(renderPart);
+  const parts = message.parts.map((part) => renderPart(part, shown));
   if (!message.parts.some((part) => part.kind === "text") && message.command !== undefined) {
     const { name, args } = message.command;
     parts.push(escape(`/${name} ${args}`.trim()));
@@ -29,7 +37,7 @@ export function renderMessage({ message, participant }: InboundMessage, named: b
   return [...lines, ...parts].join("\n") || "[empty message]";
 }
 
-function renderPart(part: InboundPart): string {
+function renderPart(part: InboundPart, shown: (part: MediaPart) => string): string {
   switch (part.kind) {
     case "text":
       return escape(part.text);
@@ -42,11 +50,11 @@ function renderPart(part: InboundPart): string {
     case "contact":
       return line("contact", { name: clip(part.name, longestName), phone: clipped(part.phone) });
     default:
-      return renderMedia(part);
+      return shown(part);
   }
 }
 
-function renderMedia(part: MediaPart): string {
+export function renderMedia(part: MediaPart): string {
   return line(part.kind, {
     name: clipped(part.name),
     type: clip(part.type, longestName),
@@ -54,6 +62,30 @@ function renderMedia(part: MediaPart): string {
     duration: part.duration === undefined ? undefined : `${Math.round(part.duration)} s`,
     description: clipped(part.alt),
   });
+}
+
+/** What was said in a recording, on its line: `[voice 0:12] …`. */
+export function renderHeard(part: MediaPart, words: string): string {
+  const said = words.replace(/\s+/g, " ").trim();
+  return `[${part.kind === "voice" ? "voice" : "audio"} ${lengthOf(part)}] ${said === "" ? "(nobody speaks in it)" : said}`;
+}
+
+/** "0:12"; "of unknown length" where the platform does not tell it. */
+export function lengthOf({ duration }: MediaPart): string {
+  if (duration === undefined || !Number.isFinite(duration)) return "of unknown length";
+  const seconds = Math.max(0, Math.round(duration));
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+}
+
+/** A document's text between two lines of the gateway's own, which nothing in it can imitate. */
+export function renderContent(part: MediaPart, { text, pages, cut }: DocumentText): string {
+  const about = { pages, ...(cut ? { cut: "only its beginning is shown" } : {}) };
+  return [renderMedia(part), line("content", about), escape(text), "[end of content]"].join("\n");
+}
+
+/** The gateway's own word on what stands before it. */
+export function renderNote(text: string): string {
+  return `[note] ${text}`;
 }
 
 /** Decimal units: "640 B", "123 kB", "4.2 MB". */

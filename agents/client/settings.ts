@@ -28,8 +28,8 @@ export const clientAgentSettings = z.object({
       tokens: z.number().int().min(500).default(8_000),
     })
     .prefault({}),
-  /** The model sees pictures: images that people send are given to it, not only their names. */
-  vision: z.boolean().default(false),
+  /** The model sees: pictures that people send are given to it, not only their names. "auto": where its name says so. */
+  vision: z.union([z.boolean(), z.literal("auto")]).default("auto"),
   /** Of a whole turn, tools and retries included. */
   timeoutMs: z.number().int().positive().default(300_000),
   /** Further tries when the model's answer is empty, broken off or unreadable; the server's refusals are not retried here. */

@@ -1,6 +1,7 @@
 /** The agents that the configuration names, and which of them answers where. */
 import { createClientAgent } from "../../agents/client/index.ts";
 import { traitsOf } from "../../agents/client/settings.ts";
+import { createDocuments } from "../../adapters/documents/index.ts";
 import { createModels, type ModelsSettings } from "../../adapters/models/index.ts";
 import type { CoreOptions } from "../core.ts";
 import type { Blobs, Clock, Log } from "../ports.ts";
@@ -24,22 +25,35 @@ export interface AgentsOptions {
 
 /** A compatible server is given OPENAI_API_KEY where it has no key of its own. */
 export function modelsSettings({ models }: Config): ModelsSettings {
-  const { openai, gemini, compatible, timeoutSeconds, retries, tracing } = models;
+  const { openai, gemini, compatible, transcription, timeoutSeconds, retries, tracing } = models;
   return {
     apiKeys: { openai: openai.apiKey, gemini: gemini.apiKey, compatible: compatible.apiKey ?? openai.apiKey },
     baseURLs: { openai: openai.baseUrl, gemini: gemini.baseUrl, compatible: compatible.baseUrl },
     timeoutMs: timeoutSeconds * 1_000,
     maxRetries: retries,
     tracing,
+    ...(transcription.model === undefined
+      ? {}
+      : {
+          transcription: {
+            model: transcription.model,
+            baseURL: transcription.baseUrl,
+            apiKey: transcription.apiKey,
+            maxBytes: transcription.maxBytes,
+            timeoutMs: transcription.timeoutSeconds * 1_000,
+          },
+        }),
   };
 }
 
 export function createAgents({ config, clock, log, blobs }: AgentsOptions): Agents {
   const models = createModels(modelsSettings(config), { clock });
+  const documents = createDocuments({ clock, log });
+  const { transcriber, tracing } = models;
   const made = new Map(
     Object.entries(config.agents).map(([name, given]) => {
       const settings = { ...given, model: given.model ?? config.model.spec };
-      const agent = createClientAgent(settings, { models, clock, blobs, log, tracing: models.tracing });
+      const agent = createClientAgent(settings, { models, clock, blobs, log, transcriber, documents, tracing });
       return [name, { name, agent, traits: traitsOf(settings), settings }] as const;
     }),
   );

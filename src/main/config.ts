@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { z } from "zod";
-import { keyNames, parseModelSpec } from "../../adapters/models/spec.ts";
+import { keyNames, parseModelSpec, parseTranscriptionSpec } from "../../adapters/models/spec.ts";
 import { besideDapr } from "./dapr/beside.ts";
 import { isMap, variableOf, withEnvironment, type Environment } from "./environment.ts";
 import { storedSettings, withSecrets } from "./sidecar-settings.ts";
@@ -167,7 +167,26 @@ function checkModels({ agents, models }: Settings, spec: string): void {
     ),
     ...(summaryModel === undefined ? [] : modelProblem(`agents.${name}.summaryModel`, summaryModel, models)),
   ]);
+  problems.push(...transcriptionProblem(models));
   if (problems.length > 0) throw new ConfigError([...new Set(problems)]);
+}
+
+function transcriptionProblem({ transcription, openai, compatible }: Settings["models"]): string[] {
+  if (transcription.model === undefined) return [];
+  const place = "models.transcription.model (TRANSCRIPTION_MODEL)";
+  try {
+    const { vendor } = parseTranscriptionSpec(transcription.model);
+    if (vendor === "openai") {
+      const elsewhere = transcription.baseUrl !== undefined;
+      if ((transcription.apiKey ?? (elsewhere ? undefined : openai.apiKey)) !== undefined) return [];
+      const name = elsewhere ? "TRANSCRIPTION_API_KEY" : keyNames.openai;
+      return [`${place}: ${transcription.model} needs a key: set ${name}`];
+    }
+    if ((transcription.baseUrl ?? compatible.baseUrl) !== undefined) return [];
+    return [`${place}: ${transcription.model} needs an address: set TRANSCRIPTION_BASE_URL or OPENAI_BASE_URL`];
+  } catch (error) {
+    return [`${place}: ${error instanceof Error ? error.message : String(error)}`];
+  }
 }
 
 function modelProblem(place: string, spec: string, models: Settings["models"]): string[] {

@@ -104,6 +104,20 @@ export const settings = z.strictObject({
       openai: vendor,
       gemini: vendor,
       compatible: vendor,
+      /** What hears voice messages and other recordings. */
+      transcription: z
+        .strictObject({
+          /** `openai:<model>` or `compatible:<model>`; without one the agent is told that it could not hear. */
+          model: z.string().min(1).optional(),
+          /** Where it is not that of the vendor's other models. */
+          baseUrl: address.optional(),
+          /** The vendor's where absent, unless `baseUrl` leads elsewhere. */
+          apiKey: key,
+          /** Of one recording. */
+          maxBytes: z.number().int().positive().default(25_000_000),
+          timeoutSeconds: z.number().positive().default(60),
+        })
+        .prefault({}),
       timeoutSeconds: z.number().positive().default(120),
       retries: z.number().int().min(0).max(10).default(2),
       /** Sends the runs of agents, with message text, to OpenAI. */

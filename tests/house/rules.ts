@@ -12,6 +12,7 @@ const owners: readonly { readonly packages: readonly string[]; readonly folders:
   { packages: ["ioredis", "redis"], folders: ["adapters/redis"] },
   { packages: ["@hono/node-server"], folders: ["adapters/http", "adapters/dapr"] },
   { packages: ["@opentelemetry/[^/]+"], folders: ["adapters/telemetry"] },
+  { packages: ["unpdf"], folders: ["adapters/documents"] },
   { packages: ["quickjs-emscripten[^/]*"], folders: ["adapters/sandbox"] },
   { packages: ["request-filtering-agent", "ipaddr\\.js"], folders: ["adapters/fetch"] },
   { packages: ["grammy", "@grammyjs/[^/]+"], folders: ["channels/telegram"] },

@@ -91,7 +91,9 @@ describe("what the model is given", () => {
       '[in reply to {"yours":true,"text":"Which one?"}]',
       '[pressed {"button":"tea","label":"Tea"}]',
       '[image {"name":"photo.png","type":"image/png","size":"123 kB"}]',
+      "[note] you cannot see this picture: this model is given no pictures; tell the person so",
       '[voice {"type":"audio/ogg","duration":"4 s"}]',
+      "[note] you could not hear this voice message: no transcription is set up here; tell the person so",
       '[location {"latitude":52.1,"longitude":13.2}]',
       '[contact {"name":"Bob","phone":"+49"}]',
     ]);
@@ -118,7 +120,9 @@ describe("what the model is given", () => {
     const openMedia = (media: MediaPart) => openMediaOf(media, stores, signal);
     const of = turn([message({ parts: [part] })]);
     await agentOn(model, { vision: true }).agent.run(of, hooks({ openMedia }));
-    expect(JSON.stringify(inputOf(model.firstCall?.request))).toContain("[note] a picture of this message is gone");
+    expect(JSON.stringify(inputOf(model.firstCall?.request))).toContain(
+      "[note] you cannot see this picture: it is gone",
+    );
   });
 });
 

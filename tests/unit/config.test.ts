@@ -83,6 +83,34 @@ describe("the environment", () => {
   });
 });
 
+describe("the model that transcribes", () => {
+  it.each([
+    [{ TRANSCRIPTION_MODEL: "gemini:x" }, "does not transcribe"],
+    [{ TRANSCRIPTION_MODEL: "whisper-1" }, "does not transcribe"],
+    [{ TRANSCRIPTION_MODEL: "openai:whisper-1" }, "set OPENAI_API_KEY"],
+    [
+      {
+        TRANSCRIPTION_MODEL: "openai:whisper-1",
+        OPENAI_API_KEY: "k",
+        TRANSCRIPTION_BASE_URL: "http://127.0.0.1:9/v1",
+      },
+      "set TRANSCRIPTION_API_KEY",
+    ],
+    [{ TRANSCRIPTION_MODEL: "compatible:whisper-1" }, "set TRANSCRIPTION_BASE_URL or OPENAI_BASE_URL"],
+  ])("%j is refused: %s", async (environment, words) => {
+    const found = await problems(environment);
+    expect(found).toEqual([expect.stringContaining("models.transcription.model (TRANSCRIPTION_MODEL)")]);
+    expect(found[0]).toContain(words);
+  });
+
+  it("needs no model of another kind beside it", async () => {
+    const env = { TRANSCRIPTION_MODEL: "compatible:whisper-1", TRANSCRIPTION_BASE_URL: "http://127.0.0.1:9/v1" };
+    const { model, models } = await loadConfig(env);
+    expect(model.spec).toBe("demo");
+    expect(models.transcription).toMatchObject({ model: "compatible:whisper-1", timeoutSeconds: 60 });
+  });
+});
+
 describe("ascent.yaml", () => {
   it("the annotated example is valid as it stands, and names every variable", async () => {
     const example = readFileSync(join(import.meta.dirname, "../../ascent.example.yaml"), "utf8");

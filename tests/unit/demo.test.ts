@@ -82,6 +82,13 @@ describe("the demo", () => {
     expect((await ask([{ parts: [contact] }])).text).toContain("contact Bob, +49 30");
   });
 
+  it("says that it could not hear", async () => {
+    const voice = { kind: "voice" as const, source, type: "audio/ogg", duration: 3 };
+    const { text } = await ask([{ parts: [voice] }]);
+    expect(text).toContain("I could not hear your recording");
+    expect(text).not.toContain("I got");
+  });
+
   it("remembers what was said, from the history and the summary", async () => {
     const history = [said("user", "my cat is called Tom"), said("agent", "Fine."), said("user", "I live in Rome")];
     const { text } = await ask(["what did I say before?"], [...history, said("agent", "Fine.")]);

@@ -5,6 +5,8 @@ export type Intent =
   | { readonly kind: "remember"; readonly text: string }
   | { readonly kind: "press"; readonly label: string }
   | { readonly kind: "attachment"; readonly what: string; readonly about: Readonly<Record<string, unknown>> }
+  /** A recording that nobody could hear. */
+  | { readonly kind: "unheard" }
   | { readonly kind: "echo"; readonly text: string };
 
 export type Topic =
@@ -47,18 +49,28 @@ const asking = /\b(send|give|show|make|draw|get|want|need|create|post|share|uplo
 export function intentsOf(message: string): readonly Intent[] {
   const intents: Intent[] = [];
   const words: string[] = [];
-  for (const line of message.split("\n")) {
+  for (const line of withoutContents(message).split("\n")) {
     const marker = /^\[(image|video|audio|voice|file|sticker|location|contact|pressed) (\{.*\})\]$/.exec(line);
     const about = marker?.[2] === undefined ? undefined : parsed(marker[2]);
     if (marker?.[1] === "pressed" && about !== undefined) {
       intents.push({ kind: "press", label: String(about["label"] ?? about["button"] ?? "") });
     } else if (marker?.[1] !== undefined && about !== undefined) {
       intents.push({ kind: "attachment", what: marker[1], about });
-    } else if (!/^\[(from|in reply to) .*\]$/.test(line)) words.push(line);
+    } else if (line.startsWith("[note] you could not hear")) {
+      intents.pop();
+      intents.push({ kind: "unheard" });
+    } else if (!/^\[(from|in reply to) .*\]$|^\[note\] /.test(line)) {
+      words.push(line.replace(/^\[(?:voice|audio) [^\]]*\] /, ""));
+    }
   }
   const text = words.join("\n").trim();
   if (text !== "") intents.push(intentOfText(text));
   return intents.length === 0 ? [{ kind: "topic", topic: "nothing" }] : intents;
+}
+
+/** What files hold is data: the demo answers what people write. */
+function withoutContents(message: string): string {
+  return message.replace(/^\[content [^\n]*\n[^]*?^\[end of content\]$/gm, "");
 }
 
 function intentOfText(text: string): Intent {

@@ -24,6 +24,8 @@ export async function doctor(): Promise<void> {
   report("node", [{ ok: true, text: process.version }]);
   report("public address", [checkPublicUrl(config)]);
   for (const [name, spec] of modelsOf(config)) report(`agent ${name}`, [await checkModel(config, spec)]);
+  const transcription = await checkTranscription(config);
+  if (transcription !== undefined) report("transcription", [transcription]);
   if (config.runtime === "dapr") for (const [topic, findings] of await checkDapr(config)) report(topic, findings);
   try {
     await withOperations(config, async (operations, url) => {
@@ -76,4 +78,9 @@ async function checkModel(config: Config, spec: string): Promise<Finding> {
   } catch (error) {
     return { ok: false, text: reasonOf(error), next: "Correct ASCENT_MODEL or the agent's model." };
   }
+}
+
+function checkTranscription(config: Config): Promise<Finding | undefined> {
+  const models = createModels(modelsSettings(config), { clock: systemClock });
+  return models.checkTranscription(AbortSignal.timeout(checkMs));
 }

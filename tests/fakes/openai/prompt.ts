@@ -88,6 +88,25 @@ function prompt(api: Prompt["api"], body: Json, items: Item[], tools: string[], 
   };
 }
 
+/** A recording that is to be transcribed. */
+export function transcriptionPrompt(model: string, file: { readonly name: string; readonly data: Buffer }): Prompt {
+  const tokens = tokensIn(file.data.toString("latin1"));
+  return {
+    api: "transcription",
+    model,
+    stream: false,
+    includeUsage: false,
+    turn: [[file.name, ...tokens].join(" ")],
+    tokens,
+    toSummarize: undefined,
+    toolOutputs: [],
+    tools: [],
+    messages: 0,
+    characters: 0,
+    body: {},
+  };
+}
+
 function list(value: unknown): readonly Json[] {
   return Array.isArray(value) ? (value as Json[]) : [];
 }

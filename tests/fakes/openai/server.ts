@@ -1,10 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { readBody, sendJson, sendText } from "../http.ts";
 import { boundaryOf, multipartParser } from "../multipart.ts";
-import { tokensIn } from "../tokens.ts";
 import type { Answer, Frame } from "./answer.ts";
 import { chatCompletion, chatFrames } from "./chat.ts";
-import { chatPrompt, repeatedTokens, responsesPrompt } from "./prompt.ts";
+import { chatPrompt, repeatedTokens, responsesPrompt, transcriptionPrompt } from "./prompt.ts";
 import { echo, summaryOf, type Rules } from "./reply.ts";
 import { responseFrames, responseObject } from "./responses.ts";
 import type { Failure, Pace, Prompt, Reply, RequestEntry } from "./types.ts";
@@ -173,8 +172,16 @@ function log(
   return entry;
 }
 
-/** "Create transcription": names the file and repeats the tokens found in its bytes. */
-function transcribe(state: OpenAiServerState, body: Buffer, request: IncomingMessage, response: ServerResponse): void {
+/** Formats that the platform takes, by the end of the file's name ("Create transcription", `file`). */
+const HEARD = /\.(flac|mp3|mp4|mpeg|mpga|m4a|ogg|wav|webm)$/;
+
+/** "Create transcription": names the file and repeats the tokens found in its bytes, unless a rule says otherwise. */
+async function transcribe(
+  state: OpenAiServerState,
+  body: Buffer,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const parser = multipartParser(boundaryOf(request.headers["content-type"] ?? "") ?? "");
   parser.push(body);
   const parsed = parser.end();
@@ -183,18 +190,18 @@ function transcribe(state: OpenAiServerState, body: Buffer, request: IncomingMes
   if (file === undefined || model === undefined) {
     return sendError(response, 400, "You must provide a file and a model.", "invalid_request_error");
   }
-  const tokens = tokensIn(file.data.toString("latin1"));
-  const text = [`transcript of ${file.name}, ${file.data.length} bytes`, ...tokens].join(" ");
-  log(state, response, {
-    api: "transcription",
-    model,
-    stream: false,
-    messages: 0,
-    characters: 0,
-    tokens,
-    summary: false,
-    repeated: [],
-  });
+  if (!HEARD.test(file.name)) return sendError(response, 400, "Unrecognized file format.", "invalid_request_error");
+  const prompt = transcriptionPrompt(model, file);
+  const entry = record(state, prompt, response);
+  const reply = (await state.script?.(prompt)) ?? state.rules.reply(prompt) ?? {};
+  const latencyMs = reply.latencyMs ?? state.pace.latencyMs;
+  if (latencyMs > 0) await pause(latencyMs);
+  const spoken = [`transcript of ${file.name}, ${file.data.length} bytes`, ...prompt.tokens].join(" ");
+  const text = reply.text ?? spoken;
+  if (reply.failure !== undefined) {
+    entry.outcome = "failed";
+    return reply.failure.kind === "half" ? sendHalf(response, { text }) : fail(response, prompt, reply.failure);
+  }
   if (parsed?.fields["response_format"] === "text") sendText(response, 200, text, { "content-type": "text/plain" });
   else sendJson(response, 200, { text });
 }

@@ -1,6 +1,7 @@
 /** What a request asks, read the same way from both APIs. */
 export interface Prompt {
-  readonly api: "chat" | "responses";
+  /** A transcription's turn is the name of its file and the tokens found in its bytes. */
+  readonly api: "chat" | "responses" | "transcription";
   readonly model: string;
   readonly stream: boolean;
   readonly includeUsage: boolean;
@@ -67,7 +68,7 @@ export interface Pace {
 export interface RequestEntry {
   readonly seq: number;
   readonly at: number;
-  readonly api: Prompt["api"] | "transcription";
+  readonly api: Prompt["api"];
   readonly model: string;
   readonly stream: boolean;
   readonly messages: number;

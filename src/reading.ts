@@ -1,0 +1,42 @@
+/** What turns media into text for agents: speech and documents. */
+
+/** Speech to text, by a model. */
+export interface Transcriber {
+  /** Larger recordings are not given to it. */
+  readonly maxBytes: number;
+  /**
+   * Bounded in time by itself.
+   * @returns what was said; empty where nobody speaks.
+   * @throws TerminalError once its own retries are used up or cannot help.
+   */
+  transcribe(recording: Medium): Promise<string>;
+}
+
+/** The text of documents. */
+export interface Documents {
+  /** Larger documents are not given to it. */
+  readonly maxBytes: number;
+  /** Whether it reads such documents: told by their type and name, before a byte of them is fetched. */
+  reads(of: Pick<Medium, "type" | "name">): boolean;
+  /**
+   * Bounded in time and memory by itself, whatever the document holds.
+   * @param maxChars the most text that is of use; the rest is not looked for.
+   * @throws InputError that says why there is none, safe to tell whoever sent it.
+   */
+  read(document: Medium, maxChars: number): Promise<DocumentText>;
+}
+
+export interface Medium {
+  readonly bytes: Uint8Array;
+  /** Media type. */
+  readonly type: string;
+  readonly name?: string | undefined;
+}
+
+export interface DocumentText {
+  readonly text: string;
+  /** Where the format has pages. */
+  readonly pages?: number;
+  /** The document goes on where the text ends. */
+  readonly cut: boolean;
+}
