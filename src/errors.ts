@@ -10,8 +10,8 @@ export class TerminalError extends Error {
 }
 
 /** The other side does not take this request as it is; a different one it may take. */
-export class RefusedError extends TerminalError {
-  override readonly name = "RefusedError";
+export class UnacceptableError extends TerminalError {
+  override readonly name = "UnacceptableError";
 }
 
 /** Worth another try, after the usual backoff or after `retryAfterMs` where the other side said so. */

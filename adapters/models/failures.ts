@@ -6,7 +6,7 @@
  */
 import { ModelBehaviorError } from "@openai/agents";
 import { APIConnectionError, APIConnectionTimeoutError, APIError } from "openai";
-import { InputError, RefusedError, RetryableError, TerminalError } from "../../src/errors.ts";
+import { InputError, UnacceptableError, RetryableError, TerminalError } from "../../src/errors.ts";
 import { SilentStreamError } from "./fetch.ts";
 import { keyNames, type Vendor } from "./spec.ts";
 
@@ -22,7 +22,7 @@ export interface FailureContext {
 }
 
 /**
- * TerminalError: the client's retries are used up or cannot help, RefusedError among them: another request may pass. RetryableError: the server answered, but with something
+ * TerminalError: the client's retries are used up or cannot help, UnacceptableError among them: another request may pass. RetryableError: the server answered, but with something
  * that is no answer (garbage, half a stream); the same request may succeed. Never called for an abort by the caller.
  */
 export function failureOf(error: unknown, context: FailureContext): Error {
@@ -71,7 +71,7 @@ function ofStatus(error: APIError, status: number, context: FailureContext): Ter
   if (status >= 500 || status === 408 || status === 409) {
     return new TerminalError(`${spec}: ${host} is failing (${http}); asked ${tries} times`, options);
   }
-  return new RefusedError(`${spec}: ${host} does not take the request (${http})`, options);
+  return new UnacceptableError(`${spec}: ${host} does not take the request (${http})`, options);
 }
 
 function seconds({ timeoutMs }: FailureContext): string {

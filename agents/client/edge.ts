@@ -9,7 +9,7 @@
  *   that a tool did is done twice.
  */
 import { Usage, type AgentInputItem, type Model, type ModelRequest, type ModelResponse } from "@openai/agents";
-import { RefusedError, RetryableError, TerminalError, reasonOf } from "../../src/errors.ts";
+import { UnacceptableError, RetryableError, TerminalError, reasonOf } from "../../src/errors.ts";
 import type { Clock, Log } from "../../src/ports.ts";
 import { withoutPictures } from "./images.ts";
 
@@ -47,7 +47,7 @@ export function edgeModel(edge: Edge): Model {
         return await ask(whole);
       } catch (error) {
         if (request.signal?.aborted) throw error;
-        const plain = error instanceof RefusedError ? withoutPictures(whole.input) : undefined;
+        const plain = error instanceof UnacceptableError ? withoutPictures(whole.input) : undefined;
         if (plain !== undefined) {
           edge.log.warn({ reason: reasonOf(error) }, "the model is asked again without the pictures");
           blind = true;

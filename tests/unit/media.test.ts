@@ -7,7 +7,7 @@ import { createDocuments } from "../../adapters/documents/index.ts";
 import { createClientAgent } from "../../agents/client/index.ts";
 import { clientAgentSettings } from "../../agents/client/settings.ts";
 import type { TurnHooks } from "../../src/agent.ts";
-import { RefusedError, RetryableError, TerminalError } from "../../src/errors.ts";
+import { UnacceptableError, RetryableError, TerminalError } from "../../src/errors.ts";
 import type { MediaPart, Message } from "../../src/message.ts";
 import type { Transcriber } from "../../src/reading.ts";
 import { hooks, memoryBlobs, message, quiet, testClock, turn } from "./client-agent.fixture.ts";
@@ -166,7 +166,7 @@ describe("a picture", () => {
     const model: Model = {
       async getResponse(request) {
         requests.push(textOf(request.input as AgentInputItem[]));
-        if (requests.length === 1) throw new RefusedError("HTTP 400");
+        if (requests.length === 1) throw new UnacceptableError("HTTP 400");
         return scripted.getResponse(request);
       },
       getStreamedResponse: (request) => scripted.getStreamedResponse(request),
