@@ -1,5 +1,7 @@
 /** What Discord is told about an interaction within its three seconds: by the gateway a call, by webhook the response itself. */
 import type { DiscordApi } from "./api.ts";
+import { noMentions } from "./body.ts";
+import type { Intake } from "./intake.ts";
 import { askCommand, formId, interactionTypes, wantsForm, type Interaction } from "./interaction.ts";
 import { isDeferred } from "./tokens.ts";
 
@@ -15,9 +17,16 @@ export function immediate(interaction: Interaction): Callback | undefined {
   return wantsForm(interaction) ? { type: 9, data: form } : undefined;
 }
 
-/** Once it is durable: the answer follows. After a press the message with the button stays as it is. */
-export function deferred(interaction: Interaction): Callback {
-  return { type: isDeferred(interaction) ? 5 : 6 };
+const onlyForTheirEyes = 1 << 6;
+
+/**
+ * Once it is durable or refused: the answer follows, or there is none, and only its sender sees why. After a press the message
+ * with the button stays as it is.
+ */
+export function responseTo(interaction: Interaction, intake: Pick<Intake, "refusalOf">): Callback {
+  const content = intake.refusalOf(interaction.id);
+  if (content === undefined) return { type: isDeferred(interaction) ? 5 : 6 };
+  return { type: 4, data: { content, flags: onlyForTheirEyes, allowed_mentions: noMentions } };
 }
 
 /** @throws the core's errors. */

@@ -44,6 +44,13 @@ function tokenFinding(error: unknown): Finding {
 
 function contentFinding({ flags = 0 }: Application, options: DiscordOptions): Finding {
   const allowed = (flags & contentFlags) !== 0;
+  if (options.always && !wantsContent(options)) {
+    return {
+      ok: false,
+      text: "Discord: groups is always, and messageContent is false: the bot sees only what mentions it or replies to it",
+      next: "Set messageContent to true, or remove it, or set groups to mention.",
+    };
+  }
   if (!wantsContent(options)) {
     const text =
       "Discord: intents: direct messages, and messages in servers that mention the bot or reply to it; no privileged one";
@@ -53,7 +60,7 @@ function contentFinding({ flags = 0 }: Application, options: DiscordOptions): Fi
   return {
     ok: false,
     text: "Discord: the settings ask for the text of all messages, and the application may not see it",
-    next: "Allow the Message Content Intent on the application's Bot page, or set groups.answer to mention and messageContent to false.",
+    next: "Allow the Message Content Intent on the application's Bot page, or set groups to mention and messageContent to false.",
   };
 }
 

@@ -2,7 +2,7 @@
 import type { ChannelDeps, Connection } from "../../src/channel.ts";
 import { reasonOf } from "../../src/errors.ts";
 import type { DiscordApi } from "./api.ts";
-import { callBack, deferred, immediate, registerCommands } from "./callbacks.ts";
+import { callBack, immediate, registerCommands, responseTo } from "./callbacks.ts";
 import type { Guilds } from "./guilds.ts";
 import { createHistory, type History } from "./history.ts";
 import type { Intake } from "./intake.ts";
@@ -33,6 +33,9 @@ export interface Identity {
   me(): string;
   /** Asked for once. @throws the core's errors. */
   ask(): Promise<string>;
+  /** The bot's application; empty until a session told it. */
+  application(): string;
+  learn(application: string): void;
 }
 
 export interface ConnectorParts {
@@ -88,7 +91,7 @@ export function createConnector(deps: ChannelDeps, options: DiscordOptions, part
 
   function session(signal: AbortSignal) {
     const queue = createQueue(
-      { deps, intake, places, tokens, waits, onInteraction: (one) => answerTo(one, deferred(one)) },
+      { deps, intake, places, tokens, waits, onInteraction: (one) => answerTo(one, responseTo(one, intake)) },
       signal,
     );
     const missedMs = options.missedHours * 3_600_000;
@@ -98,6 +101,7 @@ export function createConnector(deps: ChannelDeps, options: DiscordOptions, part
     );
     const socket = createSocket(api, options, {
       onReady({ application }) {
+        identity.learn(application.id);
         history.begin();
         void register(application.id);
         void places.direct().then((direct) => history.look(direct.keys()), again);
@@ -143,8 +147,8 @@ function channelsOf(guild: unknown): string[] {
   return [...channels, ...threads].map(({ id }) => id);
 }
 
-/** What the bot did itself, and other bots' messages: they are not looked at any further. */
+/** What the bot did itself: it is not looked at any further. */
 function isOurs({ d }: Dispatch, me: string): boolean {
-  const { author, user_id: user } = d as { author?: { id?: string; bot?: boolean }; user_id?: string };
-  return author?.bot === true || author?.id === me || user === me;
+  const { author, user_id: user } = d as { author?: { id?: string }; user_id?: string };
+  return author?.id === me || user === me;
 }

@@ -6,7 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import type { ChannelDeps, SendContext } from "../../src/channel.ts";
+import type { AnswerDraft, ChannelDeps, SendContext } from "../../src/channel.ts";
 import { reasonOf } from "../../src/errors.ts";
 import type { Address } from "../../src/message.ts";
 import { createRecent } from "../../src/recent.ts";
@@ -23,6 +23,8 @@ export const cursor = " ▌";
 
 const draftRecord = z.object({ v: z.literal(1), id: z.string(), by: z.string(), replyTo: z.string().optional() });
 type Draft = z.infer<typeof draftRecord>;
+/** The last message that a turn answers. */
+type Named = ReturnType<typeof namedBy>;
 
 interface Channel {
   /** What is under way, one call after the other. */
@@ -38,7 +40,7 @@ interface Channel {
 }
 
 export interface Drafts {
-  preview(to: Address, draft: { readonly turn: string; readonly text: string }): Promise<void>;
+  preview(to: Address, draft: AnswerDraft): Promise<void>;
   /**
    * Before the first part of an answer, again for each of its attempts: waits for what is under way and ends the draft.
    * @returns the id of the message that may become the answer.
@@ -87,8 +89,8 @@ export function createDrafts(deps: ChannelDeps, api: DiscordApi, intake: Intake,
     channel.looked = true;
   }
 
-  async function begin(channel: Channel, to: Address, turn: string, content: string): Promise<void> {
-    const replyTo = to.kind === "group" ? intake.addressedIn(to.chat) : undefined;
+  async function begin(channel: Channel, to: Address, turn: string, content: string, about: Named): Promise<void> {
+    const replyTo = to.kind === "group" && about?.kind === "message" ? about.id : undefined;
     const reference =
       replyTo === undefined ? {} : { message_reference: { message_id: replyTo, fail_if_not_exists: false } };
     const nonce = `draft${createHash("sha256").update(turn).digest("base64url").slice(0, 20)}`;
@@ -99,18 +101,16 @@ export function createDrafts(deps: ChannelDeps, api: DiscordApi, intake: Intake,
     await records.put(recordOf(to.chat), channel.draft);
   }
 
-  /** The interaction that the running turn is about: nothing was said after it. */
-  function pendingIn(chat: string): Token | undefined {
+  /** Where the running turn is about an interaction. */
+  function pendingIn(chat: string, about: Named): Token | undefined {
     const pending = tokens.pendingIn(chat);
-    const said = intake.addressedIn(chat);
-    const isLast = pending !== undefined && (said === undefined || compareIds(said, pending.id) < 0);
-    return isLast ? pending.token : undefined;
+    return about?.kind === "interaction" && about.id === pending?.id ? pending.token : undefined;
   }
 
-  async function show(channel: Channel, to: Address, turn: string, content: string): Promise<void> {
+  async function show(channel: Channel, to: Address, turn: string, content: string, about: Named): Promise<void> {
     if (channel.over === turn || channel.sending !== undefined) return;
     const body = { content, allowed_mentions: noMentions };
-    const pending = pendingIn(to.chat);
+    const pending = pendingIn(to.chat, about);
     if (pending !== undefined) {
       channel.turn = turn;
       await api.call("edit a draft", { method: "PATCH", route: originalOf(pending), body, auth: false });
@@ -122,7 +122,7 @@ export function createDrafts(deps: ChannelDeps, api: DiscordApi, intake: Intake,
     }
     if (channel.draft === undefined) {
       if (!channel.looked) await removeLeft(channel, to.chat);
-      return begin(channel, to, turn, content);
+      return begin(channel, to, turn, content, about);
     }
     await api.call("edit a draft", { method: "PATCH", route: pathOf(to.chat, channel.draft.id), body });
   }
@@ -136,11 +136,13 @@ export function createDrafts(deps: ChannelDeps, api: DiscordApi, intake: Intake,
   }
 
   return {
-    async preview(to, { turn, text }) {
+    async preview(to, { turn, text, answers = [] }) {
       const channel = channelOf(to.chat);
       const content = drafted(text);
       if (content === undefined) return;
-      const shown = channel.busy.then(() => show(channel, to, turn, content));
+      const last = answers.at(-1);
+      const about = last === undefined ? undefined : namedBy(last, to.chat);
+      const shown = channel.busy.then(() => show(channel, to, turn, content, about));
       channel.busy = shown.catch(() => undefined);
       await shown;
     },

@@ -30,7 +30,7 @@ export function discord(settings: DiscordSettings, deps: ChannelDeps): Channel {
   const guilds = createGuilds(identity.me);
   const places = createPlaces(deps);
   const tokens = createTokens(deps);
-  const intake = createIntake(deps, options, { me: identity.me, guilds, places });
+  const intake = createIntake(deps, options, { identity, guilds, places, tokens });
   const drafts = createDrafts(deps, api, intake, tokens);
   const sent = createSentMessages(deps, api, identity.ask);
   const connector = createConnector(deps, options, { api, identity, guilds, places, tokens, intake });
@@ -64,8 +64,11 @@ export function discord(settings: DiscordSettings, deps: ChannelDeps): Channel {
 
 function createIdentity(ask: () => Promise<{ id: string }>): Identity {
   let me = "";
+  let application = "";
   return {
     me: () => me,
+    application: () => application,
+    learn: (id) => void (application = id),
     async ask() {
       if (me === "") me = (await ask()).id;
       return me;

@@ -1,14 +1,16 @@
 /** From dispatches to `inbound`: durable, or set aside where the operator sees it. */
 import type { ChannelDeps } from "../../src/channel.ts";
-import { fateOf, InputError, reasonOf } from "../../src/errors.ts";
+import { fateOf, InputError, reasonOf, RefusedError } from "../../src/errors.ts";
 import { messageId } from "../../src/ids.ts";
 import type { InboundEvent } from "../../src/message.ts";
 import { createRecent } from "../../src/recent.ts";
 import type { Guilds } from "./guilds.ts";
+import type { Interaction } from "./interaction.ts";
 import { namedBy } from "./names.ts";
 import { parse, type Dispatch, type ParseContext } from "./parse.ts";
 import type { Places } from "./places.ts";
 import type { DiscordOptions } from "./settings.ts";
+import type { Tokens } from "./tokens.ts";
 
 /** So often a batch may fail with an error that is nobody's outage before it is set aside. */
 const mostFailures = 5;
@@ -30,27 +32,29 @@ export interface Intake {
    * @throws InputError where it still cannot be read, and what `inbound` throws.
    */
   reread(dispatch: Dispatch): Promise<void>;
-  /** The latest message in a channel that was for the agent: what a draft in a server replies to. */
-  addressedIn(channel: string): string | undefined;
+  /** What the sender of an interaction is told instead of an answer. */
+  refusalOf(interaction: string): string | undefined;
   /** A message of ours goes: that is nobody's deletion. */
   forget(message: string): void;
 }
 
 export interface IntakeOptions {
-  readonly me: () => string;
+  readonly identity: { me(): string; application(): string };
   readonly guilds: Guilds;
   readonly places: Places;
+  readonly tokens: Pick<Tokens, "refused">;
 }
 
 export function createIntake(
   deps: ChannelDeps,
   options: DiscordOptions,
-  { me, guilds, places }: IntakeOptions,
+  { identity, guilds, places, tokens }: IntakeOptions,
 ): Intake {
   const { tenant, channel, account, inbound, log, clock } = deps;
   /** Authors of what was for the agent, by message: an hour. */
   const authors = createRecent<string, string>(clock, 3_600_000);
-  const latest = createRecent<string, string>(clock, 3_600_000);
+  /** Interactions that were let in, and those that were not. */
+  const judged = createRecent<string, { readonly refusal?: string }>(clock, 600_000);
   const ours = createRecent<string, true>(clock, 600_000);
 
   function contextNow(session: string): ParseContext {
@@ -58,9 +62,9 @@ export function createIntake(
       tenant,
       channel,
       account,
-      me: me(),
+      me: identity.me(),
+      application: identity.application(),
       ownRoles: guilds.ownRoles,
-      groups: options.groups.answer,
       session,
       authorOf: (where, message) => {
         if (ours.get(message) === true) return undefined;
@@ -86,18 +90,54 @@ export function createIntake(
   function note(event: InboundEvent): void {
     if (event.kind !== "message") return;
     const named = namedBy(event.id, event.address.chat);
-    if (named?.kind !== "message" || !event.message.addressed) return;
+    const { addressed, forAnother } = event.message;
+    const mayBeFor = addressed || (options.always && forAnother !== true);
+    if (named?.kind !== "message" || !mayBeFor) return;
     authors.set(named.id, event.participant.user);
-    latest.set(event.address.chat, named.id);
+  }
+
+  /** In their order. Whoever sent an interaction waits for an answer: a refusal is told there. */
+  async function handOver(events: readonly InboundEvent[], asked: ReadonlyMap<InboundEvent, Interaction>) {
+    let written: InboundEvent[] = [];
+    for (const event of events) {
+      const interaction = asked.get(event);
+      if (interaction === undefined) {
+        written.push(event);
+        continue;
+      }
+      if (written.length > 0) await inbound.accept(written);
+      written = [];
+      if (await isAdmitted(event, interaction)) await inbound.accept([event], { admitted: true });
+    }
+    if (written.length > 0) await inbound.accept(written);
+  }
+
+  /** Asked once for each, whatever fails later: it counts. */
+  async function isAdmitted(event: InboundEvent, interaction: Interaction): Promise<boolean> {
+    const known = judged.get(interaction.id);
+    if (known !== undefined) return known.refusal === undefined;
+    try {
+      await inbound.admit(event);
+      judged.set(interaction.id, {});
+      return true;
+    } catch (error) {
+      if (!(error instanceof RefusedError)) throw error;
+      judged.set(interaction.id, { refusal: error.message });
+      tokens.refused(interaction);
+      return false;
+    }
   }
 
   async function acceptAll(arrived: readonly Arrived[]): Promise<void> {
     const events: InboundEvent[] = [];
+    const asked = new Map<InboundEvent, Interaction>();
     const unreadable: [Arrived, unknown][] = [];
     for (const one of arrived) {
       try {
         const event = parse(one, contextNow(one.session));
-        if (event !== undefined) events.push(event);
+        if (event === undefined) continue;
+        events.push(event);
+        if (one.t === "INTERACTION_CREATE") asked.set(event, one.d as Interaction);
       } catch (error) {
         unreadable.push([one, error]);
       }
@@ -106,7 +146,7 @@ export function createIntake(
       if (address.kind === "direct" && kind === "message") await places.remember(address.chat, participant.user);
     // Deletions are read by what was written just before.
     for (const event of events) note(event);
-    if (events.length > 0) await inbound.accept(events);
+    await handOver(events, asked);
     for (const [one, error] of unreadable) await setAside(one, error);
   }
 
@@ -141,7 +181,7 @@ export function createIntake(
       }
       if (event !== undefined) await inbound.accept([event]);
     },
-    addressedIn: (where) => latest.get(where),
+    refusalOf: (interaction) => judged.get(interaction)?.refusal,
     forget: (message) => ours.set(message, true),
   };
 }

@@ -16,7 +16,8 @@ export function addressOf(account: AccountRef, channel: string, kind: Address["k
 
 export function participantOf(account: AccountRef, user: APIUser, nick?: string | null): Participant {
   const name = nick ?? user.global_name ?? user.username;
-  return { id: participantId(account, user.id), user: user.id, name, handle: user.username };
+  const bot = user.bot === true ? { bot: true } : {};
+  return { id: participantId(account, user.id), user: user.id, name, handle: user.username, ...bot };
 }
 
 /** An interaction's answers name it; it is no message that could be replied to. */

@@ -3,9 +3,9 @@
  *
  * A thread and a forum's post are channels of their own to Discord, and so they are here: `chat` is the channel's id.
  *
- * Set aside without an event, because nobody who talks to the agent wrote them: messages of the bot itself, of other bots and
- * of webhooks, system messages, changes of a message that are no edits (a link's embed that was found), and every kind of
- * dispatch that is not named here.
+ * Set aside without an event, because nobody who talks to the agent wrote them: messages of the bot itself and of its
+ * application's webhooks, system messages, changes of a message that are no edits (a link's embed that was found), and every
+ * kind of dispatch that is not named here. What other bots and webhooks write is an event, of a bot.
  *
  * @see https://discord.com/developers/docs/events/gateway-events
  */
@@ -30,7 +30,8 @@ export interface ParseContext extends AccountRef {
   readonly me: string;
   /** Roles that servers made for the bot: whoever mentions one means it. */
   readonly ownRoles: { has(role: string): boolean };
-  readonly groups: "mention" | "always";
+  /** The bot's application; empty while that is unknown. */
+  readonly application: string;
   /** Names the gateway session: what has no id of its own gets one from its place there. */
   readonly session: string;
   /** Who wrote a message, where that is known and it was the agent's business: Discord does not say whose was deleted. */
@@ -70,7 +71,8 @@ function written(dispatch: Dispatch, message: Written, context: ParseContext): I
   const sentAt = timeOf(id);
   if (sentAt === undefined || typeof channel !== "string" || typeof author?.id !== "string")
     throw new InputError(`discord: a ${dispatch.t} has no id, channel or author`);
-  if (author.bot === true || author.id === context.me || message.webhook_id !== undefined) return undefined;
+  const hook = message.webhook_id !== undefined;
+  if (author.id === context.me || (hook && isOwn(message.application_id, context))) return undefined;
   if (!writtenTypes.has(message.type)) return undefined;
   const { text, named } = wordsOf(message, context);
   const parts = partsOf(message, text);
@@ -81,7 +83,7 @@ function written(dispatch: Dispatch, message: Written, context: ParseContext): I
   const header = {
     v: 1 as const,
     address: addressOf(context, channel, kind),
-    participant: participantOf(context, author, message.member?.nick),
+    participant: participantOf(context, hook ? { ...author, bot: true } : author, message.member?.nick),
     receivedAt: context.receivedAt,
     raw: dispatch.d,
   };
@@ -93,6 +95,11 @@ function written(dispatch: Dispatch, message: Written, context: ParseContext): I
   if (Number.isNaN(edited)) return undefined;
   const editId = messageId(context, channel, `m${id}`, `e${edited}`);
   return { ...header, kind: "edited", id: editId, target, sentAt: edited, sequence: edited, message: content };
+}
+
+/** Most applications have the id of their bot. */
+function isOwn(application: string | undefined, context: ParseContext): boolean {
+  return application !== undefined && (application === context.me || application === context.application);
 }
 
 /** The message's words without the mention that only says whom they are for, and whether there was one. */
@@ -113,13 +120,20 @@ function addressing(
   kind: Address["kind"],
   text: string,
   named: boolean,
-  { me, groups }: ParseContext,
-): Pick<Normalized, "addressed" | "command"> {
+  { me }: ParseContext,
+): Pick<Normalized, "addressed" | "forAnother" | "command"> {
   const replies = message.message_reference?.type !== 1 && message.referenced_message?.author.id === me;
-  const addressed = kind === "direct" || groups === "always" || named || replies;
+  const addressed = kind === "direct" || named || replies;
   const [, name, args] = /^\/([a-z][\w-]{0,31})(?:\s+([^]*))?$/i.exec(text) ?? [];
-  if (!addressed || name === undefined) return { addressed };
+  if (!addressed) return { addressed, ...(isForAnother(message) ? { forAnother: true } : {}) };
+  if (name === undefined) return { addressed };
   return { addressed, command: { name: name.toLowerCase(), args: args?.trim() ?? "" } };
+}
+
+/** It begins with the name of another bot. */
+function isForAnother({ content, mentions }: Written): boolean {
+  const [, first] = /^\s*<@!?(\d+)>/.exec(content ?? "") ?? [];
+  return (mentions ?? []).some(({ id, bot }) => id === first && bot === true);
 }
 
 function replyOf(message: Written, context: ParseContext): Pick<Normalized, "replyTo"> {

@@ -26,7 +26,7 @@ export interface QueueOptions {
   readonly places: Places;
   readonly tokens: Tokens;
   readonly waits: Waits;
-  /** The interaction is durable. */
+  /** The interaction is durable, or refused. */
   readonly onInteraction: (interaction: Interaction) => void;
 }
 

@@ -31,11 +31,11 @@ export const discordSettings = z.object({
     .int()
     .positive()
     .default(25 * 1024 * 1024),
-  /** In servers the bot answers when mentioned, commanded or replied to, or always. */
-  groups: z.object({ answer: z.enum(["mention", "always"]).default("mention") }).prefault({}),
+  /** In servers everything is answered: the account's `groups` is "always". The composition says so. */
+  always: z.boolean().default(false),
   /**
    * Ask for the text of messages that do not name the bot (a privileged intent, to be allowed on the Bot page). Absent: where
-   * `groups.answer` needs it.
+   * `groups` needs it.
    */
   messageContent: z.boolean().optional(),
   /** Register the commands /ask, /help, /reset and /stop. */
@@ -52,6 +52,6 @@ export type DiscordSettings = z.input<typeof discordSettings>;
 export type DiscordOptions = z.output<typeof discordSettings>;
 
 /** Whether the privileged intent is asked for. */
-export function wantsContent({ messageContent, groups }: DiscordOptions): boolean {
-  return messageContent ?? groups.answer === "always";
+export function wantsContent({ messageContent, always }: DiscordOptions): boolean {
+  return messageContent ?? always;
 }

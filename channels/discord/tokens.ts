@@ -25,6 +25,8 @@ export interface Tokens {
   /** The latest in a channel that this process took in and nobody has answered: where a growing answer shows. */
   pendingIn(channel: string): Pending | undefined;
   answered(channel: string): void;
+  /** Nothing follows on this one. */
+  refused(interaction: Interaction): void;
 }
 
 /** Discord shows that the bot is thinking; after a press it shows nothing. */
@@ -54,6 +56,9 @@ export function createTokens({ records, clock, ...account }: ChannelDeps): Token
       return found !== undefined && isFresh(found.token) ? found : undefined;
     },
     answered: (channel) => pending.delete(channel),
+    refused({ id, channel_id: channel = "" }) {
+      if (pending.get(channel)?.id === id) pending.delete(channel);
+    },
   };
 }
 

@@ -1,7 +1,7 @@
 /** Interactions that Discord posts: verified, durable, then acknowledged by the response. */
 import type { ChannelDeps, HttpHandler } from "../../src/channel.ts";
 import { InfrastructureError, reasonOf, RetryableError } from "../../src/errors.ts";
-import { deferred, immediate } from "./callbacks.ts";
+import { immediate, responseTo } from "./callbacks.ts";
 import type { Intake } from "./intake.ts";
 import { isInteraction } from "./interaction.ts";
 import type { Tokens } from "./tokens.ts";
@@ -38,7 +38,7 @@ export function createWebhook(deps: ChannelDeps, { intake, tokens, publicKey, st
     try {
       await tokens.keep(interaction);
       await intake.accept([{ t: "INTERACTION_CREATE", s: null, d: interaction, session: "webhook" }], 0);
-      return Response.json(deferred(interaction));
+      return Response.json(responseTo(interaction, intake));
     } catch (error) {
       log.warn({ channel, account, reason: reasonOf(error) }, "discord: an interaction was not accepted");
       if (!(error instanceof RetryableError)) return new Response(null, { status: 500 });

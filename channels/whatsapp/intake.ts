@@ -28,8 +28,8 @@ export function createIntake(deps: ChannelDeps, options: CloudOptions, signs: Si
   const failures = createRecent<MessageId, number>(clock, 24 * 3600 * 1000);
 
   const read = (payload: unknown): Parsed => {
-    const { phoneNumberId, groups } = options;
-    return parse(payload, { tenant, channel, account, phoneNumberId, groups: groups.answer, receivedAt: clock.now() });
+    const { phoneNumberId } = options;
+    return parse(payload, { tenant, channel, account, phoneNumberId, receivedAt: clock.now() });
   };
 
   async function setAside(id: MessageId, raw: unknown, reason: string): Promise<void> {

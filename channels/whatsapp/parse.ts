@@ -18,7 +18,6 @@ import * as wire from "./payload.ts";
 
 export interface ParseContext extends AccountRef {
   readonly phoneNumberId: string;
-  readonly groups: "mention" | "always";
   readonly receivedAt: number;
 }
 
@@ -123,7 +122,7 @@ function readMessage(
     return { ...header, kind: "deleted", targets: [platformId(revoke.original_message_id)] };
   }
   const asked = message.type === "edit" && edit !== undefined ? edit.message : message;
-  const content = contentOf(asked, header.address.kind, own, platformId, context);
+  const content = contentOf(asked, header.address.kind, own, platformId);
   if (content === undefined) return undefined;
   if (asked === message) return { ...header, kind: "message", message: content };
   return { ...header, kind: "edited", target: platformId(edit?.original_message_id ?? ""), message: content };
@@ -135,7 +134,6 @@ function contentOf(
   kind: Address["kind"],
   own: string,
   platformId: (id: string) => MessageId,
-  context: ParseContext,
 ): Message | undefined {
   const parts = partsOf(message, platformId);
   if (parts.length === 0) return undefined;
@@ -145,7 +143,7 @@ function contentOf(
   const mentioned = own !== "" && new RegExp(`@\\+?${own}\\b`).test(text);
   const pressed = parts.some((part) => part.kind === "press");
   const [, name, args = ""] = /^\/([a-z][a-z0-9_]{0,31})(?:\s+([^]*))?$/i.exec(text.trim()) ?? [];
-  const addressed = kind === "direct" || context.groups === "always" || toOwn || mentioned || pressed;
+  const addressed = kind === "direct" || toOwn || mentioned || pressed;
   return {
     parts,
     addressed,

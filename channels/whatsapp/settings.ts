@@ -48,8 +48,6 @@ export const whatsappSettings = z
       .int()
       .positive()
       .default(100 * mb),
-    /** In groups the agent answers when mentioned or replied to, or always. */
-    groups: z.object({ answer: z.enum(["mention", "always"]).default("mention") }).prefault({}),
     /** "on": WhatsApp Web instead of the Cloud API. Unofficial: WhatsApp may ban the number. */
     web: z
       .union([z.boolean(), z.enum(["on", "off"]).transform((word) => word === "on")], 'must be "on" or "off"')

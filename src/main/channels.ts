@@ -12,6 +12,7 @@ import { whatsapp } from "../../channels/whatsapp/index.ts";
 import { whatsappSettings } from "../../channels/whatsapp/settings.ts";
 import type { Channel, ChannelDeps } from "../channel.ts";
 import type { SafeFetch } from "../fetch.ts";
+import type { Policy } from "../policy.ts";
 
 /** What the composition knows that a channel's own settings do not say. */
 export interface ChannelSetting {
@@ -20,6 +21,8 @@ export interface ChannelSetting {
   readonly agents: readonly string[];
   readonly pageDirectory: string;
   readonly safeFetch: SafeFetch;
+  /** What the account answers in groups: some platforms have to be asked for more. */
+  readonly groups: Policy["groups"];
   /** The gateway's own directory. */
   readonly data: string;
 }
@@ -38,7 +41,10 @@ function kind<Settings>(of: ChannelKind<Settings>): ChannelKind<unknown> {
 }
 
 export const channelKinds = {
-  discord: kind({ settings: discordSettings, make: discord }),
+  discord: kind({
+    settings: discordSettings.omit({ always: true }),
+    make: (settings, deps, { groups }) => discord({ ...settings, always: groups === "always" }, deps),
+  }),
   openai: kind({
     settings: openaiSettings,
     programs: true,

@@ -82,7 +82,14 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
           .update(`${secret}:${accountKey(ref)}`)
           .digest("base64url"),
       },
-      { agent: agents.introduce(own.agent), agents: agents.names, pageDirectory, safeFetch, data: config.data },
+      {
+        agent: agents.introduce(own.agent),
+        agents: agents.names,
+        pageDirectory,
+        safeFetch,
+        groups: own.groups,
+        data: config.data,
+      },
     );
     channels.set(accountKey(ref), channel);
   }

@@ -11,7 +11,12 @@ import { replay, type ChannelContract, type Done, type Platform, type Refusal, t
 import { probe } from "./channel-deps.ts";
 
 /** Ids of the recorded payloads. */
-export const recorded = { me: "1290000000000000001", role: "1290000000000000077", person: "1290000000000000100" };
+export const recorded = {
+  me: "1290000000000000001",
+  role: "1290000000000000077",
+  person: "1290000000000000100",
+  application: "1290000000000000009",
+};
 
 /** Every reading is at another time: nothing of it may get into an id. */
 let time = 1_795_430_000_000;
@@ -20,7 +25,7 @@ export const read: ChannelContract["read"] = (payload, account) => {
     ...account,
     me: recorded.me,
     ownRoles: new Set([recorded.role]),
-    groups: "mention",
+    application: recorded.application,
     session: "0f1e2d3c4b5a",
     authorOf: (channel) => (channel === "1290000000000000200" ? recorded.person : undefined),
     receivedAt: (time += 1_000),

@@ -18,7 +18,7 @@ export const ann = { phone: "16505551234", name: "Ann Lee" } as const;
 /** Every reading is at another time: nothing of it may get into an id. */
 let time = 1_795_430_000_000;
 export const read: ChannelContract["read"] = (payload, account) => {
-  const context = { phoneNumberId: "106540352242922", groups: "mention", receivedAt: (time += 1_000) } as const;
+  const context = { phoneNumberId: "106540352242922", receivedAt: (time += 1_000) } as const;
   return parse(payload, { ...account, ...context }).events;
 };
 

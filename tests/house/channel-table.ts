@@ -59,6 +59,7 @@ export function channelTable(): string {
       agents: ["assistant"],
       pageDirectory: "",
       safeFetch: createSafeFetch({}),
+      groups: "mention",
       data: "",
     });
   });

@@ -154,8 +154,10 @@ describe("an interaction", () => {
     for (const message of ["one", "two"]) await ann.command(chat, "ask", { message });
     await seen.waitFor("both", (events) => events.length === 2);
     await expect.poll(() => fake.messages(chat).length).toBe(2);
-    await channel.preview?.(to(chat), { turn: "t", text: "both" });
-    await channel.send(text("both."), context(chat, { answers: seen.accepted.map(({ id }) => id) }));
+    const answers = seen.accepted.map(({ id }) => id);
+    await channel.preview?.(to(chat), { turn: "t", text: "both", answers });
+    expect(contents(fake, chat)).toEqual(["", `both${cursor}`]);
+    await channel.send(text("both."), context(chat, { answers }));
     expect(contents(fake, chat)).toEqual(["both."]);
   });
 

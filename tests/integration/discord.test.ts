@@ -104,7 +104,7 @@ describe("a server", () => {
   });
 
   test("is answered always where the settings say so; without the intent that needs, doctor says what to allow", async () => {
-    const stage = await openDiscord({ account: { groups: { answer: "always" } } });
+    const stage = await openDiscord({ account: { groups: "always" } });
     const { discord, gateway } = stage;
     const channel = discord.channel("general");
     discord.person("ann").says(channel, "anybody? m-general-1");
@@ -112,13 +112,36 @@ describe("a server", () => {
     expect(wrongWith(stage, [channel])).toEqual([]);
     expect((await gateway.ascent("doctor")).out).toContain("the Message Content Intent is allowed");
 
+    const blind = await openDiscord({ account: { groups: "always", messageContent: false } });
+    expect((await blind.gateway.ascent("doctor")).out).toContain("groups is always, and messageContent is false");
+
     const refused = await openDiscord({ contentAllowed: false, account: { messageContent: true } });
     await eventually("it says why", () => refused.gateway.output().includes("allow the Message Content Intent"));
     expect((await refused.gateway.ascent("doctor")).out).toContain("Allow the Message Content Intent");
   });
 });
 
+test("another bot is answered where bots are", async () => {
+  const stage = await openDiscord({ account: { bots: true } });
+  const { discord } = stage;
+  const channel = discord.channel("general");
+  discord.botSays(channel, `<@${discord.me}> beep m-bot-1`);
+  await untilAnswered(stage, [channel]);
+  expect(wrongWith(stage, [channel])).toEqual([]);
+});
+
 describe.each(["gateway", "webhook"] as const)("commands by %s", (by) => {
+  test("of people who may not write are refused at once, for their eyes only", async () => {
+    const stage = await openDiscord({ webhook: by === "webhook", account: { access: "allowlist" } });
+    const { discord, gateway } = stage;
+    const ann = discord.person("ann");
+    const asked = await ann.command(ann.direct(), "ask", { message: "may I?" });
+    await eventually("it is refused", () => asked.response === 4);
+    expect(asked.data).toMatchObject({ flags: 64, content: expect.stringMatching(/\w/) });
+    expect(texts(stage, ann.direct())).toEqual([]);
+    expect((await gateway.ascent("journal")).out).toContain("not allowed");
+  });
+
   test(
     "are acknowledged within three seconds and answered by an edit of what that shows",
     { timeout: 60_000 },

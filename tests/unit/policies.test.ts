@@ -22,7 +22,9 @@ async function access(yaml: string, environment: Record<string, string> = {}) {
 
 describe("who may write, as configured", () => {
   it("is everybody unless said otherwise, and people of messaging channels thirty times a minute", async () => {
-    const { of } = await access("channels: { webhook: { main: { secret: whsec_x } } }");
+    const { of } = await access(
+      "channels: { webhook: { main: { secret: whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY= } } }",
+    );
     expect(of("web")).toMatchObject({ access: "open", groups: "mention", bots: false, allowGroups: undefined });
     expect(of("web").perMinute).toEqual({ person: 30, account: Infinity });
     expect(of("webhook").perMinute).toEqual({ person: Infinity, account: Infinity });

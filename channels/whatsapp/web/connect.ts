@@ -41,7 +41,7 @@ export function createWebConnector(deps: ChannelDeps, options: WhatsAppOptions, 
   let own: readonly string[] = [];
   const intake = createWebIntake(
     deps,
-    () => ({ own, groups: options.groups.answer }),
+    () => ({ own }),
     () => stopped,
   );
 

@@ -32,7 +32,7 @@ export interface WebIntake {
 
 export function createWebIntake(
   deps: ChannelDeps,
-  context: () => Pick<WebContext, "own" | "groups">,
+  context: () => Pick<WebContext, "own">,
   signal: () => AbortSignal,
 ): WebIntake {
   const { inbound, records, log, clock, tenant, channel, account } = deps;

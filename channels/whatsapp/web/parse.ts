@@ -1,7 +1,7 @@
 /**
  * Messages of WhatsApp Web, as its page keeps them, as events. Pure.
  *
- * Without an event: the number's own messages, status posts, channels, bots of WhatsApp's own, and what nobody wrote.
+ * Without an event: the number's own messages, status posts, channels, chats with bots of WhatsApp's own, and what nobody wrote.
  */
 import { z } from "zod";
 import { InputError } from "../../../src/errors.ts";
@@ -46,7 +46,6 @@ export type WebMessage = z.infer<typeof model>;
 export interface WebContext extends AccountRef {
   /** The number's own ids: the one made of its digits, and the one that hides them. */
   readonly own: readonly string[];
-  readonly groups: "mention" | "always";
   readonly receivedAt: number;
 }
 
@@ -65,7 +64,7 @@ export function parseWeb(given: unknown, context: WebContext, edited = false): I
   const chat = id.remote;
   if (id.fromMe || message.isStatusV3 === true || !/@(?:c\.us|lid|g\.us)$/.test(chat)) return undefined;
   const user = message.author ?? message.from ?? chat;
-  if (user.endsWith("@bot") || context.own.includes(user)) return undefined;
+  if (context.own.includes(user)) return undefined;
   const group = chat.endsWith("@g.us");
   const target = idOf(context, chat, id.id);
   const { tenant, channel, account } = context;
@@ -82,6 +81,7 @@ export function parseWeb(given: unknown, context: WebContext, edited = false): I
       id: participantId(of, user),
       user,
       ...(typeof message.notifyName === "string" && message.notifyName !== "" ? { name: message.notifyName } : {}),
+      ...(isBot(user) ? { bot: true } : {}),
     },
     sentAt: t * 1_000,
     sequence: t * 1_000,
@@ -105,20 +105,27 @@ function idOf(account: AccountRef, chat: string, ...parts: readonly string[]): M
   return messageId(account, chat, ...parts);
 }
 
+/** Such as the assistant that people mention in groups. */
+function isBot(user: string): boolean {
+  return user.endsWith("@bot");
+}
+
 function addressing(
   message: WebMessage,
   group: boolean,
   context: WebContext,
-): Pick<Message, "addressed" | "command" | "replyTo"> {
+): Pick<Message, "addressed" | "forAnother" | "command" | "replyTo"> {
   const text = (message.body ?? "").trim();
-  const mentioned = (message.mentionedJidList ?? []).some((one) => context.own.includes(one));
+  const named = message.mentionedJidList ?? [];
+  const mentioned = named.some((one) => context.own.includes(one));
   const quoted = message.quotedStanzaID;
   const toOwn = typeof message.quotedParticipant === "string" && context.own.includes(message.quotedParticipant);
-  const addressed = !group || context.groups === "always" || mentioned || toOwn;
+  const addressed = !group || mentioned || toOwn;
   const [, name, args = ""] =
     message.type === "chat" ? (/^\/([a-z][a-z0-9_]{0,31})(?:\s+([^]*))?$/i.exec(text) ?? []) : [];
   return {
     addressed,
+    ...(!addressed && named.some(isBot) ? { forAnother: true } : {}),
     ...(name === undefined || !addressed ? {} : { command: { name: name.toLowerCase(), args: args.trim() } }),
     ...(typeof quoted === "string" && quoted !== ""
       ? { replyTo: { id: idOf(context, message.id.remote, quoted), ...(toOwn ? { own: true } : {}) } }

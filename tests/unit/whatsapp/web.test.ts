@@ -10,8 +10,7 @@ const account = { tenant: "acme", channel: "whatsapp", account: "main" };
 const own = "15550783881@c.us";
 const ann = "16505551234@c.us";
 const group = "120363000000000001@g.us";
-const read = (model: object, edited = false) =>
-  parseWeb(model, { ...account, own: [own], groups: "mention", receivedAt: 1 }, edited);
+const read = (model: object, edited = false) => parseWeb(model, { ...account, own: [own], receivedAt: 1 }, edited);
 const parts = (model: object) => {
   const event = read(model);
   return event?.kind === "message" ? event.message.parts : undefined;
@@ -72,9 +71,12 @@ describe("a message of WhatsApp Web", () => {
       webText("status@broadcast", "my day", { author: ann }),
       webText("120363000000000002@newsletter", "news"),
       webText(ann, "", { type: "e2e_notification" }),
-      webText(group, "assistant's words", { author: bot }),
     ])
       expect(read(model)).toBeUndefined();
+    expect(read(webText(group, "assistant's words", { author: bot }))).toMatchObject({ participant: { bot: true } });
+    expect(read(webText(group, "@assistant hi", { author: ann, mentionedJidList: [bot] }))).toMatchObject({
+      message: { addressed: false, forAnother: true },
+    });
     expect(() => read(webText(ann, "", { type: "hologram" }))).toThrow('type "hologram"');
     expect(() => read({ id: 7 })).toThrow("cannot be read");
   });
