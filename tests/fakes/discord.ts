@@ -5,7 +5,7 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { createGateway, type Gateway } from "./discord/gateway.ts";
 import { respond } from "./discord/interactions.ts";
-import { createPerson, type Carry, type Person } from "./discord/people.ts";
+import { createPerson, mentionedIn, type Carry, type Person } from "./discord/people.ts";
 import { createRest } from "./discord/rest.ts";
 import type { Channel, Fault, InteractionEntry, Message, RequestEntry } from "./discord/types.ts";
 import { createWorld } from "./discord/world.ts";
@@ -138,7 +138,10 @@ export async function startDiscordFake(options: DiscordFakeOptions = {}): Promis
     channel: (name) => addChannel(0, name),
     forum: (name) => addChannel(15, name),
     thread: (parent, name) => addChannel(11, name, parent),
-    botSays: (channel, content) => world.add({ channel_id: channel, author: other, content }),
+    botSays(channel, content) {
+      const mentions = mentionedIn(world, content);
+      return world.add({ channel_id: channel, author: other, content, mentions });
+    },
     messages: (channel) => world.in(channel),
     interactions: () => [...world.interactions.values()],
     commands: () => world.commands,

@@ -31,6 +31,10 @@ export interface Person {
 /** Brings an interaction to the bot: by the gateway, or by a signed request whose answer is the response. */
 export type Carry = (interaction: Record<string, unknown>, entry: InteractionEntry) => Promise<void>;
 
+export function mentionedIn(world: World, content: string): User[] {
+  return [...content.matchAll(/<@!?(\d+)>/g)].flatMap(([, named = ""]) => world.users.get(named) ?? []);
+}
+
 export function createPerson(world: World, name: string, carry: Carry): Person {
   const user: User = { id: world.nextId(), username: name, global_name: name, discriminator: "0", avatar: null };
   world.users.set(user.id, user);
@@ -70,7 +74,7 @@ export function createPerson(world: World, name: string, carry: Carry): Person {
     name,
     direct: () => (direct ??= openDirect()),
     says(channel, content, { files = [], replyTo, id } = {}) {
-      const mentions = [...content.matchAll(/<@!?(\d+)>/g)].flatMap(([, named = ""]) => world.users.get(named) ?? []);
+      const mentions = mentionedIn(world, content);
       const target = world.messages.get(replyTo ?? "");
       // Who replies mentions the author, unless they switch it off.
       const all = target === undefined ? mentions : [...mentions, target.author];
