@@ -51,6 +51,7 @@ export async function loadConfig(own: Environment = process.env): Promise<Config
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
   const model = chooseModel(parsed.data);
   checkAgents(parsed.data);
+  checkSubscribers(parsed.data);
   checkDapr(parsed.data);
   checkModels(parsed.data, model.spec);
   return { ...parsed.data, data: resolve(parsed.data.data), file: source, model };
@@ -140,6 +141,24 @@ function checkAgents({ agents, channels }: Settings): void {
     ),
   );
   if (Object.keys(agents).length === 0) problems.push("agents: at least one is needed");
+  if (problems.length > 0) throw new ConfigError(problems);
+}
+
+function checkSubscribers({ webhooks, channels }: Settings): void {
+  const accounts = Object.entries(channels).flatMap(([channel, of]) =>
+    Object.keys(of).map((account) => `${channel}/${account}`),
+  );
+  const problems = webhooks.subscribers.flatMap(({ url, accounts: wanted = [] }, at) => [
+    ...wanted
+      .filter((account) => !accounts.includes(account))
+      .map(
+        (account) =>
+          `webhooks.subscribers.${at}.accounts: there is no account "${account}"; there are ${accounts.join(", ")}`,
+      ),
+    ...(webhooks.subscribers.findIndex((other) => other.url === url) < at
+      ? [`webhooks.subscribers.${at}.url: stands there twice: name all its events in one place`]
+      : []),
+  ]);
   if (problems.length > 0) throw new ConfigError(problems);
 }
 

@@ -10,6 +10,7 @@ import type { Channel, Finding } from "../channel.ts";
 import type { Core } from "../core.ts";
 import { InputError, reasonOf } from "../errors.ts";
 import type { DeadLetter, Log, Runtime } from "../ports.ts";
+import type { LoggedDelivery, Subscriptions } from "../subscriptions.ts";
 
 /** What the commands ask of a gateway, running or opened for them. */
 export interface Operations {
@@ -17,6 +18,10 @@ export interface Operations {
   /** @returns false where there is no such letter. */
   retry(id: string): Promise<boolean>;
   drop(id: string): Promise<boolean>;
+  /** Deliveries to subscribers, the newest first. */
+  webhooks(limit: number): Promise<readonly LoggedDelivery[]>;
+  /** @returns false where there is no such delivery. */
+  replay(id: string): Promise<boolean>;
   /** What every channel says of its own settings. */
   check(): Promise<readonly { readonly channel: string; readonly findings: readonly Finding[] }[]>;
 }
@@ -24,6 +29,7 @@ export interface Operations {
 export interface Operated {
   readonly runtime: Pick<Runtime, "deadLetters">;
   readonly core: Core;
+  readonly subscriptions: Subscriptions;
   readonly channels: readonly Channel[];
 }
 
@@ -31,6 +37,8 @@ const order = z.discriminatedUnion("operation", [
   z.object({ operation: z.literal("deadLetters"), limit: z.number().int().positive().max(10_000) }),
   z.object({ operation: z.literal("retry"), id: z.string() }),
   z.object({ operation: z.literal("drop"), id: z.string() }),
+  z.object({ operation: z.literal("webhooks"), limit: z.number().int().positive().max(10_000) }),
+  z.object({ operation: z.literal("replay"), id: z.string() }),
   z.object({ operation: z.literal("check") }),
 ]);
 type Order = z.infer<typeof order>;
@@ -38,12 +46,14 @@ type Order = z.infer<typeof order>;
 const path = "/control";
 const checkMs = 20_000;
 
-export function operationsOf({ runtime, core, channels }: Operated): Operations {
+export function operationsOf({ runtime, core, subscriptions, channels }: Operated): Operations {
   const { deadLetters } = runtime;
   return {
     deadLetters: (limit) => deadLetters.list(limit),
     retry: (id) => core.retry(id),
     drop: (id) => deadLetters.drop(id),
+    webhooks: (limit) => subscriptions.log(limit),
+    replay: (id) => subscriptions.replay(id),
     check: () =>
       Promise.all(
         channels.map(async (of) => ({ channel: `${of.channel}/${of.account}`, findings: await checkChannel(of) })),
@@ -96,6 +106,10 @@ function perform(operations: Operations, asked: Order): Promise<unknown> {
       return operations.retry(asked.id);
     case "drop":
       return operations.drop(asked.id);
+    case "webhooks":
+      return operations.webhooks(asked.limit);
+    case "replay":
+      return operations.replay(asked.id);
     case "check":
       return operations.check();
   }
@@ -137,6 +151,8 @@ export async function runningGateway(directory: string): Promise<{ url: string; 
       deadLetters: (limit) => ask({ operation: "deadLetters", limit }),
       retry: (id) => ask({ operation: "retry", id }),
       drop: (id) => ask({ operation: "drop", id }),
+      webhooks: (limit) => ask({ operation: "webhooks", limit }),
+      replay: (id) => ask({ operation: "replay", id }),
       check: () => ask({ operation: "check" }),
     },
   };

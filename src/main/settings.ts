@@ -1,6 +1,8 @@
 /** The shape of ascent.yaml. Every setting has a default; `ascent.example.yaml` shows them all. */
 import { z } from "zod";
 import { clientAgentSettings } from "../../agents/client/settings.ts";
+import { createKeys } from "../../channels/webhook/verify.ts";
+import { announcedKinds } from "../announce.ts";
 import { channelKinds } from "./channels.ts";
 
 const address = z.url({ protocol: /^https?$/, message: "must be a URL that begins with http:// or https://" });
@@ -35,6 +37,14 @@ const accounts = Object.fromEntries(
     z.record(slug, accountOf(kind.settings)).prefault(kind.always ? { main: {} } : {}),
   ]),
 );
+
+const signingSecret = z.string().superRefine((given, context) => {
+  try {
+    createKeys(given, "The secret");
+  } catch (error) {
+    context.addIssue({ code: "custom", message: error instanceof Error ? error.message : String(error) });
+  }
+});
 
 export const settings = z.strictObject({
   server: z
@@ -92,8 +102,20 @@ export const settings = z.strictObject({
   channels: z.strictObject(accounts).prefault({}),
   webhooks: z
     .strictObject({
-      /** Hosts in private networks that callbacks may go to. */
+      /** Hosts in private networks that callbacks and subscribers may be at. */
       allowHosts: z.array(z.string().min(1)).default([]),
+      /** Who is told what happens here; each signs with a secret of its own. */
+      subscribers: z
+        .array(
+          z.strictObject({
+            url: address,
+            secret: signingSecret,
+            events: z.array(z.enum(announcedKinds)).min(1, "names no event"),
+            /** "channel/account"; absent: all. */
+            accounts: z.array(z.string()).optional(),
+          }),
+        )
+        .default([]),
     })
     .prefault({}),
   limits: z
