@@ -2,8 +2,9 @@
  * Standard Webhooks: HMAC-SHA256 over id, time-stamp and the raw body, in both directions.
  * @see https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
  */
-import { timingSafeEqual } from "node:crypto";
+import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { Webhook } from "standardwebhooks";
+import type { WebhookSettings } from "./settings.ts";
 
 const toleranceSeconds = 5 * 60;
 
@@ -14,6 +15,43 @@ export interface Keys {
   refusal(headers: Headers, body: string, nowMs: number): string | undefined;
   /** Signed with every secret, so that the receiver may know any of them. */
   sign(id: string, body: string, nowMs: number): Readonly<Record<string, string>>;
+}
+
+/**
+ * For a source that has its own way to show that it is the one. What goes out to it is signed by the scheme all the same, with
+ * the secret's bytes. @throws Error that names the variable when the secret is missing.
+ */
+export function createSourceKeys(
+  secret: string,
+  signature: Exclude<WebhookSettings["signature"], { scheme: "standard" }>,
+  variable: string,
+): Keys {
+  const secrets = secret.split(/[\s,]+/).filter((one) => one !== "");
+  if (secrets.length === 0) throw new Error(`${variable} is empty: anybody could speak for this source. Set it.`);
+  const { sign } = createKeys(secrets.map((one) => Buffer.from(one).toString("base64")).join(" "), variable);
+  const { header } = signature;
+
+  /** What the header says where the request is genuine. */
+  function expected(one: string, body: string): string {
+    if (signature.scheme === "secret") return header.toLowerCase() === "authorization" ? `Bearer ${one}` : one;
+    return signature.prefix + createHmac("sha256", one).update(body).digest(signature.encoding);
+  }
+
+  return {
+    weak: secrets.some((one) => one.length < 16),
+    refusal(headers, body) {
+      const given = headers.get(header);
+      if (given === null) return `The header ${header} is needed.`;
+      return secrets.some((one) => sameText(expected(one, body), given)) ? undefined : `${header} is not right.`;
+    },
+    sign,
+  };
+}
+
+/** In the same time whatever the lengths are. */
+function sameText(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((text) => createHash("sha256").update(text).digest());
+  return a !== undefined && b !== undefined && timingSafeEqual(a, b);
 }
 
 /** @throws Error that names the variable when a secret is missing or not of the scheme's form. */
