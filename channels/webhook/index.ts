@@ -7,7 +7,7 @@
  * A source that posts in its own words has a mapping. What that cannot read becomes a dead letter: the source has done its part.
  */
 import { createHash } from "node:crypto";
-import type { Channel, ChannelDeps, HttpHandler, Reread } from "../../src/channel.ts";
+import type { BindingSource, Channel, ChannelDeps, HttpHandler } from "../../src/channel.ts";
 import { InfrastructureError, InputError, reasonOf, TerminalError } from "../../src/errors.ts";
 import type { SafeFetch } from "../../src/fetch.ts";
 import { messageId } from "../../src/ids.ts";
@@ -20,12 +20,18 @@ import { readText } from "./read.ts";
 import { createSend } from "./send.ts";
 import type { WebhookSettings } from "./settings.ts";
 import { createSource, type Mapped, type Posted } from "./source.ts";
-import { createKeys, createSourceKeys } from "./verify.ts";
+import { createBindingKeys, createKeys, createSourceKeys, type Keys } from "./verify.ts";
 
 export { webhookSettings, type WebhookSettings } from "./settings.ts";
 
 const refuse = (status: number, code: string, message: string, headers: Record<string, string> = {}) =>
   Response.json({ error: { code, message } }, { status, headers });
+
+function keysOf({ secret, signature, mapping }: WebhookSettings, variable: string): Keys {
+  if (signature.scheme === "standard") return createKeys(secret, variable);
+  if (signature.scheme === "binding") return createBindingKeys(secret, mapping?.callbackUrl !== undefined, variable);
+  return createSourceKeys(secret, signature, variable);
+}
 
 const codes: Readonly<Record<number, string>> = { 409: "conflict", 413: "too_large" };
 
@@ -41,20 +47,21 @@ interface Asked {
 }
 
 /** @throws Error that names WEBHOOK_SECRET when the secret is missing or not valid. */
-export function webhook(
-  settings: WebhookSettings,
-  deps: ChannelDeps,
-  safeFetch: SafeFetch,
-): Channel & HttpHandler & Partial<Reread> {
+export function webhook(settings: WebhookSettings, deps: ChannelDeps, safeFetch: SafeFetch): Channel & HttpHandler {
   const { account, clock, inbound, log } = deps;
   const main = account === "main";
   const variable = main ? "WEBHOOK_SECRET" : `The secret of webhook account "${account}"`;
-  const { signature, mapping, secret } = settings;
+  const { signature, mapping } = settings;
   if (signature.scheme !== "standard" && mapping === undefined) {
     throw new Error(`Webhook account "${account}" has a signature of its own, and needs a mapping: docs/webhooks.md.`);
   }
-  const keys =
-    signature.scheme === "standard" ? createKeys(secret, variable) : createSourceKeys(secret, signature, variable);
+  const binding = signature.scheme === "binding" ? signature.name : undefined;
+  if (binding !== undefined && mapping?.id === undefined) {
+    throw new Error(
+      `Webhook account "${account}" needs mapping.id: by it what comes from "${binding}" twice is known.`,
+    );
+  }
+  const keys = keysOf(settings, variable);
   const source = mapping === undefined ? undefined : createSource(deps, { ...settings, mapping }, clock);
   if (keys.weak) log.warn({ account }, `${variable} is short: 24 random bytes or more are harder to guess`);
   const calls = createCalls(deps);
@@ -156,7 +163,7 @@ export function webhook(
     });
   }
 
-  return {
+  const channel: Channel = {
     tenant: deps.tenant,
     channel: deps.channel,
     account,
@@ -184,7 +191,27 @@ export function webhook(
           },
           close: () => source.close(),
         }),
-    paths: [main ? "/webhooks/in" : `/webhooks/in/${account}`],
+  };
+  /** There is nobody to tell that it can never be taken: then it is a dead letter, and the component goes on. */
+  const fromBinding = (from: string): BindingSource => ({
+    binding: from,
+    async take(request) {
+      if (source === undefined) throw new TypeError("no mapping is configured");
+      const given = source.read(request.headers, await readText(request, settings.bodyBytes));
+      try {
+        await acceptPosted(given);
+      } catch (error) {
+        if (!(error instanceof InputError || error instanceof TerminalError)) throw error;
+        await inbound.setAside(source.unreadable(given, reasonOf(error)));
+      }
+    },
+  });
+
+  return {
+    ...channel,
+    ...(binding === undefined ? {} : fromBinding(binding)),
+    // A component is heard by its name alone.
+    paths: binding === undefined ? [main ? "/webhooks/in" : `/webhooks/in/${account}`] : [],
     async handle(request) {
       if (request.method !== "POST") return refuse(405, "method_not_allowed", "Use POST.", { allow: "POST" });
       try {

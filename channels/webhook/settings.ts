@@ -20,8 +20,11 @@ const expression = z
   });
 
 export const webhookSettings = z.strictObject({
-  /** WEBHOOK_SECRET: base64 or whsec_…; several, separated by spaces or commas, while one replaces another. */
-  secret: z.string(),
+  /**
+   * WEBHOOK_SECRET: base64 or whsec_…; several, separated by spaces or commas, while one replaces another. Needed everywhere but
+   * for a binding without callbacks.
+   */
+  secret: z.string().default(""),
   /** How a source that has its own way shows that it is the one; any secret does for these. */
   signature: z
     .discriminatedUnion("scheme", [
@@ -35,6 +38,8 @@ export const webhookSettings = z.strictObject({
       }),
       /** The secret itself: in Authorization behind "Bearer ", in any other header alone. */
       z.strictObject({ scheme: z.literal("secret"), header: z.string().min(1).default("Authorization") }),
+      /** No request at all: a component of the Dapr runtime, whose sidecar is known by its token. */
+      z.strictObject({ scheme: z.literal("binding"), name: z.string().regex(/^[A-Za-z0-9][\w.-]*$/, "is no name") }),
     ])
     .default({ scheme: "standard" }),
   /** What is posted becomes a message by these JSONata expressions over its JSON; $headers holds the request's headers. */

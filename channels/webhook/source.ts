@@ -25,7 +25,7 @@ export interface Mapped {
 }
 
 export interface Source {
-  /** @throws InputError where the body is neither JSON nor a form. */
+  /** @throws InputError where the body is neither JSON nor a form; what comes from a binding may be any text. */
   read(headers: Headers, text: string): Posted;
   /** @throws InputError for what this channel did not set aside. */
   readAgain(raw: unknown): Posted;
@@ -35,7 +35,7 @@ export interface Source {
   close(): void;
 }
 
-const confidential = ["authorization", "cookie", "proxy-authorization", "webhook-signature"];
+const confidential = ["authorization", "cookie", "proxy-authorization", "webhook-signature", "dapr-api-token"];
 const longestId = 16_384;
 
 export function createSource(
@@ -49,6 +49,7 @@ export function createSource(
     { expressions: given as Record<string, string>, timeoutMs, longest: textLength },
     clock,
   );
+  const isBinding = signature.scheme === "binding";
   const secret = new Set([...confidential, "header" in signature ? signature.header.toLowerCase() : ""]);
 
   function needed(values: Readonly<Record<string, string>>, field: string): string {
@@ -62,8 +63,8 @@ export function createSource(
     read(headers, text) {
       return {
         headers: Object.fromEntries([...headers].filter(([name]) => !secret.has(name))),
-        body: bodyOf(headers.get("content-type") ?? "", text),
-        digest: createHash("sha256").update(text).digest("base64url"),
+        body: bodyOf(headers.get("content-type") ?? "", text, isBinding),
+        digest: digestOf(text),
       };
     },
     readAgain(raw) {
@@ -78,7 +79,7 @@ export function createSource(
       const { callbackUrl } = values;
       if (callbackUrl !== undefined && !isWebUrl(callbackUrl))
         throw new MappingError("callbackUrl: gives no web address");
-      const id = values["id"] === undefined ? idOf(of) : needed(values, "id");
+      const id = expressions.id === undefined || isNone ? idOf(of) : needed(values, "id");
       const body: Body = {
         conversation: either("conversation"),
         participant: either("user"),
@@ -93,7 +94,9 @@ export function createSource(
     },
     unreadable: (of, reason) => {
       const { tenant, channel, account: name } = account;
-      return { account: { tenant, channel, account: name }, id: messageId(account, idOf(of)), raw: of, reason };
+      // A component's events may be alike but for their metadata: none may replace another's letter.
+      const id = isBinding ? digestOf(JSON.stringify([of.headers, of.digest])) : idOf(of);
+      return { account: { tenant, channel, account: name }, id: messageId(account, id), raw: of, reason };
     },
     close: () => evaluation.close(),
   };
@@ -104,7 +107,11 @@ function idOf({ headers, digest }: Posted): string {
   return headers["webhook-id"] ?? digest;
 }
 
-function bodyOf(type: string, text: string): unknown {
+function digestOf(text: string): string {
+  return createHash("sha256").update(text).digest("base64url");
+}
+
+function bodyOf(type: string, text: string, isAnyText: boolean): unknown {
   if (/^application\/x-www-form-urlencoded\b/i.test(type)) {
     const fields = new URLSearchParams(text);
     return Object.fromEntries(
@@ -114,9 +121,12 @@ function bodyOf(type: string, text: string): unknown {
       }),
     );
   }
+  // A timer has nothing to say.
+  if (text === "") return null;
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {
+    if (isAnyText) return text;
     throw new InputError("The body must be JSON, or a form's fields.", { cause: error });
   }
 }

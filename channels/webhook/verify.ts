@@ -17,13 +17,23 @@ export interface Keys {
   sign(id: string, body: string, nowMs: number): Readonly<Record<string, string>>;
 }
 
+/** For a source that makes no requests. @throws Error where its answers could not be signed for their callbacks. */
+export function createBindingKeys(secret: string, hasCallbacks: boolean, variable: string): Keys {
+  const keys = secret.trim() === "" && !hasCallbacks ? undefined : createKeys(secret, variable);
+  return {
+    weak: keys?.weak === true,
+    refusal: () => "This source makes no requests.",
+    sign: (id, body, nowMs) => keys?.sign(id, body, nowMs) ?? {},
+  };
+}
+
 /**
  * For a source that has its own way to show that it is the one. What goes out to it is signed by the scheme all the same, with
  * the secret's bytes. @throws Error that names the variable when the secret is missing.
  */
 export function createSourceKeys(
   secret: string,
-  signature: Exclude<WebhookSettings["signature"], { scheme: "standard" }>,
+  signature: Extract<WebhookSettings["signature"], { header: string }>,
   variable: string,
 ): Keys {
   const secrets = secret.split(/[\s,]+/).filter((one) => one !== "");

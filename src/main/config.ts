@@ -144,21 +144,24 @@ function checkAgents({ agents, channels }: Settings): void {
   if (problems.length > 0) throw new ConfigError(problems);
 }
 
-function checkSubscribers({ webhooks, channels }: Settings): void {
+function checkSubscribers({ runtime, webhooks, channels }: Settings): void {
   const accounts = Object.entries(channels).flatMap(([channel, of]) =>
     Object.keys(of).map((account) => `${channel}/${account}`),
   );
-  const problems = webhooks.subscribers.flatMap(({ url, accounts: wanted = [] }, at) => [
+  const all = [
+    ...webhooks.subscribers.map((of, at) => ({ ...of, place: `subscribers.${at}.url`, target: of.url })),
+    ...webhooks.bindings.map((of, at) => ({ ...of, place: `bindings.${at}.name`, target: of.name })),
+  ];
+  const problems = all.flatMap(({ place, target, accounts: wanted = [] }, at) => [
     ...wanted
       .filter((account) => !accounts.includes(account))
-      .map(
-        (account) =>
-          `webhooks.subscribers.${at}.accounts: there is no account "${account}"; there are ${accounts.join(", ")}`,
-      ),
-    ...(webhooks.subscribers.findIndex((other) => other.url === url) < at
-      ? [`webhooks.subscribers.${at}.url: stands there twice: name all its events in one place`]
+      .map((account) => `webhooks.${place}: there is no account "${account}"; there are ${accounts.join(", ")}`),
+    ...(all.findIndex((other) => other.target === target) < at
+      ? [`webhooks.${place}: stands there twice: name all its events in one place`]
       : []),
   ]);
+  if (runtime !== "dapr" && webhooks.bindings.length > 0)
+    problems.push("webhooks.bindings: only the Dapr runtime has them: set ASCENT_RUNTIME=dapr");
   if (problems.length > 0) throw new ConfigError(problems);
 }
 

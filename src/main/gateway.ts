@@ -52,7 +52,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const channels = new Map<string, Channel>();
   const safeFetch = createSafeFetch({ allowHosts: config.webhooks.allowHosts });
   const signals = config.redis.url === undefined ? undefined : await openSignals(config.redis.url, instance, log);
-  const subscribers = subscribersOf(config, safeFetch, clock);
+  const subscribers = subscribersOf(config, { safeFetch, clock, bindings: runtime.bindings });
   const subscriptions = createSubscriptions({ runtime, clock, log, subscribers });
   runtime.jobs.handle(async (job, data) => {
     if (!(await subscriptions.run(job, data))) log.warn({ job }, "a job that nothing here knows is over");
@@ -92,6 +92,13 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
       { agent: agents.introduce(own.agent), agents: agents.names, pageDirectory, safeFetch },
     );
     channels.set(accountKey(ref), channel);
+    const { binding, take } = channel;
+    if (binding === undefined || take === undefined) continue;
+    if (runtime.bindings === undefined)
+      throw new Error(
+        `${name}/${account} takes from the binding "${binding}": set ASCENT_RUNTIME=dapr, or leave it out.`,
+      );
+    runtime.bindings.take(binding, take);
   }
 
   const all = [...channels.values()];

@@ -46,6 +46,12 @@ const signingSecret = z.string().superRefine((given, context) => {
   }
 });
 
+const wanted = {
+  events: z.array(z.enum(announcedKinds)).min(1, "names no event"),
+  /** "channel/account"; absent: all. */
+  accounts: z.array(z.string()).optional(),
+};
+
 export const settings = z.strictObject({
   server: z
     .strictObject({
@@ -105,14 +111,15 @@ export const settings = z.strictObject({
       /** Hosts in private networks that callbacks and subscribers may be at. */
       allowHosts: z.array(z.string().min(1)).default([]),
       /** Who is told what happens here; each signs with a secret of its own. */
-      subscribers: z
+      subscribers: z.array(z.strictObject({ url: address, secret: signingSecret, ...wanted })).default([]),
+      /** The same by components of the Dapr runtime. */
+      bindings: z
         .array(
           z.strictObject({
-            url: address,
-            secret: signingSecret,
-            events: z.array(z.enum(announcedKinds)).min(1, "names no event"),
-            /** "channel/account"; absent: all. */
-            accounts: z.array(z.string()).optional(),
+            name: z.string().min(1),
+            operation: z.string().min(1).default("create"),
+            metadata: z.record(z.string(), z.string()).default({}),
+            ...wanted,
           }),
         )
         .default([]),

@@ -139,6 +139,12 @@ describe("subscribers", () => {
     expect(await problems(subscriber(yaml))).toContainEqual(expect.stringContaining(words));
   });
 
+  it("by a binding are for the Dapr runtime", async () => {
+    expect(await problems(file("webhooks: { bindings: [{ name: x, events: [message.answered] }] }"))).toEqual([
+      "webhooks.bindings: only the Dapr runtime has them: set ASCENT_RUNTIME=dapr",
+    ]);
+  });
+
   it("are taken where nothing is wrong", async () => {
     const { webhooks } = await loadConfig(subscriber(`{ ${good}, accounts: [web/main] }`));
     expect(webhooks.subscribers).toHaveLength(1);

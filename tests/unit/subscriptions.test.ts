@@ -67,14 +67,14 @@ function stage({ urls, events = ["message.answered", "delivery.failed"], ...give
     },
   };
   const config = {
-    webhooks: { subscribers: urls.map((url) => ({ url, secret, events, accounts: given.accounts })) },
+    webhooks: { subscribers: urls.map((url) => ({ url, secret, events, accounts: given.accounts })), bindings: [] },
   } as unknown as Config;
   const safeFetch = createSafeFetch({ allowHosts: given.allowHosts ?? ["127.0.0.1"] });
   const subscriptions = createSubscriptions({
     runtime: { records: seen.deps.records, jobs: jobs as Jobs },
     clock,
     log: seen.deps.log,
-    subscribers: subscribersOf(config, safeFetch, clock),
+    subscribers: subscribersOf(config, { safeFetch, clock, bindings: undefined }),
   });
   /** @returns how long it waited, or undefined where nothing is due any more. */
   async function next(): Promise<number | undefined> {

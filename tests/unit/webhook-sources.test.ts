@@ -34,11 +34,11 @@ function recipe(heading: string): readonly [string, object] {
 
 const secret = "a secret, of a source".replaceAll(/[ ,]/g, "-");
 
-async function start(account: string, given: object) {
+async function start(account: string, given: object, own = secret) {
   const deps = testDeps("webhook", { account });
   const seen = probe({ tenant: "default", channel: "webhook", account });
   const all = { ...deps, inbound: { accept: deps.inbound.accept, setAside: seen.deps.inbound.setAside } };
-  const settings: WebhookSettings = webhookSettings.parse({ ...given, secret });
+  const settings: WebhookSettings = webhookSettings.parse({ ...given, secret: own });
   const channel = webhook(settings, all, createSafeFetch());
   ends.push(() => channel.close?.());
   const { server, url } = await serveChannels([channel], deps.log);
@@ -233,6 +233,32 @@ describe("what comes in", () => {
   });
 });
 
+describe("a binding", () => {
+  const given = {
+    signature: { scheme: "binding", name: "queue" },
+    mapping: { text: "$ = 'poison' ? {} : $", user: '"q"', conversation: '"c"', id: "$headers.id" },
+  };
+  const event = (body: string, headers: Record<string, string>) =>
+    new Request("http://127.0.0.1/queue", { method: "POST", body, headers: { "dapr-api-token": secret, ...headers } });
+
+  test("gives any text, and what cannot be taken is a dead letter of its own", async () => {
+    const { channel, messages, aside, deps } = await start("src", given, "");
+    expect([channel.binding, channel.paths]).toEqual(["queue", []]);
+    await channel.take?.(event("hello", { id: "1" }));
+    await channel.take?.(event("hello", { id: "1", traceparent: "another" }));
+    expect(textOf(messages()[0])).toMatchObject({ text: "hello" });
+    expect(new Set(messages().map(({ id }) => id)).size).toBe(1);
+    // Another body under the same id, one that the mapping does not fit, twice, and one without an id.
+    await channel.take?.(event("other", { id: "1" }));
+    for (const id of ["2", "3"]) await channel.take?.(event("poison", { id }));
+    await channel.take?.(event("no id", {}));
+    expect(new Set(aside.map(({ id }) => id)).size).toBe(4);
+    expect(JSON.stringify(aside)).not.toContain(secret);
+    deps.fail = new OverloadedError("full");
+    await expect(channel.take?.(event("later", { id: "4" }))).rejects.toBeInstanceOf(OverloadedError);
+  });
+});
+
 describe("the gateway does not start", () => {
   const make = (given: object) => () =>
     webhook(webhookSettings.parse(given), testDeps("webhook", { account: "src" }), createSafeFetch());
@@ -242,6 +268,11 @@ describe("the gateway does not start", () => {
     ["without the expression of the user", { secret, mapping: { text: "a", conversation: "b" } }, "user"],
     ["with an empty secret", { ...plain(), secret: " " }, 'webhook account "src" is empty'],
     ["with an own signature and no mapping", { secret, signature: { scheme: "secret" } }, "needs a mapping"],
+    [
+      "with a binding whose events have no id",
+      { signature: { scheme: "binding", name: "q" }, mapping },
+      'needs mapping.id: by it what comes from "q" twice is known',
+    ],
     ["with a secret that the scheme does not have", { secret: "plain!", mapping }, "not valid"],
   ])("%s", (_what, given, words) => {
     expect(make(given)).toThrow(words);
