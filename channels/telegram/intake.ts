@@ -7,6 +7,7 @@ import type { InboundEvent } from "../../src/message.ts";
 import type { TelegramApi } from "./api.ts";
 import { mapError } from "./errors.ts";
 import { parse, type ParseContext } from "./parse.ts";
+import { showChoice } from "./press.ts";
 import type { TelegramOptions } from "./settings.ts";
 
 export type Me = ParseContext["me"];
@@ -68,7 +69,8 @@ export function createIntake(deps: ChannelDeps, options: TelegramOptions, api: T
     for (const update of updates) {
       try {
         const event = parse(update, context);
-        if (event !== undefined) events.push(event);
+        if (event === undefined) noteNone(update);
+        else events.push(event);
       } catch (error) {
         unreadable.push([update, error]);
       }
@@ -78,7 +80,17 @@ export function createIntake(deps: ChannelDeps, options: TelegramOptions, api: T
     for (const update of updates) answerPress(update);
   }
 
-  /** Ends the progress shown on the button. Telegram forgets a press after seconds: failing is no loss. */
+  /** Posts of channels, messages of business accounts, service messages: nobody wrote them to the agent. */
+  function noteNone(update: Update): void {
+    const kind = Object.keys(update).find((name) => name !== "update_id");
+    const { channel, account } = deps;
+    log.info(
+      { channel, account, updateId: update.update_id, kind },
+      "telegram: an update that is no message to the agent",
+    );
+  }
+
+  /** Ends the progress shown on the button, and shows the choice. Telegram forgets a press after seconds: failing is no loss. */
   function answerPress({ callback_query: query }: Update): void {
     if (query === undefined) return;
     api.calls.answerCallbackQuery(query.id).catch((error: unknown) => {
@@ -86,6 +98,9 @@ export function createIntake(deps: ChannelDeps, options: TelegramOptions, api: T
         { reason: reasonOf(mapError(error, "answerCallbackQuery", options.token)) },
         "telegram: press not answered",
       );
+    });
+    showChoice(api, query).catch((error: unknown) => {
+      log.debug({ reason: reasonOf(mapError(error, "editMessage", options.token)) }, "telegram: choice not shown");
     });
   }
 
