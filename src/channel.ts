@@ -130,6 +130,14 @@ export interface HttpHandler {
   handle(request: Request): Promise<Response>;
 }
 
+/** The channel takes what comes from a component of the runtime. */
+export interface BindingSource {
+  /** The component's name. */
+  readonly binding: string;
+  /** As a request whose sender is known. Resolves once it is durable or set aside. */
+  take(request: Request): Promise<void>;
+}
+
 /** What `ascent doctor` asks: each finding is a sentence and, when something is wrong, the next step. */
 export interface Check {
   check(signal: AbortSignal): Promise<readonly Finding[]>;
@@ -150,7 +158,9 @@ export interface Reread {
 }
 
 export interface Channel
-  extends AccountRef, Partial<Typing & Preview & MediaFetch & Connect & Close & HttpHandler & Check & Reread> {
+  extends
+    AccountRef,
+    Partial<Typing & Preview & MediaFetch & Connect & Close & HttpHandler & BindingSource & Check & Reread> {
   readonly traits: Traits;
   readonly dialect: Dialect;
 

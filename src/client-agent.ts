@@ -4,6 +4,7 @@
  * Everything here runs under the actor's lock, and nothing here waits for a model or a platform.
  */
 import type { AgentTraits } from "./agent.ts";
+import { answered, started, type Announce } from "./announce.ts";
 import { changedRows, withDays, withSpilled, withThread } from "./agent-rows.ts";
 import type { AgentCalls, CallAgent, TurnRunner } from "./agent-calls.ts";
 import { concernsAll, reduce } from "./conversation.ts";
@@ -43,6 +44,7 @@ export interface ClientAgentOptions {
   readonly settled: (conversation: ConversationId) => Promise<number>;
   /** This process starts no turns any more, and another one will have its agents. */
   readonly isStopping: () => boolean;
+  readonly announce?: Announce;
   /** The delivery of this process, where answers need not go by their topic: see `delivery.ts`. */
   readonly deliver?: (entry: OutboundEvent) => Promise<boolean>;
 }
@@ -200,6 +202,15 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     const upTo = await Promise.all(
       conversations.map(async (conversation) => ({ conversation, seq: await options.settled(conversation) })),
     );
+    return announced(upTo);
+  }
+
+  /** The outbox forgets what is settled once it is announced. */
+  async function announced(upTo: ReturnType<typeof outgoing.settled>): Promise<AgentEvent> {
+    const isSettled = ({ to, seq }: OutboundEvent) =>
+      upTo.some((one) => one.conversation === to.conversation && seq <= one.seq);
+    const facts = stored.outbox.entries.filter(isSettled).flatMap((entry) => answered(entry) ?? []);
+    if (facts.length > 0) await options.announce?.(facts);
     return { ...moment(), type: "settled", upTo };
   }
 
@@ -240,9 +251,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
   async function ended(event: AgentEvent & TurnRef): Promise<Reply> {
     stored = await withSpilled(context, stored, [event.conversation]);
     const crowded = stored.outbox.entries.length >= crowdedOutbox;
-    const settled: AgentEvent = crowded
-      ? await settledEvent()
-      : { ...moment(), type: "settled", upTo: outgoing.settled() };
+    const settled: AgentEvent = crowded ? await settledEvent() : await announced(outgoing.settled());
     const reply = await step([settled, event], traits(event.conversation));
     if (reply === "accepted") fold(event.conversation);
     tidy();
@@ -265,6 +274,8 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
       stored = await withDays(context, stored, event, clock.now());
       stored = await withThread(context, stored, event.address.conversation);
       stored = await withSpilled(context, stored, [event.address.conversation], concernsAll(event));
+      const { [event.address.conversation]: thread } = { ...stored.quiet, ...stored.inbox.threads };
+      if (thread === undefined) await options.announce?.([started(event)]);
       const turn = stored.inbox.threads[event.address.conversation]?.turn;
       const took = turn === undefined ? undefined : taken.get(turn.id);
       const received: AgentEvent = {

@@ -2,6 +2,7 @@
  * The core put together over a runtime: the line that every message walks, from a channel's `inbound.accept` to its `send`.
  */
 import type { Agent, AgentTraits } from "./agent.ts";
+import type { Announce } from "./announce.ts";
 import type { Channel, Inbound } from "./channel.ts";
 import { createAccess } from "./access.ts";
 import type { CallAgent } from "./agent-calls.ts";
@@ -39,6 +40,8 @@ export interface CoreOptions {
   readonly blobUrl?: (id: string) => string | undefined;
   /** This process has the channels' connections, and sends; true unless given. */
   readonly delivers?: boolean;
+  /** Where anybody has subscribed to what happens here. */
+  readonly announce?: Announce | undefined;
   /** Turns that run at once in this process. */
   readonly mostTurns?: number;
 }
@@ -82,6 +85,7 @@ export function createCore(options: CoreOptions): Core {
   const delivers = options.delivers !== false;
   let stopping = false;
   const call = runtime.actors.call.bind(runtime.actors) as CallAgent;
+  const announces = options.announce === undefined ? {} : { announce: options.announce };
   const delivery = createDelivery({
     runtime,
     clock,
@@ -89,6 +93,7 @@ export function createCore(options: CoreOptions): Core {
     instance,
     channelOf,
     notice: noticeText,
+    ...announces,
     ...(options.blobUrl === undefined ? {} : { blobUrl: options.blobUrl }),
   });
   const turns = createTurns({
@@ -114,6 +119,7 @@ export function createCore(options: CoreOptions): Core {
       traitsOf: (to) => agentOf(to).traits,
       settled: (conversation) => delivery.settled(conversation),
       isStopping: () => stopping && !runtime.actors.exclusive,
+      ...announces,
       // One process's bus is its own: there the topic costs nothing.
       ...(delivers && !runtime.actors.exclusive ? { deliver: (entry) => delivery.take(entry) } : {}),
     }),

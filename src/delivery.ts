@@ -6,6 +6,7 @@
  * acknowledged and parked: the agent's outbox still holds it, and its watchdog publishes it again if this process dies.
  */
 import { untilAborted } from "./abort.ts";
+import { answered, failed, type Announce } from "./announce.ts";
 import type { Channel, Outgoing } from "./channel.ts";
 import {
   keepRecord,
@@ -38,6 +39,7 @@ export interface DeliveryOptions {
   readonly channelOf: (to: Address) => Channel | undefined;
   readonly notice: (key: NoticeKey, locale: string | undefined, values?: NoticeValues) => string;
   readonly blobUrl?: (id: string) => string | undefined;
+  readonly announce?: Announce;
 }
 
 export interface Delivery {
@@ -154,6 +156,16 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       await lane.keeper.write(part + 1 < parts.length ? { part: part + 1 } : { seq: entry.seq, part: 0 });
     }
     if (lane.keeper.record.seq < entry.seq) await lane.keeper.write({ seq: entry.seq, part: 0 });
+    announceAnswered(entry);
+  }
+
+  /** At once and without waiting: the agent tells it too, before its outbox forgets the answer. */
+  function announceAnswered(entry: OutboundEvent): void {
+    const announcement = answered(entry);
+    if (announcement === undefined) return;
+    options.announce?.([announcement]).catch((error: unknown) => {
+      log.debug({ conversation: entry.to.conversation, reason: reasonOf(error) }, "an answer is announced later");
+    });
   }
 
   function partsOf(channel: Channel, entry: OutboundEvent): readonly Outgoing[] {
@@ -281,6 +293,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     const notice = entry.answer.notice !== undefined;
     const receipt = receiptEnvelope({ v: 1, kind: "failed", agent, to, seq, notice, reason, at });
     await runtime.bus.publish("receipts", [receipt]);
+    await options.announce?.([failed(entry, reason, at)]);
     await lane.keeper.write({ seq, part: 0 });
   }
 

@@ -39,3 +39,14 @@ export interface SafeFetch {
 export class TargetRefusedError extends TerminalError {
   override readonly name = "TargetRefusedError";
 }
+
+const longestWaitMs = 3_600_000;
+
+/** When the other side wants to be asked again: its Retry-After, seconds or an HTTP date; an hour at most. */
+export function retryAfterOf(headers: Headers, nowMs: number): number | undefined {
+  const header = headers.get("retry-after");
+  if (header === null || header.trim() === "") return undefined;
+  const seconds = Number(header);
+  const ms = Number.isFinite(seconds) ? seconds * 1_000 : Date.parse(header) - nowMs;
+  return Number.isFinite(ms) ? Math.min(Math.max(ms, 0), longestWaitMs) : undefined;
+}

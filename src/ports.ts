@@ -238,6 +238,21 @@ export interface Signals {
   listen(topic: string, listener: (data: unknown) => void): () => void;
 }
 
+/** What comes from a binding: the component's own words, and its metadata as headers. */
+export type BindingHandler = (request: Request) => Promise<void>;
+
+/** Sources and targets that are components of the runtime: timers, queues, mail, storage. */
+export interface Bindings {
+  /**
+   * Set before {@link Runtime.start}. The component is told "received" when the handler resolves; what it does when it rejects is
+   * the component's own.
+   * @throws InputError for a name that cannot be one.
+   */
+  take(name: string, handler: BindingHandler): void;
+  /** Resolves when the component has it. @throws TerminalError where it never will. */
+  send(name: string, operation: string, data: unknown, metadata?: Readonly<Record<string, string>>): Promise<void>;
+}
+
 /** All ports of one runtime. */
 export interface Runtime {
   readonly bus: Bus;
@@ -249,6 +264,8 @@ export interface Runtime {
   readonly journal: Journal;
   readonly deadLetters: DeadLetters;
   readonly secrets: Secrets;
+  /** Absent where the runtime has no components. */
+  readonly bindings?: Bindings;
   /** Deliveries, reminders and jobs begin. */
   start(): Promise<void>;
   /** No new deliveries; waits for running handlers up to `graceMs`; what is unfinished is delivered again at the next start. */

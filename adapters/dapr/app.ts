@@ -8,6 +8,7 @@ import type { AgentId } from "../../src/ids.ts";
 import type { CloudEvent, Log, Topic } from "../../src/ports.ts";
 import { actorType } from "./actor-context.ts";
 import type { DaprActors } from "./actors.ts";
+import type { DaprBindings } from "./bindings.ts";
 import { deadLetterTopic, type Answered, type DaprBus } from "./bus.ts";
 import { failureOf, type Outcome } from "./fate.ts";
 import type { DaprJobs } from "./jobs.ts";
@@ -18,6 +19,7 @@ export interface AppOptions {
   readonly bus: DaprBus;
   readonly actors: DaprActors;
   readonly jobs: DaprJobs;
+  readonly bindings: DaprBindings;
   readonly log: Log;
   /** This process hosts agents. */
   readonly hosts: boolean;
@@ -31,7 +33,7 @@ export interface AppOptions {
 const routeOf = (topic: string) => `/events/${topic}`;
 
 export function createDaprApp(options: AppOptions): Hono {
-  const { bus, actors, jobs, log } = options;
+  const { bus, actors, jobs, bindings, log } = options;
   const app = new Hono();
   const isToken = tokenCheck(options.token);
 
@@ -94,6 +96,14 @@ export function createDaprApp(options: AppOptions): Hono {
   });
   app.post("/job/:name", async (c) => {
     await jobs.run(c.req.param("name"), await c.req.json());
+    return c.body(null, 200);
+  });
+  // The sidecar asks first whether anybody takes from a binding: anything but 404 is a yes.
+  app.options("/:binding", (c) => c.body(null, bindings.handlerOf(c.req.param("binding")) === undefined ? 404 : 200));
+  app.post("/:binding", async (c) => {
+    const take = bindings.handlerOf(c.req.param("binding"));
+    if (take === undefined) return c.body(null, 404);
+    await take(c.req.raw);
     return c.body(null, 200);
   });
   return app;

@@ -5,6 +5,7 @@ import { reasonOf } from "../../src/errors.ts";
 import type { Clock, DeadLetter, Log, Runtime } from "../../src/ports.ts";
 import { createActors } from "./actors.ts";
 import { createDaprApp, listenForSidecar } from "./app.ts";
+import { createBindings } from "./bindings.ts";
 import { createBlobs } from "./blobs.ts";
 import { createBus } from "./bus.ts";
 import { isKafka, readMetadata, refuseLossy } from "./check.ts";
@@ -55,6 +56,7 @@ export async function openDapr(options: DaprOptions): Promise<DaprRuntime> {
   const publishing = new Set<Promise<boolean>>();
   const actors = createActors({ sidecar, bus, log, publishing });
   const jobs = createJobs({ sidecar, clock, log });
+  const bindings = createBindings(sidecar);
   const deadLetters = createDeadLetters(records, bus);
   let client: Promise<DaprClient> | undefined;
   let server: Server | undefined;
@@ -67,6 +69,7 @@ export async function openDapr(options: DaprOptions): Promise<DaprRuntime> {
     bus,
     actors,
     jobs,
+    bindings,
     log,
     hosts,
     idleMs,
@@ -117,6 +120,7 @@ export async function openDapr(options: DaprOptions): Promise<DaprRuntime> {
     transcript: createTranscript(records, clock),
     blobs: createBlobs(records, blobMs),
     deadLetters,
+    bindings,
     secrets: createSecrets(() => (client ??= daprClient(options))),
     async start() {
       open = true;

@@ -3,6 +3,7 @@ import type { Finding } from "../../src/channel.ts";
 import { reasonOf, TerminalError } from "../../src/errors.ts";
 import { asSignal, type TelegramApi } from "./api.ts";
 import { mapError } from "./errors.ts";
+import { allowedUpdates } from "./parse.ts";
 import type { TelegramOptions } from "./settings.ts";
 
 export async function check(
@@ -48,6 +49,15 @@ function webhookFinding(info: Info, { webhookUrl }: TelegramOptions): Finding {
   if (info.url !== webhookUrl) {
     const text = `Telegram: the webhook is ${info.url === undefined || info.url === "" ? "not set" : "another address"}, not TELEGRAM_WEBHOOK_URL`;
     return { ok: false, text, next: "Start the gateway: it sets the webhook." };
+  }
+  const missing = allowedUpdates.filter((kind) => info.allowed_updates?.includes(kind) !== true);
+  if (missing.length > 0) {
+    const text = `Telegram: the webhook is not asked for ${missing.join(", ")}: another program has set it`;
+    return {
+      ok: false,
+      text,
+      next: "Start the gateway again: it sets the webhook. Give the other program its own bot.",
+    };
   }
   if (info.last_error_message !== undefined && info.pending_update_count > 0) {
     const text = `Telegram: the webhook fails (${info.last_error_message}), ${pending}`;

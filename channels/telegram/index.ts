@@ -36,6 +36,15 @@ export function telegram(settings: TelegramSettings, deps: ChannelDeps): Channel
   let stopping = false;
   let previewFailed = false;
 
+  /** What was kept of albums is handed over before the connection counts as closed. */
+  async function settled(closed: Promise<void>): Promise<void> {
+    try {
+      await closed;
+    } finally {
+      await intake.settle(false);
+    }
+  }
+
   const base: Channel = {
     tenant,
     channel,
@@ -56,7 +65,9 @@ export function telegram(settings: TelegramSettings, deps: ChannelDeps): Channel
     fetchMedia: (ref, signal) => fetchMedia(api, options, ref, signal),
     async connect(signal) {
       signal.addEventListener("abort", () => (stopping = true), { once: true });
-      return connector.connect(signal);
+      await intake.settle(true);
+      const connection = await connector.connect(signal);
+      return { closed: settled(connection.closed) };
     },
     close: api.close,
     check: (signal) => check(api, options, signal),

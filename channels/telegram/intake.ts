@@ -4,15 +4,19 @@ import type { ChannelDeps } from "../../src/channel.ts";
 import { fateOf, InputError, reasonOf } from "../../src/errors.ts";
 import { messageId } from "../../src/ids.ts";
 import type { InboundEvent } from "../../src/message.ts";
+import { createAlbums, type Parsed } from "./albums.ts";
 import type { TelegramApi } from "./api.ts";
 import { mapError } from "./errors.ts";
 import { parse, type ParseContext } from "./parse.ts";
+import { showChoice } from "./press.ts";
 import type { TelegramOptions } from "./settings.ts";
 
 export type Me = ParseContext["me"];
 
 /** So often an update may fail with an error that is nobody's outage before it is set aside. */
 const mostFailures = 5;
+/** Before an album that could not be handed over is tried again. */
+const againMs = 2_000;
 
 export interface Intake {
   /**
@@ -25,6 +29,8 @@ export interface Intake {
    * @throws InputError where it still cannot be read, and what `inbound` throws.
    */
   reread(update: Update): Promise<void>;
+  /** Never rejects. Hands over albums that are not complete yet: of this process, or with `all` those that others left too. */
+  settle(all: boolean): Promise<void>;
   /** The bot itself, asked for once. */
   identity(): Promise<Me>;
 }
@@ -32,6 +38,7 @@ export interface Intake {
 export function createIntake(deps: ChannelDeps, options: TelegramOptions, api: TelegramApi): Intake {
   const { inbound, log, clock } = deps;
   const failures = new Map<number, number>();
+  const albums = createAlbums(deps, (key) => void handOverAlbum(key));
   let me: Me | undefined;
 
   async function identity(): Promise<Me> {
@@ -57,28 +64,82 @@ export function createIntake(deps: ChannelDeps, options: TelegramOptions, api: T
     );
   }
 
+  /** Never rejects: what cannot be handed over now is tried again, also by the next process. */
+  async function handOverAlbum(key: string): Promise<void> {
+    const { channel, account } = deps;
+    try {
+      const event = await albums.close(key);
+      try {
+        if (event !== undefined) await inbound.accept([event]);
+      } catch (error) {
+        if (event === undefined || fateOf(error).kind !== "terminal") throw error;
+        for (const update of event.raw as readonly Update[]) await setAside(update, error);
+      }
+      await albums.done([key]);
+    } catch (error) {
+      log.warn({ channel, account, reason: reasonOf(error) }, "telegram: an album is handed over later");
+      clock.after(againMs, () => void handOverAlbum(key));
+    }
+  }
+
+  async function settle(all: boolean): Promise<void> {
+    try {
+      for (const key of await albums.open(all)) await handOverAlbum(key);
+    } catch (error) {
+      log.warn(
+        { channel: deps.channel, account: deps.account, reason: reasonOf(error) },
+        "telegram: albums of earlier are looked for later",
+      );
+      clock.after(againMs, () => void settle(all));
+    }
+  }
+
   async function contextNow(): Promise<ParseContext> {
     return { ...deps, me: await identity(), receivedAt: clock.now() };
   }
 
+  /** Of whom nobody hears nothing is kept: each medium is set aside at once. */
+  async function albumOf(
+    { message, edited_message: edited }: Update,
+    event: InboundEvent,
+  ): Promise<string | undefined> {
+    const group = (message ?? edited)?.media_group_id;
+    return group === undefined || (await inbound.hears(event)) ? group : undefined;
+  }
+
   async function accept(updates: readonly Update[]): Promise<void> {
     const context = await contextNow();
-    const events: InboundEvent[] = [];
+    const read: [Update, InboundEvent][] = [];
     const unreadable: [Update, unknown][] = [];
     for (const update of updates) {
       try {
         const event = parse(update, context);
-        if (event !== undefined) events.push(event);
+        if (event === undefined) noteNone(update);
+        else read.push([update, event]);
       } catch (error) {
         unreadable.push([update, error]);
       }
     }
-    if (events.length > 0) await inbound.accept(events);
+    const events: Parsed[] = [];
+    for (const [update, event] of read) events.push({ event, group: await albumOf(update, event) });
+    const { ready, closed } = await albums.take(events);
+    if (ready.length > 0) await inbound.accept(ready);
+    await albums.done(closed);
     for (const [update, error] of unreadable) await setAside(update, error);
     for (const update of updates) answerPress(update);
   }
 
-  /** Ends the progress shown on the button. Telegram forgets a press after seconds: failing is no loss. */
+  /** Posts of channels, messages of business accounts, service messages: nobody wrote them to the agent. */
+  function noteNone(update: Update): void {
+    const kind = Object.keys(update).find((name) => name !== "update_id");
+    const { channel, account } = deps;
+    log.info(
+      { channel, account, updateId: update.update_id, kind },
+      "telegram: an update that is no message to the agent",
+    );
+  }
+
+  /** Ends the progress shown on the button, and shows the choice. Telegram forgets a press after seconds: failing is no loss. */
   function answerPress({ callback_query: query }: Update): void {
     if (query === undefined) return;
     api.calls.answerCallbackQuery(query.id).catch((error: unknown) => {
@@ -86,6 +147,9 @@ export function createIntake(deps: ChannelDeps, options: TelegramOptions, api: T
         { reason: reasonOf(mapError(error, "answerCallbackQuery", options.token)) },
         "telegram: press not answered",
       );
+    });
+    showChoice(api, query).catch((error: unknown) => {
+      log.debug({ reason: reasonOf(mapError(error, "editMessage", options.token)) }, "telegram: choice not shown");
     });
   }
 
@@ -108,6 +172,7 @@ export function createIntake(deps: ChannelDeps, options: TelegramOptions, api: T
 
   return {
     identity,
+    settle,
     async reread(update) {
       const context = await contextNow();
       let event: InboundEvent | undefined;

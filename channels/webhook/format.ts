@@ -1,11 +1,11 @@
 import type { Dialect, Outgoing } from "../../src/channel.ts";
-import { escapeMarkdown } from "../../src/markdown.ts";
+import { escapeMarkdown, hasMarkup } from "../../src/markdown.ts";
 import type { AnswerPart } from "./calls.ts";
 
-/** The receiver gets the agent's markdown. */
+/** The receiver gets the agent's markdown. Text in which nothing is markup needs no escaping either. */
 export const dialect: Dialect = {
   render: (markdown) => markdown,
-  escape: escapeMarkdown,
+  escape: (plain) => (hasMarkup(plain) ? escapeMarkdown(plain) : plain),
   measure: (rendered) => rendered.length,
 };
 

@@ -6,10 +6,10 @@ import type { Address, InboundEvent, MediaKind } from "../../src/message.ts";
 
 /** Any text is an id: what is too long for a key is replaced by its digest when ids are made of it. */
 const platformId = z.string().min(1).max(16_384);
-const webUrl = z
-  .string()
-  .max(4000)
-  .refine((given) => /^https?:$/.test(URL.parse(given)?.protocol ?? ""), "must be an http or https URL");
+export function isWebUrl(given: string): boolean {
+  return given.length <= 4_000 && /^https?:$/.test(URL.parse(given)?.protocol ?? "");
+}
+const webUrl = z.string().max(4_000).refine(isWebUrl, "must be an http or https URL");
 
 function bodySchema(textLength: number) {
   return z

@@ -1,13 +1,12 @@
 import { createHash } from "node:crypto";
 import type { ChannelDeps, Outgoing, SendContext, Sent } from "../../src/channel.ts";
 import { RateLimitedError, RetryableError, TerminalError } from "../../src/errors.ts";
-import type { SafeFetch } from "../../src/fetch.ts";
+import { retryAfterOf, type SafeFetch } from "../../src/fetch.ts";
 import { answerPart, answerOf } from "./format.ts";
 import type { AnswerPart, Call, Calls } from "./calls.ts";
 import type { Keys } from "./verify.ts";
 
 const timeoutMs = 15_000;
-const longestWaitMs = 3600_000;
 
 /**
  * Stores a part under every message it answers and, with the last one, posts the whole answer to their callback URLs. Each
@@ -28,7 +27,7 @@ export function createSend({ clock }: ChannelDeps, calls: Calls, keys: Keys, saf
     const { host } = new URL(url);
     if (status === 410) throw new TerminalError(`webhook send: ${host} answered 410, it wants no more`);
     const message = `webhook send: ${host} answered ${status}`;
-    const retryAfterMs = retryAfter(response.headers.get("retry-after"), clock.now());
+    const retryAfterMs = retryAfterOf(response.headers, clock.now());
     if (status === 429) throw new RateLimitedError(message, { retryAfterMs: retryAfterMs ?? 5000 });
     throw new RetryableError(message, retryAfterMs === undefined ? {} : { retryAfterMs });
   }
@@ -66,12 +65,4 @@ export function createSend({ clock }: ChannelDeps, calls: Calls, keys: Keys, saf
 function partsOf([first]: readonly Call[], key: string, own: AnswerPart): readonly AnswerPart[] {
   const parts = first?.parts ?? [];
   return parts.some((one) => one.key === key) ? parts.map(({ part }) => part) : [own];
-}
-
-/** Seconds or an HTTP date; an hour at most. */
-function retryAfter(header: string | null, nowMs: number): number | undefined {
-  if (header === null || header.trim() === "") return undefined;
-  const seconds = Number(header);
-  const ms = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(header) - nowMs;
-  return Number.isFinite(ms) ? Math.min(Math.max(ms, 0), longestWaitMs) : undefined;
 }

@@ -2,7 +2,7 @@
  * Standard Webhooks: HMAC-SHA256 over id, time-stamp and the raw body, in both directions.
  * @see https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
  */
-import { timingSafeEqual } from "node:crypto";
+import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { Webhook } from "standardwebhooks";
 
 const toleranceSeconds = 5 * 60;
@@ -16,7 +16,8 @@ export interface Keys {
   sign(id: string, body: string, nowMs: number): Readonly<Record<string, string>>;
 }
 
-const secretsIn = (setting: string) => setting.split(/[\s,]+/).filter((one) => one !== "");
+/** Of a setting that may hold several. */
+export const secretsIn = (setting: string) => setting.split(/[\s,]+/).filter((one) => one !== "");
 const advice = 'take what "openssl rand -base64 32" prints, with or without "whsec_" before it';
 
 /** What is wrong with a setting that holds secrets, and what to do. */
@@ -24,6 +25,49 @@ export function secretProblem(setting: string): string | undefined {
   const secrets = secretsIn(setting);
   if (secrets.length === 0) return `is empty: ${advice}`;
   return secrets.every(isSecret) ? undefined : `is not valid, since a secret is base64: ${advice}`;
+}
+
+/** For a source that makes no requests: it needs a secret only where answers go out to it. */
+export function createBindingKeys(setting: string): Keys {
+  return { ...createKeys(setting), refusal: () => "This source makes no requests." };
+}
+
+/** A source's own way: the HMAC of the body in a header, or the secret itself. */
+export type SourceSignature = { readonly header: string } & (
+  | { readonly scheme: "hmac-sha256"; readonly prefix: string; readonly encoding: "hex" | "base64" }
+  | { readonly scheme: "secret" }
+);
+
+/**
+ * For a source that has its own way to show that it is the one. What goes out to it is signed by the scheme all the same, with
+ * the secret's bytes.
+ */
+export function createSourceKeys(setting: string, signature: SourceSignature): Keys {
+  const secrets = secretsIn(setting);
+  const { sign } = createKeys(secrets.map((one) => Buffer.from(one).toString("base64")).join(" "));
+  const { header } = signature;
+
+  /** What the header says where the request is genuine. */
+  function expected(one: string, body: string): string {
+    if (signature.scheme === "secret") return header.toLowerCase() === "authorization" ? `Bearer ${one}` : one;
+    return signature.prefix + createHmac("sha256", one).update(body).digest(signature.encoding);
+  }
+
+  return {
+    weak: secrets.some((one) => one.length < 16),
+    refusal(headers, body) {
+      const given = headers.get(header);
+      if (given === null) return `The header ${header} is needed.`;
+      return secrets.some((one) => sameText(expected(one, body), given)) ? undefined : `${header} is not right.`;
+    },
+    sign,
+  };
+}
+
+/** In the same time whatever the lengths are. */
+function sameText(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((text) => createHash("sha256").update(text).digest());
+  return a !== undefined && b !== undefined && timingSafeEqual(a, b);
 }
 
 /** @param setting in which {@link secretProblem} finds none. */

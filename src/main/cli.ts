@@ -1,4 +1,4 @@
-/** The command line: `ascent start | chat | doctor | pairing | journal | deadletters`. */
+/** The command line: `ascent start | chat | doctor | pairing | journal | deadletters | webhooks`. */
 import { Command, InvalidArgumentError, Option } from "commander";
 import { reasonOf } from "../errors.ts";
 import { ConfigError } from "./config.ts";
@@ -68,6 +68,19 @@ letters
   .description("delete one for good")
   .argument("<id>")
   .action(async (id: string) => (await import("./commands/deadletters.ts")).drop(id));
+
+const webhooks = program.command("webhooks").description("what was sent to those who subscribed");
+webhooks
+  .command("log")
+  .description("show it, the newest first, with what the receivers answered")
+  .option("--limit <n>", "how many at most", count, 50)
+  .option("--json", "as JSON")
+  .action(async (options: { limit: number; json?: true }) => (await import("./commands/webhooks.ts")).log(options));
+webhooks
+  .command("replay")
+  .description("send one again, under the same webhook-id")
+  .argument("<id>")
+  .action(async (id: string) => (await import("./commands/webhooks.ts")).replay(id));
 
 function count(given: string): number {
   const value = Number(given);

@@ -53,6 +53,7 @@ export async function loadConfig(own: Environment = process.env): Promise<Config
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
   const model = chooseModel(parsed.data);
   checkAgents(parsed.data);
+  checkSubscribers(parsed.data);
   checkDapr(parsed.data);
   checkModels(parsed.data, model.spec);
   return { ...parsed.data, data: resolve(parsed.data.data), file: source, model };
@@ -146,6 +147,27 @@ function checkAgents({ agents, channels }: Settings): void {
     ),
   );
   if (Object.keys(agents).length === 0) problems.push("agents: at least one is needed");
+  if (problems.length > 0) throw new ConfigError(problems);
+}
+
+function checkSubscribers({ runtime, webhooks, channels }: Settings): void {
+  const accounts = Object.entries(channels).flatMap(([channel, of]) =>
+    Object.keys(of).map((account) => `${channel}/${account}`),
+  );
+  const all = [
+    ...webhooks.subscribers.map((of, at) => ({ ...of, place: `subscribers.${at}.url`, target: of.url })),
+    ...webhooks.bindings.map((of, at) => ({ ...of, place: `bindings.${at}.name`, target: of.name })),
+  ];
+  const problems = all.flatMap(({ place, target, accounts: wanted = [] }, at) => [
+    ...wanted
+      .filter((account) => !accounts.includes(account))
+      .map((account) => `webhooks.${place}: there is no account "${account}"; there are ${accounts.join(", ")}`),
+    ...(all.findIndex((other) => other.target === target) < at
+      ? [`webhooks.${place}: stands there twice: name all its events in one place`]
+      : []),
+  ]);
+  if (runtime !== "dapr" && webhooks.bindings.length > 0)
+    problems.push("webhooks.bindings: only the Dapr runtime has them: set ASCENT_RUNTIME=dapr");
   if (problems.length > 0) throw new ConfigError(problems);
 }
 

@@ -11,6 +11,7 @@ import type { Core } from "../core.ts";
 import { InputError, reasonOf } from "../errors.ts";
 import type { Asked } from "../operators.ts";
 import type { DeadLetter, Log, Runtime, SetAside } from "../ports.ts";
+import type { LoggedDelivery, Subscriptions } from "../subscriptions.ts";
 
 /** What the commands ask of a gateway, running or opened for them. */
 export interface Operations {
@@ -24,6 +25,10 @@ export interface Operations {
   asked(): Promise<readonly Asked[]>;
   /** As {@link Operators.decide}. */
   decide(who: string, state: Decision): Promise<Pick<Asked, "channel" | "account" | "user">>;
+  /** Deliveries to subscribers, the newest first. */
+  webhooks(limit: number): Promise<readonly LoggedDelivery[]>;
+  /** @returns false where there is no such delivery. */
+  replay(id: string): Promise<boolean>;
   /** What every channel says of its own settings. */
   check(): Promise<readonly { readonly channel: string; readonly findings: readonly Finding[] }[]>;
 }
@@ -31,6 +36,7 @@ export interface Operations {
 export interface Operated {
   readonly runtime: Pick<Runtime, "deadLetters" | "journal">;
   readonly core: Core;
+  readonly subscriptions: Subscriptions;
   readonly channels: readonly Channel[];
 }
 
@@ -44,6 +50,8 @@ const order = z.discriminatedUnion("operation", [
   z.object({ operation: z.literal("journal"), limit }),
   z.object({ operation: z.literal("asked") }),
   z.object({ operation: z.literal("decide"), who: z.string().max(1_000), state: decision }),
+  z.object({ operation: z.literal("webhooks"), limit }),
+  z.object({ operation: z.literal("replay"), id: z.string() }),
   z.object({ operation: z.literal("check") }),
 ]);
 type Order = z.infer<typeof order>;
@@ -51,7 +59,7 @@ type Order = z.infer<typeof order>;
 const path = "/control";
 const checkMs = 20_000;
 
-export function operationsOf({ runtime, core, channels }: Operated): Operations {
+export function operationsOf({ runtime, core, subscriptions, channels }: Operated): Operations {
   const { deadLetters, journal } = runtime;
   return {
     deadLetters: (most) => deadLetters.list(most),
@@ -60,6 +68,8 @@ export function operationsOf({ runtime, core, channels }: Operated): Operations 
     journal: (most) => journal.list({ limit: most }),
     asked: () => core.operators.asked(channels),
     decide: (who, state) => core.operators.decide(who, state, channels),
+    webhooks: (most) => subscriptions.log(most),
+    replay: (id) => subscriptions.replay(id),
     check: () =>
       Promise.all(
         channels.map(async (of) => ({ channel: `${of.channel}/${of.account}`, findings: await checkChannel(of) })),
@@ -118,6 +128,10 @@ function perform(operations: Operations, asked: Order): Promise<unknown> {
       return operations.asked();
     case "decide":
       return operations.decide(asked.who, asked.state);
+    case "webhooks":
+      return operations.webhooks(asked.limit);
+    case "replay":
+      return operations.replay(asked.id);
     case "check":
       return operations.check();
   }
@@ -162,6 +176,8 @@ export async function runningGateway(directory: string): Promise<{ url: string; 
       decide: (who, state) => ask({ operation: "decide", who, state }),
       retry: (id) => ask({ operation: "retry", id }),
       drop: (id) => ask({ operation: "drop", id }),
+      webhooks: (most) => ask({ operation: "webhooks", limit: most }),
+      replay: (id) => ask({ operation: "replay", id }),
       check: () => ask({ operation: "check" }),
     },
   };

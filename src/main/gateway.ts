@@ -18,12 +18,15 @@ import { accessOf } from "./policies.ts";
 import { createReadiness, type Readiness } from "./readiness.ts";
 import type { Role } from "./roles.ts";
 import { openRuntime, type OpenedRuntime } from "./runtime.ts";
+import { createSubscriptions, type Subscriptions } from "../subscriptions.ts";
+import { subscribersOf } from "./subscribers.ts";
 
 export interface Gateway {
   readonly url: string;
   readonly channels: readonly Channel[];
   readonly runtime: Runtime;
   readonly core: Core;
+  readonly subscriptions: Subscriptions;
   /** Listens, begins deliveries and has the channels connect. */
   start(): Promise<void>;
   /** Resolves when /readyz says so for the first time; call it after {@link start}. */
@@ -50,6 +53,11 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const channels = new Map<string, Channel>();
   const safeFetch = createSafeFetch({ allowHosts: config.webhooks.allowHosts });
   const signals = config.redis.url === undefined ? undefined : await openSignals(config.redis.url, instance, log);
+  const subscribers = subscribersOf(config, { safeFetch, clock, bindings: runtime.bindings });
+  const subscriptions = createSubscriptions({ runtime, clock, log, subscribers });
+  runtime.jobs.handle(async (job, data) => {
+    if (!(await subscriptions.run(job, data))) log.warn({ job }, "a job that nothing here knows is over");
+  });
   const core = createCore({
     runtime,
     clock,
@@ -61,6 +69,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     safeFetch,
     mostTurns: config.limits.turns,
     delivers: role !== "agents",
+    ...(subscribers.length === 0 ? {} : { announce: subscriptions.announce }),
   });
   for (const { name, account, settings, own } of accountsOf(config)) {
     const ref = { tenant: own.tenant, channel: name, account };
@@ -92,10 +101,17 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
       },
     );
     channels.set(accountKey(ref), channel);
+    const { binding, take } = channel;
+    if (binding === undefined || take === undefined) continue;
+    if (runtime.bindings === undefined)
+      throw new Error(
+        `${name}/${account} takes from the binding "${binding}": set ASCENT_RUNTIME=dapr, or leave it out.`,
+      );
+    runtime.bindings.take(binding, take);
   }
 
   const all = [...channels.values()];
-  const control = createControl({ runtime, core, channels: all, log });
+  const control = createControl({ runtime, core, subscriptions, channels: all, log });
   const readiness = createReadiness({ clock, log });
   const server = createServer({
     host: config.server.host,
@@ -107,7 +123,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const connects = role === "agents" ? [] : all.filter((channel) => channel.connect !== undefined);
   return assemble(
     { config, clock, log },
-    { opened, core, instance, channels: all, connects, server, control, readiness, signals },
+    { opened, core, subscriptions, instance, channels: all, connects, server, control, readiness, signals },
   );
 }
 
@@ -122,6 +138,7 @@ const stopMs = 500;
 interface Parts {
   readonly opened: OpenedRuntime;
   readonly core: Core;
+  readonly subscriptions: Subscriptions;
   readonly instance: string;
   readonly channels: readonly Channel[];
   /** Those of them that hold a socket or poll, here. */
@@ -134,7 +151,7 @@ interface Parts {
 
 function assemble(
   { config, clock, log }: GatewayOptions,
-  { opened, core, instance, channels, connects, server, control, readiness, signals }: Parts,
+  { opened, core, subscriptions, instance, channels, connects, server, control, readiness, signals }: Parts,
 ): Gateway {
   const { runtime } = opened;
   const intake = new AbortController();
@@ -198,11 +215,15 @@ function assemble(
     channels,
     runtime,
     core,
+    subscriptions,
     async start() {
       const listening = await server.listen();
       url = config.server.publicUrl ?? listening.url;
       opened.describe({ address: listening.url, ...(await control.listen()) });
       await runtime.start();
+      subscriptions.resume().catch((error: unknown) => {
+        log.warn({ reason: reasonOf(error) }, "webhooks that wait could not be looked for");
+      });
       for (const channel of connects) connections.set(`${channel.channel}/${channel.account}`, connect(channel));
       ready = readiness.connecting(connections);
     },

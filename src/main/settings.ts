@@ -1,6 +1,8 @@
 /** The shape of ascent.yaml. Every setting has a default; `ascent.example.yaml` shows them all. */
 import { z } from "zod";
 import { clientAgentSettings } from "../../agents/client/settings.ts";
+import { secretProblem } from "../../channels/webhook/verify.ts";
+import { announcedKinds } from "../announce.ts";
 import { accessKinds, groupKinds } from "../policy.ts";
 import { channelKinds } from "./channels.ts";
 
@@ -56,6 +58,17 @@ const accounts = Object.fromEntries(
     z.record(slug, accountOf(kind.settings)).prefault(kind.always ? { main: {} } : {}),
   ]),
 );
+
+const signingSecret = z.string().superRefine((given, context) => {
+  const message = secretProblem(given);
+  if (message !== undefined) context.addIssue({ code: "custom", message });
+});
+
+const wanted = {
+  events: z.array(z.enum(announcedKinds)).min(1, "names no event"),
+  /** "channel/account"; absent: all. */
+  accounts: z.array(z.string()).optional(),
+};
 
 export const settings = z.strictObject({
   server: z
@@ -130,8 +143,21 @@ export const settings = z.strictObject({
   channels: z.strictObject(accounts).prefault({}),
   webhooks: z
     .strictObject({
-      /** Hosts in private networks that callbacks may go to. */
+      /** Hosts in private networks that callbacks and subscribers may be at. */
       allowHosts: z.array(z.string().min(1)).default([]),
+      /** Who is told what happens here; each signs with a secret of its own. */
+      subscribers: z.array(z.strictObject({ url: address, secret: signingSecret, ...wanted })).default([]),
+      /** The same by components of the Dapr runtime. */
+      bindings: z
+        .array(
+          z.strictObject({
+            name: z.string().min(1),
+            operation: z.string().min(1).default("create"),
+            metadata: z.record(z.string(), z.string()).default({}),
+            ...wanted,
+          }),
+        )
+        .default([]),
     })
     .prefault({}),
   limits: z

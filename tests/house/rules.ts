@@ -18,7 +18,7 @@ const owners: readonly { readonly packages: readonly string[]; readonly folders:
   { packages: ["grammy", "@grammyjs/[^/]+"], folders: ["channels/telegram"] },
   { packages: ["discord\\.js", "@discordjs/[^/]+", "discord-[^/]+"], folders: ["channels/discord"] },
   { packages: ["whatsapp-web\\.js"], folders: ["channels/whatsapp"] },
-  { packages: ["standardwebhooks"], folders: ["channels/webhook"] },
+  { packages: ["standardwebhooks", "jsonata"], folders: ["channels/webhook"] },
 ];
 
 /** What the core may import beside itself. */

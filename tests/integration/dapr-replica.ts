@@ -10,6 +10,8 @@ export interface ReplicaOptions extends Pick<GatewayOptions, "config">, Pick<Sid
   readonly role?: Role;
   /** What the gateway is told beside what leads it to its sidecar. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Folders of components beside those of the cluster. */
+  readonly resources?: readonly string[];
 }
 
 export interface DaprReplica {
@@ -23,11 +25,17 @@ export interface DaprReplica {
 /** The caller closes the gateway; the cluster ends the sidecar. */
 export async function createReplica(
   cluster: Cluster,
-  { role = "all", env = {}, config, leaveSeconds }: ReplicaOptions = {},
+  { role = "all", env = {}, config, leaveSeconds, resources = [] }: ReplicaOptions = {},
 ): Promise<DaprReplica> {
   const [appPort = 0] = await freePorts(1);
   const appId = role === "gateway" ? "ascent-gateway" : "ascent";
-  const sidecar = await cluster.sidecar({ appPort, appId, ...(leaveSeconds === undefined ? {} : { leaveSeconds }) });
+  const all = [...cluster.resources, ...resources];
+  const sidecar = await cluster.sidecar({
+    appPort,
+    appId,
+    resources: all,
+    ...(leaveSeconds === undefined ? {} : { leaveSeconds }),
+  });
   const gateway = await createGateway({
     ...(config === undefined ? {} : { config }),
     args: ["--role", role],

@@ -1,4 +1,6 @@
 /** The Telegram channel against a Bot API on loopback: what is its own beyond the channel contract. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { telegram } from "../../channels/telegram/index.ts";
@@ -169,6 +171,62 @@ describe("polling", () => {
   });
 });
 
+describe("a pressed button", () => {
+  const choices = [
+    { id: "y", label: "Yes" },
+    { id: "n", label: "No" },
+  ];
+  const text = (words: string): Outgoing => ({ kind: "text", text: words, buttons: choices });
+
+  it("is shown in place of the buttons, with the words as they were", async () => {
+    const { fake, channel, seen } = await connected();
+    const { id } = await channel.send(text("<b>Shall</b> I?"), context());
+    await fake.user(person).presses(person, Number(id), "y");
+    await expect.poll(() => sent(fake, "editMessageText")).toHaveLength(1);
+    const [edit] = await sent(fake, "editMessageText");
+    expect(edit?.params).toMatchObject({
+      text: "Shall I?\n\n✓ Yes",
+      entities: [{ type: "bold", offset: 0, length: 5 }],
+    });
+    expect(edit?.params).not.toHaveProperty("reply_markup");
+    await seen.waitFor("the press", (events) => events.length >= 2);
+    expect(seen.accepted[1]).toMatchObject({ message: { parts: [{ kind: "press", button: "y", label: "Yes" }] } });
+  });
+
+  it("loses its buttons alone where the words leave no room, and in a group nothing", async () => {
+    const { fake, channel, seen } = await connected();
+    const { id } = await channel.send(text("x".repeat(4_096)), context());
+    await fake.user(person).presses(person, Number(id), "n");
+    await expect.poll(() => sent(fake, "editMessageReplyMarkup")).toHaveLength(1);
+    const group = -100_200_300;
+    await fake.defineChat({ id: group, type: "supergroup", title: "G" });
+    const shown = await channel.send(text("Who?"), context({ to: to(group, { kind: "group" }) }));
+    await fake.user(person).presses(group, Number(shown.id), "n");
+    await seen.waitFor("both presses", (events) => events.length === 3);
+    await expect.poll(() => sent(fake, "answerCallbackQuery")).toHaveLength(2);
+    expect(await sent(fake, "editMessageText")).toEqual([]);
+    expect(await sent(fake, "editMessageReplyMarkup")).toHaveLength(1);
+  });
+});
+
+describe("what nobody wrote to the agent", () => {
+  it.each(["channel-post", "business"])("(%s) is no message, and the log says so without its words", async (name) => {
+    const { channel, seen, fake } = await connected();
+    const recorded = readFileSync(join(import.meta.dirname, `../contract/payloads/telegram/${name}.json`), "utf8");
+    const { payload } = JSON.parse(recorded) as { payload: { update_id: number } };
+    const hooked = telegram(
+      { token: fake.token, apiRoot: fake.url, webhookUrl: "http://127.0.0.1:9/", webhookSecret: "0123456789abcdef" },
+      seen.deps,
+    );
+    const headers = { "x-telegram-bot-api-secret-token": "0123456789abcdef" };
+    const post = new Request("https://x.example/", { method: "POST", headers, body: JSON.stringify(payload) });
+    expect((await hooked.handle?.(post))?.status).toBe(200);
+    expect(seen.accepted.filter(({ sequence }) => sequence === payload.update_id)).toEqual([]);
+    expect(seen.lines.filter((line) => line.includes(`"updateId":${payload.update_id}`))).toHaveLength(1);
+    expect(channel.channel).toBe("telegram");
+  });
+});
+
 describe("sending", () => {
   it("shows a text without its markup where Telegram does not take the markup", async () => {
     const { fake, channel } = await connected();
@@ -311,6 +369,30 @@ describe("the doctor", () => {
       webhookSecret: "0123456789abcdef",
     };
     expect((await telegram(hooked, probe(account).deps).check?.(signal))?.[1]).toMatchObject({ ok: false });
+  });
+
+  it("says what another program changed of the webhook, and that a start sets it again", async () => {
+    const fake = await startTelegramFake();
+    ends.push(() => fake.close());
+    const webhookUrl = "http://127.0.0.1:9/webhooks/telegram";
+    const settings = { token: fake.token, apiRoot: fake.url, webhookUrl, webhookSecret: "0123456789abcdef" };
+    const channel = telegram(settings, probe(account).deps);
+    const finding = async () => (await channel.check?.(AbortSignal.timeout(2_000)))?.[1];
+    const connect = async () => {
+      const end = new AbortController();
+      ends.push(async () => end.abort());
+      await channel.connect?.(end.signal);
+    };
+    const change = (query: string) => fetch(`${fake.url}/bot${fake.token}/setWebhook?${query}`);
+    expect(await finding()).toMatchObject({ ok: false, text: expect.stringContaining("not set") as string });
+    await connect();
+    expect(await finding()).toMatchObject({ ok: true });
+    await change(`url=${encodeURIComponent(webhookUrl)}&allowed_updates=${encodeURIComponent('["message"]')}`);
+    expect(await finding()).toMatchObject({ ok: false, text: expect.stringContaining("callback_query") as string });
+    await connect();
+    expect(await finding()).toMatchObject({ ok: true });
+    await change(`url=${encodeURIComponent("http://127.0.0.1:9/other")}`);
+    expect(await finding()).toMatchObject({ ok: false, text: expect.stringContaining("another address") as string });
   });
 });
 

@@ -151,3 +151,30 @@ describe("ascent.yaml", () => {
     expect(accountsOf(await loadConfig(file("channels: { web: { main: { enabled: false } } }")))).toEqual([]);
   });
 });
+
+describe("subscribers", () => {
+  const subscriber = (more: string) => file(`webhooks: { subscribers: [${more}] }`);
+  const good = `url: https://x.example, secret: "${"YWJj".repeat(8)}", events: [message.answered]`;
+
+  it.each([
+    [`{ url: https://x.example, secret: "", events: [message.answered] }`, "subscribers.0.secret: is empty"],
+    [`{ url: https://x.example, secret: "no!", events: [message.answered] }`, "subscribers.0.secret: is not valid"],
+    [`{ url: https://x.example, secret: "YWJj", events: [] }`, "subscribers.0.events: names no event"],
+    [`{ url: https://x.example, secret: "YWJj", events: [approval.wanted] }`, "subscribers.0.events.0"],
+    [`{ ${good}, accounts: [telegram/main] }`, `there is no account "telegram/main"; there are web/main`],
+    [`{ ${good} }, { ${good} }`, "subscribers.1.url: stands there twice"],
+  ])("%s is refused, saying where", async (yaml, words) => {
+    expect(await problems(subscriber(yaml))).toContainEqual(expect.stringContaining(words));
+  });
+
+  it("by a binding are for the Dapr runtime", async () => {
+    expect(await problems(file("webhooks: { bindings: [{ name: x, events: [message.answered] }] }"))).toEqual([
+      "webhooks.bindings: only the Dapr runtime has them: set ASCENT_RUNTIME=dapr",
+    ]);
+  });
+
+  it("are taken where nothing is wrong", async () => {
+    const { webhooks } = await loadConfig(subscriber(`{ ${good}, accounts: [web/main] }`));
+    expect(webhooks.subscribers).toHaveLength(1);
+  });
+});

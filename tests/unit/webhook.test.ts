@@ -14,6 +14,7 @@ import {
   RetryableError,
   TerminalError,
 } from "../../src/errors.ts";
+import { compose } from "../../src/format.ts";
 import { conversationId } from "../../src/ids.ts";
 import type { InboundMessage } from "../../src/message.ts";
 import { listen, readBody, type Listening } from "../fakes/http.ts";
@@ -360,6 +361,24 @@ describe("answers", () => {
     ] as const) {
       expect(await (await post(url, id, body)).json()).toMatchObject({ answer: { text: "Both" } });
     }
+  });
+});
+
+describe("the receiver's markdown", () => {
+  const textOf = async (text: string, format: "markdown" | "plain") => {
+    const { channel } = await start();
+    const parts = compose({ parts: [{ kind: "text", text, format }] }, channel, { notice: (key) => key });
+    return parts.map((part) => part.kind === "text" && part.text);
+  };
+
+  test.each(["Hello! What's up?", "It costs 3.50 + tax - really!"])("%j comes as it was written", async (text) => {
+    expect(await textOf(text, "markdown")).toEqual([text]);
+    expect(await textOf(text, "plain")).toEqual([text]);
+  });
+
+  test("what would be markup is escaped in plain text alone", async () => {
+    expect(await textOf("2 * 3 * 4!", "plain")).toEqual(["2 \\* 3 \\* 4\\!"]);
+    expect(await textOf("**yes**!", "markdown")).toEqual(["**yes**!"]);
   });
 });
 

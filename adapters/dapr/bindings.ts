@@ -1,0 +1,33 @@
+/** Dapr's bindings: whatever the sidecar has a component for posts here, or is posted to. */
+import { InputError, TerminalError } from "../../src/errors.ts";
+import type { BindingHandler, Bindings } from "../../src/ports.ts";
+import { unexpected, type Sidecar } from "./sidecar.ts";
+import { segment } from "./wire.ts";
+
+export interface DaprBindings extends Bindings {
+  /** What the sidecar posts; undefined where nobody takes from this binding. */
+  handlerOf(name: string): BindingHandler | undefined;
+}
+
+/** The first parts of the paths that the sidecar calls for other reasons. */
+const taken = new Set(["healthz", "dapr", "events", "actors", "job"]);
+const deadlineMs = 15_000;
+
+export function createBindings(sidecar: Sidecar): DaprBindings {
+  const handlers = new Map<string, BindingHandler>();
+  return {
+    handlerOf: (name) => handlers.get(name),
+    take(name, handler) {
+      if (taken.has(name) || handlers.has(name)) throw new InputError(`a binding cannot be called "${name}" here`);
+      handlers.set(name, handler);
+    },
+    async send(name, operation, data, metadata = {}) {
+      const body = JSON.stringify({ operation, data, metadata });
+      const answer = await sidecar.call("POST", `/v1.0/bindings/${segment(name)}`, { body, deadlineMs });
+      if (answer.status === 200 || answer.status === 204) return;
+      // No such binding, or one that lacks the operation.
+      if (answer.status === 400) throw new TerminalError(`the binding "${name}" cannot ${operation} (400)`);
+      throw unexpected(`the binding "${name}" did not take it`, answer);
+    },
+  };
+}

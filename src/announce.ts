@@ -1,0 +1,71 @@
+/**
+ * What a gateway tells those who subscribed to its webhooks: facts of its conversations, each under an id that is the same
+ * whenever it is told again.
+ */
+import { createHash } from "node:crypto";
+import type { Address, InboundEvent, OutboundEvent } from "./message.ts";
+
+export const announcedKinds = ["conversation.started", "message.answered", "delivery.failed"] as const;
+export type AnnouncedKind = (typeof announcedKinds)[number];
+
+export interface Announcement {
+  /** An answer is delivered or it failed: both have the same id, and the first that is told counts. */
+  readonly id: string;
+  readonly type: AnnouncedKind;
+  readonly at: number;
+  readonly of: Pick<Address, "tenant" | "channel" | "account">;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Resolves once all who subscribed to them will get them, whatever becomes of this process. A fact is announced before it is
+ * durable, or before the last trace is gone that it could be announced from.
+ * @throws InfrastructureError where nothing can be kept now.
+ */
+export type Announce = (announcements: readonly Announcement[]) => Promise<void>;
+
+/** The first thing that came in a conversation: known before the agent has it. */
+export function started(event: InboundEvent): Announcement {
+  const { id, user, name, handle } = event.participant;
+  const participant = {
+    id,
+    user,
+    ...(name === undefined ? {} : { name }),
+    ...(handle === undefined ? {} : { handle }),
+  };
+  return announcement("conversation.started", event.address, event.receivedAt, { message: event.id, participant });
+}
+
+/** Undefined for what the agent or the gateway said without having been asked. */
+export function answered(entry: OutboundEvent): Announcement | undefined {
+  if (entry.answers.length === 0) return undefined;
+  const { parts, notice } = entry.answer;
+  const text = parts.flatMap((part) => (part.kind === "text" ? [part.text] : [])).join("\n\n");
+  const said = notice === undefined ? { text } : { text, notice };
+  return announcement("message.answered", entry.to, entry.at, { ...outcomeOf(entry), ...said });
+}
+
+/** @param reason without message text. */
+export function failed(entry: OutboundEvent, reason: string, at: number): Announcement {
+  return announcement("delivery.failed", entry.to, at, { ...outcomeOf(entry), reason });
+}
+
+function outcomeOf({ answers, seq }: OutboundEvent) {
+  return { messages: answers, seq };
+}
+
+function announcement(
+  type: AnnouncedKind,
+  { tenant, channel, account, conversation, kind, chat, thread }: Address,
+  at: number,
+  more: { readonly seq?: number } & Readonly<Record<string, unknown>>,
+): Announcement {
+  const fact = more.seq === undefined ? `started:${conversation}` : `outcome:${conversation}#${more.seq}`;
+  return {
+    id: `evt_${createHash("sha256").update(fact).digest("base64url").slice(0, 32)}`,
+    type,
+    at,
+    of: { tenant, channel, account },
+    data: { tenant, channel, account, conversation, kind, chat, ...(thread === undefined ? {} : { thread }), ...more },
+  };
+}
