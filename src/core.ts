@@ -15,6 +15,7 @@ import { createInbound } from "./inbound.ts";
 import type { Address } from "./message.ts";
 import { noticeText } from "./notices.ts";
 import type { Clock, Log, Runtime } from "./ports.ts";
+import { createServices } from "./services.ts";
 import { createTurns, type LeftTurn } from "./turn.ts";
 
 export interface CoreOptions {
@@ -35,6 +36,8 @@ export interface CoreOptions {
   readonly delivers?: boolean;
   /** Turns that run at once in this process. */
   readonly mostTurns?: number;
+  /** Ten letters or digits that nobody can guess; random ones unless given. */
+  readonly newCode?: () => string;
 }
 
 export interface Core {
@@ -88,6 +91,7 @@ export function createCore(options: CoreOptions): Core {
     safeFetch: options.safeFetch,
     agentOf,
     channelOf,
+    serve: createServices({ runtime, call, clock, newCode: options.newCode }),
     tellAlive: !runtime.actors.exclusive,
     most: options.mostTurns ?? 2_000,
   });

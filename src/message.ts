@@ -161,7 +161,29 @@ export const button = z.object({ id: z.string(), label: z.string(), url: z.strin
 export type Button = z.infer<typeof button>;
 
 /** The gateway's own sentences; the wording and the language are chosen when it is sent. */
-export const noticeKeys = ["start", "help", "reset", "stopped", "failed", "timeout", "undelivered"] as const;
+export const noticeKeys = [
+  "start",
+  "help",
+  "reset",
+  "stopped",
+  "failed",
+  "timeout",
+  "undelivered",
+  "linkCode",
+  "linkUnknown",
+  "linkLimited",
+  "linkRefused",
+  "linkTaken",
+  "linked",
+  "linkedHere",
+  "unlinked",
+  "notLinked",
+  "busy",
+  "exported",
+  "forgetAsk",
+  "forgotten",
+  "directOnly",
+] as const;
 export type NoticeKey = (typeof noticeKeys)[number];
 
 /** What an agent answers with. Parts are sent in their order; buttons belong to the last text. */
@@ -202,6 +224,11 @@ export const receiptEvent = z.object({
   at: z.number(),
 });
 export type ReceiptEvent = z.infer<typeof receiptEvent>;
+
+/** The gateway's own store has their bytes. */
+export function blobsIn(parts: readonly (InboundPart | Answer["parts"][number])[]): string[] {
+  return parts.flatMap((part) => ("source" in part && part.source.from === "blob" ? [part.source.id] : []));
+}
 
 /** A message in one text for the agent and the history: its words, and what else it carries in square brackets. */
 export function describe(of: Message): string {
