@@ -2,6 +2,8 @@
 import type { HistoryItem, ReadPart } from "./agent.ts";
 import type { Reply, TurnRef } from "./events.ts";
 import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
+import type { Import, Serving } from "./link-events.ts";
+import type { Leaving, Via } from "./link-state.ts";
 import type {
   Address,
   Answer,
@@ -20,9 +22,19 @@ export interface Taken {
   readonly history: readonly HistoryItem[];
 }
 
+/** What an agent keeps of its person. */
+export interface Holdings {
+  readonly summary?: string;
+  readonly items: readonly HistoryItem[];
+  readonly media: readonly string[];
+  readonly conversations: readonly { readonly to: Address; readonly linked: boolean }[];
+  /** Agents whose conversations these are too. */
+  readonly joiners: number;
+}
+
 /** The actor's methods: data in, reply out; all of it JSON. */
 export interface AgentCalls {
-  receive(data: { event: InboundEvent; previous?: MessageId }): Reply;
+  receive(data: { event: InboundEvent; previous?: MessageId; via?: Via }): Reply;
   take(data: TurnRef): Taken | "stale";
   finish(
     data: TurnRef & { messages: readonly MessageId[]; answer: Answer; read?: readonly ReadPart[]; listed?: boolean },
@@ -38,6 +50,17 @@ export interface AgentCalls {
   /** Answers are acknowledged to the bus that are not sent yet: from now on somebody must look after them. */
   watch(data: Record<string, never>): Reply;
   resend(data: { id: MessageId; entry: OutboundEvent }): Reply;
+  /** To the agent of the identity that gave a code, asked by the command that brought it. @see merging.ts, also for the next ones. */
+  join(data: Serving & { link: string; to: AgentId; issued?: ConversationId }): Reply;
+  import(data: Import): Reply;
+  joined(data: { link: string }): Reply;
+  declined(data: { link: string }): Reply;
+  unlink(data: Serving): Reply;
+  left(data: Leaving): Reply;
+  released(data: { link: string }): Reply;
+  holdings(data: Record<string, never>): Holdings;
+  /** @param data.media the blobs that are deleted already: "busy" where there are more. */
+  forget(data: Serving & { media: readonly string[] }): Reply;
 }
 export type CallAgent = <Method extends keyof AgentCalls>(
   id: AgentId,

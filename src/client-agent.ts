@@ -14,7 +14,8 @@ import type { AgentEvent, Effect, Reply, Step, TurnRef } from "./events.ts";
 import type { ConversationId, MessageId, TurnId } from "./ids.ts";
 import type { Address, OutboundEvent } from "./message.ts";
 import type { Actor, ActorContext, Clock, Log, Runtime, SetAside } from "./ports.ts";
-import type { Later } from "./later.ts";
+import { later, type Later } from "./later.ts";
+import { createLinking } from "./linking.ts";
 import { createOutgoing } from "./outgoing.ts";
 import { batchOf } from "./scheduling.ts";
 import { isBusy, nobody, readState, stateKeys, threadsOf, type AgentState } from "./state.ts";
@@ -153,6 +154,9 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
         case "wait":
           wait(effect.conversation, effect.missing);
           break;
+        case "release":
+          linking.tend();
+          break;
         case "deliver":
           break;
       }
@@ -216,6 +220,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
 
   async function look(): Promise<void> {
     await tellJournal();
+    linking.tend();
     waitForGaps();
     stored = await withSpilled(
       context,
@@ -263,16 +268,37 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     return active?.id === turn.turn && active.attempt === turn.attempt;
   };
 
+  const watched = (reply: Reply): Reply | Later =>
+    watch.isArmed() || !isOwed() ? reply : later(watch.arm().then((armed) => (armed ? reply : "unwatched")));
+
+  const linking = createLinking({
+    id,
+    call: options.call,
+    log,
+    moment,
+    state: () => stored,
+    step,
+    traitsOf: options.traitsOf,
+    async load(event, conversations) {
+      stored = await withSpilled(context, await withDays(context, stored, event, clock.now()), conversations, true);
+    },
+    watched,
+    settled: settledEvent,
+  });
+
   const methods: {
     [Method in keyof AgentCalls]: (
       data: Parameters<AgentCalls[Method]>[0],
     ) => Promise<ReturnType<AgentCalls[Method]> | Later>;
   } = {
-    async receive({ event, previous }) {
+    ...linking.methods,
+    async receive({ event, previous, via }) {
       // It would wait here for a turn that does not start any more: the bus brings it to where the agent goes.
       if (options.isStopping()) throw new InfrastructureError("the gateway is stopping", { retryAfterMs: 1_000 });
       stored = await withDays(context, stored, event, clock.now());
       stored = await withThread(context, stored, event.address.conversation);
+      if (linking.heir() !== undefined) return linking.forward(event, previous);
+      linking.check(via);
       stored = await withSpilled(context, stored, [event.address.conversation], concernsAll(event));
       const { [event.address.conversation]: thread } = { ...stored.quiet, ...stored.inbox.threads };
       if (thread === undefined) await options.announce?.([started(event)]);
@@ -284,13 +310,14 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
         event,
         ...(previous === undefined ? {} : { previous }),
         ...(took === undefined ? {} : { taken: took }),
+        ...(via === undefined ? {} : { via }),
       };
       // Mostly sent long ago: what an earlier life left is cleared on the next occasion, and said again where it was not sent.
       const events = inherited ? [await settledEvent(), received] : [received];
       const reply = await step(events, options.traitsOf(event.address));
       if (inherited) await outgoing.publishLate(stored.outbox.entries);
       inherited = false;
-      return watch.kept(reply);
+      return via === undefined ? watch.kept(reply) : watched(reply);
     },
     async take(turn) {
       const thread = stored.inbox.threads[turn.conversation];
@@ -324,10 +351,14 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     },
     summarized: (data) => step([{ ...moment(), ...data, type: "summarized" }], traits(undefined)),
     async resend(data) {
+      const heir = linking.heir();
+      if (heir !== undefined) return options.call(heir, "resend", { ...data, entry: { ...data.entry, agent: heir } });
       stored = await withThread(context, stored, data.entry.to.conversation);
       return watch.kept(await step([{ ...moment(), ...data, type: "resend" }], options.traitsOf(data.entry.to)));
     },
     async undelivered(receipt) {
+      const heir = linking.heir();
+      if (heir !== undefined) return options.call(heir, "undelivered", { ...receipt, agent: heir });
       stored = await withThread(context, stored, receipt.to.conversation);
       return watch.kept(await step([{ ...moment(), type: "undelivered", receipt }], options.traitsOf(receipt.to)));
     },
@@ -337,6 +368,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
   waitForGaps();
   return {
     async call(method, data) {
+      linking.admit(method);
       if (!recovered) {
         recovered = true;
         if (activeTurns().some(isSilent)) await look();

@@ -7,7 +7,8 @@ import { understood } from "./choices.ts";
 import { createDraft, type Draft } from "./draft.ts";
 import type { AgentEvent, Moment, Reply, Step } from "./events.ts";
 import type { AgentId, ConversationId, MessageId } from "./ids.ts";
-import { describe, type InboundEvent, type InboundMessage, type InboundNotice } from "./message.ts";
+import { linkStep } from "./merging.ts";
+import { blobsIn, describe, type InboundEvent, type InboundMessage, type InboundNotice } from "./message.ts";
 import { abandoned, ended, itemChars, journaled, resend, settled, silent, summarized, undelivered } from "./outcome.ts";
 import { insert, isAfter } from "./order.ts";
 import { advance, end, isNoticeCommand, mayRestart, restart } from "./scheduling.ts";
@@ -53,6 +54,8 @@ function apply(draft: Draft, event: AgentEvent, traits: AgentTraits): Reply {
       return resend(draft, event);
     case "summarized":
       return summarized(draft, event.through, event.summary);
+    default:
+      return linkStep(draft, event);
   }
 }
 
@@ -63,7 +66,7 @@ function received(draft: Draft, of: Received, traits: AgentTraits): Reply {
   const { conversation } = event.address;
   if (isSeen(draft.state, event.id)) return learn(draft, of);
   if (event.kind === "message" && !stops(event) && behind(draft.thread(conversation)) >= waiting.behind) return "full";
-  draft.open(event.address);
+  open(draft, of);
   draft.markSeen(event.id, event.sentAt, now);
   closeGap(draft, conversation, event.id);
   watchGap(draft, of);
@@ -97,6 +100,14 @@ function tell(draft: Draft, { agent, now }: Received, event: InboundNotice): voi
   const answer = { parts: [], notice, ...(values === undefined ? {} : { values }) };
   const { locale } = participant;
   draft.put({ v: 1, agent, to, seq: 1, answers: [], ...(locale === undefined ? {} : { locale }), answer, at: now });
+}
+
+/** What comes by way of a joiner's agent is counted on from where that one stopped. */
+function open(draft: Draft, { event, via }: Received): void {
+  if (via === undefined) return draft.open(event.address);
+  draft.open(event.address, { via: via.agent, seq: via.seq });
+  const { joiners } = draft.state.inbox;
+  draft.inbox({ joiners: { ...joiners, [via.agent]: { link: via.link, last: event.id } } });
 }
 
 function behind(thread: Thread | undefined): number {
@@ -154,6 +165,7 @@ function accept(draft: Draft, of: Received, event: InboundMessage, traits: Agent
   }
   const content = understood((early ?? event).message, event.participant, thread.choices);
   const message = withoutRaw({ ...event, message: content });
+  draft.media(blobsIn(content.parts));
   const isFull = thread.spilled !== undefined || thread.pending.length >= waiting.inbox;
   // One that was sent before others of the inbox has its place among them.
   if (isFull && !thread.pending.some((other) => isAfter(other, message))) return draft.spill(conversation, message);
@@ -172,6 +184,11 @@ function isTaken({ taken }: Received, target: MessageId): boolean {
   return taken === undefined || taken.includes(target);
 }
 
+/** Seen here, or by the joiner's agent. */
+function isKnown(draft: Draft, { via }: Received, target: MessageId): boolean {
+  return isSeen(draft.state, target) || via?.known.includes(target) === true;
+}
+
 /** The payload as it came is for the record, not for the agent's state. */
 function withoutRaw<Event extends InboundEvent>(event: Event): Event {
   const { raw: _raw, ...rest } = event;
@@ -188,7 +205,10 @@ function stop(draft: Draft, event: InboundMessage, now: number): void {
   if (thread === undefined) return;
   const all = [...thread.pending, ...draft.spilled(conversation).map(([, message]) => message)];
   draft.drain(conversation);
-  const stopped = all.filter((other) => !isNoticeCommand(other) && !isAfter(other, event));
+  const { turn } = thread;
+  const stopped = all.filter(
+    (other) => !isNoticeCommand(other) && !isAfter(other, event) && other.id !== turn?.command,
+  );
   draft.setAside(
     conversation,
     stopped.map(({ id }) => id),
@@ -197,7 +217,7 @@ function stop(draft: Draft, event: InboundMessage, now: number): void {
   );
   const rest = all.filter((other) => !stopped.includes(other));
   draft.patch(conversation, { pending: insert(rest, withoutRaw(event)), early: undefined });
-  if (stopped.length > 0) end(draft, conversation);
+  if (stopped.length > 0 && turn?.command === undefined) end(draft, conversation);
   if (event.message.command?.name === "reset") draft.history([], undefined);
 }
 
@@ -206,18 +226,19 @@ function edit(draft: Draft, of: Received, event: Extract<InboundEvent, { kind: "
   const thread = draft.thread(conversation);
   if (thread === undefined) return;
   const { target, message } = event;
+  if (thread.turn?.command === target) return draft.setAside(conversation, [event.id], "edited too late", of.now);
   const meant = understood(message, event.participant, thread.choices);
   if (thread.pending.some(({ id }) => id === target)) {
     const pending = thread.pending.map((other) => (other.id === target ? { ...other, message: meant } : other));
     draft.patch(conversation, { pending });
-    if (!isTaken(of, target)) return;
+    if (thread.turn?.command !== undefined || !isTaken(of, target)) return;
     if (mayRestart(thread)) restart(draft, conversation, of);
     else draft.setAside(conversation, [event.id], "edited too often", of.now);
     return;
   }
   const [key, spilled] = draft.spilled(conversation).find(([, { id }]) => id === target) ?? [];
   if (key !== undefined && spilled !== undefined) return draft.respill(key, { ...spilled, message: meant });
-  if (!isSeen(draft.state, target) && isRecent(event.sentAt, of.now)) {
+  if (!isKnown(draft, of, target) && isRecent(event.sentAt, of.now)) {
     const early = withoutRaw(event);
     draft.patch(conversation, {
       early: [...(thread.early ?? []).filter((other) => other.target !== target), early].slice(-maxEarly),
@@ -242,7 +263,7 @@ function edit(draft: Draft, of: Received, event: Extract<InboundEvent, { kind: "
 function forget(draft: Draft, of: Received, target: MessageId, sentAt: number | undefined): void {
   const { conversation } = of.event.address;
   const thread = draft.thread(conversation);
-  if (thread === undefined) return;
+  if (thread === undefined || thread.turn?.command === target) return;
   const [key] = draft.spilled(conversation).find(([, { id }]) => id === target) ?? [];
   if (key !== undefined) {
     draft.respill(key, undefined);
@@ -251,12 +272,12 @@ function forget(draft: Draft, of: Received, target: MessageId, sentAt: number | 
     const pending = thread.pending.filter(({ id }) => id !== target);
     draft.patch(conversation, { pending });
     // A turn goes on with the rest of what it took; what it never had gets a turn of its own.
-    if (isTaken(of, target)) {
+    if (thread.turn?.command === undefined && isTaken(of, target)) {
       if (pending.some(({ id }) => of.taken?.includes(id))) restart(draft, conversation, of);
       else end(draft, conversation);
     }
     draft.setAside(conversation, [target], "deleted", of.now);
-  } else if (!isSeen(draft.state, target)) {
+  } else if (!isKnown(draft, of, target)) {
     draft.patch(conversation, { early: remaining(thread.early, (edited) => edited.target !== target) });
     draft.markSeen(target, sentAt, of.now);
     draft.setAside(conversation, [target], "deleted", of.now);

@@ -20,6 +20,7 @@ import { noticeText } from "./notices.ts";
 import { createPairing } from "./pairing.ts";
 import { openPolicy, type Policy } from "./policy.ts";
 import type { Clock, Log, Runtime } from "./ports.ts";
+import { createServices } from "./services.ts";
 import { createTurns, type LeftTurn } from "./turn.ts";
 
 export interface CoreOptions {
@@ -44,6 +45,8 @@ export interface CoreOptions {
   readonly announce?: Announce | undefined;
   /** Turns that run at once in this process. */
   readonly mostTurns?: number;
+  /** Ten letters or digits that nobody can guess; random ones unless given. */
+  readonly newCode?: () => string;
 }
 
 export interface Core {
@@ -104,6 +107,7 @@ export function createCore(options: CoreOptions): Core {
     safeFetch: options.safeFetch,
     agentOf,
     channelOf,
+    serve: createServices({ runtime, call, clock, newCode: options.newCode }),
     tellAlive: !runtime.actors.exclusive,
     most: options.mostTurns ?? 2_000,
   });

@@ -16,19 +16,29 @@ import {
   type Thread,
 } from "./state.ts";
 
+/** Blobs that are known; older ones end by their own time. */
+const mostMedia = 256;
+
 export interface Draft {
   readonly state: AgentState;
   readonly effects: Effect[];
   thread(conversation: ConversationId): Thread | undefined;
   /** The agent has been in this conversation. */
   knows(conversation: ConversationId): boolean;
-  /** Where the conversation is new, or was put away. It becomes the most recent one. */
-  open(to: Address): void;
+  /**
+   * Where the conversation is new, or was put away. It becomes the most recent one. `given`: it comes by way of that agent, or
+   * back from it, after that sequence.
+   */
+  open(to: Address, given?: { readonly via?: AgentId; readonly seq: number }): void;
   /** Changes fields of a thread; an undefined field is removed. */
   patch(conversation: ConversationId, fields: { [Key in keyof Thread]?: Thread[Key] | undefined }): void;
   inbox(fields: Partial<Inbox>): void;
   replaceInbox(inbox: Inbox): void;
   history(items: readonly HistoryItem[], summary: string | undefined): void;
+  /** Blobs that came or go with messages. */
+  media(ids: readonly string[]): void;
+  /** Nothing is left of the history. */
+  forget(): void;
   outbox(entries: readonly OutboundEvent[]): void;
   markSeen(id: MessageId, sentAt: number | undefined, now: number): void;
   /** Puts a message behind all that wait, but for the last ones where they were sent after it. */
@@ -80,7 +90,9 @@ export function createDraft(before: AgentState): Draft {
   /** Keeps the inbox small, however many conversations a person has. */
   function putAway(): ConversationId[] {
     const threads = threadsOf(state.inbox);
-    const quiet = threads.filter(([, thread]) => isQuiet(thread)).slice(0, Math.max(threads.length - mostThreads, 0));
+    const quiet = threads
+      .filter(([, of]) => isQuiet(of) && of.via === undefined)
+      .slice(0, Math.max(threads.length - mostThreads, 0));
     if (quiet.length === 0) return [];
     const away = new Set(quiet.map(([conversation]) => conversation));
     const kept = quiet.map(([conversation, { to, seq, failed, choices }]) => [
@@ -102,12 +114,14 @@ export function createDraft(before: AgentState): Draft {
     effects,
     thread: (conversation) => state.inbox.threads[conversation],
     knows: (conversation) => draft.thread(conversation) !== undefined || state.quiet[conversation] !== undefined,
-    open(to) {
+    open(to, given) {
       const { conversation } = to;
       const { [conversation]: known, ...others } = state.inbox.threads;
-      if (known !== undefined && Object.keys(others).length < mostThreads) return;
+      const asGiven = given === undefined || (known !== undefined && known.via === given.via && known.seq >= given.seq);
+      if (known !== undefined && asGiven && Object.keys(others).length < mostThreads) return;
       const thread = known ?? { pending: [], ...(state.quiet[conversation] ?? { to, seq: 0 }) };
       draft.inbox({ threads: { ...others, [conversation]: thread } });
+      if (!asGiven) draft.patch(conversation, { via: given.via, seq: Math.max(thread.seq, given.seq) });
     },
     patch(conversation, fields) {
       const old = draft.thread(conversation);
@@ -123,7 +137,20 @@ export function createDraft(before: AgentState): Draft {
       state = { ...state, inbox };
     },
     history(items, summary) {
-      state = { ...state, history: { v: 1, items, ...(summary === undefined ? {} : { summary }) } };
+      const { media } = state.history;
+      const rest = { ...(summary === undefined ? {} : { summary }), ...(media === undefined ? {} : { media }) };
+      state = { ...state, history: { v: 1, items, ...rest } };
+    },
+    media(ids) {
+      const fresh = ids.filter((id) => state.history.media?.includes(id) !== true);
+      if (fresh.length === 0) return;
+      state = {
+        ...state,
+        history: { ...state.history, media: [...(state.history.media ?? []), ...fresh].slice(-mostMedia) },
+      };
+    },
+    forget() {
+      state = { ...state, history: { v: 1, items: [] } };
     },
     outbox(entries) {
       state = { ...state, outbox: { v: 1, entries } };

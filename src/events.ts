@@ -1,6 +1,8 @@
 /** What can happen to a client agent, and what it asks to be done: the vocabulary of the reducer in `conversation.ts`. */
 import type { ReadPart } from "./agent.ts";
 import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
+import type { LinkEvent } from "./link-events.ts";
+import type { Via } from "./link-state.ts";
 import type { Answer, InboundEvent, NoticeKey, OutboundEvent, ReceiptEvent } from "./message.ts";
 import type { SetAside } from "./ports.ts";
 import type { AgentState } from "./state.ts";
@@ -20,6 +22,7 @@ export interface TurnRef {
 
 export type AgentEvent = Moment &
   (
+    | LinkEvent
     | {
         readonly type: "received";
         readonly agent: AgentId;
@@ -27,6 +30,7 @@ export type AgentEvent = Moment &
         /** What the conversation's running turn took, where it is known. */
         readonly taken?: readonly MessageId[];
         readonly previous?: MessageId;
+        readonly via?: Via;
       }
     | (TurnRef & {
         readonly type: "finished";
@@ -72,13 +76,16 @@ export type Effect =
   | (TurnRef & { readonly kind: "start" })
   | (TurnRef & { readonly kind: "cancel" })
   | { readonly kind: "wait"; readonly conversation: ConversationId; readonly missing: MessageId }
-  | { readonly kind: "deliver"; readonly entry: OutboundEvent };
+  | { readonly kind: "deliver"; readonly entry: OutboundEvent }
+  /** Conversations of the state's `leaving` are to be given back. */
+  | { readonly kind: "release" };
 
 /**
  * What the caller is told: "duplicate" and "stale" changed nothing; "full" and "unwatched" ask for a redelivery later, the
- * first because too much is waiting, the second because no watchdog could be armed yet.
+ * first because too much is waiting, the second because no watchdog could be armed yet. "busy" asks for another try when what
+ * runs has ended; "refused" is for good.
  */
-export type Reply = "accepted" | "duplicate" | "stale" | "full" | "unwatched";
+export type Reply = "accepted" | "duplicate" | "stale" | "full" | "unwatched" | "busy" | "refused";
 
 export interface Step {
   readonly state: AgentState;

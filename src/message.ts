@@ -134,6 +134,20 @@ export const noticeKeys = [
   "paired",
   "tooMany",
   "refused",
+  "linkCode",
+  "linkUnknown",
+  "linkLimited",
+  "linkRefused",
+  "linkTaken",
+  "linked",
+  "linkedHere",
+  "unlinked",
+  "notLinked",
+  "busy",
+  "exported",
+  "forgetAsk",
+  "forgotten",
+  "directOnly",
 ] as const;
 export type NoticeKey = (typeof noticeKeys)[number];
 /** What a sentence has places for. */
@@ -223,6 +237,11 @@ export const receiptEvent = z.object({
   at: z.number(),
 });
 export type ReceiptEvent = z.infer<typeof receiptEvent>;
+
+/** The gateway's own store has their bytes. */
+export function blobsIn(parts: readonly (InboundPart | Answer["parts"][number])[]): string[] {
+  return parts.flatMap((part) => ("source" in part && part.source.from === "blob" ? [part.source.id] : []));
+}
 
 /**
  * A message in one text for the agent and the history: its words, and what else it carries in square brackets.

@@ -4,7 +4,7 @@ import { choicesOf } from "./choices.ts";
 import type { Draft } from "./draft.ts";
 import type { AgentEvent, Reply } from "./events.ts";
 import type { TurnId } from "./ids.ts";
-import { describe, describeAnswer, type Answer, type InboundMessage, type Told } from "./message.ts";
+import { blobsIn, describe, describeAnswer, type Answer, type InboundMessage, type Told } from "./message.ts";
 import type { SetAside } from "./ports.ts";
 import { advance, batchOf, restart } from "./scheduling.ts";
 import { isSeen } from "./seen.ts";
@@ -16,7 +16,7 @@ const maxDeaths = 10;
 export const itemChars = 16_000;
 /** Characters kept of what senders tell of the conversation so far: too few to be folded at once. */
 const toldChars = 32_000;
-/** Times `historyItems` that the history may hold while no summary can be made. */
+/** Times `historyItems` that the history may hold while no summary can be made, for each past that came together in it. */
 const hardCap = 6;
 
 type Of<Type extends AgentEvent["type"]> = Extract<AgentEvent, { type: Type }>;
@@ -33,8 +33,10 @@ export function ended(draft: Draft, event: Of<"finished" | "failed">, traits: Ag
     turn: undefined,
   });
   const text = event.type === "finished" ? describeAnswer(answer) : "(no answer: the model failed)";
+  draft.media(blobsIn(answer.parts));
   const read = event.type === "finished" ? event.read : undefined;
-  remember(draft, event, covered, { text, read }, traits.historyItems);
+  // The gateway's own commands are nothing that the agent was told.
+  if (thread.turn.command === undefined) remember(draft, event, covered, { text, read }, traits.historyItems);
   draft.answer(agent, conversation, covered, answer, now);
   if (event.type === "finished" && event.listed === true)
     draft.patch(conversation, { choices: choicesOf(answer, covered) });
@@ -67,7 +69,8 @@ function remember(
   });
   const said = { role: "agent", text: text.slice(0, itemChars), at: now, turn } as const;
   const { items: before, summary } = draft.state.history;
-  draft.history([...before, ...items, said].slice(-historyItems * hardCap), summary);
+  const pasts = 1 + Object.keys(draft.state.inbox.joiners ?? {}).length;
+  draft.history([...before, ...items, said].slice(-historyItems * hardCap * pasts), summary);
 }
 
 function newest(told: readonly Told[], most: number): readonly Told[] {
@@ -97,7 +100,8 @@ export function silent(draft: Draft, event: Of<"silent">, traits: AgentTraits): 
     } else restart(draft, conversation, event, (active.deaths ?? 0) + 1);
   }
   // What could not start when it should have.
-  for (const [conversation] of threadsOf(draft.state.inbox)) advance(draft, conversation, event);
+  if (draft.state.inbox.forward === undefined)
+    for (const [conversation] of threadsOf(draft.state.inbox)) advance(draft, conversation, event);
   return draft.effects.length === 0 ? "duplicate" : "accepted";
 }
 

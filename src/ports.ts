@@ -184,6 +184,8 @@ export interface Blobs {
     id: string,
     options?: { use?: boolean },
   ): Promise<(Blob & { readonly body: ReadableStream<Uint8Array> }) | undefined>;
+  /** Deletes it for everybody, whoever put the same bytes; one that is not there is no error. Who reads it just now may fail. */
+  remove(id: string): Promise<void>;
 }
 export interface Blob {
   readonly id: string;

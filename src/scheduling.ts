@@ -12,9 +12,10 @@ const maxRestarts = 8;
 
 /** The messages that the next turn of a conversation answers together: up to the next command, or one that is missing. */
 export function batchOf(thread: Thread): readonly InboundMessage[] {
-  const { gaps = [] } = thread;
+  const { gaps = [], turn } = thread;
+  if (turn?.command !== undefined) return thread.pending.filter(({ id }) => id === turn.command);
   const end = thread.pending.findIndex(
-    (message) => isNoticeCommand(message) || gaps.some(({ before }) => !before.includes(message.id)),
+    (message) => isOwnCommand(message) || gaps.some(({ before }) => !before.includes(message.id)),
   );
   return thread.pending.slice(0, end === -1 ? waiting.together : Math.min(end, waiting.together));
 }
@@ -27,14 +28,16 @@ export function advance(draft: Draft, conversation: ConversationId, at: Moment &
   if (before.gaps !== undefined) return;
   takeEdits(draft, conversation, at.now);
   answerCommands(draft, conversation, at);
-  if (draft.thread(conversation)?.pending.length === 0) return;
+  const head = draft.thread(conversation)?.pending[0];
+  if (head === undefined) return;
   const turns = draft.state.inbox.turns + 1;
   draft.inbox({ turns });
-  run(draft, conversation, { id: `t${turns}` as TurnId, attempt: 1, owner: at.instance });
+  const command = isServiceCommand(head) ? { command: head.id } : {};
+  run(draft, conversation, { id: `t${turns}` as TurnId, attempt: 1, owner: at.instance, ...command });
 }
 
 /** The messages of these edits do not come: they were set aside before anybody saw them, as those that mention nobody are. */
-function takeEdits(draft: Draft, conversation: ConversationId, now: number): void {
+export function takeEdits(draft: Draft, conversation: ConversationId, now: number): void {
   const thread = draft.thread(conversation);
   for (const { target, ...edit } of thread?.early ?? []) {
     draft.markSeen(target, edit.sentAt, now);
@@ -46,7 +49,7 @@ function takeEdits(draft: Draft, conversation: ConversationId, now: number): voi
 
 /** A turn runs, and what the person does may start it again. */
 export function mayRestart({ turn }: Thread): boolean {
-  return turn !== undefined && turn.attempt - (turn.deaths ?? 0) <= maxRestarts;
+  return turn !== undefined && turn.command === undefined && turn.attempt - (turn.deaths ?? 0) <= maxRestarts;
 }
 
 function answerCommands(draft: Draft, conversation: ConversationId, at: Moment & { readonly agent: AgentId }): void {
@@ -102,4 +105,16 @@ function noticeOf(event: InboundMessage): NoticeKey | undefined {
 /** Commands that the gateway answers itself, in their place. */
 export function isNoticeCommand(event: InboundMessage): boolean {
   return noticeOf(event) !== undefined;
+}
+
+const services: readonly (string | undefined)[] = ["link", "unlink", "export", "forget"];
+
+/** Commands that the gateway answers itself, by a turn of their own: see `services.ts`. */
+export function isServiceCommand(event: InboundMessage): boolean {
+  return services.includes(event.message.command?.name);
+}
+
+/** Never for the agent. */
+function isOwnCommand(event: InboundMessage): boolean {
+  return isNoticeCommand(event) || isServiceCommand(event);
 }

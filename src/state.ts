@@ -5,7 +5,8 @@
 import { z } from "zod";
 import type { HistoryItem } from "./agent.ts";
 import { choices, type Choices } from "./choices.ts";
-import type { ConversationId, MessageId, TurnId } from "./ids.ts";
+import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
+import { storedLinks, type Forward, type Joiner, type Leaving } from "./link-state.ts";
 import {
   address,
   inboundEvent,
@@ -24,6 +25,8 @@ export interface ActiveTurn {
   readonly owner: string;
   /** How many attempts fell silent. */
   readonly deaths?: number;
+  /** It serves this command of the gateway's own, and nothing else. What the person does meanwhile does not touch it. */
+  readonly command?: MessageId;
 }
 
 /** The owner of a turn whose runner has said that it stops. */
@@ -53,6 +56,8 @@ export interface Thread {
   readonly failed?: readonly number[];
   /** What the latest answer offers by number. */
   readonly choices?: Choices;
+  /** Its messages come by way of this agent. */
+  readonly via?: AgentId;
 }
 
 /** The conversations in the inbox beyond this number that nothing waits in are put away, the longest quiet first. */
@@ -90,12 +95,18 @@ export interface Inbox {
   readonly seen: SeenIndex;
   /** Set aside with this state, and owed to the journal until it is known to have them. */
   readonly aside?: readonly SetAside[];
+  /** Absent, as the two below, in an agent without links. */
+  readonly forward?: Forward;
+  readonly joiners?: Readonly<Record<AgentId, Joiner>>;
+  readonly leaving?: readonly Leaving[];
 }
 
 export interface History {
   readonly v: 1;
   readonly summary?: string;
   readonly items: readonly HistoryItem[];
+  /** The latest blobs that messages brought and answers carried: what /forget deletes. */
+  readonly media?: readonly string[];
 }
 
 export interface Outbox {
@@ -115,7 +126,13 @@ export interface AgentState {
   readonly spilled: Readonly<Record<string, Spilled>>;
 }
 
-const turn = z.object({ id: z.string(), attempt: z.number(), owner: z.string(), deaths: z.number().optional() });
+const turn = z.object({
+  id: z.string(),
+  attempt: z.number(),
+  owner: z.string(),
+  deaths: z.number().optional(),
+  command: z.string().optional(),
+});
 
 const thread = z.object({
   to: address,
@@ -127,6 +144,7 @@ const thread = z.object({
   early: z.array(inboundEvent).optional(),
   failed: z.array(z.number()).optional(),
   choices: choices.optional(),
+  via: z.string().optional(),
 });
 
 const stored = {
@@ -137,6 +155,7 @@ const stored = {
     turns: z.number(),
     seen: z.record(z.string(), z.object({ chunks: z.number(), open: z.array(z.string()) })),
     aside: z.array(z.object({ id: z.string(), conversation: z.string(), rule: z.string(), at: z.number() })).optional(),
+    ...storedLinks,
   }),
   history: z.object({
     v: z.literal(1),
@@ -152,6 +171,7 @@ const stored = {
         read: z.array(z.object({ part: z.number(), text: z.string() })).optional(),
       }),
     ),
+    media: z.array(z.string()).optional(),
   }),
   outbox: z.object({ v: z.literal(1), entries: z.array(outboundEvent) }),
 };
@@ -193,6 +213,7 @@ export function isBusy(state: AgentState): boolean {
   return (
     state.outbox.entries.length > 0 ||
     state.inbox.aside !== undefined ||
+    state.inbox.leaving !== undefined ||
     threadsOf(state.inbox).some(([, { gaps: _gaps, ...of }]) => !isQuiet(of))
   );
 }

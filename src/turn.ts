@@ -15,9 +15,11 @@ import type { SafeFetch } from "./fetch.ts";
 import { listsButtons } from "./format.ts";
 import type { AgentId } from "./ids.ts";
 import { openMedia } from "./media.ts";
-import type { Address, NoticeKey } from "./message.ts";
+import type { Address, InboundMessage, NoticeKey } from "./message.ts";
 import type { Blobs, Clock, Log } from "./ports.ts";
 import { showProgress, type Progress } from "./progress.ts";
+import { isServiceCommand } from "./scheduling.ts";
+import type { Serve } from "./services.ts";
 
 const foldTimeoutMs = 60_000;
 
@@ -38,6 +40,8 @@ export interface TurnOptions {
   readonly safeFetch?: SafeFetch | undefined;
   readonly agentOf: (to: Address) => { readonly agent: Agent; readonly traits: AgentTraits };
   readonly channelOf: (to: Address) => Channel | undefined;
+  /** Answers the gateway's own commands. */
+  readonly serve: Serve;
   /** Runners tell the actor that they live: needed where it may be hosted by another process. */
   readonly tellAlive: boolean;
   /** Turns that run at once; more wait for a place in the order of their start. */
@@ -191,7 +195,9 @@ async function runTurn(options: TurnOptions, run: Running): Promise<void> {
     );
     stopTimer();
     if ("output" in outcome) {
-      const { answer: said, read } = outcome.output;
+      const { output } = outcome;
+      if (output === undefined) return;
+      const { answer: said, read } = output;
       const listed = channel !== undefined && listsButtons(said, channel);
       const end = { messages, answer: said, ...(read && { read }), ...(listed && { listed }) };
       await persistently(options, abandoned(abort.signal), () => options.call(id, "finish", { ...turn, ...end }));
@@ -219,10 +225,11 @@ async function answer(
   agent: Agent,
   taken: Taken,
   progress: Progress,
-): Promise<TurnOutput> {
+): Promise<TurnOutput | undefined> {
   const { signal } = run.abort;
   const first = taken.messages[0];
   if (first === undefined) throw new TurnAbandoned("nothing to answer");
+  if (isServiceCommand(first)) return served(options, run, first);
   const work = agent.run(
     {
       agent: run.agent,
@@ -245,6 +252,14 @@ async function answer(
   );
   // The late answer of an agent that does not heed its signal is stale.
   return untilAborted(work, signal);
+}
+
+/** Undefined where nothing is left to say: the agent has ended the turn itself. */
+async function served(options: TurnOptions, run: Running, command: InboundMessage): Promise<TurnOutput | undefined> {
+  const { signal } = run.abort;
+  const serve = () => options.serve({ agent: run.agent, turn: run.turn, command, signal });
+  const said = await persistently(options, signal, serve);
+  return said === undefined ? undefined : { answer: said };
 }
 
 /** Only a superseded turn is abandoned; one that is out of time still brings its word back. */

@@ -96,6 +96,13 @@ export function createBlobs(records: DaprRecords, keptMs: number): Blobs {
       });
       return { ...blobOf(kept), body };
     },
+    async remove(id) {
+      const kept = await find(id);
+      if (kept === undefined) return;
+      for (let at = 0; at < kept.count; at++) await records.remove(pieceKey(kept.pieces, at));
+      // Last: until then another try finds the pieces.
+      await records.remove(keyOf(id));
+    },
   };
 }
 

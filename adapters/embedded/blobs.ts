@@ -141,6 +141,14 @@ export function createBlobs({ store, directory, clock, limits }: BlobOptions): E
       const body = Readable.toWeb(createReadStream(pathOf(id))) as ReadableStream<Uint8Array>;
       return { ...blob, body };
     },
+    async remove(id) {
+      const size = find(id)?.size;
+      if (size === undefined || held.includes(id)) return;
+      // The file first, as below.
+      await rm(pathOf(id), { force: true });
+      const gone = await store.write(() => Number(remove.run(id).changes));
+      if (gone > 0) taken -= size;
+    },
     async purge() {
       const now = Math.round(clock.now());
       const before = [now - limits.blobMs, now - Math.min(draftMs, limits.blobMs)];

@@ -166,5 +166,6 @@ export function blobs(): Blobs {
       const found = kept.get(id);
       return found && { ...found.blob, body: new Response(found.bytes).body ?? new ReadableStream<Uint8Array>() };
     },
+    remove: async (id) => void kept.delete(id),
   };
 }

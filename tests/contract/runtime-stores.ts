@@ -193,6 +193,24 @@ function blobContract(check: Check): void {
     equal(await stage.runtime.blobs.get("0".repeat(64), { use: true }), undefined);
   });
 
+  check("bytes that were removed are gone, and may be put again", async (stage) => {
+    const bytes = randomBytes(700_000);
+    const put = (of: Uint8Array) => stage.runtime.blobs.put(streamOf(of), { type: "a/b", maxBytes: 700_000 });
+    const { id } = await put(bytes);
+    const other = await put(randomBytes(10));
+    await stage.runtime.blobs.remove(id);
+    await stage.runtime.blobs.remove(id);
+    await stage.runtime.blobs.remove("../ascent.db");
+    equal(await stage.runtime.blobs.get(id), undefined);
+    await stage.restart();
+    equal(await stage.runtime.blobs.get(id), undefined);
+    const kept = await stage.runtime.blobs.get(other.id);
+    equal((await new Response(kept?.body).arrayBuffer()).byteLength, 10);
+    equal((await put(bytes)).id, id);
+    const again = await stage.runtime.blobs.get(id);
+    ok(again !== undefined && Buffer.from(await new Response(again.body).arrayBuffer()).equals(bytes));
+  });
+
   check("a body that breaks off leaves nothing", async ({ runtime: { blobs } }) => {
     const broken = new ReadableStream<Uint8Array>({
       start(controller) {

@@ -37,7 +37,7 @@ export function tokensIn(text: string): string[] {
 
 /** @param epoch the platform's wall clock at the start; @param receivedAt the gateway's, now. */
 export function eventOf(
-  { action, conversation, channel, at, sequence }: Post,
+  { action, conversation, channel, at, sequence, words }: Post,
   epoch: number,
   receivedAt: number,
 ): InboundEvent {
@@ -52,6 +52,8 @@ export function eventOf(
   };
   const { does } = action;
   switch (does.kind) {
+    case "join":
+      return { ...header, kind: "message", message: commandOf("link", words ?? "") };
     case "say":
     case "command":
       return { ...header, kind: "message", message: messageOf(action) };
@@ -68,14 +70,17 @@ export function eventOf(
 }
 
 function messageOf({ id, does }: Action): Message {
-  if (does.kind === "command") {
-    const text = `/${does.name} ${id}`;
-    return {
-      parts: [{ kind: "text", text, format: "plain" }],
-      addressed: true,
-      command: { name: does.name, args: id },
-    };
-  }
+  if (does.kind === "command") return commandOf(does.name, does.name.endsWith("link") ? "" : id);
   const addressed = does.kind === "say" && does.addressed;
   return { parts: [{ kind: "text", text: `${id}, please`, format: "plain" }], addressed };
+}
+
+function commandOf(name: string, args: string): Message {
+  const text = `/${name} ${args}`;
+  return { parts: [{ kind: "text", text, format: "plain" }], addressed: true, command: { name, args } };
+}
+
+/** The code that a message of the gateway gives. */
+export function codeIn(text: string): string | undefined {
+  return /^\/link (\S+)$/.exec(text)?.[1];
 }

@@ -104,6 +104,10 @@ function coreOptions(world: World, outside: Outside, process: Process): Paramete
     instance: process.name,
     channelOf: (to) => channels.find(({ channel }) => channel === to.channel),
     agentOf: () => answering,
+    newCode: () => {
+      const random = world.streams(`codes of ${process.slot}`);
+      return Array.from({ length: 10 }, () => random.pick(["A", "B", "C", "D", "E", "F", "G", "H"])).join("");
+    },
     delivers: process.slot < world.plan.senders,
   };
 }
@@ -115,7 +119,7 @@ function runtimeOf({ broker, hosting, tables }: Outside, process: Process): Runt
     actors: hosting.hostOf(process),
     ...tables.of(process),
     jobs: { schedule: unused("jobs"), cancel: unused("jobs"), handle: () => undefined },
-    blobs: { put: unused("blobs"), get: unused("blobs") },
+    blobs: { put: unused("blobs"), get: unused("blobs"), remove: unused("blobs") },
     secrets: { get: async () => undefined },
     start: lifecycle,
     stop: lifecycle,

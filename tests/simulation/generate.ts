@@ -22,7 +22,8 @@ export function planOf(seed: number, flavour: Flavour): Plan {
   const random = streams(`settings of ${flavour}`);
   const replicas = flavour === "embedded" ? 1 : random.int(2, 3);
   const channels = channelsOf(streams("channels"));
-  const conversations = conversationsOf(streams("conversations"), channels);
+  const apart = conversationsOf(streams("conversations"), channels);
+  const conversations = linkedOf(streams("links"), channels, apart);
   const calm = random.chance(0.12);
   return {
     seed,
@@ -84,8 +85,57 @@ function conversationsOf(random: Random, channels: readonly ChannelPlan[]): Conv
   return conversations;
 }
 
-function countUp(prefix: string): () => string {
-  let count = 0;
+/** Sometimes one person has two direct conversations, and links them at some time; perhaps takes them apart again. */
+function linkedOf(random: Random, channels: readonly ChannelPlan[], apart: ConversationPlan[]): ConversationPlan[] {
+  if (!random.chance(0.4)) return apart;
+  const ids = countUp(
+    "m",
+    apart.reduce((sum, { actions }) => sum + actions.length, 0),
+  );
+  const others = apart.slice(0, random.int(0, 1));
+  if (random.chance(0.15)) return [...mutualOf(random, ids, channels), ...others];
+  const asks = { kind: "command", name: "link" } as const;
+  const parts = { kind: "command", name: "unlink" } as const;
+  const joins = { kind: "join", of: "issuer" } as const;
+  const again = random.chance(0.2);
+  const by = random.pick(["issuer", "joiner"]);
+  const ending = random.chance(0.45) ? [parts] : [];
+  const lists = {
+    issuer: [asks, ...(by === "issuer" ? ending : []), ...(again ? [asks] : [])],
+    joiner: [joins, ...(by === "joiner" ? ending : []), ...(again ? [joins] : [])],
+  };
+  const conversationOf = (name: "issuer" | "joiner"): ConversationPlan => ({
+    name,
+    channel: random.pick(channels).name,
+    kind: "direct",
+    chat: `chat-${name}`,
+    actions: lists[name]
+      .flatMap((does) => [
+        ...actionsOf(random, ids, [name]).slice(0, 4),
+        { id: ids(), user: name, after: "previous", waitMs: random.int(0, 3 * second), does, copies: 1 } as const,
+      ])
+      .concat(actionsOf(random, ids, [name])),
+  });
+  return [conversationOf("issuer"), conversationOf("joiner"), ...others];
+}
+
+/** Both ask for a code and bring the other's: one of the two joins at most. */
+function mutualOf(random: Random, ids: () => string, channels: readonly ChannelPlan[]): ConversationPlan[] {
+  const names = ["mutual-a", "mutual-b"] as const;
+  return names.map((name, at) => {
+    const asks = { kind: "command", name: "link" } as const;
+    const joins = { kind: "join", of: names[1 - at] ?? name } as const;
+    const act = (does: Action["does"], waitMs: number): Action => {
+      return { id: ids(), user: name, after: "previous", waitMs, does, copies: 1 };
+    };
+    const say = () => actionsOf(random, ids, [name]).slice(0, 3);
+    const actions = [...say(), act(asks, 0), act(joins, random.int(0, 600)), ...say()];
+    return { name, channel: random.pick(channels).name, kind: "direct", chat: `chat-${name}`, actions };
+  });
+}
+
+function countUp(prefix: string, from = 0): () => string {
+  let count = from;
   return () => `${prefix}${++count}`;
 }
 

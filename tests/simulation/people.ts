@@ -1,11 +1,14 @@
 /** People write, and the platform hands it to the gateway: again and again, until it is told that it is taken. */
 import type { Action, ChannelPlan, ConversationPlan } from "./plan.ts";
-import { eventOf } from "./events.ts";
+import { codeIn, eventOf } from "./events.ts";
 import type { Gateway, Gateways } from "./gateways.ts";
 import type { Platform, Post } from "./platform.ts";
 import type { World } from "./world.ts";
 
 const patienceMs = 120_000;
+/** Somebody who wants to join looks for the code so often. */
+const joinMs = 1_000;
+const joinTries = 120;
 /** How long the platform waits for the answer to a webhook. */
 const webhookMs = 10_000;
 const backoffMs = (tries: number) => Math.min(30_000, 500 * 2 ** tries);
@@ -19,7 +22,9 @@ export function startPeople(world: World, platform: Platform, gateways: Gateways
     const channel = plan.channels.find(({ name }) => name === conversation.channel)!;
     const sequence = (sequences.get(conversation.chat) ?? 0) + 1;
     sequences.set(conversation.chat, sequence);
-    const posted: Post = { action, conversation, channel, at: loop.now(), sequence };
+    const words = action.does.kind === "join" ? (codes(platform, action.does.of).at(-1) ?? "NONE") : undefined;
+    const known = words === undefined ? {} : { words };
+    const posted: Post = { action, conversation, channel, at: loop.now(), sequence, ...known };
     platform.posts.push(posted);
     world.note(action.user, () => `in ${conversation.name}: ${action.id} ${JSON.stringify(action.does)}`);
     takes.get(channel.name)!(posted);
@@ -27,6 +32,11 @@ export function startPeople(world: World, platform: Platform, gateways: Gateways
 
   for (const conversation of plan.conversations)
     follow(world, platform, conversation, (action) => post(conversation, action));
+}
+
+/** What the gateway gave there so far. */
+function codes({ received }: Platform, name: string): string[] {
+  return received.flatMap(({ conversation, text }) => (conversation === name ? (codeIn(text) ?? []) : []));
 }
 
 /** Does the actions of one conversation one after the other. */
@@ -44,16 +54,19 @@ function follow(
   const from = (at: number): void => {
     const action = actions[at];
     if (action === undefined) return;
-    const go = () => {
+    const go = (tries = 0): void => {
+      const { does } = action;
+      if (does.kind === "join" && tries < joinTries && codes(platform, does.of).length === 0)
+        return void loop.at(loop.now() + joinMs, () => go(tries + 1));
       act(action);
       from(at + 1);
     };
-    if (action.after === "previous" || at === 0) return void loop.at(loop.now() + action.waitMs, go);
+    if (action.after === "previous" || at === 0) return void loop.at(loop.now() + action.waitMs, () => go());
     const cancel = loop.at(loop.now() + patienceMs, () => answered?.());
     answered = () => {
       answered = undefined;
       cancel();
-      loop.at(loop.now() + action.waitMs, go);
+      loop.at(loop.now() + action.waitMs, () => go());
     };
   };
   from(0);

@@ -62,7 +62,9 @@ export interface Action {
   readonly waitMs: number;
   readonly does:
     | { readonly kind: "say"; readonly addressed: boolean; readonly mood: Mood; readonly parts: number }
-    | { readonly kind: "command"; readonly name: "start" | "help" | "reset" | "stop" }
+    | { readonly kind: "command"; readonly name: "start" | "help" | "reset" | "stop" | "link" | "unlink" }
+    /** Sends the last code that the gateway gave in that conversation, or a wrong one where it gave none in time. */
+    | { readonly kind: "join"; readonly of: string }
     | { readonly kind: "edit" | "delete" | "react"; readonly of: string };
   /** Webhooks: the same update, this many times at once. */
   readonly copies: number;

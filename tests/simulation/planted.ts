@@ -56,6 +56,31 @@ export const bugs: readonly Bug[] = [
     find: 'await bus.publish("inbound", envelopes)',
     replace: 'bus.publish("inbound", envelopes).catch(() => undefined)',
   },
+  {
+    name: "a joiner forwards before the person's agent took over",
+    file: "linking.ts",
+    find: 'const reply = await call(to, "import", data)',
+    replace: `await call(id, "joined", { link });
+    const reply = await call(to, "import", data)`,
+  },
+  {
+    name: "a link is imported again by another attempt",
+    file: "merging.ts",
+    find: 'if (joiners[from]?.link === link || isSeen(draft.state, link)) return "duplicate";',
+    replace: "delete (joiners as Record<string, unknown>)[from];",
+  },
+  {
+    name: "a joiner does not know again what it forwarded",
+    file: "linking.ts",
+    find: 'if (reply === "accepted" || reply === "duplicate") await tell({ type: "forwarded", event }, event.address);',
+    replace: "",
+  },
+  {
+    name: "the person's agent counts its answers from the beginning",
+    file: "draft.ts",
+    find: "seq: Math.max(thread.seq, given.seq)",
+    replace: "seq: thread.seq",
+  },
 ];
 
 /** No bug: so little room that what waits seldom fits the inbox, or fits at all. */

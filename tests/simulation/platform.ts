@@ -15,6 +15,8 @@ export interface Post {
   readonly at: number;
   /** The platform's own counter of the chat. */
   readonly sequence: number;
+  /** The words, where only the moment tells them. */
+  readonly words?: string;
   /** When it was first handed to the gateway, and by which process. */
   arrivedAt?: number;
   acknowledgedAt?: number;

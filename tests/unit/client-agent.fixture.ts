@@ -32,6 +32,7 @@ export function memoryBlobs(): Blobs & { readonly stored: Map<string, Buffer> } 
       return { id, type, size: bytes.byteLength, ...(name === undefined ? {} : { name }) };
     },
     get: async () => undefined,
+    remove: async (id) => void stored.delete(id),
   };
 }
 

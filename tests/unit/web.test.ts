@@ -527,6 +527,7 @@ describe("attachments", () => {
         seen.push(options);
         return gone ? undefined : deps.blobs.get(id);
       },
+      remove: deps.blobs.remove,
     };
     const { tab } = await opened({ test: { ...deps, blobs } });
     const file = (await (await upload(tab, "a.txt", "text/plain", "x")).json()) as { id: string; url: string };

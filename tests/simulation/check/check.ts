@@ -2,6 +2,7 @@
 import { checkEnds } from "./ends.ts";
 import { repliesOf, type Evidence, type Violation } from "./evidence.ts";
 import { checkHistory } from "./history.ts";
+import { checkLinks } from "./links.ts";
 import { checkOrder } from "./order.ts";
 import { checkSends } from "./sends.ts";
 import { checkTurns } from "./turns.ts";
@@ -17,6 +18,7 @@ export function check(evidence: Evidence): Violation[] {
     ...checkOrder(evidence, replies),
     ...checkTurns(evidence, replies),
     ...checkHistory(evidence, replies),
+    ...checkLinks(evidence, replies),
     ...checkIdle(evidence),
   ];
 }

@@ -1,7 +1,7 @@
 /** What a run is judged by: the platform's log, the agent's view of its turns, the journal and the dead letters. */
 import type { DeadLetter, SetAside } from "../../../src/ports.ts";
 import type { Journey } from "../broker.ts";
-import { idOf } from "../events.ts";
+import { codeIn, idOf } from "../events.ts";
 import { markersIn, type Run } from "../model.ts";
 import type { Plan } from "../plan.ts";
 import type { Post, Received } from "../platform.ts";
@@ -73,8 +73,12 @@ export function repliesOf({ received, posts }: Evidence): Reply[] {
     for (const { run, tokens, part, of } of markers) add(run, send.conversation, tokens, part, of, send);
     if (markers.length > 0) continue;
     const tokens = send.answers.map((id) => tokenOf.get(id) ?? id);
-    const name = tokens.length === 0 ? send.key : `“${send.text.slice(0, 20)}” for ${tokens.join(" ")}`;
-    add(name, send.conversation, tokens, 1, 1, send);
+    // A code comes with a sentence before it.
+    const isCode = codeIn(send.text) !== undefined;
+    const of = isCode || send.text.startsWith("Send this to me") ? 2 : 1;
+    const what = of === 2 ? "a code" : `“${send.text.slice(0, 20)}”`;
+    const name = tokens.length === 0 ? send.key : `${what} for ${tokens.join(" ")}`;
+    add(name, send.conversation, tokens, isCode ? 2 : 1, of, send);
   }
   return [...drafts].map(([name, { tokens, of, conversation, parts }]) => ({
     name,
@@ -89,7 +93,7 @@ export function repliesOf({ received, posts }: Evidence): Reply[] {
 
 /** Messages and commands: what an answer is owed for. */
 export function owed(posts: readonly Post[]): Post[] {
-  return posts.filter(({ action }) => action.does.kind === "say" || action.does.kind === "command");
+  return posts.filter(({ action }) => ["say", "command", "join"].includes(action.does.kind));
 }
 
 /** An edit gives one that mentions nobody its place, and one that it overtakes on the way or may overtake on the bus. */

@@ -1,6 +1,7 @@
 /** I7: in what the agent is told of the past, each turn is once: in the items or in the summary, and not lost. */
 import { markersIn, type Run } from "../model.ts";
 import type { Evidence, Reply, Violation } from "./evidence.ts";
+import { isApartFor, nameOf, resetsElsewhere, unlinksOf, type Span } from "./links.ts";
 
 export function checkHistory(evidence: Evidence, replies: readonly Reply[]): Violation[] {
   return evidence.runs.flatMap((run) => [...twice(run), ...forgotten(evidence, replies, run)]);
@@ -47,11 +48,12 @@ function wasDeleted({ posts }: Evidence, token: string): boolean {
 
 /** Whether a /reset of the same agent took effect between the two runs. */
 function resetBetween(
-  { posts, plan }: Evidence,
+  evidence: Evidence,
   replies: readonly Reply[],
   from: Run,
   to: Run,
 ): "surely" | "perhaps" | undefined {
+  const { posts, plan } = evidence;
   const { kind, chat, channel } = from.input.to;
   const siblings = plan.conversations.filter(
     (other) => other.kind === kind && other.chat === chat && other.channel === channel,
@@ -61,11 +63,17 @@ function resetBetween(
       ({ action: { does }, conversation }) =>
         does.kind === "command" && does.name === "reset" && siblings.includes(conversation),
     )
-    .map(({ action, at }) => ({
+    .map(({ action, at }): Span => ({
       asked: at,
       done: replies.find(({ tokens }) => tokens.includes(action.id))?.parts[0]?.sends[0]?.at ?? Infinity,
+      undone: isApartFor(evidence, nameOf(evidence, to), at),
     }));
+  const name = nameOf(evidence, to);
+  spans.push(...unlinksOf(evidence, replies, name));
+  const elsewhere = resetsElsewhere(evidence, name, to.startedAt);
   const fromOver = Math.min(from.overAt ?? Infinity, from.process.diedAt ?? Infinity);
-  if (spans.some(({ asked, done }) => fromOver < asked && done < to.startedAt)) return "surely";
+  const sure = spans.filter(({ undone }) => undone !== true);
+  if (sure.some(({ asked, done }) => fromOver < asked && done < to.startedAt)) return "surely";
+  if (elsewhere || spans.some(({ undone, done }) => undone === true && done < to.startedAt)) return "perhaps";
   return spans.some(({ asked, done }) => asked < to.startedAt && done > from.startedAt) ? "perhaps" : undefined;
 }

@@ -55,22 +55,22 @@ function superseded({ plan, posts, journeys }: Evidence, run: Run, later: Run): 
 
 /** Unless a person's act divides them anew: what is run again is the same turn. A turn never changes all its messages. */
 function strays(evidence: Evidence, runs: readonly Run[]): Violation[] {
-  const turnOf = new Map<string, Run>();
+  const runOf = new Map<string, Run>();
   const lastOf = new Map<string, Run>();
   const found: Violation[] = [];
   for (const run of runs) {
     for (const token of run.tokens) {
-      const known = turnOf.get(token);
-      if (known !== undefined && known.input.turn !== run.input.turn && !superseded(evidence, known, run)) {
+      const known = runOf.get(token);
+      if (known !== undefined && turnOf(known) !== turnOf(run) && !superseded(evidence, known, run)) {
         found.push({ rule: "I8", text: `${token} is in ${label(known)} and in ${label(run)}` });
       }
-      turnOf.set(token, run);
+      runOf.set(token, run);
     }
-    const last = lastOf.get(run.input.turn);
+    const last = lastOf.get(turnOf(run));
     if (last !== undefined && !last.tokens.some((token) => run.tokens.includes(token))) {
       found.push({ rule: "I8", text: `${label(last)} and ${label(run)} have no message in common` });
     }
-    lastOf.set(run.input.turn, run);
+    lastOf.set(turnOf(run), run);
   }
   return found;
 }
@@ -86,6 +86,8 @@ function shuffled(evidence: Evidence, runs: readonly Run[]): Violation[] {
       : [];
   });
 }
+
+const turnOf = ({ input }: Run) => `${input.agent} ${input.turn}`;
 
 const label = ({ name, input, tokens }: Run) =>
   `${name} (${input.turn}, attempt ${input.attempt}: ${tokens.join(" ")})`;

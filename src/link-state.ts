@@ -1,0 +1,68 @@
+/** What agents keep of the links between them: one person's identities on several channels have one agent. */
+import { z } from "zod";
+import type { AgentId, ConversationId, MessageId } from "./ids.ts";
+import { address, inboundEvent, type Address, type InboundMessage } from "./message.ts";
+
+/** Another agent has this one's conversations: what comes in goes there. */
+export interface Forward {
+  readonly to: AgentId;
+  readonly link: string;
+  /** The other agent may have them or not yet: nothing happens here until that is known. The command that asked for it. */
+  readonly joining?: MessageId;
+  /** Where the code was asked for. */
+  readonly issued?: ConversationId;
+}
+
+/** An agent whose conversations this one has. */
+export interface Joiner {
+  readonly link: string;
+  /** The last event that came by way of it. It forwards one at a time, and may not know yet that this one has it. */
+  readonly last?: MessageId;
+}
+
+/** A conversation, and the last sequence that was given to an answer there. */
+export interface Place {
+  readonly to: Address;
+  readonly seq: number;
+}
+
+/** Conversations on their way back to their own agent. */
+export interface Leaving {
+  readonly to: AgentId;
+  readonly link: string;
+  readonly last?: MessageId;
+  readonly places: readonly Place[];
+  /** Without an answer so far. */
+  readonly messages: readonly InboundMessage[];
+}
+
+/** An event on its way through the agent of a joined identity. */
+export interface Via {
+  readonly agent: AgentId;
+  readonly link: string;
+  /** The last sequence that agent gave in the conversation, before it forwarded. */
+  readonly seq: number;
+  /** Of the messages that the event is about, those that agent has seen. */
+  readonly known: readonly MessageId[];
+}
+
+/** More identities than this are not joined to one person. */
+export const mostJoiners = 8;
+
+export const storedLinks = {
+  forward: z
+    .object({ to: z.string(), link: z.string(), joining: z.string().optional(), issued: z.string().optional() })
+    .optional(),
+  joiners: z.record(z.string(), z.object({ link: z.string(), last: z.string().optional() })).optional(),
+  leaving: z
+    .array(
+      z.object({
+        to: z.string(),
+        link: z.string(),
+        last: z.string().optional(),
+        places: z.array(z.object({ to: address, seq: z.number() })),
+        messages: z.array(inboundEvent),
+      }),
+    )
+    .optional(),
+};

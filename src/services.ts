@@ -1,0 +1,159 @@
+/**
+ * The gateway's own commands that need more than a sentence: /link, /unlink, /export and /forget. Each is served by a turn of its
+ * own, off the agent's lock, in its place among the person's messages; a turn that dies is served again, so every step here
+ * may come twice.
+ */
+import type { CallAgent, Holdings } from "./agent-calls.ts";
+import { codeMs, createCodes, randomCode } from "./codes.ts";
+import type { Reply, TurnRef } from "./events.ts";
+import { digestOf, type AgentId } from "./ids.ts";
+import type { Serving } from "./link-events.ts";
+import type { Answer, InboundMessage, NoticeKey } from "./message.ts";
+import type { Clock, Runtime } from "./ports.ts";
+
+export interface ServiceOptions {
+  readonly runtime: Pick<Runtime, "records" | "blobs" | "transcript" | "deadLetters">;
+  readonly call: CallAgent;
+  readonly clock: Clock;
+  /** Ten letters or digits that nobody can guess. */
+  readonly newCode?: (() => string) | undefined;
+}
+
+export interface Served {
+  readonly agent: AgentId;
+  readonly turn: TurnRef;
+  readonly command: InboundMessage;
+  readonly signal: AbortSignal;
+}
+
+/** @returns the answer; undefined where the agent gave it already, or another agent does. */
+export type Serve = (served: Served) => Promise<Answer | undefined>;
+
+/** How often an agent that is busy in other conversations of the person is asked again, and how soon. */
+const mostAsks = 60;
+const askMs = 500;
+const exportBytes = 64 * 1024 * 1024;
+
+const say = (notice: NoticeKey, parts: Answer["parts"] = []): Answer => ({ parts, notice });
+
+export function createServices(options: ServiceOptions): Serve {
+  const { call, clock, runtime } = options;
+  const { records } = runtime;
+  const codes = createCodes(records, clock, options.newCode ?? randomCode);
+  const wait = (ms: number) => new Promise<void>((resolve) => clock.after(ms, resolve));
+
+  /** Until the agent is not busy any more. */
+  async function ask(signal: AbortSignal, step: () => Promise<Reply>): Promise<Reply> {
+    for (let asked = 1; ; asked++) {
+      signal.throwIfAborted();
+      const reply = await step();
+      if (reply !== "busy" || asked === mostAsks) return reply;
+      await wait(askMs);
+    }
+  }
+
+  const serving = ({ turn, command }: Served): Serving => ({
+    conversation: turn.conversation,
+    turn: turn.turn,
+    attempt: turn.attempt,
+    command: command.id,
+  });
+
+  /** What the agent did not answer itself. */
+  function answerTo(reply: Reply, refused: NoticeKey): Answer | undefined {
+    if (reply === "busy") return say("busy");
+    return reply === "refused" ? say(refused) : undefined;
+  }
+
+  async function link(served: Served, code: string): Promise<Answer | undefined> {
+    const { agent, command, signal } = served;
+    const { tenant, kind, conversation } = command.address;
+    if (code === "") {
+      if (kind !== "direct") return say("directOnly");
+      const issued = await codes.issue(tenant, agent, conversation);
+      return say("linkCode", [{ kind: "text", text: `/link ${issued}`, format: "plain" }]);
+    }
+    if (!(await codes.allow(agent, command.id))) return say("linkLimited");
+    const found = kind === "direct" ? await codes.redeem(tenant, agent, code, command.id) : undefined;
+    if (found === undefined) return say("linkUnknown");
+    const data = { ...serving(served), link: `link:${command.id}`, to: found.agent, issued: found.conversation };
+    const reply = await ask(signal, () => call(agent, "join", data));
+    const { joiners } = reply === "refused" ? await call(agent, "holdings", {}) : { joiners: 0 };
+    return answerTo(reply, joiners > 0 ? "linkTaken" : "linkRefused");
+  }
+
+  async function unlink(served: Served): Promise<Answer | undefined> {
+    const reply = await ask(served.signal, () => call(served.agent, "unlink", serving(served)));
+    return answerTo(reply, "notLinked");
+  }
+
+  async function exported({ agent }: Served): Promise<Answer> {
+    const holdings = await call(agent, "holdings", {});
+    const bytes = new TextEncoder().encode(JSON.stringify(fileOf(holdings, clock.now()), undefined, 2));
+    const body = new Blob([bytes]).stream();
+    const type = "application/json";
+    const blob = await runtime.blobs.put(body, { type, name: "ascent-export.json", maxBytes: exportBytes });
+    const source = { from: "blob", id: blob.id } as const;
+    return say("exported", [{ kind: "file", source, type, name: "ascent-export.json", size: blob.size }]);
+  }
+
+  async function forget(served: Served, args: string): Promise<Answer | undefined> {
+    const { agent, signal } = served;
+    const asked = `forget:${digestOf(agent)}`;
+    if (args !== "yes" || (await records.get(asked)) === undefined) {
+      await records.put(asked, { v: 1 }, { ttlMs: codeMs });
+      return say("forgetAsk");
+    }
+    const reply = await ask(signal, async () => {
+      const holdings = await call(agent, "holdings", {});
+      await eraseAround(agent, holdings);
+      return call(agent, "forget", { ...serving(served), media: holdings.media });
+    });
+    if (reply === "accepted") await records.remove(asked);
+    return answerTo(reply, "busy");
+  }
+
+  /** What is kept of the person outside the agent. The agent's own state goes last: it knows what there is. */
+  async function eraseAround(agent: AgentId, { media, conversations }: Holdings): Promise<void> {
+    const own = conversations.map(({ to }) => to.conversation as string);
+    for (const blob of media) await runtime.blobs.remove(blob);
+    for (const conversation of own) await runtime.transcript.clear(conversation);
+    for (const letter of await runtime.deadLetters.list(mostLetters)) {
+      if (own.includes(letter.event.subject)) await runtime.deadLetters.drop(letter.id);
+    }
+    await codes.revoke(agent);
+    // For as long as the records are kept, unlike the journal's entry.
+    await records.put(`forgotten:${digestOf(agent)}`, { v: 1, at: clock.now() });
+  }
+
+  return async (served) => {
+    const { name = "", args = "" } = served.command.message.command ?? {};
+    if (name === "link") return link(served, args.trim());
+    if (served.command.address.kind !== "direct") return say("directOnly");
+    if (name === "unlink") return unlink(served);
+    return name === "export" ? exported(served) : forget(served, args.trim().toLowerCase());
+  };
+}
+
+const mostLetters = 10_000;
+
+function fileOf({ summary, items, conversations }: Holdings, at: number) {
+  return {
+    v: 1,
+    exportedAt: new Date(at).toISOString(),
+    channels: conversations.map(({ to: { channel, account, chat, thread }, linked }) => ({
+      channel,
+      account,
+      chat,
+      ...(thread === undefined ? {} : { thread }),
+      linked,
+    })),
+    summary: summary ?? "",
+    history: items.map(({ role, text, at: when, name }) => ({
+      at: new Date(when).toISOString(),
+      who: role,
+      ...(name === undefined ? {} : { name }),
+      text,
+    })),
+  };
+}
