@@ -196,6 +196,8 @@ export function createLinking(self: Self): Linking {
     },
     check(via) {
       if (via === undefined || state().inbox.joiners?.[via.agent]?.link === via.link) return;
+      // The joiner may not know it yet.
+      tend();
       throw new InfrastructureError("this link is over", { retryAfterMs: againMs });
     },
     async forward(event, previous) {

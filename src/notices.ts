@@ -26,7 +26,8 @@ const en: Sentences = {
   linkLimited: "That were too many codes. Please wait 10 minutes.",
   linkRefused: "The two could not be linked just now. Please ask for a new code.",
   linkTaken: "Another channel is linked with this one already. Send /unlink first, then try again.",
-  linked: "Linked: from now on I know you here and there as one person.",
+  linked:
+    "Linked: from now on I know you here and there as one person. If you were given that code by somebody else, send /unlink.",
   linkedHere: "Another channel is linked with this one now. If that was not you, send /unlink.",
   unlinked: "Unlinked: from now on the channels are apart again.",
   notLinked: "No other channel is linked with this one.",

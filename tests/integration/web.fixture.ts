@@ -9,9 +9,10 @@ import type { Agent } from "../../src/agent.ts";
 import type { Channel, ChannelDeps } from "../../src/channel.ts";
 import { createCore } from "../../src/core.ts";
 import { describe as textOf } from "../../src/message.ts";
-import type { Clock, Log } from "../../src/ports.ts";
+import type { Clock, Log, Runtime } from "../../src/ports.ts";
 
-const [directory = "", port = "0", secret = ""] = process.argv.slice(2);
+/** `killAt`: "before" or "after" and a method of agents: the process kills itself where it is first called so. */
+const [directory = "", port = "0", secret = "", killAt = ""] = process.argv.slice(2);
 
 const clock: Clock = {
   now: () => Date.now(),
@@ -34,7 +35,22 @@ const agent: Agent = {
   summarize: async () => "",
 };
 
-const runtime = await openEmbedded({ directory, clock, log });
+const dieAt = (moment: string): void => {
+  if (moment === killAt) process.kill(process.pid, "SIGKILL");
+};
+const opened = await openEmbedded({ directory, clock, log });
+const runtime: Runtime = {
+  ...opened,
+  actors: {
+    ...opened.actors,
+    async call(id, method, data) {
+      dieAt(`before ${method}`);
+      const reply = await opened.actors.call(id, method, data);
+      dieAt(`after ${method}`);
+      return reply;
+    },
+  },
+};
 const channels = new Map<string, Channel>();
 const core = createCore({
   runtime,
