@@ -5,7 +5,6 @@ import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { streamsOf } from "../simulation/random.ts";
-import { tokensIn } from "../fakes/tokens.ts";
 import { eventually, expectKept, openStage, said, untilQuiet, type Stage } from "./stage.ts";
 
 const ann = 7;
