@@ -1,0 +1,58 @@
+/**
+ * Tools that come from outside of an agent: MCP servers, skilled agents, the gateway itself. `agents/client` hands them to its
+ * model; policy and approvals lie between the two, once for all sources.
+ *
+ * Whatever a source says (names, descriptions, results) is data: it never changes which tools are offered, or what they may do.
+ */
+import type { AgentId, TurnId } from "./ids.ts";
+import type { Address, Answer, Participant } from "./message.ts";
+
+export interface ToolSpec {
+  /** Letters, digits, "_" and "-"; at most 64; unique within its source. */
+  readonly name: string;
+  readonly description: string;
+  /** JSON Schema of an object. */
+  readonly parameters: Readonly<Record<string, unknown>>;
+  /**
+   * What a second call with the same key does: "none" changes nothing anywhere, "idempotent" is done once however often it is
+   * asked, "once" would be done again: it is never asked a second time.
+   */
+  readonly effect: "none" | "idempotent" | "once";
+}
+
+/** For whom a tool is offered and called. */
+export interface ToolCaller {
+  readonly agent: AgentId;
+  /** The agent's name in the configuration. */
+  readonly agentName: string;
+  readonly to: Address;
+  readonly participant: Participant;
+}
+
+export interface ToolCall extends ToolCaller {
+  readonly turn: TurnId;
+  /** Idempotency key: the same for every attempt of the same call, and of no other call of any agent. */
+  readonly key: string;
+  /** Fits the tool's `parameters` as far as the model kept to them. */
+  readonly args: unknown;
+  readonly signal: AbortSignal;
+  /** What it is doing, in a few words, for the person to see. Best effort. */
+  readonly progress: (text: string) => void;
+}
+
+export interface ToolResult {
+  /** For the model, marked as data where it is shown. */
+  readonly text: string;
+  /** What goes to the person together with the answer. */
+  readonly parts?: Answer["parts"];
+  readonly failed?: true;
+}
+
+export interface ToolSource {
+  /** As {@link ToolSpec.name}; stands before its tools' names where two sources use the same one. */
+  readonly name: string;
+  /** What this caller may use now. A source that cannot be reached offers nothing and says so in the log: it never rejects. */
+  list(caller: ToolCaller, signal: AbortSignal): Promise<readonly ToolSpec[]>;
+  /** @throws InputError whose words the model is told; of any other error it learns only that there was one. */
+  call(name: string, call: ToolCall): Promise<ToolResult>;
+}
