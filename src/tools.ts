@@ -6,6 +6,7 @@
  */
 import type { AgentId, TurnId } from "./ids.ts";
 import type { Address, Answer, Participant } from "./message.ts";
+import type { Need } from "./tool-policy.ts";
 
 export interface ToolSpec {
   /** Letters, digits, "_" and "-"; at most 64; unique within its source. */
@@ -49,8 +50,10 @@ export interface ToolResult {
 }
 
 export interface ToolSource {
-  /** As {@link ToolSpec.name}; stands before its tools' names where two sources use the same one. */
+  /** As {@link ToolSpec.name}. The model sees its tools as "<source>__<tool>". */
   readonly name: string;
+  /** What its tools with effects need where no rule of the operator's says otherwise. */
+  readonly needs: Need;
   /** What this caller may use now. A source that cannot be reached offers nothing and says so in the log: it never rejects. */
   list(caller: ToolCaller, signal: AbortSignal): Promise<readonly ToolSpec[]>;
   /** @throws InputError whose words the model is told; of any other error it learns only that there was one. */

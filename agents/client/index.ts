@@ -10,17 +10,21 @@ import {
 } from "@openai/agents";
 import { untilAborted } from "../../src/abort.ts";
 import type { Agent, HistoryItem, TurnHooks, TurnInput, TurnOutput } from "../../src/agent.ts";
+import type { Effects } from "../../src/effects.ts";
 import { InputError, RetryableError, TerminalError } from "../../src/errors.ts";
 import type { Answer } from "../../src/message.ts";
 import type { Blobs, Clock, Log } from "../../src/ports.ts";
 import type { Documents, Transcriber } from "../../src/reading.ts";
+import type { ToolSource } from "../../src/tools.ts";
 import { promptOf } from "./context.ts";
 import { edgeModel } from "./edge.ts";
 import { withPictures } from "./images.ts";
 import { instructionsOf, summaryInstructions } from "./instructions.ts";
 import { createMediaReader, type Readings } from "./media.ts";
+import { pauseOf, resumed } from "./pause.ts";
 import { clip } from "./render.ts";
 import type { ClientAgentSettings } from "./settings.ts";
+import { openToolbox } from "./toolbox.ts";
 import { createTools } from "./tools.ts";
 import { createTurnContext, type TurnContext } from "./turn-context.ts";
 import { seesPictures } from "./vision.ts";
@@ -32,6 +36,8 @@ export interface ClientAgentDeps {
   readonly log: Log;
   /** Without it the agent is told that it could not hear what people said. */
   readonly transcriber?: Transcriber | undefined;
+  /** Tools from outside, and the ledger of what they change; none unless given. */
+  readonly outside?: { readonly sources: readonly ToolSource[]; readonly effects: Effects } | undefined;
   /** Without it the agent knows documents by name, type and size only. */
   readonly documents?: Documents | undefined;
   /** Runs are recorded as the SDK's traces. What becomes of those is set where the models are made. */
@@ -53,7 +59,9 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
   const { transcriber, documents } = deps;
   const readMedia = createMediaReader({ transcriber, documents, clock, log });
   const sees = seesPictures(settings.vision, settings.model);
-  const tools = createTools(settings.tools, log);
+  const own = createTools(settings.tools, log);
+  const { tools: allowed, rules } = settings;
+  const outside = deps.outside === undefined ? undefined : { ...deps.outside, allowed, rules, log };
   const modelSettings: ModelSettings = {
     ...(settings.temperature === undefined ? {} : { temperature: settings.temperature }),
     ...(settings.maxTokens === undefined ? {} : { maxTokens: settings.maxTokens }),
@@ -69,7 +77,9 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     const prompt = promptOf(input, tokens, clock.now(), readings);
     const messages = withPictures(prompt.messages, picturesOf(input, readings));
     const { turn, attempt } = input;
-    const context = createTurnContext({ turn, attempt, signal: hooks.signal, blobs: deps.blobs, now: clock.now });
+    const { signal, onProgress: progress = () => undefined } = hooks;
+    const context = createTurnContext({ turn, attempt, signal, blobs: deps.blobs, now: clock.now, progress });
+    const toolbox = await openToolbox(outside, callerOf(input, settings), signal);
     const answered = () => context.attached.length > 0 || context.choices !== undefined;
     const edge = {
       model,
@@ -86,9 +96,10 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
       instructions,
       model: edgeModel(edge),
       modelSettings,
-      tools,
+      tools: [...own, ...toolbox.tools],
     });
-    const result = await runner.run(agent, messages, {
+    const asked = input.resume === undefined ? messages : await resumed(agent, input.resume, context);
+    const result = await runner.run(agent, asked, {
       context,
       maxTurns: settings.maxTurns,
       signal: hooks.signal,
@@ -98,7 +109,10 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     });
     const { requests, inputTokens, outputTokens } = result.runContext.usage;
     const usage = { requests, inputTokens, outputTokens };
-    return { answer: answerOf(result.finalOutput ?? "", context), usage, ...keptOf(input, readings) };
+    const pause = pauseOf(result, toolbox.needOf, settings.approvalSeconds * 1_000);
+    const said = { usage, ...keptOf(input, readings) };
+    if (pause !== undefined) return { answer: { parts: context.attached }, pause, ...said };
+    return { answer: answerOf(result.finalOutput ?? "", context), ...said };
   }
 
   async function condense(model: Model, text: string, signal: AbortSignal): Promise<string> {
@@ -119,6 +133,10 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
       return settled(work(), signal, settings);
     },
   };
+}
+
+function callerOf({ agent, to, participant }: TurnInput, { name }: ClientAgentSettings) {
+  return { agent, agentName: name, to, participant };
 }
 
 function picturesOf({ messages }: TurnInput, readings: Readings) {

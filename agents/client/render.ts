@@ -83,6 +83,11 @@ export function renderContent(part: MediaPart, { text, pages, cut }: DocumentTex
   return [renderMedia(part), line("content", about), escape(text), "[end of content]"].join("\n");
 }
 
+/** What a tool answered, between two lines as a document's text. */
+export function renderResult(tool: string, text: string, failed: boolean): string {
+  return [line("content", { tool, ...(failed ? { failed } : {}) }), escape(text), "[end of content]"].join("\n");
+}
+
 /** The gateway's own word on what stands before it. */
 export function renderNote(text: string): string {
   return `[note] ${text}`;

@@ -4,7 +4,8 @@ import { InputError, reasonOf } from "../../src/errors.ts";
 import type { MediaKind } from "../../src/message.ts";
 import type { Log } from "../../src/ports.ts";
 import { calculate, formatNumber } from "./calculate.ts";
-import type { BuiltInTool } from "./settings.ts";
+import { matchesName } from "../../src/tool-policy.ts";
+import { builtInTools, type BuiltInTool } from "./settings.ts";
 import type { TurnContext } from "./turn-context.ts";
 
 const mostFileBytes = 1_000_000;
@@ -20,15 +21,15 @@ interface Definition<Parameters extends z.ZodObject> {
   run(input: z.infer<Parameters>, turn: TurnContext): string | Promise<string>;
 }
 
-/** The tools of these names. They are stateless: what they gather is in the run's {@link TurnContext}. */
-export function createTools(names: readonly BuiltInTool[], log: Log): Tool<TurnContext>[] {
+/** Those that these names allow. They are stateless: what they gather is in the run's {@link TurnContext}. */
+export function createTools(allowed: readonly string[], log: Log): Tool<TurnContext>[] {
   const all: Record<BuiltInTool, Tool<TurnContext>> = {
     current_time: define(currentTime, log),
     calculate: define(calculator, log),
     offer_choices: define(offerChoices, log),
     send_file: define(sendFile, log),
   };
-  return [...new Set(names)].map((name) => all[name]);
+  return builtInTools.filter((name) => allowed.some((pattern) => matchesName(pattern, name))).map((name) => all[name]);
 }
 
 function define<Parameters extends z.ZodObject>(of: Definition<Parameters>, log: Log): Tool<TurnContext> {

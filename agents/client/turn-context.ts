@@ -10,10 +10,12 @@ export interface TurnContext {
   readonly blobs: Blobs;
   readonly now: () => number;
   /**
-   * The idempotency key of the next side effect: the turn and the call's place in it, never the attempt, so that a turn that
-   * runs again asks for the same effect by the same key.
+   * The idempotency key of a tool's next call: the turn and the call's place among that tool's, never the attempt, so that a
+   * turn that runs again asks for the same effect by the same key.
    */
-  readonly nextKey: () => string;
+  readonly nextKey: (tool: string) => string;
+  /** What a tool is doing, in a few words, for the person to see. */
+  readonly progress: (text: string) => void;
   /** What the tools put into the answer, besides the model's text. */
   readonly attached: Answer["parts"][number][];
   choices: { readonly question: string; readonly buttons: readonly Button[] } | undefined;
@@ -26,11 +28,16 @@ export function createTurnContext(of: {
   readonly signal: AbortSignal;
   readonly blobs: Blobs;
   readonly now: () => number;
+  readonly progress: (text: string) => void;
 }): TurnContext {
-  let calls = 0;
+  const calls = new Map<string, number>();
   return {
     ...of,
-    nextKey: () => `${of.turn}:${(calls += 1)}`,
+    nextKey(tool) {
+      const n = (calls.get(tool) ?? 0) + 1;
+      calls.set(tool, n);
+      return `${of.turn}:${tool}:${n}`;
+    },
     attached: [],
     choices: undefined,
     toJSON: () => ({ turn: of.turn }),
