@@ -317,6 +317,8 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
       const reply = await step(events, options.traitsOf(event.address));
       if (inherited) await outgoing.publishLate(stored.outbox.entries);
       inherited = false;
+      // However seldom the person answers.
+      if (reply === "accepted" && event.kind === "said") fold(event.address.conversation);
       return via === undefined ? watch.kept(reply) : watched(reply);
     },
     async take(turn) {
