@@ -79,6 +79,9 @@ export function changedRows(
     const row = after.spilled[key];
     if (row !== undefined) put[key] = row;
   }
-  const remove = steps.flatMap(({ seen, spilled }) => [...seen.remove, ...spilled.remove]);
+  const rows = new Map(steps.flatMap((step) => [...step.rows]));
+  const gone = [...rows].flatMap(([key, value]) => (value === undefined ? [key] : []));
+  for (const [key, value] of rows) if (value !== undefined) put[key] = value;
+  const remove = [...steps.flatMap(({ seen, spilled }) => [...seen.remove, ...spilled.remove]), ...gone];
   return { put, remove: remove.filter((key) => !Object.hasOwn(put, key)) };
 }

@@ -5,7 +5,13 @@
 import { createHash } from "node:crypto";
 import type { Address, InboundEvent, OutboundEvent } from "./message.ts";
 
-export const announcedKinds = ["conversation.started", "message.answered", "delivery.failed"] as const;
+export const announcedKinds = [
+  "conversation.started",
+  "message.answered",
+  "delivery.failed",
+  "human-review-required",
+  "human-decision-made",
+] as const;
 export type AnnouncedKind = (typeof announcedKinds)[number];
 
 export interface Announcement {
@@ -50,6 +56,31 @@ export function failed(entry: OutboundEvent, reason: string, at: number): Announ
   return announcement("delivery.failed", entry.to, at, { ...outcomeOf(entry), reason });
 }
 
+interface WantedApproval {
+  readonly id: string;
+  readonly to: Address;
+  readonly by: string;
+  readonly calls: readonly unknown[];
+  readonly until: number;
+}
+
+/** Calls of tools wait for the word of the person or of an operator, until a time. */
+export function approvalWanted(of: WantedApproval, at: number): Announcement {
+  const { id, to, by, calls, until } = of;
+  const fact = { approval: id, by, calls, until: new Date(until).toISOString() };
+  return announcement("human-review-required", to, at, fact, `wanted:${id}`);
+}
+
+/** `by`: an operator's name, "person", or "nobody" where the time was over. */
+export function approvalDecided(
+  id: string,
+  to: Address,
+  outcome: { readonly approved: boolean; readonly by: string },
+  at: number,
+): Announcement {
+  return announcement("human-decision-made", to, at, { approval: id, ...outcome }, `decided:${id}`);
+}
+
 function outcomeOf({ answers, seq }: OutboundEvent) {
   return { messages: answers, seq };
 }
@@ -59,8 +90,8 @@ function announcement(
   { tenant, channel, account, conversation, kind, chat, thread }: Address,
   at: number,
   more: { readonly seq?: number } & Readonly<Record<string, unknown>>,
+  fact = more.seq === undefined ? `started:${conversation}` : `outcome:${conversation}#${more.seq}`,
 ): Announcement {
-  const fact = more.seq === undefined ? `started:${conversation}` : `outcome:${conversation}#${more.seq}`;
   return {
     id: `evt_${createHash("sha256").update(fact).digest("base64url").slice(0, 32)}`,
     type,

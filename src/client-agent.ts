@@ -6,19 +6,21 @@
 import type { AgentTraits } from "./agent.ts";
 import { answered, started, type Announce } from "./announce.ts";
 import { changedRows, withDays, withSpilled, withThread } from "./agent-rows.ts";
-import type { AgentCalls, CallAgent, TurnRunner } from "./agent-calls.ts";
+import type { AgentCalls, CallAgent, Decided, TurnRunner } from "./agent-calls.ts";
+import { askKey, readAsk } from "./ask-state.ts";
+import { decisionOf, openAskOf } from "./asks.ts";
 import { concernsAll, reduce } from "./conversation.ts";
 import { outboundEnvelope } from "./envelope.ts";
 import { InfrastructureError, reasonOf } from "./errors.ts";
 import type { AgentEvent, Effect, Reply, Step, TurnRef } from "./events.ts";
 import type { ConversationId, MessageId, TurnId } from "./ids.ts";
-import type { Address, OutboundEvent } from "./message.ts";
+import type { Address, InboundMessage, OutboundEvent } from "./message.ts";
 import type { Actor, ActorContext, Clock, Log, Runtime, SetAside } from "./ports.ts";
 import { later, type Later } from "./later.ts";
 import { createLinking } from "./linking.ts";
 import { createOutgoing } from "./outgoing.ts";
 import { batchOf } from "./scheduling.ts";
-import { isBusy, nobody, readState, stateKeys, threadsOf, type AgentState } from "./state.ts";
+import { isBusy, nobody, readState, stateKeys, threadsOf, type AgentState, type Thread } from "./state.ts";
 import { createWatch, watchdog } from "./watch.ts";
 
 /** A runner of another process counts as dead after this long without a word. */
@@ -271,6 +273,16 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
   const watched = (reply: Reply): Reply | Later =>
     watch.isArmed() || !isOwed() ? reply : later(watch.arm().then((armed) => (armed ? reply : "unwatched")));
 
+  /** A turn that goes on with a run has that word alone. */
+  async function decidedBy(thread: Thread, [message]: readonly InboundMessage[]): Promise<Decided | undefined> {
+    const decision = message === undefined ? undefined : decisionOf(message);
+    const ask = decision === undefined ? undefined : openAskOf(thread, decision.ask);
+    if (decision === undefined || ask === undefined) return undefined;
+    const key = askKey(ask.id);
+    const rows = await context.load([key]);
+    return { turn: ask.turn, state: readAsk(rows.get(key)).state, decision };
+  }
+
   const linking = createLinking({
     id,
     call: options.call,
@@ -330,8 +342,16 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
         turn.turn,
         messages.map((message) => message.id),
       );
-      return { to: thread.to, messages, history: items, ...(summary === undefined ? {} : { summary }) };
+      const decided = await decidedBy(thread, messages);
+      return {
+        to: thread.to,
+        messages,
+        history: items,
+        ...(summary === undefined ? {} : { summary }),
+        ...(decided === undefined ? {} : { decided }),
+      };
     },
+    expire: (data) => step([{ ...moment(), ...data, type: "expired" }], traits(data.conversation)),
     finish: (data) => ended({ ...moment(), ...data, type: "finished" }),
     fail: (data) => ended({ ...moment(), ...data, type: "failed" }),
     async alive(turn) {

@@ -3,6 +3,7 @@
  * event. `client-agent.ts` is the shell around it: it loads the state, writes it once, and then carries the effects out.
  */
 import type { AgentTraits, HistoryItem } from "./agent.ts";
+import { closeAsks, decisionOf, expire } from "./asks.ts";
 import { understood } from "./choices.ts";
 import { createDraft, type Draft } from "./draft.ts";
 import type { AgentEvent, Moment, Reply, Step } from "./events.ts";
@@ -38,7 +39,7 @@ export function reduce(state: AgentState, event: AgentEvent, traits: AgentTraits
   const reply = apply(draft, event, traits);
   if (reply === "accepted") return draft.step();
   const none = { put: [], remove: [] };
-  return { state, effects: [], reply, seen: none, quiet: [], spilled: none };
+  return { state, effects: [], reply, seen: none, quiet: [], spilled: none, rows: new Map() };
 }
 
 function apply(draft: Draft, event: AgentEvent, traits: AgentTraits): Reply {
@@ -57,6 +58,8 @@ function apply(draft: Draft, event: AgentEvent, traits: AgentTraits): Reply {
       if (traits.whileRunning === "interrupt") interrupt(draft, event.conversation, event);
       advance(draft, event.conversation, event);
       return "accepted";
+    case "expired":
+      return expire(draft, event, event.conversation, event.ask) ? "accepted" : "stale";
     case "journaled":
       return journaled(draft, event.entries);
     case "settled":
@@ -194,9 +197,9 @@ function accept(draft: Draft, of: Received, event: InboundMessage, traits: Agent
   // One that was sent before others of the inbox has its place among them.
   if (isFull && !thread.pending.some((other) => isAfter(other, message))) return draft.spill(conversation, message);
   draft.patch(conversation, { to: event.address, pending: insert(thread.pending, message) });
-  // A note is no second thought of the person's: it waits for the turn to end.
-  if (traits.whileRunning === "interrupt" && note === undefined && !isNoticeCommand(event))
-    interrupt(draft, conversation, of);
+  // A note is no second thought of the person's, nor is a word about something else: they wait for the turn to end.
+  const isThought = note === undefined && decisionOf(message) === undefined && !isNoticeCommand(event);
+  if (traits.whileRunning === "interrupt" && isThought) interrupt(draft, conversation, of);
 }
 
 /** The running turn takes the new messages too, unless one that was sent before them is still missing. */
@@ -231,10 +234,10 @@ function stop(draft: Draft, event: InboundMessage, now: number): void {
   if (thread === undefined) return;
   const all = [...thread.pending, ...draft.spilled(conversation).map(([, message]) => message)];
   draft.drain(conversation);
-  const { turn } = thread;
-  const stopped = all.filter(
-    (other) => !isNoticeCommand(other) && !isAfter(other, event) && other.id !== turn?.command,
-  );
+  // A service goes on; a run that somebody let go on does not.
+  const served = all.find((other) => other.id === thread.turn?.command && decisionOf(other) === undefined);
+  const stopped = all.filter((other) => !isNoticeCommand(other) && !isAfter(other, event) && other !== served);
+  closeAsks(draft, conversation);
   draft.setAside(
     conversation,
     stopped.map(({ id }) => id),
@@ -243,7 +246,7 @@ function stop(draft: Draft, event: InboundMessage, now: number): void {
   );
   const rest = all.filter((other) => !stopped.includes(other));
   draft.patch(conversation, { pending: insert(rest, withoutRaw(event)), early: undefined });
-  if (stopped.length > 0 && turn?.command === undefined) end(draft, conversation);
+  if (stopped.length > 0 && served === undefined) end(draft, conversation);
   if (event.message.command?.name === "reset") draft.history([], undefined);
 }
 

@@ -6,6 +6,7 @@ import type { Announce } from "./announce.ts";
 import type { Channel, Inbound } from "./channel.ts";
 import { createAccess } from "./access.ts";
 import type { CallAgent } from "./agent-calls.ts";
+import { createApprovals, type Approvals } from "./approvals.ts";
 import { clientAgents } from "./client-agent.ts";
 import { createDelivery } from "./delivery.ts";
 import { inboundEnvelope, readInbound, readOutbound, readReceipt, readUnreadable } from "./envelope.ts";
@@ -53,6 +54,7 @@ export interface CoreOptions {
 export interface Core {
   readonly inbound: Inbound;
   readonly operators: Operators;
+  readonly approvals: Approvals;
   /** What nobody asked for: the agent writes first. */
   readonly proactive: Proactive;
   /**
@@ -103,6 +105,12 @@ export function createCore(options: CoreOptions): Core {
     ...announces,
     ...(options.blobUrl === undefined ? {} : { blobUrl: options.blobUrl }),
   });
+  const { policyOf, newCode } = options.access ?? { policyOf: () => openPolicy, newCode: nobodyPairs };
+  const pairing = createPairing({ records: runtime.records, clock, newCode });
+  const access = createAccess({ policyOf, pairing, clock, log });
+  const inbound = createInbound({ bus, journal, deadLetters, clock, ingress: digestOf(instance), access, channelOf });
+  const { records, jobs } = runtime;
+  const approvals = createApprovals({ records, jobs, inbound, call, clock, ...announces });
   const turns = createTurns({
     call,
     clock,
@@ -111,6 +119,7 @@ export function createCore(options: CoreOptions): Core {
     safeFetch: options.safeFetch,
     agentOf,
     channelOf,
+    approvals,
     serve: createServices({ runtime, call, clock, newCode: options.newCode }),
     tellAlive: !runtime.actors.exclusive,
     most: options.mostTurns ?? 2_000,
@@ -158,12 +167,8 @@ export function createCore(options: CoreOptions): Core {
     if (count !== 0) log.warn({ turns: left.length, failed: count }, "turns are left to their agents' watchdogs");
   }
 
-  const { policyOf, newCode } = options.access ?? { policyOf: () => openPolicy, newCode: nobodyPairs };
-  const pairing = createPairing({ records: runtime.records, clock, newCode });
-  const access = createAccess({ policyOf, pairing, clock, log });
-  const inbound = createInbound({ bus, journal, deadLetters, clock, ingress: digestOf(instance), access, channelOf });
-
   return {
+    approvals,
     inbound,
     operators: createOperators({ pairing, inbound, clock, channelOf, policyOf }),
     proactive: createProactive({ inbound, clock, channelOf, policyOf }),

@@ -51,6 +51,8 @@ export interface Draft {
   drain(conversation: ConversationId): void;
   /** Moves the first of them into the inbox, where there is room for so many. */
   refill(conversation: ConversationId, room: number): void;
+  /** Writes a row beside the state with this step; undefined removes it. */
+  row(key: string, value: unknown): void;
   /** Nothing more happens to these messages, by a rule that the journal names. */
   setAside(conversation: ConversationId, ids: readonly MessageId[], rule: string, at: number): void;
   /** Answers these messages, in the conversation's next place. */
@@ -65,6 +67,7 @@ export function createDraft(before: AgentState): Draft {
   const effects: Effect[] = [];
   const seen = { put: new Set<string>(), remove: [] as string[] };
   const spilled = { put: new Set<string>(), remove: new Set<string>() };
+  const rows = new Map<string, unknown>();
 
   /** The keys behind those of the inbox, loaded or not. */
   function keysBehind(conversation: ConversationId): string[] {
@@ -95,9 +98,9 @@ export function createDraft(before: AgentState): Draft {
       .slice(0, Math.max(threads.length - mostThreads, 0));
     if (quiet.length === 0) return [];
     const away = new Set(quiet.map(([conversation]) => conversation));
-    const kept = quiet.map(([conversation, { to, seq, failed, choices }]) => [
+    const kept = quiet.map(([conversation, { to, seq, failed, choices, asks }]) => [
       conversation,
-      { to, seq, ...(failed && { failed }), ...(choices && { choices }) },
+      { to, seq, ...(failed && { failed }), ...(choices && { choices }), ...(asks && { asks }) },
     ]);
     draft.inbox({
       away: true,
@@ -201,6 +204,7 @@ export function createDraft(before: AgentState): Draft {
       const rest = first < thread.spilled.next ? { ...thread.spilled, first } : undefined;
       draft.patch(conversation, { pending, spilled: rest });
     },
+    row: (key, value) => void rows.set(key, value),
     setAside(conversation, ids, rule, at) {
       if (ids.length === 0) return;
       const entries = ids.map((id) => ({ id, conversation, rule, at }));
@@ -238,6 +242,7 @@ export function createDraft(before: AgentState): Draft {
         seen: { put: [...seen.put], remove: seen.remove },
         quiet,
         spilled: { put: [...spilled.put], remove: [...spilled.remove] },
+        rows,
       };
     },
   };

@@ -1,5 +1,5 @@
 /** What can happen to a client agent, and what it asks to be done: the vocabulary of the reducer in `conversation.ts`. */
-import type { ReadPart } from "./agent.ts";
+import type { Pause, ReadPart } from "./agent.ts";
 import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
 import type { LinkEvent } from "./link-events.ts";
 import type { Via } from "./link-state.ts";
@@ -18,6 +18,13 @@ export interface TurnRef {
   readonly conversation: ConversationId;
   readonly turn: TurnId;
   readonly attempt: number;
+}
+
+/** A run that stopped before calls that need somebody's word. See `asks.ts`. */
+export interface Asked {
+  readonly id: string;
+  readonly by: Pause["by"];
+  readonly state: string;
 }
 
 export type AgentEvent = Moment &
@@ -40,6 +47,8 @@ export type AgentEvent = Moment &
         readonly read?: readonly ReadPart[];
         /** The platform shows the answer's buttons as a numbered list. */
         readonly listed?: boolean;
+        /** The run goes on when somebody has decided; the answer asks for it. */
+        readonly asked?: Asked;
       })
     | (TurnRef & {
         readonly type: "failed";
@@ -57,6 +66,13 @@ export type AgentEvent = Moment &
         readonly agent: AgentId;
         readonly conversation: ConversationId;
         readonly missing: MessageId;
+      }
+    /** Nobody has decided in time. */
+    | {
+        readonly type: "expired";
+        readonly agent: AgentId;
+        readonly conversation: ConversationId;
+        readonly ask: string;
       }
     /** The journal has these. */
     | { readonly type: "journaled"; readonly entries: readonly SetAside[] }
@@ -97,4 +113,6 @@ export interface Step {
   readonly quiet: readonly ConversationId[];
   /** Keys of messages behind those of the inbox that changed or are over. */
   readonly spilled: { readonly put: readonly string[]; readonly remove: readonly string[] };
+  /** Rows beside the state; undefined: it is removed. */
+  readonly rows: ReadonlyMap<string, unknown>;
 }

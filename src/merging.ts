@@ -4,6 +4,7 @@
  * The agent of the identity that issued a code is the person's; a joiner's forwards to it, in one hop. Each step is one write of
  * one agent and may come again; what is in doubt between two of them stands still until it is known.
  */
+import { closeAsks } from "./asks.ts";
 import type { Draft } from "./draft.ts";
 import type { Moment, Reply } from "./events.ts";
 import { digestOf, type AgentId, type ConversationId, type MessageId, type TurnId } from "./ids.ts";
@@ -53,6 +54,8 @@ function joining(draft: Draft, event: Of<"joining">): Reply {
   // Nobody would forward twice.
   if (joiners !== undefined) return "refused";
   const others = threadsOf(draft.state.inbox).filter(([id]) => id !== conversation);
+  // What waits for a word would wait for ever.
+  if (threadsOf(draft.state.inbox).some(([, { asks }]) => asks !== undefined)) return "busy";
   if (leaving !== undefined || !canGo(thread) || !others.every(([, other]) => isQuiet(other))) return "busy";
   takeEdits(draft, conversation, now);
   draft.inbox({ forward: { to, link, joining: command, ...(issued === undefined ? {} : { issued }) } });
@@ -202,6 +205,7 @@ function forgotten(draft: Draft, event: Of<"forgotten">): Reply {
       draft.drain(id);
       end(draft, id);
     }
+    closeAsks(draft, id);
     const kept = pending.filter((message) => !before.includes(message));
     draft.patch(id, own ? { pending: kept } : { pending: kept, early: undefined, gaps: undefined });
   }

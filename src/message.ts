@@ -149,6 +149,11 @@ export const noticeKeys = [
   "forgetAsk",
   "forgotten",
   "directOnly",
+  "approvalWanted",
+  "approve",
+  "deny",
+  "approvalByOperator",
+  "approvalExpired",
 ] as const;
 export type NoticeKey = (typeof noticeKeys)[number];
 /** What a sentence has places for. */

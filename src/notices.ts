@@ -37,7 +37,8 @@ const en: Sentences = {
     "This erases what you said here and on linked channels, what I remember of you, and the links. To do it, send `/forget yes` within 10 minutes.",
   forgotten: "Done: I have erased what you said and what I remembered of you.",
   directOnly: "That works in a direct chat only.",
-  unsaid: "I wanted to write to you about something, but it went wrong on my side. Ask me about it, and I will try again.",
+  unsaid:
+    "I wanted to write to you about something, but it went wrong on my side. Ask me about it, and I will try again.",
   undelivered: "Sorry, one of my answers could not be delivered here.",
   unpaired:
     "I do not know you yet. Give the code {{code}} to whoever runs this service; it is good for an hour. " +
@@ -45,6 +46,11 @@ const en: Sentences = {
   paired: "You are let in. Write me a message and I will answer here.",
   tooMany: "That is more than I can take at once: your last message was left out. Please wait {{seconds}} seconds.",
   refused: "This message is not taken here.",
+  approvalWanted: "May I do this?",
+  approve: "Approve",
+  deny: "Deny",
+  approvalByOperator: "Somebody who runs this service has to allow this first. I will come back to you:",
+  approvalExpired: "Nobody decided in time, so I did not do it.",
 };
 
 const de: Sentences = {
@@ -82,7 +88,8 @@ const de: Sentences = {
     "Das löscht, was du hier und auf verbundenen Kanälen gesagt hast, was ich von dir weiß, und die Verbindungen. Wenn du das willst, schick innerhalb von 10 Minuten `/forget yes`.",
   forgotten: "Erledigt: Ich habe gelöscht, was du gesagt hast und was ich von dir wusste.",
   directOnly: "Das geht nur in einem direkten Chat.",
-  unsaid: "Ich wollte dir etwas schreiben, aber bei mir ist etwas schiefgegangen. Frag mich danach, dann versuche ich es noch einmal.",
+  unsaid:
+    "Ich wollte dir etwas schreiben, aber bei mir ist etwas schiefgegangen. Frag mich danach, dann versuche ich es noch einmal.",
   undelivered: "Leider konnte eine meiner Antworten hier nicht zugestellt werden.",
   unpaired:
     "Ich kenne dich noch nicht. Gib den Code {{code}} weiter an die Person, die diesen Dienst betreibt; er gilt eine Stunde. " +
@@ -91,6 +98,11 @@ const de: Sentences = {
   tooMany:
     "Das ist mehr, als ich auf einmal annehmen kann: Deine letzte Nachricht blieb liegen. Bitte warte {{seconds}} Sekunden.",
   refused: "Diese Nachricht wird hier nicht angenommen.",
+  approvalWanted: "Darf ich das tun?",
+  approve: "Ja, tun",
+  deny: "Nein",
+  approvalByOperator: "Das muss erst jemand erlauben, der diesen Dienst betreibt. Ich melde mich wieder:",
+  approvalExpired: "Niemand hat rechtzeitig entschieden, also habe ich es nicht getan.",
 };
 
 const es: Sentences = {
@@ -134,6 +146,11 @@ const es: Sentences = {
   tooMany:
     "Es más de lo que puedo aceptar de una vez: tu último mensaje se ha dejado fuera. Espera {{seconds}} segundos.",
   refused: "Este mensaje no se acepta aquí.",
+  approvalWanted: "¿Puedo hacer esto?",
+  approve: "Aprobar",
+  deny: "Rechazar",
+  approvalByOperator: "Antes tiene que permitirlo quien lleva este servicio. Te avisaré:",
+  approvalExpired: "Nadie decidió a tiempo, así que no lo hice.",
 };
 
 const languages = { en, de, es } as const;

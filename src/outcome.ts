@@ -1,5 +1,6 @@
 /** How turns and deliveries end: the reducer's part that answers, remembers and clears. */
 import type { AgentTraits, HistoryItem, ReadPart } from "./agent.ts";
+import { closeAsk, decisionOf, openAskIn } from "./asks.ts";
 import { choicesOf } from "./choices.ts";
 import type { Draft } from "./draft.ts";
 import type { AgentEvent, Reply } from "./events.ts";
@@ -43,16 +44,28 @@ export function ended(draft: Draft, event: Of<"finished" | "failed">, traits: Ag
     pending: thread.pending.filter((message) => !covered.includes(message)),
     turn: undefined,
   });
+  const decided = covered.flatMap((message) => decisionOf(message) ?? []);
+  for (const { ask } of decided) closeAsk(draft, conversation, ask);
+  if (event.type === "finished") open(draft, event, covered);
   const text = event.type === "finished" ? describeAnswer(answer) : "(no answer: the model failed)";
   draft.media(blobsIn(answer.parts));
   const read = event.type === "finished" ? event.read : undefined;
   // The gateway's own commands are nothing that the agent was told.
-  if (thread.turn.command === undefined) remember(draft, event, covered, { text, read }, traits.historyItems);
+  if (thread.turn.command === undefined || decided.length > 0)
+    remember(draft, event, covered, { text, read }, traits.historyItems);
   draft.answer(agent, conversation, covered, answer, now);
   if (event.type === "finished" && event.listed === true)
     draft.patch(conversation, { choices: choicesOf(answer, covered) });
   advance(draft, conversation, event);
   return "accepted";
+}
+
+/** The run waits for somebody's word. */
+function open(draft: Draft, { conversation, turn, asked }: Of<"finished">, covered: readonly InboundMessage[]): void {
+  if (asked === undefined) return;
+  const { id, by, state } = asked;
+  const of = [...new Set(covered.map(({ participant }) => participant.id))];
+  openAskIn(draft, conversation, { id, turn, by, of }, { v: 1, state });
 }
 
 function remember(

@@ -1,4 +1,5 @@
 /** When a turn of a conversation starts, starts again or is called off. One at most is active. */
+import { decisionOf, objection } from "./asks.ts";
 import type { Draft } from "./draft.ts";
 import type { Moment } from "./events.ts";
 import type { AgentId, ConversationId, TurnId } from "./ids.ts";
@@ -32,7 +33,7 @@ export function advance(draft: Draft, conversation: ConversationId, at: Moment &
   if (head === undefined) return;
   const turns = draft.state.inbox.turns + 1;
   draft.inbox({ turns });
-  const command = isServiceCommand(head) ? { command: head.id } : {};
+  const command = standsAlone(head) ? { command: head.id } : {};
   run(draft, conversation, { id: `t${turns}` as TurnId, attempt: 1, owner: at.instance, ...command });
 }
 
@@ -54,12 +55,17 @@ export function mayRestart({ turn }: Thread): boolean {
 
 function answerCommands(draft: Draft, conversation: ConversationId, at: Moment & { readonly agent: AgentId }): void {
   for (;;) {
-    const [head, ...rest] = draft.thread(conversation)?.pending ?? [];
-    const notice = head === undefined ? undefined : noticeOf(head);
-    if (head === undefined || notice === undefined) return;
+    const thread = draft.thread(conversation);
+    const [head, ...rest] = thread?.pending ?? [];
+    if (thread === undefined || head === undefined) return;
+    const notice = noticeOf(head);
+    const decision = decisionOf(head);
+    const rule = decision === undefined ? undefined : objection(thread, head, decision);
+    if (notice === undefined && rule === undefined) return;
     draft.patch(conversation, { pending: rest });
     draft.refill(conversation, waiting.together);
-    draft.answer(at.agent, conversation, [head], { parts: [], notice }, at.now);
+    if (notice !== undefined) draft.answer(at.agent, conversation, [head], { parts: [], notice }, at.now);
+    else if (rule !== undefined) draft.setAside(conversation, [head.id], rule, at.now);
   }
 }
 
@@ -90,7 +96,7 @@ export function restart(
   answerCommands(draft, conversation, at);
   const rest = draft.thread(conversation);
   // What is left may wait for one that is missing.
-  if (rest === undefined || batchOf(rest).length === 0) return;
+  if (rest === undefined || batchOf({ ...rest, turn }).length === 0) return;
   const again = { ...turn, attempt: turn.attempt + 1, owner: at.instance };
   run(draft, conversation, deaths === undefined ? again : { ...again, deaths });
 }
@@ -114,7 +120,12 @@ export function isServiceCommand(event: InboundMessage): boolean {
   return services.includes(event.message.command?.name);
 }
 
-/** Never for the agent. */
+/** It has a turn of its own. */
+function standsAlone(event: InboundMessage): boolean {
+  return isServiceCommand(event) || decisionOf(event) !== undefined;
+}
+
+/** Never a part of what people say to the agent. */
 function isOwnCommand(event: InboundMessage): boolean {
-  return isNoticeCommand(event) || isServiceCommand(event);
+  return isNoticeCommand(event) || standsAlone(event);
 }

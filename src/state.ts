@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import type { HistoryItem } from "./agent.ts";
+import { openAsk, type OpenAsk } from "./ask-state.ts";
 import { choices, type Choices } from "./choices.ts";
 import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
 import { storedLinks, type Forward, type Joiner, type Leaving } from "./link-state.ts";
@@ -56,6 +57,8 @@ export interface Thread {
   readonly failed?: readonly number[];
   /** What the latest answer offers by number. */
   readonly choices?: Choices;
+  /** Calls of tools that wait for somebody's word. */
+  readonly asks?: readonly OpenAsk[];
   /** Its messages come by way of this agent. */
   readonly via?: AgentId;
 }
@@ -64,7 +67,7 @@ export interface Thread {
 export const mostThreads = 32;
 
 /** A conversation that is put away: what has to survive until somebody writes there again. */
-export type QuietThread = Pick<Thread, "to" | "seq" | "failed" | "choices">;
+export type QuietThread = Pick<Thread, "to" | "seq" | "failed" | "choices" | "asks">;
 
 /** The key under which a conversation is put away. */
 export function quietKey(conversation: ConversationId): string {
@@ -144,6 +147,7 @@ const thread = z.object({
   early: z.array(inboundEvent).optional(),
   failed: z.array(z.number()).optional(),
   choices: choices.optional(),
+  asks: z.array(openAsk).optional(),
   via: z.string().optional(),
 });
 
@@ -176,7 +180,7 @@ const stored = {
   outbox: z.object({ v: z.literal(1), entries: z.array(outboundEvent) }),
 };
 const spilledMessage = z.object({ message: inboundEvent.optional() });
-const quietThread = thread.pick({ to: true, seq: true, failed: true, choices: true });
+const quietThread = thread.pick({ to: true, seq: true, failed: true, choices: true, asks: true });
 
 export const stateKeys = ["inbox", "history", "outbox"] as const;
 

@@ -1,10 +1,6 @@
 /** What a tool call needs before it is made: rules of the operator's, in their order; the first that fits decides. */
 import { z } from "zod";
-import type { ToolSpec } from "./tools.ts";
-
-export const needs = ["nothing", "person", "operator", "refuse"] as const;
-/** The word of the person who asked, or an operator's; or the call is refused whoever asks. */
-export type Need = (typeof needs)[number];
+import { needs, type Need, type ToolSpec } from "./tools.ts";
 
 const scalar = z.union([z.string(), z.number(), z.boolean()]);
 const condition = z

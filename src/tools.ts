@@ -6,7 +6,10 @@
  */
 import type { AgentId, TurnId } from "./ids.ts";
 import type { Address, Answer, Participant } from "./message.ts";
-import type { Need } from "./tool-policy.ts";
+
+export const needs = ["nothing", "person", "operator", "refuse"] as const;
+/** The word of the person who asked, or an operator's; or the call is refused whoever asks. */
+export type Need = (typeof needs)[number];
 
 export interface ToolSpec {
   /** Letters, digits, "_" and "-"; at most 64; unique within its source. */

@@ -4,18 +4,20 @@
  * A turn is known by its id and its attempt. Whatever happens to the runner, only the active attempt's answer counts, and the
  * agent's watchdog starts another when this one falls silent.
  */
-import type { Agent, AgentTraits, HistoryItem, TurnOutput } from "./agent.ts";
+import type { Agent, AgentTraits, HistoryItem, Resume, TurnOutput } from "./agent.ts";
 import { untilAborted } from "./abort.ts";
 import { keepAlive } from "./alive.ts";
 import type { Channel } from "./channel.ts";
-import type { CallAgent, Taken, TurnRunner } from "./agent-calls.ts";
+import type { CallAgent, Decided, Taken, TurnRunner } from "./agent-calls.ts";
+import type { Approvals } from "./approvals.ts";
+import { askIdOf, questionOf } from "./asks.ts";
 import { fateOf, InfrastructureError, reasonOf } from "./errors.ts";
-import type { TurnRef } from "./events.ts";
+import type { Asked, TurnRef } from "./events.ts";
 import type { SafeFetch } from "./fetch.ts";
 import { listsButtons } from "./format.ts";
 import type { AgentId } from "./ids.ts";
 import { openMedia } from "./media.ts";
-import { fromPeople, type Address, type InboundMessage, type NoticeKey } from "./message.ts";
+import { fromPeople, type Address, type Answer, type InboundMessage, type NoticeKey } from "./message.ts";
 import type { Blobs, Clock, Log } from "./ports.ts";
 import { showProgress, type Progress } from "./progress.ts";
 import { isServiceCommand } from "./scheduling.ts";
@@ -40,6 +42,7 @@ export interface TurnOptions {
   readonly safeFetch?: SafeFetch | undefined;
   readonly agentOf: (to: Address) => { readonly agent: Agent; readonly traits: AgentTraits };
   readonly channelOf: (to: Address) => Channel | undefined;
+  readonly approvals: Pick<Approvals, "want" | "close">;
   /** Answers the gateway's own commands. */
   readonly serve: Serve;
   /** Runners tell the actor that they live: needed where it may be hosted by another process. */
@@ -197,9 +200,11 @@ async function runTurn(options: TurnOptions, run: Running): Promise<void> {
     if ("output" in outcome) {
       const { output } = outcome;
       if (output === undefined) return;
-      const { answer: said, read } = output;
+      const { answer: said, asked } = await asking(options, run, taken, output);
+      const { read } = output;
       const listed = channel !== undefined && listsButtons(said, channel);
-      const end = { messages, answer: said, ...(read && { read }), ...(listed && { listed }) };
+      const end = { messages, answer: said, ...(read && { read }), ...(listed && { listed }), ...(asked && { asked }) };
+      await tellDecided(options, taken);
       await persistently(options, abandoned(abort.signal), () => options.call(id, "finish", { ...turn, ...end }));
       return;
     }
@@ -240,6 +245,7 @@ async function answer(
       summary: taken.summary,
       history: taken.history,
       messages: taken.messages,
+      ...(taken.decided === undefined ? {} : { resume: resumeOf(taken.decided) }),
     },
     {
       signal,
@@ -252,6 +258,39 @@ async function answer(
   );
   // The late answer of an agent that does not heed its signal is stale.
   return untilAborted(work, signal);
+}
+
+function resumeOf({ turn, state, decision: { approved, note } }: Decided): Resume {
+  return { turn, state, approved, ...(note === undefined ? {} : { note }) };
+}
+
+/** What is said of a run that stopped before calls that need somebody's word; everything that has to know of it knows then. */
+async function asking(
+  options: TurnOptions,
+  { agent, turn, abort }: Running,
+  { to, messages }: Taken,
+  { answer: said, pause }: TurnOutput,
+): Promise<{ readonly answer: Answer; readonly asked?: Asked }> {
+  const { participant } = fromPeople(messages).at(-1) ?? messages[0] ?? {};
+  if (pause === undefined || participant === undefined) return { answer: said };
+  const { by, calls, state, forMs } = pause;
+  const ids = messages.map((message) => message.id);
+  const id = askIdOf(agent, turn.turn, ids);
+  const until = options.clock.now() + forMs;
+  const wanted = { id, agent, to, participant, by, calls: [...calls], until };
+  await persistently(options, abort.signal, () => options.approvals.want(wanted));
+  return { answer: questionOf(said.parts, id, pause, participant.locale), asked: { id, by, state } };
+}
+
+/** Before the agent knows it for good: who dies in between tells it again. */
+async function tellDecided(options: TurnOptions, { to, decided, messages }: Taken): Promise<void> {
+  if (decided === undefined) return;
+  const { ask: id, approved } = decided.decision;
+  const operator = messages[0]?.note === undefined ? undefined : messages[0].message.parts[0];
+  const by = operator?.kind === "press" ? (operator.label ?? "operator") : "person";
+  await persistently(options, new AbortController().signal, () =>
+    options.approvals.close({ id, to }, { approved, by }),
+  );
 }
 
 /** Undefined where nothing is left to say: the agent has ended the turn itself. */

@@ -74,7 +74,7 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     const bounds = { sees, documentBytes: tokens * 2, mostMs: settings.timeoutMs / 2 };
     const readings = await readMedia(input, hooks, bounds);
     hooks.signal.throwIfAborted();
-    const prompt = promptOf(input, tokens, clock.now(), readings);
+    const prompt = promptOf(withoutResumed(input), tokens, clock.now(), readings);
     const messages = withPictures(prompt.messages, picturesOf(input, readings));
     const { turn, attempt } = input;
     const { signal, onProgress: progress = () => undefined } = hooks;
@@ -133,6 +133,12 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
       return settled(work(), signal, settings);
     },
   };
+}
+
+/** What the run that goes on was told is in its state. */
+function withoutResumed(input: TurnInput): TurnInput {
+  const { resume, history } = input;
+  return resume === undefined ? input : { ...input, history: history.filter(({ turn }) => turn !== resume.turn) };
 }
 
 function callerOf({ agent, to, participant }: TurnInput, { name }: ClientAgentSettings) {

@@ -2,7 +2,7 @@
 import { RunContext, RunState, type Agent as SdkAgent, type AgentInputItem } from "@openai/agents";
 import type { AskedCall, Pause, Resume } from "../../src/agent.ts";
 import { TerminalError } from "../../src/errors.ts";
-import type { Need } from "../../src/tool-policy.ts";
+import type { Need } from "../../src/tools.ts";
 import { withoutPictures } from "./images.ts";
 import { clip } from "./render.ts";
 import type { TurnContext } from "./turn-context.ts";

@@ -7,8 +7,8 @@ import { tool, type RunContext, type Tool } from "@openai/agents";
 import { InputError, reasonOf } from "../../src/errors.ts";
 import type { Effects } from "../../src/effects.ts";
 import type { Log } from "../../src/ports.ts";
-import { matchesName, needOf, type Need, type ToolRule } from "../../src/tool-policy.ts";
-import type { ToolCaller, ToolSource, ToolSpec } from "../../src/tools.ts";
+import { matchesName, needOf, type ToolRule } from "../../src/tool-policy.ts";
+import type { Need, ToolCaller, ToolSource, ToolSpec } from "../../src/tools.ts";
 import { clip, renderResult } from "./render.ts";
 import type { TurnContext } from "./turn-context.ts";
 

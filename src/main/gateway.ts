@@ -56,7 +56,8 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const subscribers = subscribersOf(config, { safeFetch, clock, bindings: runtime.bindings });
   const subscriptions = createSubscriptions({ runtime, clock, log, subscribers });
   runtime.jobs.handle(async (job, data) => {
-    if (!(await subscriptions.run(job, data))) log.warn({ job }, "a job that nothing here knows is over");
+    if (!(await subscriptions.run(job, data)) && !(await core.approvals.run(job, data)))
+      log.warn({ job }, "a job that nothing here knows is over");
   });
   const core = createCore({
     runtime,
