@@ -24,6 +24,7 @@ import { createMediaReader, type Readings } from "./media.ts";
 import { pauseOf, resumed } from "./pause.ts";
 import { clip } from "./render.ts";
 import type { ClientAgentSettings } from "./settings.ts";
+import { askOperator } from "./ask-operator.ts";
 import { openToolbox } from "./toolbox.ts";
 import { createTools } from "./tools.ts";
 import { createTurnContext, type TurnContext } from "./turn-context.ts";
@@ -59,7 +60,7 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
   const { transcriber, documents } = deps;
   const readMedia = createMediaReader({ transcriber, documents, clock, log });
   const sees = seesPictures(settings.vision, settings.model);
-  const own = createTools(settings.tools, log);
+  const own = [...createTools(settings.tools, log), ...(settings.asksOperator ? [askOperator] : [])];
   const { tools: allowed, rules } = settings;
   const outside = deps.outside === undefined ? undefined : { ...deps.outside, allowed, rules, log };
   const modelSettings: ModelSettings = {
@@ -78,7 +79,15 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     const messages = withPictures(prompt.messages, picturesOf(input, readings));
     const { turn, attempt } = input;
     const { signal, onProgress: progress = () => undefined } = hooks;
-    const context = createTurnContext({ turn, attempt, signal, blobs: deps.blobs, now: clock.now, progress });
+    const context = createTurnContext({
+      turn,
+      attempt,
+      signal,
+      blobs: deps.blobs,
+      now: clock.now,
+      note: input.resume?.note,
+      progress,
+    });
     const toolbox = await openToolbox(outside, callerOf(input, settings), signal);
     const answered = () => context.attached.length > 0 || context.choices !== undefined;
     const edge = {
@@ -109,7 +118,9 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     });
     const { requests, inputTokens, outputTokens } = result.runContext.usage;
     const usage = { requests, inputTokens, outputTokens };
-    const pause = pauseOf(result, toolbox.needOf, settings.approvalSeconds * 1_000);
+    const needOf = (name: string, args: unknown) =>
+      name === askOperator.name ? "operator" : toolbox.needOf(name, args);
+    const pause = pauseOf(result, needOf, settings.approvalSeconds * 1_000);
     const said = { usage, ...keptOf(input, readings) };
     if (pause !== undefined) return { answer: { parts: context.attached }, pause, ...said };
     return { answer: answerOf(result.finalOutput ?? "", context), ...said };

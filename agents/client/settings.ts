@@ -30,6 +30,8 @@ export const clientAgentSettings = z.object({
     .default(["*"]),
   /** What calls need before they are made; the first rule that fits counts. */
   rules: z.array(toolRule).default([]),
+  /** It may ask an operator where it is not sure; it is told what they say. */
+  asksOperator: z.boolean().default(false),
   /** Seconds that an approval is waited for. */
   approvalSeconds: z
     .number()

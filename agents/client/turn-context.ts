@@ -14,6 +14,8 @@ export interface TurnContext {
    * turn that runs again asks for the same effect by the same key.
    */
   readonly nextKey: (tool: string) => string;
+  /** What the one who let the run go on said about it. */
+  readonly note: string | undefined;
   /** What a tool is doing, in a few words, for the person to see. */
   readonly progress: (text: string) => void;
   /** What the tools put into the answer, besides the model's text. */
@@ -28,11 +30,13 @@ export function createTurnContext(of: {
   readonly signal: AbortSignal;
   readonly blobs: Blobs;
   readonly now: () => number;
+  readonly note?: string | undefined;
   readonly progress: (text: string) => void;
 }): TurnContext {
   const calls = new Map<string, number>();
   return {
     ...of,
+    note: of.note,
     nextKey(tool) {
       const n = (calls.get(tool) ?? 0) + 1;
       calls.set(tool, n);

@@ -209,6 +209,20 @@ describe("a call that needs somebody's word", () => {
     expect(state.length).toBeLessThan(20_000);
   });
 
+  it("asked of an operator brings their words, where the agent may ask", async () => {
+    const model = new ScriptedModel([call("ask_operator", { question: "May Ann have a refund?" })]);
+    const { agent } = agentOn(model, { asksOperator: true });
+    const { pause } = await agent.run(turn(["refund"]), hooks());
+    expect(pause).toMatchObject({ by: "operator", calls: [{ tool: "ask_operator" }] });
+    const next = new ScriptedModel([text("Yes.")]);
+    const resume = { state: pause?.state ?? "", turn: "turn-1" as TurnId, approved: true, note: "up to 10 euros" };
+    await agentOn(next, { asksOperator: true }).agent.run(turn([], { turn: "turn-2" as TurnId, resume }), hooks());
+    expect(results(next)).toContain("up to 10 euros");
+    const without = new ScriptedModel([text("Hi.")]);
+    await agentOn(without).agent.run(turn(["go"]), hooks());
+    expect(JSON.stringify(without.lastCall?.request.tools)).not.toContain("ask_operator");
+  });
+
   it("cannot go on in an agent that has the tool no more", async () => {
     const of = bank();
     const pause = await paused(of);
