@@ -253,6 +253,15 @@ export interface Bindings {
   take(name: string, handler: BindingHandler): void;
   /** Resolves when the component has it. @throws TerminalError where it never will. */
   send(name: string, operation: string, data: unknown, metadata?: Readonly<Record<string, string>>): Promise<void>;
+  /**
+   * Publishes a CloudEvent on a topic of a pub/sub component that is not the gateway's own. Resolves when its broker has it.
+   * @throws TerminalError where it never will.
+   */
+  publish(
+    component: string,
+    topic: string,
+    event: { readonly id: string; readonly type: string; readonly data: unknown },
+  ): Promise<void>;
 }
 
 /** All ports of one runtime. */

@@ -29,5 +29,15 @@ export function createBindings(sidecar: Sidecar): DaprBindings {
       if (answer.status === 400) throw new TerminalError(`the binding "${name}" cannot ${operation} (400)`);
       throw unexpected(`the binding "${name}" did not take it`, answer);
     },
+    async publish(component, topic, { id, type, data }) {
+      const attributes = new URLSearchParams({ "metadata.cloudevent.id": id, "metadata.cloudevent.type": type });
+      const path = `/v1.0/publish/${segment(component)}/${segment(topic)}?${attributes}`;
+      const answer = await sidecar.call("POST", path, { body: JSON.stringify(data), deadlineMs });
+      if (answer.status === 200 || answer.status === 204) return;
+      // No such component, or a topic that the gateway may not publish to.
+      if ([400, 403, 404].includes(answer.status))
+        throw new TerminalError(`nothing can be published on "${topic}" of "${component}" (${answer.status})`);
+      throw unexpected(`the pub/sub component "${component}" did not take it`, answer);
+    },
   };
 }

@@ -157,6 +157,7 @@ function checkSubscribers({ runtime, webhooks, channels }: Settings): void {
   const all = [
     ...webhooks.subscribers.map((of, at) => ({ ...of, place: `subscribers.${at}.url`, target: of.url })),
     ...webhooks.bindings.map((of, at) => ({ ...of, place: `bindings.${at}.name`, target: of.name })),
+    ...webhooks.topics.map((of, at) => ({ ...of, place: `topics.${at}`, target: `${of.pubsub}/${of.topic ?? ""}` })),
   ];
   const problems = all.flatMap(({ place, target, accounts: wanted = [] }, at) => [
     ...wanted
@@ -166,8 +167,10 @@ function checkSubscribers({ runtime, webhooks, channels }: Settings): void {
       ? [`webhooks.${place}: stands there twice: name all its events in one place`]
       : []),
   ]);
-  if (runtime !== "dapr" && webhooks.bindings.length > 0)
-    problems.push("webhooks.bindings: only the Dapr runtime has them: set ASCENT_RUNTIME=dapr");
+  for (const kind of ["bindings", "topics"] as const) {
+    if (runtime !== "dapr" && webhooks[kind].length > 0)
+      problems.push(`webhooks.${kind}: only the Dapr runtime has them: set ASCENT_RUNTIME=dapr`);
+  }
   if (problems.length > 0) throw new ConfigError(problems);
 }
 

@@ -158,6 +158,10 @@ export const settings = z.strictObject({
           }),
         )
         .default([]),
+      /** The same on topics of pub/sub components of the Dapr runtime, each event on the topic of its own name unless given. */
+      topics: z
+        .array(z.strictObject({ pubsub: z.string().min(1), topic: z.string().min(1).optional(), ...wanted }))
+        .default([]),
     })
     .prefault({}),
   limits: z
