@@ -58,9 +58,10 @@ async function opened() {
   const redis = new Redis(`redis://${redisHost}`, { password: redisPassword });
   onTestFinished(() => redis.disconnect());
   const published = async (topic: string) =>
-    (await redis.xrange(topic, "-", "+")).map(
-      ([, [, data = "{}"]]) => JSON.parse(data) as { type: string; data: Told },
-    );
+    (await redis.xrange(topic, "-", "+")).map(([, fields]) => {
+      // In any order.
+      return JSON.parse(fields[fields.indexOf("data") + 1] ?? "{}") as { type: string; data: Told };
+    });
   const { told, url } = await receiver();
   const events = ["message.answered", "conversation.started"];
   const config = {
