@@ -21,7 +21,8 @@ export function renderMessage(
   named: boolean,
   shown: (part: MediaPart) => string = renderMedia,
 ): string {
-  if (note !== undefined) return renderTold(note.topic, message.parts.map((part) => renderPart(part, shown)).join("\n"));
+  if (note !== undefined)
+    return renderTold(note.topic, message.parts.map((part) => renderPart(part, shown)).join("\n"));
   const lines: string[] = [];
   if (named) lines.push(line("from", clip(participant.name ?? participant.handle ?? participant.user, longestName)));
   if (message.replyTo !== undefined) {

@@ -8,6 +8,7 @@ import { whatsappDialect } from "./format.ts";
 import { createIntake } from "./intake.ts";
 import { fetchMedia } from "./media.ts";
 import { maxCaption, maxChoices, maxLabel, maxText, recipientOf } from "./messages.ts";
+import { reach } from "./reach.ts";
 import { createSender } from "./send.ts";
 import type { CloudOptions } from "./settings.ts";
 import { createSigns } from "./signs.ts";
@@ -82,6 +83,7 @@ export function whatsappCloud(options: CloudOptions, deps: ChannelDeps): Channel
     },
     fetchMedia: (ref, signal) => fetchMedia(api, options, ref, signal),
     reread: (raw) => intake.reread(raw),
+    reach: (target) => reach(deps, target),
     check: (signal) => check(api, options, `${publicUrl ?? ""}${path}`, signal),
     close: api.close,
     paths: [path],
