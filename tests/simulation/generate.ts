@@ -174,6 +174,8 @@ function doingOf(random: Random, said: readonly string[], group: boolean): Actio
     return { kind, of: random.chance(0.7) ? said.at(-1)! : random.pick(said) };
   }
   if (draw < 0.26) return { kind: "command", name: random.pick(["start", "help", "reset", "stop", "stop"]) };
+  if (draw < 0.33) return { kind: "request", form: "words" };
+  if (draw < 0.4) return { kind: "request", form: "note", mood: moodOf(random) };
   return {
     kind: "say",
     addressed: !group || random.chance(0.75),
