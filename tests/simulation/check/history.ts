@@ -96,7 +96,9 @@ function resetBetween(
   const name = nameOf(evidence, to);
   spans.push(...unlinksOf(evidence, replies, name));
   const elsewhere = resetsElsewhere(evidence, name, to.startedAt);
-  const fromOver = Math.min(from.overAt ?? Infinity, from.process.diedAt ?? Infinity);
+  // Until its answer is out it may not be kept yet: its write may have failed, and be tried again.
+  const sentAt = replies.find((reply) => reply.name === from.name)?.parts[0]?.sends[0]?.at ?? 0;
+  const fromOver = Math.max(sentAt, Math.min(from.overAt ?? Infinity, from.process.diedAt ?? Infinity));
   const sure = spans.filter(({ undone }) => undone !== true);
   if (sure.some(({ asked, done }) => fromOver < asked && done < to.startedAt)) return "surely";
   if (elsewhere || spans.some(({ undone, done }) => undone === true && done < to.startedAt)) return "perhaps";
