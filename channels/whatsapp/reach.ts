@@ -3,17 +3,18 @@ import type { Reached, Target } from "../../src/channel.ts";
 import { InputError } from "../../src/errors.ts";
 import { conversationId, participantId, type AccountRef } from "../../src/ids.ts";
 import { scoped } from "./messages.ts";
+import type { Numbers } from "./numbers.ts";
 
 const digits = /^[1-9]\d{6,14}$/;
 
 /** @throws InputError for what is no id of the Cloud API's. */
-export function reach(account: AccountRef, { kind, id, thread }: Target): Reached {
+export async function reach(account: AccountRef, numbers: Numbers, { kind, id, thread }: Target): Promise<Reached> {
   refuseThread(thread);
   if (kind === "group") {
     if (id.trim() === "") throw new InputError("whatsapp: a group is named by the id that Meta gave it");
     return placeOf(account, kind, id);
   }
-  return placeOf(account, kind, scoped.test(id) ? id : phoneOf(id));
+  return placeOf(account, kind, scoped.test(id) ? id : await numbers.userOf(phoneOf(id)));
 }
 
 /** As {@link reach}, by the names that WhatsApp Web has for the same. */

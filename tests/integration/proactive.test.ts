@@ -182,6 +182,19 @@ describe("to WhatsApp", () => {
     expect(stage.platform.said(person.phone)[1]?.body).toMatchObject({ type: "text" });
   });
 
+  test("a number leads to the conversation of the person, who is known by an id", async () => {
+    const stage = await openWhatsAppStage();
+    const known = { ...person, userId: "US.771234" };
+    stage.platform.says(known, "hello m-ann-1");
+    await untilSaid(stage, person.phone, 1);
+    expect(await send(stage.gateway, ...to, "your order is on its way")).toContain("US.771234");
+    await untilSaid(stage, person.phone, 2);
+    const prompts = seenBy(stage.model);
+    stage.platform.says(known, "which one? m-ann-2");
+    await untilSaid(stage, person.phone, 3);
+    expect(prompts.at(-1)).toContain("your order is on its way");
+  });
+
   test("outside of them the account's template says it", async () => {
     const stage = await openWhatsAppStage({ account: { template: { name: "news", language: "en_US" } } });
     stage.platform.person(person);

@@ -211,6 +211,16 @@ describe("a note", () => {
     expect(game.aside()).toEqual([[note("due").id, rule]]);
   });
 
+  it("that waits in another conversation of a person who is forgotten is set aside", () => {
+    const game = play();
+    const other = { ...to, chat: "other", conversation: conversationId(account, "other") };
+    game.receive({ ...note("due"), address: other });
+    game.receive(command("forget"));
+    game.tell({ type: "forgotten", ...game.running(), command: command("forget").id });
+    expect(game.aside()?.slice(0, 1)).toEqual([[note("due").id, "forgotten"]]);
+    expect(game.state().history.items).toEqual([]);
+  });
+
   it("whose turn fails is told to the person in other words than an answer that fails", () => {
     const game = play();
     game.receive(note("due"));
