@@ -81,8 +81,8 @@ export function approvalDecided(
   return announcement("human-decision-made", to, at, { approval: id, ...outcome }, `decided:${id}`);
 }
 
-function outcomeOf({ answers, seq }: OutboundEvent) {
-  return { messages: answers, seq };
+function outcomeOf({ answers, requests, seq }: OutboundEvent) {
+  return { messages: answers, ...(requests === undefined ? {} : { requests }), seq };
 }
 
 function announcement(

@@ -8,6 +8,7 @@ import { understood } from "./choices.ts";
 import { createDraft, type Draft } from "./draft.ts";
 import type { AgentEvent, Moment, Reply, Step } from "./events.ts";
 import type { AgentId, ConversationId, MessageId } from "./ids.ts";
+import { mostLatest } from "./link-state.ts";
 import { linkStep } from "./merging.ts";
 import { blobsIn, describe, type InboundEvent, type InboundMessage, type InboundNotice } from "./message.ts";
 import {
@@ -132,7 +133,8 @@ function open(draft: Draft, { event, via }: Received): void {
   if (via === undefined) return draft.open(event.address);
   draft.open(event.address, { via: via.agent, seq: via.seq });
   const { joiners } = draft.state.inbox;
-  draft.inbox({ joiners: { ...joiners, [via.agent]: { link: via.link, last: event.id } } });
+  const latest = [...(joiners?.[via.agent]?.latest ?? []), event.id].slice(-mostLatest);
+  draft.inbox({ joiners: { ...joiners, [via.agent]: { link: via.link, latest } } });
 }
 
 function behind(thread: Thread | undefined): number {

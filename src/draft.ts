@@ -217,11 +217,8 @@ export function createDraft(before: AgentState): Draft {
       const { locale } = (people.at(-1) ?? of.at(-1))?.participant ?? {};
       const answers = people.map((message) => message.id);
       const requests = of.filter((message) => !people.includes(message)).map((message) => message.id);
-      draft.put({
-        ...{ v: 1, agent, to, seq: 1, answers, answer, at },
-        ...(requests.length === 0 ? {} : { requests }),
-        ...(locale === undefined ? {} : { locale }),
-      });
+      const more = { ...(requests.length > 0 && { requests }), ...(locale !== undefined && { locale }) };
+      draft.put({ v: 1, agent, to, seq: 1, answers, ...more, answer, at });
     },
     put(unnumbered) {
       const { conversation } = unnumbered.to;

@@ -116,10 +116,8 @@ export function said(draft: Draft, agent: AgentId, event: InboundSaid, traits: A
   // Of a name of its own: a fold that is under way ends before it.
   const turn = `said.${digestOf(id)}` as TurnId;
   add(draft, [{ role: "agent", text: describeAnswer(answer).slice(0, itemChars), at: now, turn }], traits.historyItems);
-  draft.put({
-    ...{ v: 1, agent, to, seq: 1, answers: [], requests: [id], answer, at: now },
-    ...(locale === undefined ? {} : { locale }),
-  });
+  const language = locale === undefined ? {} : { locale };
+  draft.put({ v: 1, agent, to, seq: 1, answers: [], requests: [id], ...language, answer, at: now });
   if (listed === true) draft.patch(to.conversation, { choices: choicesOf(answer, [event]) });
 }
 
