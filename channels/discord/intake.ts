@@ -123,7 +123,7 @@ export function createIntake(
     } catch (error) {
       if (!(error instanceof RefusedError)) throw error;
       judged.set(interaction.id, { refusal: error.message });
-      tokens.refused(interaction);
+      await tokens.refused(interaction);
       return false;
     }
   }

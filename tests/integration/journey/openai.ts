@@ -14,7 +14,8 @@ export async function openaiStop(): Promise<Stop> {
 
   async function visitor(name: string): Promise<Visitor> {
     const client = new OpenAI({ apiKey, baseURL: `${gateway}/v1`, maxRetries: 0, timeout: 30_000 });
-    const got = new Map<string, Got>();
+    const heard = new Map<string, string>();
+    const got: Got[] = [];
     const asked = new Map<string, Content>();
     let connection = new AbortController();
     let chunks = 0;
@@ -41,10 +42,10 @@ export async function openaiStop(): Promise<Stop> {
         chunks += 1;
       }
       if (!ended) throw new TypeError("the answer was cut off");
-      const buttons = listIn(text);
-      // Asked again it is the same answer, and with other words another one.
-      const known = got.get(id);
-      got.set(known === undefined || known.text === text ? id : `${id} again`, { id, text, buttons, ...fileIn(text) });
+      // One answer may cover several questions, and is the response to each. Asked again a question has the same one.
+      const isKnown = (heard.get(key) ?? text) === text && got.some((one) => one.text === text);
+      heard.set(key, text);
+      if (!isKnown) got.push({ id, text, buttons: listIn(text), ...fileIn(text) });
     }
 
     async function insist(key: string): Promise<void> {
@@ -75,8 +76,8 @@ export async function openaiStop(): Promise<Stop> {
         ]);
       },
       presses: async ({ buttons }, label) => void says(String(buttons.indexOf(label) + 1)),
-      got: async () => [...got.values()],
-      grew: () => chunks - got.size,
+      got: async () => got,
+      grew: () => chunks - got.length,
       async breaksOff() {
         const broken = connection;
         connection = new AbortController();
