@@ -132,7 +132,7 @@ test("another bot is answered where bots are", async () => {
 
 describe.each(["gateway", "webhook"] as const)("commands by %s", (by) => {
   test("that /stop sets aside stop showing that the bot is thinking, also when the gateway was killed meanwhile", async () => {
-    const stage = await openDiscord();
+    const stage = await openDiscord({ webhook: by === "webhook" });
     const { discord, model, gateway } = stage;
     model.script((prompt) => (prompt.turn.join().includes("wait") ? { latencyMs: 15_000 } : {}));
     const ann = discord.person("ann");
