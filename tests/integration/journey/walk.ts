@@ -128,7 +128,7 @@ async function choice(of: Traveller): Promise<void> {
   const { visitor, stop } = of;
   const asked = await asks(of, "offer");
   const { length } = await visitor.got();
-  expect(asked.buttons, stop.name).toEqual(choices);
+  expect({ of: stop.name, buttons: asked.buttons }).toEqual({ of: stop.name, buttons: choices });
   await visitor.presses(asked, "Coffee");
   await eventually(
     `${stop.name}: an answer to the press`,

@@ -26,13 +26,12 @@ export async function webhookStop(): Promise<Stop> {
 
   async function visitor(name: string): Promise<Visitor> {
     const got = new Map<string, Got>();
-    let refusals: ((response: ServerResponse) => unknown)[] = [];
+    const moods: ("slow down" | "say nothing")[] = [];
     let connection = new AbortController();
     let ids = 0;
     answers.set(name, (raw, id, response) => {
-      const refusal = refusals.shift();
-      const refused = refusal?.(response);
-      if (refused !== undefined) return;
+      const mood = moods.shift();
+      if (mood === "slow down") return void response.writeHead(429, { "retry-after": "1" }).end();
       const { answer } = JSON.parse(raw) as { answer: { text: string } };
       const known = got.get(id);
       // It comes again under its id, and with other words it is another answer.
@@ -42,7 +41,7 @@ export async function webhookStop(): Promise<Stop> {
         buttons: listIn(answer.text),
         ...fileIn(answer.text),
       });
-      if (refusal === undefined) response.writeHead(204).end();
+      if (mood === undefined) response.writeHead(204).end();
     });
     const box = outbox((body, id) => {
       const text = JSON.stringify(body);
@@ -81,9 +80,8 @@ export async function webhookStop(): Promise<Stop> {
       },
       presses: async ({ buttons }, label) => void post({ text: String(buttons.indexOf(label) + 1) }),
       got: async () => [...got.values()],
-      slowsDown: async () => void refusals.push((response) => response.writeHead(429, { "retry-after": "1" }).end()),
-      // It keeps the answer and says nothing.
-      takesUnheard: async () => void refusals.push(() => undefined),
+      slowsDown: async () => void moods.push("slow down"),
+      takesUnheard: async () => void moods.push("say nothing"),
       async breaksOff() {
         const broken = connection;
         connection = new AbortController();
