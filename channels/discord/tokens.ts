@@ -38,7 +38,7 @@ export interface Tokens {
   /** The latest in a channel that this process took in and nobody has answered: where a growing answer shows. */
   pendingIn(channel: string): Pending | undefined;
   answered(channel: string): void;
-  /** Nothing follows on this one. */
+  /** Nothing follows on this one: what it shows is why. */
   refused(interaction: Interaction): Promise<void>;
 }
 
@@ -58,11 +58,14 @@ export function createTokens({ records, clock, ...account }: ChannelDeps): Token
     return { kept, etag: found?.etag ?? null };
   }
 
+  /** Writes nothing where `edit` gives what it was given. */
   async function change(channel: string, edit: (kept: readonly Pending[]) => readonly Pending[]): Promise<void> {
     for (;;) {
       const { kept, etag } = await read(channel);
+      const next = edit(kept);
+      if (next === kept) return;
       try {
-        await records.put(key(channel), { v: 1, kept: edit(kept) }, { etag, ttlMs: keptMs });
+        await records.put(key(channel), { v: 1, kept: next }, { etag, ttlMs: keptMs });
         return;
       } catch (error) {
         if (!(error instanceof ConflictError)) throw error; // another interaction of the channel came: look again
@@ -75,7 +78,8 @@ export function createTokens({ records, clock, ...account }: ChannelDeps): Token
       const { application_id: application, token, id, channel_id: channel } = interaction;
       if (!isDeferred(interaction) || channel === undefined) return;
       const own: Pending = { id, application, token, at: clock.now() };
-      await change(channel, (kept) => bounded([...kept.filter((one) => one.id !== id), own]));
+      // What is handed over once more may be answered by now.
+      await change(channel, (kept) => (kept.some((one) => one.id === id) ? kept : bounded([...kept, own])));
       latest.set(channel, own);
     },
     async upTo(channel, id) {
@@ -97,7 +101,7 @@ export function createTokens({ records, clock, ...account }: ChannelDeps): Token
     answered: (channel) => latest.delete(channel),
     async refused({ id, channel_id: channel = "" }) {
       if (latest.get(channel)?.id === id) latest.delete(channel);
-      await change(channel, (kept) => kept.filter((one) => one.id !== id));
+      await change(channel, (kept) => (kept.some((one) => one.id === id) ? kept.filter((one) => one.id !== id) : kept));
     },
   };
 }

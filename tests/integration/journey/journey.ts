@@ -145,7 +145,7 @@ async function allAsk(travellers: readonly Traveller[], what: string): Promise<(
 
 async function killed({ gateway, ann, bob, model }: Journey): Promise<void> {
   await Promise.all([...bob.values()].map((of) => asks(of, "hello")));
-  const thinking = await allAsk([...ann.values()], "think");
+  const thinking = await allAsk([...ann.values()], "ponder");
   for (const [, token] of thinking) await untilThinking(model, token);
   for (const { visitor } of bob.values()) await visitor.takesUnheard?.();
   const sending = await allAsk([...bob.values()], "hello");

@@ -6,8 +6,8 @@ import { tokensIn } from "../../fakes/tokens.ts";
 import { eventually } from "../stage.ts";
 import type { Got, Leg, Stop, Visitor } from "./visitor.ts";
 
-/** Long enough for all channels to be in their model call at once. */
-const thinkingMs = 8_000;
+/** Long enough for all channels to be in their model call at once; a call that ends with its gateway may be longer. */
+const thinkingMs = { think: 8_000, ponder: 18_000 };
 
 export interface Traveller {
   readonly stop: Stop;
@@ -53,7 +53,8 @@ export function script(seen: string[]): (prompt: Prompt) => Reply | undefined {
     for (const token of tokens) thought.add(token);
     if (asked.includes("slowly")) return { text: `well, ${tokens.join(" ")}: ${words}`, tokensPerSecond: 25 };
     if (asked.includes("typo")) return { latencyMs: 3_000 };
-    if (asked.includes("think")) return first ? { latencyMs: thinkingMs } : {};
+    const [, thinks] = /(think|ponder)/.exec(asked) ?? [];
+    if (thinks !== undefined) return first ? { latencyMs: thinkingMs[thinks as keyof typeof thinkingMs] } : {};
     if (toolOutputs.length > 0) return undefined;
     if (asked.includes("report")) return { toolCalls: [{ name: "send_file", arguments: report }] };
     if (!asked.includes("offer")) return undefined;
