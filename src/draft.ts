@@ -8,6 +8,7 @@ import { addSeen } from "./seen.ts";
 import {
   isQuiet,
   mostThreads,
+  putAway,
   spilledKey,
   threadsOf,
   type AgentState,
@@ -91,17 +92,14 @@ export function createDraft(before: AgentState): Draft {
   }
 
   /** Keeps the inbox small, however many conversations a person has. */
-  function putAway(): ConversationId[] {
+  function tidy(): ConversationId[] {
     const threads = threadsOf(state.inbox);
     const quiet = threads
       .filter(([, of]) => isQuiet(of) && of.via === undefined)
       .slice(0, Math.max(threads.length - mostThreads, 0));
     if (quiet.length === 0) return [];
     const away = new Set(quiet.map(([conversation]) => conversation));
-    const kept = quiet.map(([conversation, { to, seq, failed, choices, asks }]) => [
-      conversation,
-      { to, seq, ...(failed && { failed }), ...(choices && { choices }), ...(asks && { asks }) },
-    ]);
+    const kept = quiet.map(([conversation, thread]) => [conversation, putAway(thread)] as const);
     draft.inbox({
       away: true,
       threads: Object.fromEntries(threads.filter(([conversation]) => !away.has(conversation))),
@@ -231,7 +229,7 @@ export function createDraft(before: AgentState): Draft {
       effects.push({ kind: "deliver", entry });
     },
     step() {
-      const quiet = putAway();
+      const quiet = tidy();
       return {
         state,
         effects,

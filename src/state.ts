@@ -61,17 +61,27 @@ export interface Thread {
   readonly asks?: readonly OpenAsk[];
   /** Its messages come by way of this agent. */
   readonly via?: AgentId;
+  /** The gateway has spoken for itself here, and nobody was heard yet. */
+  readonly unheard?: true;
 }
 
 /** The conversations in the inbox beyond this number that nothing waits in are put away, the longest quiet first. */
 export const mostThreads = 32;
 
+const quietFields = { to: true, seq: true, failed: true, choices: true, asks: true, unheard: true } as const;
+
 /** A conversation that is put away: what has to survive until somebody writes there again. */
-export type QuietThread = Pick<Thread, "to" | "seq" | "failed" | "choices" | "asks">;
+export type QuietThread = Pick<Thread, keyof typeof quietFields>;
 
 /** The key under which a conversation is put away. */
 export function quietKey(conversation: ConversationId): string {
   return `thread:${conversation}`;
+}
+
+/** What is kept of it. */
+export function putAway(thread: Thread): QuietThread {
+  const kept = Object.entries(thread).filter(([field]) => field in quietFields);
+  return Object.fromEntries(kept) as unknown as QuietThread;
 }
 
 /** Nothing waits in it and nothing runs. */
@@ -149,6 +159,7 @@ const thread = z.object({
   choices: choices.optional(),
   asks: z.array(openAsk).optional(),
   via: z.string().optional(),
+  unheard: z.literal(true).optional(),
 });
 
 const stored = {
@@ -180,7 +191,7 @@ const stored = {
   outbox: z.object({ v: z.literal(1), entries: z.array(outboundEvent) }),
 };
 const spilledMessage = z.object({ message: inboundEvent.optional() });
-const quietThread = thread.pick({ to: true, seq: true, failed: true, choices: true, asks: true });
+const quietThread = thread.pick(quietFields);
 
 export const stateKeys = ["inbox", "history", "outbox"] as const;
 
