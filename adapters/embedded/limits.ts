@@ -39,7 +39,7 @@ export const defaultLimits: Limits = {
   backlogPerSubject: 10_000,
   idleMs: 60_000,
   reminders: 256,
-  jobs: 16,
+  jobs: 64,
   blobBytes: 2 * 1024 * 1024 * 1024,
   blobBytesOf: {},
   blobMs: 30 * 24 * 60 * 60 * 1000,
