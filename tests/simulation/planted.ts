@@ -29,13 +29,6 @@ export const bugs: readonly Bug[] = [
     replace: "if (thread === undefined)",
   },
   {
-    name: "a turn that waited for its place counts as silent when it begins",
-    file: "client-agent.ts",
-    find: `than the watchdog waits.
-      heard.set(turn.turn, clock.monotonic());`,
-    replace: "than the watchdog waits.",
-  },
-  {
     name: "outbox outside the state write",
     file: "client-agent.ts",
     find: "const done = await context.commit({\n      put,",
