@@ -15,6 +15,7 @@ import { InputError, RetryableError, TerminalError } from "../../src/errors.ts";
 import type { Answer } from "../../src/message.ts";
 import type { Blobs, Clock, Log } from "../../src/ports.ts";
 import type { Documents, Transcriber } from "../../src/reading.ts";
+import { blobsOf } from "../../src/tenant-blobs.ts";
 import type { ToolSource } from "../../src/tools.ts";
 import { promptOf } from "./context.ts";
 import { edgeModel } from "./edge.ts";
@@ -77,13 +78,14 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     hooks.signal.throwIfAborted();
     const prompt = promptOf(withoutResumed(input), tokens, clock.now(), readings);
     const messages = withPictures(prompt.messages, picturesOf(input, readings));
-    const { turn, attempt } = input;
+    const { turn, attempt, to } = input;
     const { signal, onProgress: progress = () => undefined } = hooks;
+    const blobs = blobsOf(deps.blobs, to.tenant);
     const context = createTurnContext({
       turn,
       attempt,
       signal,
-      blobs: deps.blobs,
+      blobs,
       now: clock.now,
       note: input.resume?.note,
       progress,
