@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { gzip } from "node:zlib";
 import { promisify } from "node:util";
 import { type Context, Hono } from "hono";
+import type { WebSettings } from "./settings.ts";
 
 const types: Readonly<Record<string, string>> = {
   css: "text/css; charset=utf-8",
@@ -24,7 +25,12 @@ const types: Readonly<Record<string, string>> = {
 const segment = "[A-Za-z0-9_-][A-Za-z0-9._-]*";
 const inAssets = new RegExp(`^assets(/${segment}){1,3}$`);
 const atRoot = new RegExp(`^${segment}\\.(svg|png|ico|txt|webmanifest)$`);
-const ofDocs = new Set(["swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"]);
+const ofDocs = new Set([
+  "swagger-ui.css",
+  "swagger-ui-bundle.js",
+  "swagger-ui-standalone-preset.js",
+  "favicon-32x32.png",
+]);
 
 const revalidate = "no-cache";
 const forever = "public, max-age=31536000, immutable";
@@ -41,13 +47,21 @@ interface File {
 }
 
 /** Swagger UI has a dark form, but leaves it to the page to choose it. */
-const docsStart = `
+const docsStart = (documents: WebSettings["documents"]) => `
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const dress = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
 dark.addEventListener("change", dress);
 dress();
-SwaggerUIBundle({ url: "/openapi.json", dom_id: "#docs", deepLinking: true });
+SwaggerUIBundle({ ${sourcesOf(documents)}, dom_id: "#docs", deepLinking: true });
 `;
+
+/** Several are chosen from in a bar above them, which is part of another layout. */
+function sourcesOf(documents: WebSettings["documents"]): string {
+  const own = { name: "Web chat", url: "/openapi.json" };
+  if (documents.length === 0) return `url: ${JSON.stringify(own.url)}`;
+  const presets = "presets: [SwaggerUIBundle.presets.apis, SwaggerUIStandalonePreset]";
+  return `urls: ${JSON.stringify([own, ...documents])}, ${presets}, layout: "StandaloneLayout"`;
+}
 
 const pack = promisify(gzip);
 const require = createRequire(import.meta.url);
@@ -76,10 +90,8 @@ function answer(c: Context, file: File, headers: Readonly<Record<string, string>
 export function createSite({
   pageDirectory,
   embedOrigins,
-}: {
-  pageDirectory: string;
-  embedOrigins: readonly string[];
-}) {
+  documents,
+}: Pick<WebSettings, "pageDirectory" | "embedOrigins" | "documents">) {
   const app = new Hono();
   /** Hashed names: what was read once is what will be read. */
   const assets = new Map<string, File>();
@@ -105,6 +117,7 @@ export function createSite({
     });
   });
 
+  const bar = documents.length === 0 ? "" : '<script src="/docs/swagger-ui-standalone-preset.js"></script>';
   app.get("/docs", (c) => {
     c.header("content-security-policy", policy("'none'"));
     c.header("referrer-policy", "same-origin");
@@ -112,11 +125,11 @@ export function createSite({
       `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Ascent API</title>` +
         `<meta name="viewport" content="width=device-width, initial-scale=1">` +
         `<link rel="icon" href="/docs/favicon-32x32.png"><link rel="stylesheet" href="/docs/swagger-ui.css">` +
-        `</head><body><div id="docs"></div><script src="/docs/swagger-ui-bundle.js"></script><script src="/docs/start.js"></script></body></html>`,
+        `</head><body><div id="docs"></div><script src="/docs/swagger-ui-bundle.js"></script>${bar}<script src="/docs/start.js"></script></body></html>`,
     );
   });
   app.get("/docs/start.js", (c) =>
-    c.body(docsStart, 200, {
+    c.body(docsStart(documents), 200, {
       "content-type": types["js"] ?? "",
       "cache-control": revalidate,
     }),
