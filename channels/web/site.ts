@@ -25,12 +25,7 @@ const types: Readonly<Record<string, string>> = {
 const segment = "[A-Za-z0-9_-][A-Za-z0-9._-]*";
 const inAssets = new RegExp(`^assets(/${segment}){1,3}$`);
 const atRoot = new RegExp(`^${segment}\\.(svg|png|ico|txt|webmanifest)$`);
-const ofDocs = new Set([
-  "swagger-ui.css",
-  "swagger-ui-bundle.js",
-  "swagger-ui-standalone-preset.js",
-  "favicon-32x32.png",
-]);
+const ofDocs = new Set(["swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"]);
 
 const revalidate = "no-cache";
 const forever = "public, max-age=31536000, immutable";
@@ -47,21 +42,15 @@ interface File {
 }
 
 /** Swagger UI has a dark form, but leaves it to the page to choose it. */
-const docsStart = (documents: WebSettings["documents"]) => `
+const docsStart = (urls: readonly string[]) => `
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const dress = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
 dark.addEventListener("change", dress);
 dress();
-SwaggerUIBundle({ ${sourcesOf(documents)}, dom_id: "#docs", deepLinking: true });
+const urls = ${JSON.stringify(urls)};
+const url = urls[Number(new URLSearchParams(location.search).get("api"))] ?? urls[0];
+SwaggerUIBundle({ url, dom_id: "#docs", deepLinking: true });
 `;
-
-/** Several are chosen from in a bar above them, which is part of another layout. */
-function sourcesOf(documents: WebSettings["documents"]): string {
-  const own = { name: "Web chat", url: "/openapi.json" };
-  if (documents.length === 0) return `url: ${JSON.stringify(own.url)}`;
-  const presets = "presets: [SwaggerUIBundle.presets.apis, SwaggerUIStandalonePreset]";
-  return `urls: ${JSON.stringify([own, ...documents])}, ${presets}, layout: "StandaloneLayout"`;
-}
 
 const pack = promisify(gzip);
 const require = createRequire(import.meta.url);
@@ -117,7 +106,11 @@ export function createSite({
     });
   });
 
-  const bar = documents.length === 0 ? "" : '<script src="/docs/swagger-ui-standalone-preset.js"></script>';
+  const described = [{ name: "Web chat", url: "/openapi.json" }, ...documents];
+  // Swagger UI's own bar would need inline styles.
+  const links = described.map(({ name }, at) => `<a class="link" href="/docs?api=${at}">${name}</a>`).join(" · ");
+  const choice =
+    documents.length === 0 ? "" : `<nav class="swagger-ui"><div class="wrapper markdown"><p>${links}</p></div></nav>`;
   app.get("/docs", (c) => {
     c.header("content-security-policy", policy("'none'"));
     c.header("referrer-policy", "same-origin");
@@ -125,11 +118,11 @@ export function createSite({
       `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Ascent API</title>` +
         `<meta name="viewport" content="width=device-width, initial-scale=1">` +
         `<link rel="icon" href="/docs/favicon-32x32.png"><link rel="stylesheet" href="/docs/swagger-ui.css">` +
-        `</head><body><div id="docs"></div><script src="/docs/swagger-ui-bundle.js"></script>${bar}<script src="/docs/start.js"></script></body></html>`,
+        `</head><body>${choice}<div id="docs"></div><script src="/docs/swagger-ui-bundle.js"></script><script src="/docs/start.js"></script></body></html>`,
     );
   });
   app.get("/docs/start.js", (c) =>
-    c.body(docsStart(documents), 200, {
+    c.body(docsStart(described.map(({ url }) => url)), 200, {
       "content-type": types["js"] ?? "",
       "cache-control": revalidate,
     }),
