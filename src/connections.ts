@@ -109,8 +109,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
       keep(name, { state, ...(reason === undefined ? {} : { reason }), ...(link === undefined ? {} : { link }) });
     },
     release(of) {
-      own.delete(leaseName(of));
-      owed.delete(leaseName(of));
+      for (const known of [own, links, owed]) known.delete(leaseName(of));
     },
     watch(channel) {
       const name = leaseName(channel);

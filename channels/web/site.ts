@@ -108,9 +108,8 @@ export function createSite({
 
   const described = [{ name: "Web chat", url: "/openapi.json" }, ...documents];
   // Swagger UI's own bar would need inline styles.
-  const links = described.map(({ name }, at) => `<a class="link" href="/docs?api=${at}">${name}</a>`).join(" · ");
-  const choice =
-    documents.length === 0 ? "" : `<nav class="swagger-ui"><div class="wrapper markdown"><p>${links}</p></div></nav>`;
+  const links = described.map(({ name }, at) => `<a href="/docs?api=${at}">${name}</a>`).join(" · ");
+  const choice = documents.length === 0 ? "" : `<nav class="swagger-ui"><p class="wrapper info">${links}</p></nav>`;
   app.get("/docs", (c) => {
     c.header("content-security-policy", policy("'none'"));
     c.header("referrer-policy", "same-origin");

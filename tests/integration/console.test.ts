@@ -101,7 +101,7 @@ describe("an operator", () => {
     expect(asked.body).toMatchObject({ asked: [{ code, channel: "telegram", account: "main", user: String(ann) }] });
     const journal = await root("GET /journal");
     expect(journal.body).toMatchObject({ entries: [{ rule: "not paired" }] });
-    const [{ conversation = "" } = {}] = (journal.body as { entries: { conversation: string }[] }).entries;
+    const conversation = (journal.body as { entries: { conversation: string }[] }).entries[0]?.conversation ?? "";
     const ofOne = await root(`GET /journal?conversation=${encodeURIComponent(conversation)}`);
     expect(ofOne.body).toEqual(journal.body);
     expect((await root("GET /journal?conversation=none")).body).toEqual({ entries: [] });
