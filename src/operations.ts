@@ -136,9 +136,9 @@ async function checkChannel(channel: Channel): Promise<readonly Finding[]> {
   }
 }
 
-/** Whether an id that begins with an account is of this tenant's. */
-function isOf(id: string, tenant: string | undefined): boolean {
-  return tenant === undefined || id.split(":", 1)[0] === encodePart(tenant);
+/** Whether an id that begins with an account is of this tenant's; an event from elsewhere may have none. */
+function isOf(id: string | undefined, tenant: string | undefined): boolean {
+  return tenant === undefined || id?.split(":", 1)[0] === encodePart(tenant);
 }
 
 /** Of a list that knows no tenants: more and more of it is read until there are enough that are `wanted`. */
