@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { listen, readBody } from "../fakes/http.ts";
 import { token } from "../fakes/tokens.ts";
 import { createGateway } from "./gateway-process.ts";
-import { eventually, leaks, openStage, type Stage, type StageOptions } from "./stage.ts";
+import { eventually, leaks, openStage, said, type Stage, type StageOptions } from "./stage.ts";
 
 const ann = 7_200_001;
 const base = "/api/console/v1";
@@ -128,10 +128,9 @@ describe("an operator", () => {
     for (const n of [1, 2, 3]) {
       await platform.fault(gone);
       await platform.user(ann).sends(ann, `hello ${token(ann, n)}`);
-      await eventually(`letter ${n}`, async () => {
-        const { body } = await root("GET /dead-letters");
-        return (body as { deadLetters: unknown[] }).deadLetters.length === n;
-      });
+      // Only then is the fault's next victim the next answer.
+      const told = () => said(stage, ann).filter((text) => text.includes("could not be delivered"));
+      await eventually(`letter ${n}, and its notice`, () => told().length === n);
     }
     interface Page {
       readonly deadLetters: readonly { readonly id: string }[];
