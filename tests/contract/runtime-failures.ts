@@ -156,6 +156,7 @@ export function failureContract(check: Check): void {
 
   check("dead letters are listed page by page, also when those of the last page are gone", async (stage) => {
     const { deadLetters } = stage.runtime;
+    await stage.runtime.start();
     const ids = Array.from({ length: 5 }, (_, at) => stage.unique(`page-${at}`));
     for (const [at, id] of ids.entries()) {
       const letter = { topic: "outbound", event: stage.event("pages", at), reason: "gone", attempts: 1, at } as const;
