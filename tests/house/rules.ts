@@ -41,6 +41,8 @@ const builtin = (names: readonly string[]): string => `^(node:)?(${names.join("|
 const inside = (folders: readonly string[]): string => `^(${folders.join("|")})/`;
 
 const core = "^src/(?!main/)";
+/** The way of skilled agents to their models, which is made of the client agent's. */
+const sharedBySkills = "^agents/skills/[^/]+\\.ts$";
 const anyPackage = "(^|/)node_modules/";
 const ours = inside(["src", "agents", "adapters", "channels", "tests"]);
 
@@ -57,7 +59,12 @@ const rules: IForbiddenRuleType[] = [
     from: { path: "^(agents/client|agents/skills/[^/]+)/" },
     to: {
       dependencyTypesNot: ["core"],
-      pathNot: [core, "^$1/", npm([...coreLibraries, ...packagesOf("agents"), ...packagesOf("agents/skills")])],
+      pathNot: [
+        core,
+        "^$1/",
+        sharedBySkills,
+        npm([...coreLibraries, ...packagesOf("agents"), ...packagesOf("agents/skills")]),
+      ],
     },
   },
   {
