@@ -89,8 +89,8 @@ const rules: IForbiddenRuleType[] = [
   },
   { name: "tests-stay-outside", from: { pathNot: "^tests/" }, to: { path: "^tests/" } },
   {
-    name: "sqlite-in-embedded",
-    from: { pathNot: inside(["adapters/embedded", "tests"]) },
+    name: "sqlite-in-its-adapters",
+    from: { pathNot: inside(["adapters/embedded", "adapters/vectors", "tests"]) },
     to: { path: builtin(["sqlite"]) },
   },
   ...owners.map(({ packages, folders }): IForbiddenRuleType => ({
