@@ -49,11 +49,17 @@ export interface HostedTasks extends Tasks {
   /** What is being done, for whoever watches. */
   progress(caller: TaskCaller, id: string, text: string): void;
 }
-export type Settling = Pick<Task, "state" | "artifacts"> & Pick<Partial<Task>, "said">;
+export type Settling = Pick<Task, "state" | "artifacts" | "messages"> & Pick<Partial<Task>, "said">;
+
+/** For an agent whose runs only hand the task over: "waiting" means that its end may come at any time, until then. */
+export interface Elsewhere {
+  /** Before the task is cancelled; once more where that failed. */
+  cancel(task: Task): Promise<void>;
+}
 
 export interface TaskHost {
   /** Once for each agent, before the runtime starts. */
-  add(agent: SkilledAgent): HostedTasks;
+  add(agent: SkilledAgent, elsewhere?: Elsewhere): HostedTasks;
   /** A job of this name is due. False where it is another's. */
   run(job: string, data: unknown): Promise<boolean>;
   /** No more runs; those that still run after `graceMs` are left to the next process. */
@@ -61,6 +67,7 @@ export interface TaskHost {
 }
 
 const prefix = "task:";
+const mostProgress = 4_000;
 const defaultRunMs = 30 * 60_000;
 const defaultMostRuns = 64;
 const defaultWatchMs = 10_000;
@@ -190,8 +197,10 @@ export function createTaskHost(options: TaskHostOptions): TaskHost {
       });
   }
 
-  function add(agent: SkilledAgent): HostedTasks {
+  function add(agent: SkilledAgent, elsewhere?: Elsewhere): HostedTasks {
     const { name } = agent.profile;
+    // When it is looked at again is nothing that its caller waits for.
+    const shown = (task: StoredTask): Task => (elsewhere === undefined ? view(task) : withoutDue(view(task)));
     agents.set(name, agent);
     const keyOf = (caller: TaskCaller, id: string) => taskKey(name, caller, id);
 
@@ -245,7 +254,7 @@ export function createTaskHost(options: TaskHostOptions): TaskHost {
       });
     }
 
-    const reads = createTaskReads({ agent: name, store, bell, clock, view });
+    const reads = createTaskReads({ agent: name, store, bell, clock, view: shown });
     return {
       profile: agent.profile,
       ...reads,
@@ -253,12 +262,13 @@ export function createTaskHost(options: TaskHostOptions): TaskHost {
         check(told);
         const task = await (told.task === undefined ? begin(caller, told, push) : goOn(caller, told.task, told, push));
         if (!isSettled(task)) wake(keyOf(caller, task.id), agent);
-        return view(task);
+        return shown(task);
       },
       async cancel(caller, id) {
         const key = keyOf(caller, id);
         const known = await store.find(key);
         if (known === undefined) return undefined;
+        if (!isEnded(known)) await elsewhere?.cancel(shown(known));
         const written = await store.change(key, (task) => {
           if (isEnded(task)) throw new InputError(`The task is ${task.state} already.`, { status: 409 });
           const { runner: _runner, dueAt: _due, said: _said, ...rest_ } = task;
@@ -269,7 +279,7 @@ export function createTaskHost(options: TaskHostOptions): TaskHost {
         if (shared && known.runner !== undefined) await poke(records, key, instance);
         changed(key, written);
         wake(key, agent);
-        return view(written);
+        return shown(written);
       },
       async addPush(caller, id, push) {
         const key = keyOf(caller, id);
@@ -291,18 +301,20 @@ export function createTaskHost(options: TaskHostOptions): TaskHost {
         let known: StoredTask | undefined;
         const written = await store.change(key, (task) => {
           known = task;
-          const to = isEnded(task) ? undefined : change(view(task));
+          const to = isEnded(task) ? undefined : change(shown(task));
           if (to === undefined) return undefined;
-          const { dueAt, said: _said, ...rest_ } = seen({ ...task, attempts: 0 }, clock);
-          return { ...rest_, ...to, ...(isSettled(to) || dueAt === undefined ? {} : { dueAt }) };
+          const { dueAt, said: _said, runner, ...rest_ } = seen({ ...task, attempts: 0 }, clock);
+          // Its run may not have ended yet: what it comes to counts no more where the caller's turn has come.
+          const goesOn = { ...(dueAt !== undefined && { dueAt }), ...(runner !== undefined && { runner }) };
+          return { ...rest_, ...to, ...(isSettled(to) ? {} : goesOn) };
         });
         if (written !== undefined) {
           changed(key, written);
           wake(key, agent);
         }
-        return known && view(written ?? known);
+        return known && shown(written ?? known);
       },
-      progress: (caller, id, text) => bell.ring(keyOf(caller, id), text.slice(0, 200)),
+      progress: (caller, id, text) => bell.ring(keyOf(caller, id), text.slice(0, mostProgress)),
     };
   }
 
@@ -335,6 +347,10 @@ export function createTaskHost(options: TaskHostOptions): TaskHost {
       cancel();
     },
   };
+}
+
+function withoutDue({ dueAt: _due, ...task }: Task): Task {
+  return task;
 }
 
 /** A task as its caller sees it. */

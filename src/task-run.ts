@@ -5,7 +5,7 @@ import type { Clock, Log, Records } from "./ports.ts";
 import type { SkilledAgent, TaskOutcome, TaskPart } from "./skilled.ts";
 import type { Bell } from "./task-bell.ts";
 import { bytesOf, digest, type StoredTask, type TaskLimits, type TaskStore } from "./task-store.ts";
-import { isEnded, resultId } from "./tasks.ts";
+import { isSettled, resultId } from "./tasks.ts";
 
 /** The run is cancelled, superseded or left to another process: its outcome counts no more. */
 export class RunOver extends Error {
@@ -64,7 +64,7 @@ export async function runTask(
 ): Promise<void> {
   const { store, clock, log, bell, limits, changed } = parts;
   const { signal } = abort;
-  const isMine = (task: StoredTask) => task.runs === claimed.runs && task.runner === claimed.runner && !isEnded(task);
+  const isMine = (task: StoredTask) => task.runs === claimed.runs && task.runner === claimed.runner && !isSettled(task);
   const isCurrent = (task: StoredTask) => isMine(task) && task.seen.length === claimed.seen.length;
 
   /** @throws RunOver where the task is not this run's any more. */
