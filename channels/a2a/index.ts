@@ -52,11 +52,11 @@ export function a2a(settings: A2aSettings, deps: ChannelDeps, { profiles, host }
         try {
           // One that died in between counts once more than it was: better than one that nobody counts.
           await inbound.admit(event);
+          await inbound.accept([event], { admitted: true });
         } catch (error) {
           if (error instanceof RefusedError) return { kind: "rejected", reason: error.message };
           throw error;
         }
-        await inbound.accept([event], { admitted: true });
         handed.add(markOf(message));
       }
       return { kind: "waiting", until: clock.now() + longestMs, state: [...handed] };
@@ -125,26 +125,37 @@ export function a2a(settings: A2aSettings, deps: ChannelDeps, { profiles, host }
 
 /** What a part of an answer makes of its task: once more under the same key, nothing. */
 function settled(task: Task, part: Outgoing, context: SendContext, marks: ReadonlySet<string>): Settling | undefined {
-  const { key, last, notice, noticeKey } = context;
-  const parts: TaskPart[] = partsOf(part);
+  const { key, last, notice } = context;
   const choices = part.kind === "location" ? [] : (part.buttons ?? []).filter(({ url }) => url === undefined);
-  const offered =
-    choices.length === 0 ? parts : [...parts, choicesPart(choices.map(({ id, label }) => ({ id, label })))];
-  const said = { id: `said-${key}`, role: "agent", parts: offered } satisfies Settling["said"];
-  if (notice) {
-    if (task.said?.id === said.id || [...marks].every((mark) => mark === "stop")) return undefined;
-    const messages = [...task.messages, said];
-    if (choices.length > 0) return { ...kept(task), state: "input-required", said, messages };
-    if (noticeKey !== undefined && meanwhile.includes(noticeKey)) return { ...kept(task), said, messages };
-    return { ...kept(task), state: "failed", said, messages };
-  }
+  const offered = choices.map(({ id, label }) => ({ id, label }));
+  const parts = offered.length === 0 ? partsOf(part) : [...partsOf(part), choicesPart(offered)];
+  if (notice) return noticed(task, parts, context, marks, offered.length > 0);
   const id = `answer-${key}`;
   const known = task.artifacts.some((one) => one.id === id);
-  const artifacts = known ? task.artifacts : [...task.artifacts, { id, parts: offered }];
+  const artifacts = known ? task.artifacts : [...task.artifacts, { id, parts }];
   // What was said after the messages that this answers has an answer of its own coming.
   const newest = task.messages.findLast(({ role }) => role === "user");
   const isLast = last && newest !== undefined && marks.has(markOf(newest));
   return known && !isLast ? undefined : { ...kept(task), artifacts, ...(isLast && { state: "completed" as const }) };
+}
+
+/** The gateway speaks: it asks, it tells that something goes on, or it says that there is no answer. */
+function noticed(
+  task: Task,
+  parts: readonly TaskPart[],
+  { key, first, last, noticeKey }: SendContext,
+  marks: ReadonlySet<string>,
+  asks: boolean,
+): Settling | undefined {
+  const id = `said-${key}`;
+  if (task.said?.id === id || [...marks].every((mark) => mark === "stop")) return undefined;
+  const before = first ? [] : (task.said?.parts ?? []);
+  const said = { id, role: "agent" as const, parts: [...before, ...parts] };
+  if (!last) return { ...kept(task), said };
+  const messages = [...task.messages, said];
+  if (asks) return { ...kept(task), state: "input-required", said, messages };
+  if (noticeKey !== undefined && meanwhile.includes(noticeKey)) return { ...kept(task), said, messages };
+  return { ...kept(task), state: "failed", said, messages };
 }
 
 const kept = ({ state, artifacts, messages }: Task): Settling => ({ state, artifacts, messages });

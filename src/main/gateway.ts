@@ -2,6 +2,7 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import type { A2aServer } from "../../adapters/a2a/server.ts";
 import { createSafeFetch } from "../../adapters/fetch/index.ts";
+import { createModels } from "../../adapters/models/index.ts";
 import { createServer, type HttpServer } from "../../adapters/http/index.ts";
 import type { Channel, Connection, HttpHandler } from "../channel.ts";
 import { createCore, type Core } from "../core.ts";
@@ -11,7 +12,7 @@ import { underLease } from "../lease.ts";
 import type { Clock, Log, Runtime, Signals } from "../ports.ts";
 import { createServing, type Serving } from "./a2a.ts";
 import { accountKey, accountsOf } from "./accounts.ts";
-import { createAgents } from "./agents.ts";
+import { createAgents, modelsSettings } from "./agents.ts";
 import { channelKinds } from "./channels.ts";
 import type { Config } from "./config.ts";
 import { createControl } from "./control.ts";
@@ -62,7 +63,8 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const serving = createServing({ config, runtime, clock, log, instance, secret, safeFetch, signals, newId });
   runtime.invoked?.("/a2a", serving.server.handle);
   const { records, blobs } = runtime;
-  const skillDeps = { records, blobs, safeFetch, clock, log, newId, config };
+  const models = createModels(modelsSettings(config), { clock });
+  const skillDeps = { records, blobs, safeFetch, clock, log, newId, models, model: config.model.spec };
   for (const agent of createSkills(skillKinds, config.skills, skillDeps)) serving.add(agent);
   const subscribers = subscribersOf(config, { safeFetch, clock, bindings: runtime.bindings });
   const subscriptions = createSubscriptions({ runtime, clock, log, subscribers });
