@@ -78,8 +78,8 @@ export async function openAgentService(options: AgentServiceOptions): Promise<Ag
       await runtime.start();
       const address = config.server.publicUrl ?? listening.url;
       // Only there are its records the gateway's too.
-      if (config.runtime === "dapr")
-        leave = createRegistry({ records, clock, log }).register({ name, address, app: `ascent-${name}` });
+      const app = runtime.appId?.();
+      if (app !== undefined) leave = createRegistry({ records, clock, log }).register({ name, address, app });
       starting = undefined;
       return address;
     },
