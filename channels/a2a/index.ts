@@ -5,7 +5,7 @@
  * A task's message is a message of its context's conversation, known again by its id, so that it is handed over as often as it takes.
  */
 import type { Channel, ChannelDeps, Outgoing, Preview, SendContext, Sent } from "../../src/channel.ts";
-import { RefusedError } from "../../src/errors.ts";
+import { InputError, RefusedError } from "../../src/errors.ts";
 import { mediaKinds, type NoticeKey } from "../../src/message.ts";
 import type { Profile, SkilledAgent, TaskOutcome, TaskPart, TaskRun } from "../../src/skilled.ts";
 import type { Elsewhere, HostedTasks, Settling } from "../../src/task-host.ts";
@@ -85,12 +85,18 @@ export function a2a(settings: A2aSettings, deps: ChannelDeps, { profiles, host }
       log.warn({ conversation: to.conversation }, "a2a: an answer for a conversation that nobody here has");
       return {};
     }
-    const byTask = Map.groupBy(
-      answers.flatMap((one) => taskOf(one) ?? []),
-      ({ task }) => task,
-    );
-    for (const [task, of] of byTask)
-      await tasks.settle(place.caller, task, (now) => settled(now, part, context, new Set(of.map(({ mark }) => mark))));
+    const found = answers.flatMap((one) => taskOf(one) ?? []);
+    for (const [task, of] of Map.groupBy(found, (one) => one.task)) {
+      const marks = new Set(of.map(({ mark }) => mark));
+      try {
+        await tasks.settle(place.caller, task, (now) => settled(now, part, context, marks));
+      } catch (error) {
+        if (!(error instanceof InputError)) throw error;
+        const text = "The answer is larger than a task may be.";
+        const said = { id: `said-${context.key}`, role: "agent" as const, parts: [{ kind: "text" as const, text }] };
+        await tasks.settle(place.caller, task, (now) => ({ ...kept(now), state: "failed", said }));
+      }
+    }
     return {};
   }
 

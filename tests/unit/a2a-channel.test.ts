@@ -194,3 +194,13 @@ test("a growing answer is shown to who watches", async () => {
   await watching;
   expect(seen).toEqual(["Once upon"]);
 });
+
+test("an answer that no task can hold fails the task, and says so", async () => {
+  const { send, say, get } = await open();
+  const { task, message } = await send("much");
+  await say(text("x".repeat(1_100_000)), [message]);
+  expect(await get(task.id)).toMatchObject({
+    state: "failed",
+    said: { parts: [{ text: expect.stringContaining("larger") }] },
+  });
+});
