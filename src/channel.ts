@@ -5,6 +5,7 @@
  * small interface of its own; an ability that the platform lacks is absent, never a method that throws. What is missing is
  * made up for once, in `format.ts`, from {@link Traits}.
  */
+import type { Belongings } from "./belongings.ts";
 import type { AccountRef, MessageId } from "./ids.ts";
 import type { Address, Button, InboundEvent, MediaKind, MediaPart } from "./message.ts";
 import type { Blobs, Clock, Log, Records, Signals, Transcript } from "./ports.ts";
@@ -210,6 +211,8 @@ export interface ChannelDeps extends AccountRef {
   readonly records: Records;
   readonly transcript: Transcript;
   readonly blobs: Blobs;
+  /** For words of people in records of the channel's own. */
+  readonly belongings: Belongings;
   /** To the other replicas, where there are any. */
   readonly signals?: Signals;
   readonly clock: Clock;

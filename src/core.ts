@@ -5,6 +5,7 @@ import type { Agent, AgentTraits } from "./agent.ts";
 import type { Announce } from "./announce.ts";
 import type { Channel, Inbound } from "./channel.ts";
 import { createAccess } from "./access.ts";
+import { createBelongings } from "./belongings.ts";
 import type { CallAgent } from "./agent-calls.ts";
 import { clientAgents } from "./client-agent.ts";
 import { createDelivery } from "./delivery.ts";
@@ -88,6 +89,7 @@ export function createCore(options: CoreOptions): Core {
   const delivers = options.delivers !== false;
   let stopping = false;
   const call = runtime.actors.call.bind(runtime.actors) as CallAgent;
+  const belongings = createBelongings(runtime, clock);
   const announces = options.announce === undefined ? {} : { announce: options.announce };
   const delivery = createDelivery({
     runtime,
@@ -107,7 +109,7 @@ export function createCore(options: CoreOptions): Core {
     safeFetch: options.safeFetch,
     agentOf,
     channelOf,
-    serve: createServices({ runtime, call, clock, newCode: options.newCode }),
+    serve: createServices({ runtime, call, clock, belongings, newCode: options.newCode }),
     tellAlive: !runtime.actors.exclusive,
     most: options.mostTurns ?? 2_000,
   });

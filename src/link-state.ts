@@ -34,6 +34,8 @@ export interface Leaving {
   readonly places: readonly Place[];
   /** Without an answer so far. */
   readonly messages: readonly InboundMessage[];
+  /** The person wants nothing kept of what was said. */
+  readonly forgotten?: boolean;
 }
 
 /** An event on its way through the agent of a joined identity. */
@@ -62,6 +64,7 @@ export const storedLinks = {
         last: z.string().optional(),
         places: z.array(z.object({ to: address, seq: z.number() })),
         messages: z.array(inboundEvent),
+        forgotten: z.boolean().optional(),
       }),
     )
     .optional(),

@@ -68,8 +68,10 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     hooks.signal.throwIfAborted();
     const prompt = promptOf(input, tokens, clock.now(), readings);
     const messages = withPictures(prompt.messages, picturesOf(input, readings));
-    const { turn, attempt } = input;
-    const context = createTurnContext({ turn, attempt, signal: hooks.signal, blobs: deps.blobs, now: clock.now });
+    const { turn, attempt, to } = input;
+    const { conversation } = to;
+    const { signal } = hooks;
+    const context = createTurnContext({ turn, attempt, signal, blobs: deps.blobs, conversation, now: clock.now });
     const answered = () => context.attached.length > 0 || context.choices !== undefined;
     const edge = {
       model,

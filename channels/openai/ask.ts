@@ -55,7 +55,8 @@ export function createAsk({ settings, deps, surroundings, calls, conversations, 
     if (found !== undefined) sameQuestion(found, digest);
     if (found?.done === true) return { call: found, asked };
     // What can be refused is refused before anything is kept of it; what is known was let in before.
-    const parts = await partsOf(asked.given, deps, found === undefined ? surroundings.safeFetch : undefined);
+    const owner = conversationId(deps, chatOf(caller, asked, id));
+    const parts = await partsOf(asked.given, deps, owner, found === undefined ? surroundings.safeFetch : undefined);
     const before = await Promise.all(asked.before.map((one) => toldOf(caller, one)));
     const call = found ?? (await record({ caller, id, digest }, asked, { parts, before }));
     sameQuestion(call, digest);

@@ -3,6 +3,7 @@ import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { createSafeFetch } from "../../adapters/fetch/index.ts";
 import { createServer, type HttpServer } from "../../adapters/http/index.ts";
 import type { Channel, Connection, HttpHandler } from "../channel.ts";
+import { createBelongings } from "../belongings.ts";
 import { createCore, type Core } from "../core.ts";
 import { reasonOf } from "../errors.ts";
 import { encodePart } from "../ids.ts";
@@ -54,7 +55,8 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const safeFetch = createSafeFetch({ allowHosts: config.webhooks.allowHosts });
   const signals = config.redis.url === undefined ? undefined : await openSignals(config.redis.url, instance, log);
   const subscribers = subscribersOf(config, { safeFetch, clock, bindings: runtime.bindings });
-  const subscriptions = createSubscriptions({ runtime, clock, log, subscribers });
+  const belongings = createBelongings(runtime, clock);
+  const subscriptions = createSubscriptions({ runtime, belongings, clock, log, subscribers });
   runtime.jobs.handle(async (job, data) => {
     if (!(await subscriptions.run(job, data))) log.warn({ job }, "a job that nothing here knows is over");
   });
@@ -81,6 +83,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
         records: runtime.records,
         transcript: runtime.transcript,
         blobs: runtime.blobs,
+        belongings,
         ...(signals === undefined ? {} : { signals }),
         clock,
         log,
