@@ -63,8 +63,11 @@ export interface AgentCalls {
   holdings(data: Record<string, never>): Holdings;
   /** @param data as {@link Holdings} were when all of them was deleted: "busy" where there is more now. */
   forget(data: Serving & { media: number; answers: number }): Reply;
-  /** Deletes all of the agent, as if it had never been; "busy" while it owes anything. */
-  end(data: Record<string, never>): Reply;
+  /**
+   * Deletes all of the agent, as if it had never been; "busy" while it owes anything, "refused" where anything came after that
+   * day (since the epoch), or where it is a part of somebody known elsewhere.
+   */
+  end(data: { after: number }): Reply;
 }
 export type CallAgent = <Method extends keyof AgentCalls>(
   id: AgentId,

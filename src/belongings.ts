@@ -9,8 +9,8 @@ import { createRecent } from "./recent.ts";
 
 /** Longer than any record lives that is noted without `lasts`. */
 const periodMs = 10 * 24 * 3_600_000;
-/** How long this process knows that the notes of an earlier period are gone. */
-const clearedMs = 3_600_000;
+/** How long this process knows that a list is this period's. */
+const knownMs = 3_600_000;
 const pageSize = 500;
 const note = z.object({ v: z.literal(1), of: z.string().optional() });
 
@@ -33,10 +33,18 @@ export function createBelongings(
   { records, transcript }: Pick<Runtime, "records" | "transcript">,
   clock: Clock,
 ): Belongings {
-  const cleared = createRecent<string, true>(clock, clearedMs);
+  const current = createRecent<string, number>(clock, knownMs);
   const lasting = (conversation: ConversationId) => `kept:${conversation}`;
-  const passing = (conversation: ConversationId, period: number) => `kept:${conversation}:${period}`;
-  const period = () => Math.floor(clock.now() / periodMs);
+  /** Two that take turns: what stands in one when its turn comes again is over. */
+  const passing = (conversation: ConversationId, turn: number) => `kept:${conversation}:${turn % 2}`;
+  const periodOf = (at: number) => Math.floor(at / periodMs);
+
+  async function begin(list: string, period: number): Promise<void> {
+    if (current.get(list) === period) return;
+    const [latest] = await transcript.list(list, { before: Number.MAX_SAFE_INTEGER, limit: 1 });
+    if (latest !== undefined && periodOf(latest.at) < period) await transcript.clear(list);
+    current.set(list, period);
+  }
 
   async function eraseAll(list: string, but: MessageId | undefined): Promise<void> {
     let stays = false;
@@ -54,16 +62,13 @@ export function createBelongings(
 
   return {
     async note(conversation, record, { of, lasts = false } = {}) {
-      const now = period();
+      const now = periodOf(clock.now());
       const list = lasts ? lasting(conversation) : passing(conversation, now);
+      if (!lasts) await begin(list, now);
       await transcript.append(list, record, { v: 1, ...(of === undefined ? {} : { of }) });
-      if (lasts || cleared.get(list) !== undefined) return;
-      await transcript.clear(passing(conversation, now - 2));
-      cleared.set(list, true);
     },
     async erase(conversation, but) {
-      const now = period();
-      for (const list of [passing(conversation, now - 1), passing(conversation, now), lasting(conversation)])
+      for (const list of [passing(conversation, 0), passing(conversation, 1), lasting(conversation)])
         await eraseAll(list, but);
     },
   };

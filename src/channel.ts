@@ -6,6 +6,7 @@
  * made up for once, in `format.ts`, from {@link Traits}.
  */
 import type { Belongings } from "./belongings.ts";
+import type { Endings } from "./endings.ts";
 import type { AccountRef, MessageId } from "./ids.ts";
 import type { Address, Button, InboundEvent, MediaKind, MediaPart } from "./message.ts";
 import type { Blobs, Clock, Log, Records, Signals, Transcript } from "./ports.ts";
@@ -213,6 +214,8 @@ export interface ChannelDeps extends AccountRef {
   readonly blobs: Blobs;
   /** For words of people in records of the channel's own. */
   readonly belongings: Belongings;
+  /** For conversations that nobody can come back to. */
+  readonly endings: Endings;
   /** To the other replicas, where there are any. */
   readonly signals?: Signals;
   readonly clock: Clock;

@@ -366,10 +366,12 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
       stored = await withThread(context, stored, receipt.to.conversation);
       return watch.kept(await step([{ ...moment(), type: "undelivered", receipt }], options.traitsOf(receipt.to)));
     },
-    async end() {
+    async end({ after }) {
       await step([await settledEvent()], traits(undefined));
-      const { forward, joiners } = stored.inbox;
-      if (isBusy(stored) || forward !== undefined || joiners !== undefined) return "busy";
+      const { forward, joiners, seen } = stored.inbox;
+      if (forward !== undefined || joiners !== undefined) return "refused";
+      if (Object.keys(seen).some((day) => Number(day) > after)) return "refused";
+      if (isBusy(stored)) return "busy";
       await context.commit({ remove: await keysOf(context, stored) });
       stored = readState(new Map());
       return "accepted";

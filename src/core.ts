@@ -14,6 +14,7 @@ import { InfrastructureError, InputError } from "./errors.ts";
 import type { Reply } from "./events.ts";
 import type { SafeFetch } from "./fetch.ts";
 import { agentIdOf, digestOf, type AccountRef, type MessageId } from "./ids.ts";
+import { createEndings, type EndingsKeeper } from "./endings.ts";
 import { createInbound } from "./inbound.ts";
 import { createOperators, type Operators } from "./operators.ts";
 import type { Address } from "./message.ts";
@@ -53,6 +54,7 @@ export interface CoreOptions {
 export interface Core {
   readonly inbound: Inbound;
   readonly operators: Operators;
+  readonly endings: EndingsKeeper;
   /**
    * A dead letter goes its way again: an answer through its agent's outbox, what could not be read through its channel,
    * anything else on its topic.
@@ -163,6 +165,7 @@ export function createCore(options: CoreOptions): Core {
 
   return {
     inbound,
+    endings: createEndings({ runtime, call, belongings, clock, log }),
     operators: createOperators({ pairing, inbound, clock, channelOf, policyOf }),
     async retry(id) {
       const letter = await deadLetters.get(id);

@@ -80,8 +80,13 @@ export function createAsk({ settings, deps, surroundings, calls, conversations, 
     const chat = previous === undefined ? chatOf(caller, asked, id) : await chatOfPrevious(caller, previous, model);
     const own = previous === undefined ? {} : { previous };
     const question = { v: 1, id, caller, api, model, digest, at: clock.now(), chat, ...own, metadata } as const;
-    await inbound.admit(eventOf(deps, question, asked, content));
-    return calls.open({ ...question, parts: [], done: false, failed: false });
+    const event = eventOf(deps, question, asked, content);
+    await inbound.admit(event);
+    const [call] = await Promise.all([
+      calls.open({ ...question, parts: [], done: false, failed: false }),
+      isNamed(chat) ? undefined : deps.endings.note(event, settings.unnamedDays),
+    ]);
+    return call;
   }
 
   /** The core knows the event again where it has it. */

@@ -84,6 +84,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
         transcript: runtime.transcript,
         blobs: runtime.blobs,
         belongings,
+        endings: core.endings,
         ...(signals === undefined ? {} : { signals }),
         clock,
         log,
@@ -125,7 +126,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   });
   const connects = role === "agents" ? [] : all.filter((channel) => channel.connect !== undefined);
   return assemble(
-    { config, clock, log },
+    { config, clock, log, role },
     { opened, core, subscriptions, instance, channels: all, connects, server, control, readiness, signals },
   );
 }
@@ -153,7 +154,7 @@ interface Parts {
 }
 
 function assemble(
-  { config, clock, log }: GatewayOptions,
+  { config, clock, log, role }: GatewayOptions,
   { opened, core, subscriptions, instance, channels, connects, server, control, readiness, signals }: Parts,
 ): Gateway {
   const { runtime } = opened;
@@ -161,6 +162,7 @@ function assemble(
   const connections = new Map<string, Promise<Connection | undefined>>();
   let ready = Promise.resolve();
   let url = "";
+  let endSweeps = () => {};
   let stopped: Promise<void> | undefined;
 
   async function connect(channel: Channel): Promise<Connection | undefined> {
@@ -200,6 +202,7 @@ function assemble(
     const until = clock.monotonic() + config.server.graceSeconds * 1_000;
     const left = () => Math.max(0, until - clock.monotonic());
     intake.abort();
+    endSweeps();
     const drained = server.drain(left());
     const closed = Promise.allSettled([...connections.values()].map(async (connection) => (await connection)?.closed));
     await Promise.race([closed, new Promise<void>((resolve) => void clock.after(left(), resolve))]);
@@ -228,6 +231,7 @@ function assemble(
         log.warn({ reason: reasonOf(error) }, "webhooks that wait could not be looked for");
       });
       for (const channel of connects) connections.set(`${channel.channel}/${channel.account}`, connect(channel));
+      if (role !== "agents") endSweeps = core.endings.start();
       ready = readiness.connecting(connections);
     },
     ready: () => ready,

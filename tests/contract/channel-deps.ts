@@ -87,6 +87,7 @@ export function probe(
       ...stores,
       blobs: shared.blobs ?? blobs(),
       belongings: createBelongings(stores, clock),
+      endings: { note: async () => undefined },
       clock,
       log: logTo(lines),
       newId: () => crypto.randomUUID().replaceAll("-", ""),

@@ -70,6 +70,7 @@ const deps = (channel: string): ChannelDeps => ({
   transcript: runtime.transcript,
   blobs: runtime.blobs,
   belongings: createBelongings(runtime, clock),
+  endings: core.endings,
   clock,
   log,
   newId: () => randomBytes(18).toString("base64url"),
