@@ -140,7 +140,7 @@ export interface BindingSource {
   take(request: Request): Promise<void>;
 }
 
-/** What `ascent doctor` asks: each finding is a sentence and, when something is wrong, the next step. */
+/** What `ascent doctor` asks: each finding is a sentence and, when something is wrong or doubtful, the next step. */
 export interface Check {
   check(signal: AbortSignal): Promise<readonly Finding[]>;
 }

@@ -4,7 +4,7 @@
 import type { Agent, AgentTraits } from "./agent.ts";
 import type { Announce } from "./announce.ts";
 import type { Channel, Inbound } from "./channel.ts";
-import { createAccess } from "./access.ts";
+import { createAccess, type AccessOptions } from "./access.ts";
 import { createBelongings } from "./belongings.ts";
 import type { CallAgent } from "./agent-calls.ts";
 import { clientAgents } from "./client-agent.ts";
@@ -36,7 +36,11 @@ export interface CoreOptions {
   /** Which agent answers there. */
   readonly agentOf: (to: Address) => { readonly name: string; readonly agent: Agent; readonly traits: AgentTraits };
   /** Who may write there; everybody unless given. `newCode` makes the codes of pairing: letters and digits, 40 bits or more. */
-  readonly access?: { readonly policyOf: (to: AccountRef) => Policy; readonly newCode: () => string };
+  readonly access?: {
+    readonly policyOf: (to: AccountRef) => Policy;
+    readonly newCode: () => string;
+    readonly counts?: AccessOptions["counts"];
+  };
   /** For media that people name by their address. */
   readonly safeFetch?: SafeFetch | undefined;
   /** Where the bytes of a blob can be fetched, for platforms that take a link only. */
@@ -160,7 +164,7 @@ export function createCore(options: CoreOptions): Core {
 
   const { policyOf, newCode } = options.access ?? { policyOf: () => openPolicy, newCode: nobodyPairs };
   const pairing = createPairing({ records: runtime.records, clock, newCode });
-  const access = createAccess({ policyOf, pairing, clock, log });
+  const access = createAccess({ policyOf, pairing, clock, log, counts: options.access?.counts });
   const inbound = createInbound({ bus, journal, deadLetters, clock, ingress: digestOf(instance), access, channelOf });
 
   return {

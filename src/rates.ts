@@ -1,6 +1,6 @@
 /**
- * What goes on in this process alone, and begins anew with it: how fast people write, and bots that answer each other. Each
- * replica counts what comes to it.
+ * How fast people write, and bots that answer each other: here by what comes to this process, anew with each. Where there are
+ * replicas, `adapters/redis` counts for all of them.
  */
 import type { Clock } from "./ports.ts";
 import { createRecent } from "./recent.ts";
@@ -12,7 +12,7 @@ export interface Rates {
    * A message of `key`, of which so many may come in a minute, all at once or spread.
    * @returns the milliseconds until the next one may come where this is too many, else 0.
    */
-  take(key: string, perMinute: number): number;
+  take(key: string, perMinute: number): number | Promise<number>;
   /** What was taken is not used. */
   giveBack(key: string): void;
 }
@@ -55,7 +55,7 @@ export interface LoopGuard {
   /** A person wrote in the conversation. */
   person(conversation: string): void;
   /** A bot did: its how manieth message in a row it is, from 1 on. */
-  bot(conversation: string): number;
+  bot(conversation: string): number | Promise<number>;
 }
 
 export function createLoopGuard(clock: Clock): LoopGuard {

@@ -54,6 +54,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const channels = new Map<string, Channel>();
   const safeFetch = createSafeFetch({ allowHosts: config.webhooks.allowHosts });
   const signals = config.redis.url === undefined ? undefined : await openSignals(config.redis.url, instance, log);
+  const counts = config.redis.url === undefined ? undefined : await openCounts(config.redis.url, clock, log);
   const subscribers = subscribersOf(config, { safeFetch, clock, bindings: runtime.bindings });
   const belongings = createBelongings(runtime, clock);
   const subscriptions = createSubscriptions({ runtime, belongings, clock, log, subscribers });
@@ -67,7 +68,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     instance,
     channelOf: (to) => channels.get(accountKey(to)),
     agentOf: (to) => agents.of(to),
-    access: accessOf(config),
+    access: { ...accessOf(config), counts },
     safeFetch,
     mostTurns: config.limits.turns,
     delivers: role !== "agents",
@@ -127,8 +128,13 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const connects = role === "agents" ? [] : all.filter((channel) => channel.connect !== undefined);
   return assemble(
     { config, clock, log, role },
-    { opened, core, subscriptions, instance, channels: all, connects, server, control, readiness, signals },
+    { opened, core, subscriptions, instance, channels: all, connects, server, control, readiness, signals, counts },
   );
+}
+
+async function openCounts(url: string, clock: Clock, log: Log) {
+  const { connectCounts } = await import("../../adapters/redis/counts.ts");
+  return connectCounts({ url, clock, log });
 }
 
 async function openSignals(url: string, instance: string, log: Log): Promise<Signals & { close(): void }> {
@@ -151,11 +157,12 @@ interface Parts {
   readonly control: ReturnType<typeof createControl>;
   readonly readiness: Readiness;
   readonly signals: { close(): void } | undefined;
+  readonly counts: { close(): void } | undefined;
 }
 
 function assemble(
   { config, clock, log, role }: GatewayOptions,
-  { opened, core, subscriptions, instance, channels, connects, server, control, readiness, signals }: Parts,
+  { opened, core, subscriptions, instance, channels, connects, server, control, readiness, signals, counts }: Parts,
 ): Gateway {
   const { runtime } = opened;
   const intake = new AbortController();
@@ -211,6 +218,7 @@ function assemble(
     await runtime.stop(Math.max(left(), stopMs));
     for (const channel of channels) channel.close?.();
     signals?.close();
+    counts?.close();
     await control.close();
   }
 

@@ -4,6 +4,7 @@ import { reasonOf } from "../../errors.ts";
 import { systemClock } from "../clock.ts";
 import { loadRunningConfig, type Config } from "../config.ts";
 import { modelsSettings } from "../agents.ts";
+import { describeAccess, exposedAdvice } from "../policies.ts";
 import { sidecarUrl } from "../runtime.ts";
 import { withOperations } from "./operations.ts";
 
@@ -16,13 +17,16 @@ export async function doctor(): Promise<void> {
   const report = (topic: string, findings: readonly Finding[]): void => {
     for (const { ok, text, next } of findings) {
       healthy &&= ok;
-      process.stdout.write(`${ok ? "ok   " : "WRONG"}  ${topic}: ${text}\n`);
-      if (!ok && next !== undefined) process.stdout.write(`       → ${next}\n`);
+      const mark = ok ? (next === undefined ? "ok   " : "WARN ") : "WRONG";
+      process.stdout.write(`${mark}  ${topic}: ${text}\n`);
+      if (next !== undefined) process.stdout.write(`       → ${next}\n`);
     }
   };
   report("configuration", [{ ok: true, text: config.file ?? "from the environment alone" }]);
   report("node", [{ ok: true, text: process.version }]);
   report("public address", [checkPublicUrl(config)]);
+  for (const { account, text, exposed } of describeAccess(config))
+    report(`access to ${account}`, [{ ok: true, text, ...(exposed ? { next: exposedAdvice } : {}) }]);
   for (const [name, spec] of modelsOf(config)) report(`agent ${name}`, [await checkModel(config, spec)]);
   const transcription = await checkTranscription(config);
   if (transcription !== undefined) report("transcription", [transcription]);
