@@ -78,9 +78,20 @@ describe.skipIf(missing).each(["redis", "postgresql"] as const)("/forget with st
   });
 });
 
+/** Values stand there as bytes, in hex. */
+function decoded(row: string): string {
+  return row.replaceAll(/\\\\x([0-9a-f]+)/g, (_all, hex: string) => Buffer.from(hex, "hex").toString());
+}
+
 async function placesOf({ env }: Cluster, bytes: string): Promise<string[]> {
   const { REDIS_HOST: redis, POSTGRES_URL: postgres } = env;
   const inRedis = redis === undefined ? [] : await keysWith(`redis://${redis}`, bytes);
-  const rows = postgres === undefined ? [] : (await dump(postgres)).split("\n").filter((row) => row.includes(bytes));
+  const rows =
+    postgres === undefined
+      ? []
+      : (await dump(postgres))
+          .split("\n")
+          .map(decoded)
+          .filter((row) => row.includes(bytes));
   return [...inRedis, ...rows];
 }

@@ -17,7 +17,7 @@ describe.skipIf(needs("redis-server").missing)("messages of one person at two re
     replicas = [1, 2].map(() => connectCounts({ url: redis.url, clock, log: quiet }));
     await eventually("both are connected", async () => {
       for (const { loops } of replicas) loops.person("ready");
-      const rows = await Promise.all(replicas.map(({ loops }) => loops.bot("ready")));
+      const rows = await Promise.all(replicas.map(async ({ loops }) => loops.bot("ready")));
       return rows.includes(1) && rows.includes(2);
     });
   }, 30_000);
@@ -27,7 +27,7 @@ describe.skipIf(needs("redis-server").missing)("messages of one person at two re
   });
 
   it("count together, and what is given back may be taken again", async () => {
-    const takes = Array.from({ length: 14 }, (_, n) => replicas[n % 2]?.rates.take("ann", 10));
+    const takes = Array.from({ length: 14 }, async (_, n) => replicas[n % 2]?.rates.take("ann", 10));
     const waits = await Promise.all(takes);
     expect(waits.filter((ms) => ms === 0)).toHaveLength(10);
     for (const ms of waits.filter((one) => one !== 0)) expect(ms).toBeGreaterThan(4_000);
