@@ -67,28 +67,39 @@ export function createAccess({ policyOf, pairing, clock, log, counts }: AccessOp
     });
   }
 
-  function judgeRate({ address, participant }: InboundEvent, { perMinute }: Policy): Verdict | Promise<Verdict> {
-    if (perMinute.person === Infinity && perMinute.account === Infinity) return letIn;
-    const account = JSON.stringify([address.tenant, address.channel, address.account]);
-    const person = `${account}${participant.user}`;
-    const ofAccount = (personMs: number) => (personMs > 0 ? 0 : rates.take(account, perMinute.account));
-    return after(rates.take(person, perMinute.person), (personMs) =>
-      after(ofAccount(personMs), (accountMs) => judged({ person, personMs, account, accountMs })),
-    );
+  function judgeRate(event: InboundEvent, { perMinute }: Policy): Verdict | Promise<Verdict> {
+    const { tenant, channel, account: name } = event.address;
+    const account = JSON.stringify([tenant, channel, name]);
+    const person = `${account}${event.participant.user}`;
+    const limits = [
+      { key: person, most: perMinute.person },
+      { key: account, most: perMinute.account },
+      { key: `tenant ${tenant}`, most: perMinute.tenant },
+    ].filter(({ most }) => most !== Infinity);
+    if (limits.length === 0) return letIn;
+    const taken: string[] = [];
+    const undo = () => {
+      for (const key of taken) rates.giveBack(key);
+    };
+    /** From this one and those behind it. */
+    const take = (at: number): number | Promise<number> => {
+      const limit = limits[at];
+      if (limit === undefined) return 0;
+      return after(rates.take(limit.key, limit.most), (ms) => {
+        if (ms > 0) return ms;
+        taken.push(limit.key);
+        return take(at + 1);
+      });
+    };
+    return after(take(0), (retryAfterMs): Verdict => {
+      if (retryAfterMs === 0) return { undo };
+      // What one of them has no room for does not count against the others.
+      undo();
+      return tooMany(person, retryAfterMs);
+    });
   }
 
-  function judged({ person, personMs, account, accountMs }: Taken): Verdict {
-    if (personMs + accountMs === 0) {
-      return {
-        undo() {
-          rates.giveBack(person);
-          rates.giveBack(account);
-        },
-      };
-    }
-    // What the account has no room for does not count against the person.
-    if (accountMs > 0) rates.giveBack(person);
-    const retryAfterMs = Math.max(personMs, accountMs);
+  function tooMany(person: string, retryAfterMs: number): Verdict {
     const says = { key: "tooMany", values: { seconds: String(Math.ceil(retryAfterMs / 1_000)) } } as const;
     return { rule: "too many messages", retryAfterMs, says, ...(isNews(person) ? { news: true } : {}) };
   }
@@ -131,13 +142,6 @@ export function createAccess({ policyOf, pairing, clock, log, counts }: AccessOp
       return rule === "not paired" ? judgeStranger(event, policy, arrives) : { rule };
     },
   };
-}
-
-interface Taken {
-  readonly person: string;
-  readonly personMs: number;
-  readonly account: string;
-  readonly accountMs: number;
 }
 
 /** At once where the value is there. */

@@ -104,9 +104,10 @@ export function createDraft(before: AgentState): Draft {
     if (quiet.length === 0) return [];
     const away = new Set(quiet.map(([conversation]) => conversation));
     let count = awayCount(state.inbox);
-    const kept = quiet.map(([conversation, { to, seq, failed, choices, listed }]) => {
+    const kept = quiet.map(([conversation, { to, seq, failed, choices, unheard, listed }]) => {
       if (listed === undefined) archive.put[awayKey(count++)] = conversation;
-      return [conversation, { to, seq, listed: true, ...(failed && { failed }), ...(choices && { choices }) }];
+      const rest = { ...(failed && { failed }), ...(choices && { choices }), ...(unheard && { unheard }) };
+      return [conversation, { to, seq, listed: true, ...rest }];
     });
     draft.inbox({
       away: count,

@@ -12,6 +12,7 @@ import { digestOf, type AccountRef, type AgentId } from "./ids.ts";
 import type { Serving } from "./link-events.ts";
 import type { Address, Answer, InboundMessage, NoticeKey } from "./message.ts";
 import type { Clock, DeadLetter, Runtime } from "./ports.ts";
+import { blobsOf } from "./tenant-blobs.ts";
 
 export interface ServiceOptions {
   readonly runtime: Pick<Runtime, "records" | "blobs" | "transcript" | "deadLetters">;
@@ -95,12 +96,9 @@ export function createServices(options: ServiceOptions): Serve {
     const bytes = new TextEncoder().encode(JSON.stringify(fileOf(holdings, clock.now()), undefined, 2));
     const body = new Blob([bytes]).stream();
     const type = "application/json";
-    const blob = await runtime.blobs.put(body, {
-      type,
-      name: "ascent-export.json",
-      maxBytes: exportBytes,
-      owner: command.address.conversation,
-    });
+    const { conversation, tenant } = command.address;
+    const about = { type, name: "ascent-export.json", maxBytes: exportBytes, owner: conversation };
+    const blob = await blobsOf(runtime.blobs, tenant).put(body, about);
     const source = { from: "blob", id: blob.id } as const;
     return say("exported", [{ kind: "file", source, type, name: "ascent-export.json", size: blob.size }]);
   }

@@ -60,13 +60,15 @@ export interface Thread {
   readonly via?: AgentId;
   /** It was put away before, and stands under an {@link awayKey}. */
   readonly listed?: true;
+  /** The gateway has spoken for itself here, and nobody was heard yet. */
+  readonly unheard?: true;
 }
 
 /** The conversations in the inbox beyond this number that nothing waits in are put away, the longest quiet first. */
 export const mostThreads = 32;
 
 /** A conversation that is put away: what has to survive until somebody writes there again. */
-export type QuietThread = Pick<Thread, "to" | "seq" | "failed" | "choices" | "listed">;
+export type QuietThread = Pick<Thread, "to" | "seq" | "failed" | "choices" | "unheard" | "listed">;
 
 /** The key under which a conversation is put away. */
 export function quietKey(conversation: ConversationId): string {
@@ -160,6 +162,7 @@ const thread = z.object({
   choices: choices.optional(),
   via: z.string().optional(),
   listed: z.literal(true).optional(),
+  unheard: z.literal(true).optional(),
 });
 
 const stored = {
@@ -192,7 +195,7 @@ const stored = {
   outbox: z.object({ v: z.literal(1), entries: z.array(outboundEvent) }),
 };
 const spilledMessage = z.object({ message: inboundEvent.optional() });
-const quietThread = thread.pick({ to: true, seq: true, failed: true, choices: true, listed: true });
+const quietThread = thread.pick({ to: true, seq: true, failed: true, choices: true, unheard: true, listed: true });
 
 export const stateKeys = ["inbox", "history", "outbox"] as const;
 
