@@ -37,8 +37,8 @@ describe("who may write, in words", () => {
     expect((await words(yaml)).map(({ account, text }) => [account, text])).toEqual([
       ["telegram/main", "whom an operator lets in, and one person on its list; in 2 groups; 1 blocked"],
       ["telegram/closed", "0 people on its list; not in groups"],
-      ["webhook/main", "whoever has its key; in all groups"],
       ["web/main", "everybody; in all groups"],
+      ["webhook/main", "whoever has its key; in all groups"],
     ]);
   });
 

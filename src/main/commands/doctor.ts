@@ -26,7 +26,7 @@ export async function doctor(): Promise<void> {
   report("node", [{ ok: true, text: process.version }]);
   report("public address", [checkPublicUrl(config)]);
   for (const { account, text, exposed } of describeAccess(config))
-    report(`access to ${account}`, [{ ok: true, text, ...(exposed ? { next: exposedAdvice } : {}) }]);
+    report("access", [{ ok: true, text: `${account}, ${text}`, ...(exposed ? { next: exposedAdvice } : {}) }]);
   for (const [name, spec] of modelsOf(config)) report(`agent ${name}`, [await checkModel(config, spec)]);
   const transcription = await checkTranscription(config);
   if (transcription !== undefined) report("transcription", [transcription]);
