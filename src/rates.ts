@@ -18,7 +18,7 @@ export interface Rates {
 }
 
 /** A bucket per key, filled evenly; a full one is forgotten. */
-export function createRates(clock: Clock): Rates {
+export function createRates(clock: Clock): Rates & { take(key: string, perMinute: number): number } {
   const buckets = createRecent<string, { readonly left: number; readonly at: number }>(clock, minuteMs);
   return {
     take(key, perMinute) {
@@ -58,7 +58,7 @@ export interface LoopGuard {
   bot(conversation: string): number | Promise<number>;
 }
 
-export function createLoopGuard(clock: Clock): LoopGuard {
+export function createLoopGuard(clock: Clock): LoopGuard & { bot(conversation: string): number } {
   const rows = createRecent<string, { readonly count: number; readonly at: number }>(clock, loop.windowMs);
   return {
     person: (conversation) => rows.delete(conversation),

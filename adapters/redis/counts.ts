@@ -58,7 +58,7 @@ export function connectCounts({ url, clock, log }: { url: string; clock: Clock; 
     rates: {
       take(key, perMinute) {
         if (perMinute === Infinity) return 0;
-        return orOwn(redis.ascentTake(keyOf("rate", key), perMinute), () => own.rates.take(key, perMinute) as number);
+        return orOwn(redis.ascentTake(keyOf("rate", key), perMinute), () => own.rates.take(key, perMinute));
       },
       giveBack(key) {
         redis.ascentGiveBack(keyOf("rate", key)).catch(() => own.rates.giveBack(key));
@@ -81,7 +81,7 @@ export function connectCounts({ url, clock, log }: { url: string; clock: Clock; 
             if (error !== null) throw error;
             return Number(count);
           });
-        return orOwn(counted, () => own.loops.bot(conversation) as number);
+        return orOwn(counted, () => own.loops.bot(conversation));
       },
     },
     close: () => redis.disconnect(),
