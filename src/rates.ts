@@ -17,8 +17,13 @@ export interface Rates {
   giveBack(key: string): void;
 }
 
+/** Of this process alone: known at once. */
+interface OwnRates extends Rates {
+  take(key: string, perMinute: number): number;
+}
+
 /** A bucket per key, filled evenly; a full one is forgotten. */
-export function createRates(clock: Clock): Rates & { take(key: string, perMinute: number): number } {
+export function createRates(clock: Clock): OwnRates {
   const buckets = createRecent<string, { readonly left: number; readonly at: number }>(clock, minuteMs);
   return {
     take(key, perMinute) {
@@ -58,7 +63,12 @@ export interface LoopGuard {
   bot(conversation: string): number | Promise<number>;
 }
 
-export function createLoopGuard(clock: Clock): LoopGuard & { bot(conversation: string): number } {
+/** Of this process alone: known at once. */
+interface OwnLoopGuard extends LoopGuard {
+  bot(conversation: string): number;
+}
+
+export function createLoopGuard(clock: Clock): OwnLoopGuard {
   const rows = createRecent<string, { readonly count: number; readonly at: number }>(clock, loop.windowMs);
   return {
     person: (conversation) => rows.delete(conversation),
