@@ -22,8 +22,6 @@ import type { WebhookSettings } from "./settings.ts";
 import { createSource, type Mapped, type Posted } from "./source.ts";
 import { createBindingKeys, createKeys, createSourceKeys, type Keys } from "./verify.ts";
 
-export { webhookSettings, type WebhookSettings } from "./settings.ts";
-
 const refuse = (status: number, code: string, message: string, headers: Record<string, string> = {}) =>
   Response.json({ error: { code, message } }, { status, headers });
 

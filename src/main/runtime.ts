@@ -1,6 +1,5 @@
 /** The runtime that the configuration names, with the secret that all replicas sign with. */
 import { randomBytes } from "node:crypto";
-import { openEmbedded } from "../../adapters/embedded/index.ts";
 import { ConflictError } from "../errors.ts";
 import type { Clock, Log, Records, Runtime } from "../ports.ts";
 import type { Config } from "./config.ts";
@@ -21,6 +20,7 @@ export async function openRuntime(config: Config, role: Role, clock: Clock, log:
   const { blobBytes, blobDays } = config.limits;
   const blobMs = blobDays * dayMs;
   if (config.runtime === "embedded") {
+    const { openEmbedded } = await import("../../adapters/embedded/index.ts");
     const runtime = await openEmbedded({ directory: config.data, clock, log, limits: { blobBytes, blobMs } });
     const secret = config.secret ?? loadSecret(config.data);
     return { runtime, secret: async () => secret, describe: (info) => runtime.describe(info) };

@@ -1,7 +1,7 @@
 /** The shape of ascent.yaml. Every setting has a default; `ascent.example.yaml` shows them all. */
 import { z } from "zod";
 import { clientAgentSettings } from "../../agents/client/settings.ts";
-import { secretProblem } from "../../channels/webhook/verify.ts";
+import { secretProblem } from "../../channels/webhook/secrets.ts";
 import { announcedKinds } from "../announce.ts";
 import { accessKinds, groupKinds } from "../policy.ts";
 import { channelKinds } from "./channels.ts";
