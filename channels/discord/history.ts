@@ -14,7 +14,7 @@ import type { Arrived } from "./intake.ts";
 import type { Places } from "./places.ts";
 import type { Queue } from "./queue.ts";
 import { compareIds, idAt, latestOf, timeOf } from "./snowflake.ts";
-import type { Waits } from "./waits.ts";
+import type { Waits } from "../../src/waits.ts";
 
 const perPage = 100;
 const atOnce = 4;

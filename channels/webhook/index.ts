@@ -16,7 +16,7 @@ import { type Call, createCalls } from "./calls.ts";
 import { answerOf, dialect } from "./format.ts";
 import { MappingError } from "./mapping.ts";
 import { type Body, eventOf, parseBody } from "./parse.ts";
-import { readText } from "./read.ts";
+import { readText } from "../../src/request-text.ts";
 import { createSend } from "./send.ts";
 import type { WebhookSettings } from "./settings.ts";
 import { createSource, type Mapped, type Posted } from "./source.ts";
