@@ -301,7 +301,9 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
       linking.check(via);
       stored = await withSpilled(context, stored, [event.address.conversation], concernsAll(event));
       const { [event.address.conversation]: thread } = { ...stored.quiet, ...stored.inbox.threads };
-      if (thread === undefined) await options.announce?.([started(event)]);
+      // What the gateway tells somebody who is not let in starts none.
+      const isFirst = event.kind !== "notice" && (thread === undefined || thread.unheard === true);
+      if (isFirst) await options.announce?.([started(event)]);
       const turn = stored.inbox.threads[event.address.conversation]?.turn;
       const took = turn === undefined ? undefined : taken.get(turn.id);
       const received: AgentEvent = {
@@ -322,6 +324,8 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     async take(turn) {
       const thread = stored.inbox.threads[turn.conversation];
       if (thread === undefined || !current(turn)) return "stale";
+      // It may have waited for its place for longer than the watchdog waits.
+      heard.set(turn.turn, clock.monotonic());
       const { summary, items } = stored.history;
       const messages = batchOf(thread);
       taken.set(
