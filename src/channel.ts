@@ -6,7 +6,7 @@
  * made up for once, in `format.ts`, from {@link Traits}.
  */
 import type { AccountRef, MessageId } from "./ids.ts";
-import type { Address, Button, InboundEvent, MediaKind, MediaPart } from "./message.ts";
+import type { Address, Button, InboundEvent, MediaKind, MediaPart, Participant } from "./message.ts";
 import type { Blobs, Clock, Log, Records, Signals, Transcript } from "./ports.ts";
 
 /** Limits and abilities as data. Sizes of text are in the units that {@link Dialect.measure} counts. */
@@ -118,6 +118,19 @@ export interface Connection {
   readonly closed: Promise<void>;
 }
 
+/** The account is a device that a person links to their phone, by a code that the phone scans. */
+export interface DeviceLink {
+  /** Once, before {@link Connect.connect}: `listener` is told of every change. It returns at once and does not throw. */
+  watchLink(listener: (link: LinkState) => void): void;
+}
+export interface LinkState {
+  readonly state: "no browser" | "starting" | "waiting for a scan" | "ready";
+  /** What is to be scanned now, and until when it is good. Whoever scans it links their own phone. */
+  readonly code?: { readonly text: string; readonly until: number } | undefined;
+  /** Why the last browser ended, until another is ready. */
+  readonly trouble?: string | undefined;
+}
+
 /** Frees what sending needed. Called once, after the last send. */
 export interface Close {
   close(): void;
@@ -127,7 +140,8 @@ export interface Close {
 export interface HttpHandler {
   /** Path patterns of the server's router, for example "/webhooks/telegram". */
   readonly paths: readonly string[];
-  handle(request: Request): Promise<Response>;
+  /** @param from the peer's IP address, which is a proxy's where one stands before the gateway; undefined where it is not known. */
+  handle(request: Request, from?: string): Promise<Response>;
 }
 
 /** The channel takes what comes from a component of the runtime. */
@@ -157,10 +171,44 @@ export interface Reread {
   reread(raw: unknown): Promise<void>;
 }
 
+/** Whom the gateway writes to first, by the platform's own ids: a person, or a group. */
+export interface Target {
+  readonly kind: Address["kind"];
+  readonly id: string;
+  /** The thread, topic or forum post there. */
+  readonly thread?: string | undefined;
+}
+
+/** The platform takes messages that answer nothing. */
+export interface Reach {
+  /**
+   * Where that is, as messages from there would say it. A direct chat that is not there yet is opened, where that has to be asked for.
+   * @throws InputError that says what to do: it is no such id, or nothing would be heard there; and what sending throws.
+   */
+  reach(target: Target): Promise<Reached> | Reached;
+}
+export interface Reached {
+  readonly to: Address;
+  /** Of a group the group itself. */
+  readonly participant: Participant;
+}
+
 export interface Channel
   extends
     AccountRef,
-    Partial<Typing & Preview & MediaFetch & Connect & Close & HttpHandler & BindingSource & Check & Reread> {
+    Partial<
+      Typing &
+        Preview &
+        MediaFetch &
+        Connect &
+        DeviceLink &
+        Close &
+        HttpHandler &
+        BindingSource &
+        Check &
+        Reread &
+        Reach
+    > {
   readonly traits: Traits;
   readonly dialect: Dialect;
 

@@ -13,6 +13,7 @@ import { telegramDialect } from "./format.ts";
 import { createIntake } from "./intake.ts";
 import { fetchMedia } from "./media.ts";
 import { createPreview } from "./preview.ts";
+import { reach } from "./reach.ts";
 import { chatId, createSender, maxCaption, maxText, threadIn } from "./send.ts";
 import { telegramSettings, type TelegramSettings } from "./settings.ts";
 import { createWebhook } from "./webhook.ts";
@@ -61,6 +62,7 @@ export function telegram(settings: TelegramSettings, deps: ChannelDeps): Channel
     },
     ...(options.preview ? createPreview(deps, api, token) : {}),
     reread: (raw) => intake.reread(raw as Update),
+    reach: (target) => reach(deps, target),
     fetchMedia: (ref, signal) => fetchMedia(api, options, ref, signal),
     async connect(signal) {
       signal.addEventListener("abort", () => (stopping = true), { once: true });

@@ -17,6 +17,7 @@ import { answerOf, dialect } from "./format.ts";
 import { MappingError } from "./mapping.ts";
 import { type Body, eventOf, parseBody } from "./parse.ts";
 import { readText } from "../../src/request-text.ts";
+import { reach } from "./reach.ts";
 import { createSend } from "./send.ts";
 import type { WebhookSettings } from "./settings.ts";
 import { createSource, type Mapped, type Posted } from "./source.ts";
@@ -184,6 +185,7 @@ export function webhook(
     },
     dialect,
     send: createSend(deps, calls, keys, safeFetch),
+    reach: (target) => reach(deps, calls, target),
     ...(source === undefined
       ? {}
       : {

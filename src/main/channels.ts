@@ -16,6 +16,8 @@ export interface ChannelSetting {
   /** All agents by their names in the configuration. */
   readonly agents: readonly string[];
   readonly pageDirectory: string;
+  /** What /docs describes beside the web page's API. */
+  readonly documents: WebSettings["documents"];
   readonly safeFetch: SafeFetch;
   /** What the account answers in groups: some platforms have to be asked for more. */
   readonly groups: Policy["groups"];
@@ -57,11 +59,12 @@ export const channelKinds = {
     load: async () => (await import("../../channels/telegram/index.ts")).telegram,
   }),
   web: kind({
-    settings: webSettings.omit({ pageDirectory: true, agent: true }),
+    settings: webSettings.omit({ pageDirectory: true, agent: true, documents: true }),
     always: true,
     async load() {
       const { web } = await import("../../channels/web/index.ts");
-      return (settings, deps, { agent, pageDirectory }) => web({ ...settings, agent, pageDirectory }, deps);
+      return (settings, deps, { agent, pageDirectory, documents }) =>
+        web({ ...settings, agent, pageDirectory, documents }, deps);
     },
   }),
   webhook: kind({

@@ -18,8 +18,8 @@ test("until an account needs it, nothing of a channel is loaded but its settings
   const ours = loaded.filter((url) => !url.includes("/node_modules/"));
   const channels = ours.flatMap((url) => /\/channels\/(.+)$/.exec(url)?.[1] ?? []);
   expect(channels.length).toBeGreaterThan(4);
-  // The page's builder, and what settings check keys and secrets with.
-  const beside = ["web/page/build.ts", "openai/verify.ts", "webhook/secrets.ts"];
+  // The page's builder, and what settings check secrets with.
+  const beside = ["web/page/build.ts", "webhook/secrets.ts"];
   expect(channels.filter((path) => !path.endsWith("/settings.ts") && !beside.includes(path))).toEqual([]);
   expect(ours.filter((url) => /\/adapters\/(?:dapr|redis|embedded\/index)/.test(url))).toEqual([]);
   const sdks = /\/node_modules\/(?:grammy|discord\.js|whatsapp-web\.js|ioredis|@dapr|jsonata|standardwebhooks|vite)\//;
