@@ -5,7 +5,7 @@
  */
 import type { AgentTraits } from "./agent.ts";
 import { answered, started, type Announce } from "./announce.ts";
-import { changedRows, withDays, withSpilled, withThread } from "./agent-rows.ts";
+import { changedRows, keysOf, readArchive, withDays, withSpilled, withThread } from "./agent-rows.ts";
 import type { AgentCalls, CallAgent, Decided, TurnRunner } from "./agent-calls.ts";
 import { askKey, readAsk } from "./ask-state.ts";
 import { decisionOf, openAskOf } from "./asks.ts";
@@ -14,7 +14,7 @@ import { outboundEnvelope } from "./envelope.ts";
 import { InfrastructureError, reasonOf } from "./errors.ts";
 import type { AgentEvent, Effect, Reply, Step, TurnRef } from "./events.ts";
 import type { ConversationId, MessageId, TurnId } from "./ids.ts";
-import type { Address, InboundMessage, OutboundEvent } from "./message.ts";
+import { isOwn, type Address, type InboundMessage, type OutboundEvent } from "./message.ts";
 import type { Actor, ActorContext, Clock, Log, Runtime, SetAside } from "./ports.ts";
 import { later, type Later } from "./later.ts";
 import { createLinking } from "./linking.ts";
@@ -296,6 +296,10 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     },
     watched,
     settled: settledEvent,
+    archive: () => readArchive(context, stored),
+    async loadAway() {
+      stored = { ...stored, quiet: { ...stored.quiet, ...(await readArchive(context, stored)).quiet } };
+    },
   });
 
   const methods: {
@@ -313,7 +317,9 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
       linking.check(via);
       stored = await withSpilled(context, stored, [event.address.conversation], concernsAll(event));
       const { [event.address.conversation]: thread } = { ...stored.quiet, ...stored.inbox.threads };
-      if (thread === undefined) await options.announce?.([started(event)]);
+      // What the gateway tells somebody who is not let in starts none.
+      const isFirst = !isOwn(event) && (thread === undefined || thread.unheard === true);
+      if (isFirst) await options.announce?.([started(event)]);
       const turn = stored.inbox.threads[event.address.conversation]?.turn;
       const took = turn === undefined ? undefined : taken.get(turn.id);
       const received: AgentEvent = {
@@ -336,6 +342,8 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     async take(turn) {
       const thread = stored.inbox.threads[turn.conversation];
       if (thread === undefined || !current(turn)) return "stale";
+      // It may have waited for its place for longer than the watchdog waits.
+      heard.set(turn.turn, clock.monotonic());
       const { summary, items } = stored.history;
       const messages = batchOf(thread);
       taken.set(
@@ -383,6 +391,16 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
       if (heir !== undefined) return options.call(heir, "undelivered", { ...receipt, agent: heir });
       stored = await withThread(context, stored, receipt.to.conversation);
       return watch.kept(await step([{ ...moment(), type: "undelivered", receipt }], options.traitsOf(receipt.to)));
+    },
+    async end({ after }) {
+      await step([await settledEvent()], traits(undefined));
+      const { forward, joiners, seen } = stored.inbox;
+      if (forward !== undefined || joiners !== undefined) return "refused";
+      if (Object.keys(seen).some((day) => Number(day) > after)) return "refused";
+      if (isBusy(stored)) return "busy";
+      await context.commit({ remove: await keysOf(context, stored) });
+      stored = readState(new Map());
+      return "accepted";
     },
     watch: async () => (!isBusy(stored) || (await watch.arm()) ? "accepted" : "unwatched"),
   };

@@ -3,6 +3,7 @@ import { createA2aServer, type A2aServer } from "../../adapters/a2a/server.ts";
 import type { SafeFetch } from "../fetch.ts";
 import type { Clock, Log, Runtime, Signals } from "../ports.ts";
 import { createTaskHost, type TaskHost } from "../task-host.ts";
+import { accountsOf } from "./accounts.ts";
 import type { Config } from "./config.ts";
 
 export interface Serving {
@@ -35,6 +36,7 @@ export function createServing(options: ServingOptions): Serving {
     settings: { keys, waitMs: waitSeconds * 1_000, streamMs, streamsPerCaller, bodyBytes },
     secret,
     blobs: runtime.blobs,
+    tenant: tenantOf(config),
     safeFetch,
     clock,
     log,
@@ -52,4 +54,9 @@ export function createServing(options: ServingOptions): Serving {
       return made;
     },
   };
+}
+
+/** Whoever asks with a key is of the tenant whose account it is. */
+function tenantOf(config: Config): string {
+  return accountsOf(config).find(({ name }) => name === "a2a")?.own.tenant ?? "default";
 }

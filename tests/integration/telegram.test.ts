@@ -6,6 +6,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { telegram } from "../../channels/telegram/index.ts";
 import type { TelegramSettings } from "../../channels/telegram/settings.ts";
 import type { Channel, Outgoing, SendContext } from "../../src/channel.ts";
+import { languages, offered, type Language } from "../../src/commands.ts";
 import { TerminalError } from "../../src/errors.ts";
 import { conversationId, messageId } from "../../src/ids.ts";
 import type { Address } from "../../src/message.ts";
@@ -75,12 +76,13 @@ describe("an update that was set aside", () => {
 describe("polling", () => {
   it("registers the commands, removes a webhook and asks for the kinds of updates it reads", async () => {
     const { fake } = await connected();
-    expect((await sent(fake, "setMyCommands"))[0]?.params["commands"]).toMatchObject([
-      { command: "start" },
-      { command: "help" },
-      { command: "reset" },
-      { command: "stop" },
-    ]);
+    const menus = (await sent(fake, "setMyCommands")).map(({ params }) => params);
+    expect(menus.map(({ language_code: language = "all" }) => language)).toEqual(["all", ...languages]);
+    for (const { commands } of menus) expect(commands).toMatchObject(offered.map(({ name }) => ({ command: name })));
+    const described = menus.map(
+      ({ commands }) => (commands as { command: string; description: string }[])[0]?.description,
+    );
+    expect(described).toEqual(["en", ...languages].map((language) => offered[0]?.words[language as Language]));
     expect(await sent(fake, "deleteWebhook")).toHaveLength(1);
     await expect.poll(() => sent(fake, "getUpdates")).not.toEqual([]);
     expect((await sent(fake, "getUpdates"))[0]?.params["allowed_updates"]).toContain("message_reaction");
@@ -191,6 +193,18 @@ describe("a pressed button", () => {
     expect(edit?.params).not.toHaveProperty("reply_markup");
     await seen.waitFor("the press", (events) => events.length >= 2);
     expect(seen.accepted[1]).toMatchObject({ message: { parts: [{ kind: "press", button: "y", label: "Yes" }] } });
+  });
+
+  it("stays as it was when somebody pressed who may not write", async () => {
+    const { fake, channel, seen } = await connected();
+    const { id } = await channel.send(text("Shall I?"), context());
+    seen.deps.inbound.hears = async () => false;
+    await fake.user(person).presses(person, Number(id), "y");
+    await expect.poll(() => sent(fake, "answerCallbackQuery")).toHaveLength(1);
+    seen.deps.inbound.hears = async () => true;
+    await fake.user(person).presses(person, Number(id), "n");
+    await expect.poll(() => sent(fake, "editMessageText")).toHaveLength(1);
+    expect((await sent(fake, "editMessageText"))[0]?.params).toMatchObject({ text: "Shall I?\n\n✓ No" });
   });
 
   it("loses its buttons alone where the words leave no room, and in a group nothing", async () => {

@@ -67,11 +67,16 @@ function stage({ urls, events = ["message.answered", "delivery.failed"], ...give
     },
   };
   const config = {
-    webhooks: { subscribers: urls.map((url) => ({ url, secret, events, accounts: given.accounts })), bindings: [] },
+    webhooks: {
+      subscribers: urls.map((url) => ({ url, secret, events, accounts: given.accounts })),
+      bindings: [],
+      topics: [],
+    },
   } as unknown as Config;
   const safeFetch = createSafeFetch({ allowHosts: given.allowHosts ?? ["127.0.0.1"] });
   const subscriptions = createSubscriptions({
     runtime: { records: seen.deps.records, jobs: jobs as Jobs },
+    belongings: seen.deps.belongings,
     clock,
     log: seen.deps.log,
     subscribers: subscribersOf(config, { safeFetch, clock, bindings: undefined }),

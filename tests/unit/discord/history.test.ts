@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { createHistory } from "../../../channels/discord/history.ts";
 import type { Arrived } from "../../../channels/discord/intake.ts";
 import { idAt } from "../../../channels/discord/snowflake.ts";
-import { createWaits } from "../../../channels/discord/waits.ts";
+import { createWaits } from "../../../src/waits.ts";
 import { clock, probe } from "../../contract/channel-deps.ts";
 
 const base = BigInt(idAt(Date.now() - 60_000));
@@ -19,11 +19,13 @@ function setUp(there: readonly string[], mostWaiting: number) {
   const history = createHistory(
     {
       api: {
-        attempt: async (_operation: string, call: { query: { after: string; limit: string } }) => {
+        attempt: async (_operation: string, call: { query: { after?: string; limit: string } }) => {
           asked += 1;
           if (asked === 1) throw new Error("a server error");
+          const { after } = call.query;
+          if (after === undefined) return [];
           return there
-            .filter((one) => BigInt(one) > BigInt(call.query.after))
+            .filter((one) => BigInt(one) > BigInt(after))
             .slice(0, Number(call.query.limit))
             .map((one) => ({ id: one, channel_id: chat }));
         },
