@@ -26,7 +26,7 @@ import { clip } from "./render.ts";
 import type { ClientAgentSettings } from "./settings.ts";
 import { askOperator } from "./ask-operator.ts";
 import { openToolbox } from "./toolbox.ts";
-import { createTools } from "./tools.ts";
+import { createTools, ownNeedOf } from "./tools.ts";
 import { createTurnContext, type TurnContext } from "./turn-context.ts";
 import { seesPictures } from "./vision.ts";
 
@@ -60,7 +60,10 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
   const { transcriber, documents } = deps;
   const readMedia = createMediaReader({ transcriber, documents, clock, log });
   const sees = seesPictures(settings.vision, settings.model);
-  const own = [...createTools(settings.tools, log), ...(settings.asksOperator ? [askOperator] : [])];
+  const own = [
+    ...createTools({ allowed: settings.tools, rules: settings.rules, log }),
+    ...(settings.asksOperator ? [askOperator] : []),
+  ];
   const { tools: allowed, rules } = settings;
   const outside = deps.outside === undefined ? undefined : { ...deps.outside, allowed, rules, log };
   const modelSettings: ModelSettings = {
@@ -78,13 +81,15 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     const prompt = promptOf(withoutResumed(input), tokens, clock.now(), readings);
     const messages = withPictures(prompt.messages, picturesOf(input, readings));
     const { turn, attempt, to } = input;
+    const { conversation, tenant } = to;
     const { signal, onProgress: progress = () => undefined } = hooks;
-    const blobs = blobsOf(deps.blobs, to.tenant);
+    const blobs = blobsOf(deps.blobs, tenant);
     const context = createTurnContext({
       turn,
       attempt,
       signal,
       blobs,
+      conversation,
       now: clock.now,
       note: input.resume?.note,
       progress,
@@ -120,7 +125,7 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     const { requests, inputTokens, outputTokens } = result.runContext.usage;
     const usage = { requests, inputTokens, outputTokens };
     const needOf = (name: string, args: unknown) =>
-      name === askOperator.name ? "operator" : toolbox.needOf(name, args);
+      name === askOperator.name ? "operator" : (toolbox.needOf(name, args) ?? ownNeedOf(name, args, rules));
     const pause = pauseOf(result, needOf, settings.approvalSeconds * 1_000);
     const said = { usage, ...keptOf(input, readings) };
     if (pause !== undefined) return { answer: { parts: context.attached }, pause, ...said };

@@ -1,4 +1,4 @@
-/** The command line: `ascent start | chat | send | doctor | pairing | journal | deadletters | webhooks`. */
+/** The command line: `ascent start | chat | send | doctor | pairing | approvals | journal | deadletters | webhooks | agent`. */
 import { Command, InvalidArgumentError, Option } from "commander";
 import { reasonOf } from "../errors.ts";
 import { ConfigError } from "./config.ts";
@@ -59,6 +59,26 @@ pairing
   .argument("<who>", "the person's code, or channel/account/user id")
   .action(async (who: string) => (await import("./commands/pairing.ts")).decide(who, "denied"));
 
+const approvals = program.command("approvals").description("calls of tools that wait for a word");
+approvals
+  .command("list")
+  .description("show them, the oldest first")
+  .option("--json", "as JSON")
+  .action(async (options: { json?: true }) => (await import("./commands/approvals.ts")).list(options));
+for (const [name, description, approved] of [
+  ["approve", "let the agent go on with one", true],
+  ["deny", "tell the agent that one may not be", false],
+] as const) {
+  approvals
+    .command(name)
+    .description(description)
+    .argument("<id>")
+    .option("--note <words>", "for the agent")
+    .action(async (id: string, { note }: { note?: string }) =>
+      (await import("./commands/approvals.ts")).decide(id, approved, note),
+    );
+}
+
 program
   .command("journal")
   .description("show which messages were set aside and by which rule, the newest first")
@@ -96,6 +116,23 @@ webhooks
   .description("send one again, under the same webhook-id")
   .argument("<id>")
   .action(async (id: string) => (await import("./commands/webhooks.ts")).replay(id));
+
+program
+  .command("agent")
+  .description("skilled agents")
+  .command("serve")
+  .description("run one skilled agent as a process of its own, reached by A2A")
+  .argument("<name>")
+  .option("--port <n>", "the port it listens on, instead of server.port", port)
+  .action(async (name: string, options: { port?: number }) =>
+    (await import("./commands/agent.ts")).serve(name, options),
+  );
+
+function port(given: string): number {
+  const value = Number(given);
+  if (!Number.isInteger(value) || value < 0 || value > 65_535) throw new InvalidArgumentError("must be a port");
+  return value;
+}
 
 function count(given: string): number {
   const value = Number(given);
