@@ -94,9 +94,15 @@ export async function runOnModel(of: ModelRun): Promise<ModelAnswer> {
   } catch (error) {
     if (hooks.signal.aborted || !(error instanceof TerminalError)) throw error;
     models.log.warn({ model: settings.model, reason: reasonOf(error) }, "a skilled agent's model failed");
-    if (error.cause instanceof RetryableError) throw new RetryableError(error.message, { cause: error.cause });
-    throw error;
+    throw error.cause instanceof RetryableError ? again(error, error.cause) : error;
   }
+}
+
+/** What ends a turn for good leaves a task to its next attempt. */
+function again(error: TerminalError, cause: RetryableError): RetryableError {
+  if (error.message === cause.message) return cause;
+  const { retryAfterMs } = cause;
+  return new RetryableError(error.message, { cause, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) });
 }
 
 async function execute(of: ModelRun): Promise<ModelAnswer> {

@@ -1,18 +1,17 @@
 /** The channels there are. A new one is a line here and its folder. */
 import type { z } from "zod";
-import { discord } from "../../channels/discord/index.ts";
+import { a2aSettings } from "../../channels/a2a/settings.ts";
 import { discordSettings } from "../../channels/discord/settings.ts";
-import { openai, openaiSettings } from "../../channels/openai/index.ts";
-import { telegram } from "../../channels/telegram/index.ts";
+import { openaiSettings } from "../../channels/openai/settings.ts";
 import { telegramSettings } from "../../channels/telegram/settings.ts";
-import { web } from "../../channels/web/index.ts";
 import { webSettings, type WebSettings } from "../../channels/web/settings.ts";
-import { webhook, webhookSettings } from "../../channels/webhook/index.ts";
-import { whatsapp } from "../../channels/whatsapp/index.ts";
+import { webhookSettings } from "../../channels/webhook/settings.ts";
 import { whatsappSettings } from "../../channels/whatsapp/settings.ts";
 import type { Channel, ChannelDeps } from "../channel.ts";
 import type { SafeFetch } from "../fetch.ts";
 import type { Policy } from "../policy.ts";
+import type { Profile } from "../skilled.ts";
+import type { TaskHost } from "../task-host.ts";
 
 /** What the composition knows that a channel's own settings do not say. */
 export interface ChannelSetting {
@@ -27,7 +26,13 @@ export interface ChannelSetting {
   readonly groups: Policy["groups"];
   /** The gateway's own directory. */
   readonly data: string;
+  /** The agents as other agents know them. */
+  readonly profiles: readonly Profile[];
+  /** Has the gateway serve an agent's tasks by A2A. */
+  readonly host: TaskHost["add"];
 }
+
+type Make<Settings> = (settings: Settings, deps: ChannelDeps, setting: ChannelSetting) => Channel;
 
 interface ChannelKind<Settings> {
   readonly settings: z.ZodType<Settings>;
@@ -35,7 +40,8 @@ interface ChannelKind<Settings> {
   readonly always?: true;
   /** Programs with a key write there, for many people or for none. */
   readonly programs?: true;
-  make(settings: Settings, deps: ChannelDeps, setting: ChannelSetting): Channel;
+  /** The channel's folder beside its settings: where there is no account of it, nothing of it is read. */
+  load(): Promise<Make<Settings>>;
 }
 
 function kind<Settings>(of: ChannelKind<Settings>): ChannelKind<unknown> {
@@ -43,30 +49,53 @@ function kind<Settings>(of: ChannelKind<Settings>): ChannelKind<unknown> {
 }
 
 export const channelKinds = {
+  a2a: kind({
+    settings: a2aSettings,
+    programs: true,
+    async load() {
+      const { a2a } = await import("../../channels/a2a/index.ts");
+      return (settings, deps, { profiles, host }) => a2a(settings, deps, { profiles, host });
+    },
+  }),
   discord: kind({
     settings: discordSettings.omit({ always: true }),
-    make: (settings, deps, { groups }) => discord({ ...settings, always: groups === "always" }, deps),
+    async load() {
+      const { discord } = await import("../../channels/discord/index.ts");
+      return (settings, deps, { groups }) => discord({ ...settings, always: groups === "always" }, deps);
+    },
   }),
   openai: kind({
     settings: openaiSettings,
     programs: true,
-    make: (settings, deps, { agents, safeFetch }) => openai(settings, deps, { agents, safeFetch }),
+    load: async () => (await import("../../channels/openai/index.ts")).openai,
   }),
-  telegram: kind({ settings: telegramSettings, make: telegram }),
+  telegram: kind({
+    settings: telegramSettings,
+    load: async () => (await import("../../channels/telegram/index.ts")).telegram,
+  }),
   web: kind({
     settings: webSettings.omit({ pageDirectory: true, agent: true, documents: true }),
     always: true,
-    make: (settings, deps, { agent, pageDirectory, documents }) =>
-      web({ ...settings, agent, pageDirectory, documents }, deps),
+    async load() {
+      const { web } = await import("../../channels/web/index.ts");
+      return (settings, deps, { agent, pageDirectory, documents }) =>
+        web({ ...settings, agent, pageDirectory, documents }, deps);
+    },
   }),
   webhook: kind({
     settings: webhookSettings,
     programs: true,
-    make: (settings, deps, { safeFetch }) => webhook(settings, deps, safeFetch),
+    async load() {
+      const { webhook } = await import("../../channels/webhook/index.ts");
+      return (settings, deps, { safeFetch }) => webhook(settings, deps, safeFetch);
+    },
   }),
   whatsapp: kind({
     settings: whatsappSettings,
-    make: (settings, deps, { data }) => whatsapp(settings, deps, data),
+    async load() {
+      const { whatsapp } = await import("../../channels/whatsapp/index.ts");
+      return (settings, deps, { data }) => whatsapp(settings, deps, data);
+    },
   }),
 };
 export type ChannelName = keyof typeof channelKinds;

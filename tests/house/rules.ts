@@ -15,6 +15,7 @@ const owners: readonly { readonly packages: readonly string[]; readonly folders:
   { packages: ["unpdf"], folders: ["adapters/documents"] },
   { packages: ["quickjs-emscripten[^/]*"], folders: ["adapters/sandbox"] },
   { packages: ["request-filtering-agent", "ipaddr\\.js"], folders: ["adapters/fetch"] },
+  { packages: ["chrono-node", "rrule-temporal", "temporal-polyfill"], folders: ["agents/skills/scheduler"] },
   { packages: ["grammy", "@grammyjs/[^/]+"], folders: ["channels/telegram"] },
   { packages: ["discord\\.js", "@discordjs/[^/]+", "discord-[^/]+"], folders: ["channels/discord"] },
   { packages: ["whatsapp-web\\.js"], folders: ["channels/whatsapp"] },
@@ -100,8 +101,10 @@ const rules: IForbiddenRuleType[] = [
   })),
 ];
 
+/** Of a folder and those in it. */
 function packagesOf(folder: string): readonly string[] {
-  return owners.filter(({ folders }) => folders.includes(folder)).flatMap(({ packages }) => packages);
+  const isIn = (one: string) => one === folder || one.startsWith(`${folder}/`);
+  return owners.filter(({ folders }) => folders.some(isIn)).flatMap(({ packages }) => packages);
 }
 
 export function ownedPackage(name: string): boolean {

@@ -86,7 +86,7 @@ export function createKnowledge(
         searches += 1;
         if (searches > mostSearches) throw new InputError("that is enough searching: answer with what was found");
         hooks.progress("searching the documents");
-        const collections = collection === null ? known : [collection];
+        const collections = collection === null ? [...known] : [collection];
         const found = await findPassages(deps, tenant, question, { ...settings, collections }, signal);
         return found.length === 0 ? "No passage fits." : found.map((one) => shown(one, numbers.of(one))).join("\n\n");
       },

@@ -150,7 +150,7 @@ function ask(
   }[missing];
   // A reminder that waits for its caller would not come: whoever has one says it whole.
   if (own !== undefined) return { kind: "say", said };
-  return { kind: "ask", said, asking: { v: 1, kind: "asking", missing, language, ...about, tries } };
+  return { kind: "ask", said, asking: { ...about, v: 1, kind: "asking", missing, language, tries } };
 }
 
 function answered(text: string, asking: Asking, scene: Scene): Decision {

@@ -4,10 +4,14 @@ import { zoneNamed } from "./schedule.ts";
 const plain = (text: string): string => text.normalize("NFD").replace(/\p{M}/gu, "").replaceAll("_", " ").toLowerCase();
 
 /** Cities by their names; those that are a word of their own in some language are left to their whole name. */
+/** Names that the list of zones does not have, since it has older ones for them. */
+const renamed = ["Asia/Ho_Chi_Minh", "Asia/Kathmandu", "Asia/Kolkata", "Asia/Yangon", "Europe/Kyiv"];
 let known: ReadonlyMap<string, string> | undefined;
 function cities(): ReadonlyMap<string, string> {
   known ??= new Map(
-    Intl.supportedValuesOf("timeZone").map((zone) => [plain(zone.slice(zone.lastIndexOf("/") + 1)), zone] as const),
+    [...Intl.supportedValuesOf("timeZone"), ...renamed].map(
+      (zone) => [plain(zone.slice(zone.lastIndexOf("/") + 1)), zone] as const,
+    ),
   );
   return known;
 }
@@ -22,8 +26,12 @@ export function zoneIn(
     if (zone !== undefined) return { zone, found };
   }
   if (only === "names") return undefined;
-  const utc = /(?<!\p{L})(UTC|GMT)(?![\p{L}\d+-])/iu.exec(text);
-  if (utc !== null) return { zone: "UTC", found: utc[0] };
+  const utc = /(?<!\p{L})(?:UTC|GMT)(?:\s?([+-])(\d{1,2})(?::?(\d\d))?)?(?!\p{L})/iu.exec(text);
+  if (utc !== null) {
+    const [found, sign, hours = "", minutes = "00"] = utc;
+    const zone = sign === undefined ? "UTC" : zoneOf(`${sign}${hours.padStart(2, "0")}:${minutes}`);
+    if (zone !== undefined) return { zone, found };
+  }
   const words = plain(text).match(/[\p{L}.'-]+/gu) ?? [];
   for (let length = Math.min(3, words.length); length > 0; length -= 1) {
     for (let at = 0; at + length <= words.length; at += 1) {

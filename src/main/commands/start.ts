@@ -1,9 +1,10 @@
-import { reasonOf } from "../../errors.ts";
 import { systemClock } from "../clock.ts";
 import { loadConfig, type Config } from "../config.ts";
 import { accountsOf } from "../accounts.ts";
+import { endOnSignals } from "../ends.ts";
 import { openGateway } from "../gateway.ts";
 import { createLog } from "../log.ts";
+import { describeAccess, exposedAdvice } from "../policies.ts";
 import type { Role } from "../roles.ts";
 import { returnMemoryWhenIdle } from "../memory.ts";
 import { buildPage } from "../../../channels/web/page/build.ts";
@@ -19,22 +20,7 @@ export async function start(role: Role): Promise<void> {
   }
   const gateway = await openGateway({ config, clock: systemClock, log, role });
   returnMemoryWhenIdle(systemClock);
-  let stopping = false;
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    process.on(signal, () => {
-      // Nothing is lost by it: what is not finished is taken up by the next start.
-      if (stopping) process.exit(1);
-      stopping = true;
-      log.info({ signal }, "stopping: running turns get their time; a second signal ends it at once");
-      gateway.stop().then(
-        () => process.exit(0),
-        (error: unknown) => {
-          log.error({ reason: reasonOf(error) }, "stopping failed");
-          process.exit(1);
-        },
-      );
-    });
-  }
+  const ends = endOnSignals(log, () => gateway.stop());
   try {
     await gateway.start();
     await gateway.ready();
@@ -42,12 +28,19 @@ export async function start(role: Role): Promise<void> {
     await gateway.stop();
     throw error;
   }
-  if (!stopping) announce(config, gateway.url);
+  if (!ends.begun()) announce(config, gateway.url);
+}
+
+/** The usual account goes without a name. */
+function shortOf(account: string): string {
+  return account.replace(/\/main$/, "");
 }
 
 function announce(config: Config, url: string): void {
   const { spec, because } = config.model;
-  const channels = accountsOf(config).map(({ name, account }) => (account === "main" ? name : `${name}/${account}`));
+  const channels = accountsOf(config).map(({ name, account }) => shortOf(`${name}/${account}`));
+  const access = describeAccess(config);
+  const exposed = access.filter((one) => one.exposed).map(({ account }) => shortOf(account));
   const data = config.runtime === "dapr" ? "Dapr's state store" : config.data;
   const lines = [
     "",
@@ -55,8 +48,16 @@ function announce(config: Config, url: string): void {
     "",
     `  model     ${spec} (${because})`,
     `  channels  ${channels.join(", ")}`,
+    ...access.map(({ account, text }, at) => `  ${at === 0 ? "access" : "      "}    ${shortOf(account)}: ${text}`),
     `  data      ${data}`,
     ...(config.file === undefined ? [] : [`  settings  ${config.file}`]),
+    ...(exposed.length === 0
+      ? []
+      : [
+          "",
+          `  WARNING   everybody may write to ${exposed.join(", ")} at a public address.`,
+          `            ${exposedAdvice}`,
+        ]),
     "",
   ];
   process.stdout.write(`${lines.join("\n")}\n`);
