@@ -16,6 +16,7 @@ import type { Address, OutboundEvent } from "./message.ts";
 import type { Actor, ActorContext, Clock, Log, Runtime, SetAside } from "./ports.ts";
 import { later, type Later } from "./later.ts";
 import { createLinking } from "./linking.ts";
+import { gapMs } from "./order.ts";
 import { createOutgoing } from "./outgoing.ts";
 import { batchOf } from "./scheduling.ts";
 import { isBusy, nobody, readState, stateKeys, threadsOf, type AgentState } from "./state.ts";
@@ -25,11 +26,6 @@ import { createWatch, watchdog } from "./watch.ts";
 const silenceMs = 20_000;
 /** Outbox entries from which on the settled ones are cleared with the next answer. */
 const crowdedOutbox = 8;
-/**
- * How long a turn waits for a message that was sent before one that came. After an outage brokers hand out what piled up many
- * seconds apart; what never comes (a dead letter) costs this once.
- */
-const gapMs = 15_000;
 /** Characters of history from which on the older part is folded, whatever the number of items. */
 const foldChars = 48_000;
 
@@ -292,12 +288,13 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     ) => Promise<ReturnType<AgentCalls[Method]> | Later>;
   } = {
     ...linking.methods,
-    async receive({ event, previous, via }) {
+    async receive({ event, previous, earlier = [], via }) {
       // It would wait here for a turn that does not start any more: the bus brings it to where the agent goes.
       if (options.isStopping()) throw new InfrastructureError("the gateway is stopping", { retryAfterMs: 1_000 });
+      const before = previous === undefined ? [] : [previous, ...earlier];
       stored = await withDays(context, stored, event, clock.now());
       stored = await withThread(context, stored, event.address.conversation);
-      if (linking.heir() !== undefined) return linking.forward(event, previous);
+      if (linking.heir() !== undefined) return linking.forward(event, before);
       linking.check(via);
       stored = await withSpilled(context, stored, [event.address.conversation], concernsAll(event));
       const { [event.address.conversation]: thread } = { ...stored.quiet, ...stored.inbox.threads };
@@ -308,7 +305,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
         ...moment(),
         type: "received",
         event,
-        ...(previous === undefined ? {} : { previous }),
+        previous: before,
         ...(took === undefined ? {} : { taken: took }),
         ...(via === undefined ? {} : { via }),
       };

@@ -29,7 +29,8 @@ export type AgentEvent = Moment &
         readonly event: InboundEvent;
         /** What the conversation's running turn took, where it is known. */
         readonly taken?: readonly MessageId[];
-        readonly previous?: MessageId;
+        /** Those published before it, the latest first: see `inbound.ts`. */
+        readonly previous?: readonly MessageId[];
         readonly via?: Via;
       }
     | (TurnRef & {

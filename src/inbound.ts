@@ -10,12 +10,16 @@ import type { AccountRef, ConversationId, MessageId } from "./ids.ts";
 import type { InboundEvent, InboundNotice } from "./message.ts";
 import type { Clock, CloudEvent, Runtime, SetAside } from "./ports.ts";
 import type { Rule } from "./policy.ts";
+import { gapMs } from "./order.ts";
 import { createRecent } from "./recent.ts";
 
-/** One of a conversation's latest events, and the one before it: an event that comes twice names the same one both times. */
+/** One of a conversation's latest events, and those before it: an event that comes twice names the same ones both times. */
 interface Published {
   readonly id: MessageId;
-  readonly previous: MessageId | undefined;
+  /** The latest first. */
+  readonly before: readonly MessageId[];
+  /** On the monotonic clock. */
+  readonly at: number;
 }
 
 /** Of each conversation: copies of these do not stand between the others. */
@@ -40,18 +44,29 @@ export function createInbound(options: InboundOptions): WayIn {
   const latest = createRecent<ConversationId, readonly Published[]>(clock);
   let arrived = 0;
 
+  /**
+   * The one before would do, if it named the one before itself to the agent: a late copy of what the agent has long had from
+   * another ingress does not. So those of a short time ago are named too; older ones have been waited for.
+   */
+  function namedAfter(published: readonly Published[], now: number): MessageId[] {
+    const from = now - gapMs;
+    return published
+      .flatMap(({ id, at }, place) => (at > from || place === published.length - 1 ? [id] : []))
+      .reverse();
+  }
+
   function envelopeOf(event: InboundEvent): CloudEvent {
     // An ordered bus delivers nothing before its predecessor: nobody has to be told of it.
-    if (bus.ordered) return inboundEnvelope(event, undefined);
+    if (bus.ordered) return inboundEnvelope(event, []);
     const { conversation } = event.address;
-    const before = latest.get(conversation) ?? [];
-    const known = before.find(({ id }) => id === event.id);
-    const previous = known === undefined ? before.at(-1)?.id : known.previous;
-    latest.set(
-      conversation,
-      known === undefined ? [...before.slice(1 - remembered), { id: event.id, previous }] : before,
-    );
-    return inboundEnvelope({ ...event, arrival: { at: ingress, n: ++arrived } }, previous);
+    const now = clock.monotonic();
+    const published = latest.get(conversation) ?? [];
+    const known = published.find(({ id }) => id === event.id);
+    const before = known?.before ?? namedAfter(published, now);
+    const next =
+      known === undefined ? [...published.slice(1 - remembered), { id: event.id, before, at: now }] : published;
+    latest.set(conversation, next);
+    return inboundEnvelope({ ...event, arrival: { at: ingress, n: ++arrived } }, before);
   }
 
   const entryOf = ({ id, address }: InboundEvent, rule: Rule): SetAside => ({

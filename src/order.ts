@@ -1,6 +1,12 @@
 /** The order in which a person wrote, as far as it is known. */
 import type { InboundMessage } from "./message.ts";
 
+/**
+ * How long a turn waits for a message that was sent before one that came. After an outage brokers hand out what piled up many
+ * seconds apart; what never comes (a dead letter) costs this once.
+ */
+export const gapMs = 15_000;
+
 /** Before the first that was sent after it. */
 export function insert(pending: readonly InboundMessage[], message: InboundMessage): readonly InboundMessage[] {
   const at = pending.findIndex((other) => isAfter(other, message));

@@ -10,14 +10,18 @@ import { waiting } from "./waiting.ts";
 /** How often what a person does starts a running turn again; what comes after that waits for it to end. */
 const maxRestarts = 8;
 
-/** The messages that the next turn of a conversation answers together: up to the next command, or one that is missing. */
-export function batchOf(thread: Thread): readonly InboundMessage[] {
-  const { gaps = [], turn } = thread;
-  if (turn?.command !== undefined) return thread.pending.filter(({ id }) => id === turn.command);
-  const end = thread.pending.findIndex(
-    (message) => isOwnCommand(message) || gaps.some(({ before }) => !before.includes(message.id)),
-  );
-  return thread.pending.slice(0, end === -1 ? waiting.together : Math.min(end, waiting.together));
+/**
+ * The messages that a turn of a conversation answers together: between two commands, or up to one that is missing. A turn that
+ * runs again stays with the message that it began with, whatever has come before that since: see `ActiveTurn`.
+ */
+export function batchOf({ gaps = [], pending, turn }: Thread): readonly InboundMessage[] {
+  if (turn?.command !== undefined) return pending.filter(({ id }) => id === turn.command);
+  const parts = (message: InboundMessage) =>
+    isOwnCommand(message) || gaps.some(({ before }) => !before.includes(message.id));
+  const head = Math.max(0, turn?.head === undefined ? 0 : pending.findIndex(({ id }) => id === turn.head));
+  const from = Math.max(pending.slice(0, head).findLastIndex(parts) + 1, head + 1 - waiting.together);
+  const end = pending.findIndex((message, at) => at >= head && parts(message));
+  return pending.slice(from, Math.min(end === -1 ? Infinity : end, from + waiting.together));
 }
 
 /** Starts what can start: commands that have come to the front are answered, the rest becomes a turn. */
@@ -32,8 +36,8 @@ export function advance(draft: Draft, conversation: ConversationId, at: Moment &
   if (head === undefined) return;
   const turns = draft.state.inbox.turns + 1;
   draft.inbox({ turns });
-  const command = isServiceCommand(head) ? { command: head.id } : {};
-  run(draft, conversation, { id: `t${turns}` as TurnId, attempt: 1, owner: at.instance, ...command });
+  const begins = isServiceCommand(head) ? { command: head.id } : { head: head.id };
+  run(draft, conversation, { id: `t${turns}` as TurnId, attempt: 1, owner: at.instance, ...begins });
 }
 
 /** The messages of these edits do not come: they were set aside before anybody saw them, as those that mention nobody are. */
@@ -89,9 +93,12 @@ export function restart(
   // A command that was sent before its messages came after it had begun.
   answerCommands(draft, conversation, at);
   const rest = draft.thread(conversation);
+  if (rest === undefined) return;
+  const [first] = batchOf(turn.command === undefined ? { ...rest, turn } : rest);
   // What is left may wait for one that is missing.
-  if (rest === undefined || batchOf(rest).length === 0) return;
-  const again = { ...turn, attempt: turn.attempt + 1, owner: at.instance };
+  if (first === undefined) return;
+  const head = rest.pending.some(({ id }) => id === turn.head) ? {} : { head: first.id };
+  const again = { ...turn, ...head, attempt: turn.attempt + 1, owner: at.instance };
   run(draft, conversation, deaths === undefined ? again : { ...again, deaths });
 }
 

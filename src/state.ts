@@ -25,6 +25,11 @@ export interface ActiveTurn {
   readonly owner: string;
   /** How many attempts fell silent. */
   readonly deaths?: number;
+  /**
+   * The message that it began with: every attempt has it, since side effects are known by the turn. Absent where it serves a
+   * command.
+   */
+  readonly head?: MessageId;
   /** It serves this command of the gateway's own, and nothing else. What the person does meanwhile does not touch it. */
   readonly command?: MessageId;
 }
@@ -131,6 +136,7 @@ const turn = z.object({
   attempt: z.number(),
   owner: z.string(),
   deaths: z.number().optional(),
+  head: z.string().optional(),
   command: z.string().optional(),
 });
 

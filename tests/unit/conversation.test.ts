@@ -78,7 +78,7 @@ function play(traits: Partial<AgentTraits> = {}) {
   return {
     tell,
     receive: (event: InboundEvent, previous?: string) =>
-      tell({ type: "received", event, ...(previous === undefined ? {} : { previous: id(previous) }) }),
+      tell({ type: "received", event, ...(previous === undefined ? {} : { previous: [id(previous)] }) }),
     /** The runner takes what waits and answers it. */
     finish(turn: TurnRef, text = "answer", messages?: readonly MessageId[]): Reply {
       const current = thread();
@@ -226,7 +226,7 @@ describe("a message", () => {
     game.receive(message("m3"));
     expect(game.receive(message("m3"), "m2")).toBe("duplicate");
     const event = message("m3");
-    expect(game.tell({ type: "received", event, previous: id("m2"), taken: [id("m1")] })).toBe("accepted");
+    expect(game.tell({ type: "received", event, previous: [id("m2")], taken: [id("m1")] })).toBe("accepted");
     game.finish(game.running());
     expect(() => game.running()).toThrow();
     game.receive(message("m2"));

@@ -4,7 +4,7 @@
  * On an ordered bus without exception. On an unordered one where the core could know of m1 when it answered m2, by
  * design.md's rule: its agent had m1 before m2 came; or both came in by the same process, whose envelopes name the message
  * before, with all that came in between (a copy by another process names no predecessor, and may be there first), and m1 reached
- * the agent within the two seconds that a turn waits once something newer than m1 is there.
+ * the agent within the 15 seconds that a turn waits once something newer than m1 is there.
  * What a process began to send long ago, before it stood still or gave up, is no witness against the order.
  */
 import { idOf } from "../events.ts";
@@ -12,7 +12,7 @@ import type { Post } from "../platform.ts";
 import { stoodStill } from "./flight.ts";
 import { hasItsPlace, owed, type Evidence, type Reply, type Violation } from "./evidence.ts";
 
-const gapMs = 2_000;
+const gapMs = 15_000;
 /** The wait is measured in the actor, a little after an event was handed to the subscriber. */
 const slackMs = 200;
 
