@@ -13,9 +13,11 @@ import type { Rule } from "./policy.ts";
 import { gapMs } from "./order.ts";
 import { createRecent } from "./recent.ts";
 
-/** One of a conversation's latest events, and those before it: an event that comes twice names the same ones both times. */
+/** One of a conversation's latest events, its place and those before it: an event that comes twice has the same ones both times. */
 interface Published {
   readonly id: MessageId;
+  /** It was this process's n-th. */
+  readonly n: number;
   /** The latest first. */
   readonly before: readonly MessageId[];
   /** On the monotonic clock. */
@@ -62,11 +64,9 @@ export function createInbound(options: InboundOptions): WayIn {
     const now = clock.monotonic();
     const published = latest.get(conversation) ?? [];
     const known = published.find(({ id }) => id === event.id);
-    const before = known?.before ?? namedAfter(published, now);
-    const next =
-      known === undefined ? [...published.slice(1 - remembered), { id: event.id, before, at: now }] : published;
-    latest.set(conversation, next);
-    return inboundEnvelope({ ...event, arrival: { at: ingress, n: ++arrived } }, before);
+    const own = known ?? { id: event.id, n: ++arrived, before: namedAfter(published, now), at: now };
+    latest.set(conversation, known === undefined ? [...published.slice(1 - remembered), own] : published);
+    return inboundEnvelope({ ...event, arrival: { at: ingress, n: own.n } }, own.before);
   }
 
   const entryOf = ({ id, address }: InboundEvent, rule: Rule): SetAside => ({

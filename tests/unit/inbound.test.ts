@@ -14,6 +14,7 @@ function door() {
     fails(error: Error | undefined) {
       opened.outage = error;
     },
+    arrivals: () => opened.published.map(({ arrival }) => arrival?.n),
     async takes(name: string): Promise<string[]> {
       await opened.inbound.accept([named(name)]);
       const { previous, earlier } = opened.envelopes.at(-1) ?? {};
@@ -47,6 +48,12 @@ it("an event that comes twice names the same ones both times, and stands once be
   await takes("m2");
   expect(await takes("m1")).toEqual([]);
   expect(await takes("m3")).toEqual(["m2", "m1"]);
+});
+
+it("an event that comes twice has its first place both times", async () => {
+  const { takes, arrivals } = door();
+  for (const name of ["m1", "m2", "m1", "m3"]) await takes(name);
+  expect(arrivals()).toEqual([1, 2, 1, 3]);
 });
 
 it("what was not published is not waited for", async () => {
