@@ -290,7 +290,7 @@ function keepRest(draft: Draft, of: Received, { turn }: Thread, without: Message
   if (turn === undefined || turn.command !== undefined) return;
   const left = draft.thread(conversation)?.pending.find(({ id }) => of.taken?.includes(id));
   if (left === undefined) return end(draft, conversation);
-  if (turn.head === without) draft.patch(conversation, { turn: { ...turn, head: left.id } });
+  if (turn.first === without) draft.patch(conversation, { turn: { ...turn, first: left.id } });
   restart(draft, conversation, of);
 }
 

@@ -1,7 +1,7 @@
 /** When a turn of a conversation starts, starts again or is called off. One at most is active. */
 import type { Draft } from "./draft.ts";
 import type { Moment } from "./events.ts";
-import type { AgentId, ConversationId, TurnId } from "./ids.ts";
+import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
 import type { InboundMessage, NoticeKey } from "./message.ts";
 import type { ActiveTurn, Thread } from "./state.ts";
 import { insert } from "./order.ts";
@@ -11,17 +11,37 @@ import { waiting } from "./waiting.ts";
 const maxRestarts = 8;
 
 /**
- * The messages that a turn of a conversation answers together: between two commands, or up to one that is missing. A turn that
- * runs again stays with the message that it began with, whatever has come before that since: see `ActiveTurn`.
+ * The messages that a turn of a conversation answers together: up to the next command, or one that is missing. Where one of those
+ * has come before messages that a running turn began with, these stay together, and nothing newer joins them.
  */
 export function batchOf({ gaps = [], pending, turn }: Thread): readonly InboundMessage[] {
   if (turn?.command !== undefined) return pending.filter(({ id }) => id === turn.command);
   const parts = (message: InboundMessage) =>
     isOwnCommand(message) || gaps.some(({ before }) => !before.includes(message.id));
-  const head = Math.max(0, turn?.head === undefined ? 0 : pending.findIndex(({ id }) => id === turn.head));
-  const from = Math.max(pending.slice(0, head).findLastIndex(parts) + 1, head + 1 - waiting.together);
-  const end = pending.findIndex((message, at) => at >= head && parts(message));
+  const placeOf = (wanted: MessageId | undefined) =>
+    wanted === undefined
+      ? 0
+      : Math.max(
+          0,
+          pending.findIndex(({ id }) => id === wanted),
+        );
+  const first = placeOf(turn?.first);
+  const last = Math.max(first, placeOf(turn?.last));
+  const end = pending.findIndex(parts);
+  if (end !== -1 && end < last)
+    return pending
+      .slice(first, last + 1)
+      .filter((message) => !parts(message))
+      .slice(0, waiting.together);
+  const from = Math.max(0, last + 1 - waiting.together);
   return pending.slice(from, Math.min(end === -1 ? Infinity : end, from + waiting.together));
+}
+
+/** What a turn is known to begin with: see `ActiveTurn`. */
+function spanOf(thread: Thread): Pick<ActiveTurn, "first" | "last"> {
+  const batch = batchOf(thread);
+  const [first, last] = [batch[0]?.id, batch.at(-1)?.id];
+  return first === undefined || last === undefined ? {} : { first, ...(last === first ? {} : { last }) };
 }
 
 /** Starts what can start: commands that have come to the front are answered, the rest becomes a turn. */
@@ -32,11 +52,12 @@ export function advance(draft: Draft, conversation: ConversationId, at: Moment &
   if (before.gaps !== undefined) return;
   takeEdits(draft, conversation, at.now);
   answerCommands(draft, conversation, at);
-  const head = draft.thread(conversation)?.pending[0];
-  if (head === undefined) return;
+  const thread = draft.thread(conversation);
+  const head = thread?.pending[0];
+  if (thread === undefined || head === undefined) return;
   const turns = draft.state.inbox.turns + 1;
   draft.inbox({ turns });
-  const begins = isServiceCommand(head) ? { command: head.id } : { head: head.id };
+  const begins = isServiceCommand(head) ? { command: head.id } : spanOf(thread);
   run(draft, conversation, { id: `t${turns}` as TurnId, attempt: 1, owner: at.instance, ...begins });
 }
 
@@ -94,11 +115,12 @@ export function restart(
   answerCommands(draft, conversation, at);
   const rest = draft.thread(conversation);
   if (rest === undefined) return;
-  const [first] = batchOf(turn.command === undefined ? { ...rest, turn } : rest);
+  const { first: _first, last: _last, ...same } = turn;
+  const span = spanOf(turn.command === undefined ? { ...rest, turn } : rest);
   // What is left may wait for one that is missing.
-  if (first === undefined) return;
-  const head = rest.pending.some(({ id }) => id === turn.head) ? {} : { head: first.id };
-  const again = { ...turn, ...head, attempt: turn.attempt + 1, owner: at.instance };
+  if (span.first === undefined) return;
+  const begins = turn.command === undefined ? span : {};
+  const again = { ...same, ...begins, attempt: turn.attempt + 1, owner: at.instance };
   run(draft, conversation, deaths === undefined ? again : { ...again, deaths });
 }
 

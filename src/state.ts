@@ -26,10 +26,11 @@ export interface ActiveTurn {
   /** How many attempts fell silent. */
   readonly deaths?: number;
   /**
-   * The message that it began with: every attempt has it, since side effects are known by the turn. Absent where it serves a
-   * command.
+   * Of the messages that this attempt began with the first, and the last where that is another one: the next attempt has them
+   * too, since a side effect is known by its turn. Absent where it serves a command.
    */
-  readonly head?: MessageId;
+  readonly first?: MessageId;
+  readonly last?: MessageId;
   /** It serves this command of the gateway's own, and nothing else. What the person does meanwhile does not touch it. */
   readonly command?: MessageId;
 }
@@ -136,7 +137,8 @@ const turn = z.object({
   attempt: z.number(),
   owner: z.string(),
   deaths: z.number().optional(),
-  head: z.string().optional(),
+  first: z.string().optional(),
+  last: z.string().optional(),
   command: z.string().optional(),
 });
 

@@ -455,9 +455,23 @@ describe("a turn that has begun", () => {
     const { game, turn } = begun("interrupt");
     expect(game.running()).toEqual(turn);
     game.receive(message("m4", { sequence: 4 }));
-    expect(game.running()).toEqual({ ...turn, attempt: 2 });
-    game.finish(game.running());
-    expect(game.answers()[0]?.answers).toEqual([id("m3"), id("m4")]);
+    expect(game.running()).toEqual(turn);
+    while (game.pending().length > 0) game.finish(game.running());
+    expect(game.answers().map((of) => of.answers)).toEqual([[id("m3")], [id("m1")], [id("/help")], [id("m4")]]);
+  });
+
+  it("keeps all of its messages when its runner dies and a command has come between them since", () => {
+    const game = play({ whileRunning: "interrupt" });
+    game.receive(message("m1", { sequence: 1 }));
+    game.receive(message("m3", { sequence: 3 }));
+    const turn = game.running();
+    const taken = [id("m1"), id("m3")];
+    game.tell({ type: "received", event: { ...command("help"), sequence: 2 }, taken });
+    game.tell({ type: "received", event: message("m4", { sequence: 4 }), taken });
+    game.tell({ type: "silent", turns: [turn] });
+    expect(game.running()).toEqual({ ...turn, attempt: 3 });
+    while (game.pending().length > 0) game.finish(game.running());
+    expect(game.answers().map((of) => of.answers)).toEqual([[id("m1"), id("m3")], [id("/help")], [id("m4")]]);
   });
 
   it("stays with its message when one that waits for another has come before it since", () => {
