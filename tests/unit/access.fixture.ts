@@ -77,6 +77,8 @@ export interface Door {
   readonly aside: SetAside[];
   /** Thrown by the bus while set. */
   outage: Error | undefined;
+  /** What is published waits for it. */
+  held: Promise<void> | undefined;
   /** How often the records were asked. */
   reads: number;
   /** The rule by which this one is set aside now; undefined: it comes in. */
@@ -110,6 +112,7 @@ export function openDoor(policy: Partial<Policy>, options: DoorOptions = {}): Do
     isolated: true,
     subscribe: () => undefined,
     async publish(_topic, events) {
+      await door.held;
       if (door.outage !== undefined) throw door.outage;
       door.envelopes.push(...events);
       door.published.push(...events.map(({ data }) => data as InboundEvent));
@@ -132,6 +135,7 @@ export function openDoor(policy: Partial<Policy>, options: DoorOptions = {}): Do
     envelopes: [],
     aside: [],
     outage: undefined,
+    held: undefined,
     reads: 0,
     async ruleFor(event) {
       const before = door.aside.length;

@@ -14,6 +14,9 @@ function door() {
     fails(error: Error | undefined) {
       opened.outage = error;
     },
+    hangs(until: Promise<void> | undefined) {
+      opened.held = until;
+    },
     arrivals: () => opened.published.map(({ arrival }) => arrival?.n),
     async takes(name: string): Promise<string[]> {
       await opened.inbound.accept([named(name)]);
@@ -63,6 +66,19 @@ it("what was not published is not waited for", async () => {
   await expect(takes("m2")).rejects.toThrow("away");
   fails(undefined);
   expect(await takes("m3")).toEqual(["m1"]);
+});
+
+it("what was published by a second call is waited for, though the first one fails late", async () => {
+  const { takes, hangs } = door();
+  const { promise, reject } = Promise.withResolvers<void>();
+  hangs(promise);
+  const slow = takes("m1");
+  await new Promise(setImmediate);
+  hangs(undefined);
+  await takes("m1");
+  reject(new Error("the bus is away"));
+  await expect(slow).rejects.toThrow("away");
+  expect(await takes("m2")).toEqual(["m1"]);
 });
 
 it("a conversation in which nothing has come for a while names nothing", async () => {
