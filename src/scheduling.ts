@@ -18,21 +18,17 @@ export function batchOf({ gaps = [], pending, turn }: Thread): readonly InboundM
   if (turn?.command !== undefined) return pending.filter(({ id }) => id === turn.command);
   const parts = (message: InboundMessage) =>
     isOwnCommand(message) || gaps.some(({ before }) => !before.includes(message.id));
-  const placeOf = (wanted: MessageId | undefined) =>
-    wanted === undefined
-      ? 0
-      : Math.max(
-          0,
-          pending.findIndex(({ id }) => id === wanted),
-        );
+  const placeOf = (wanted: MessageId | undefined) => {
+    const place = pending.findIndex(({ id }) => id === wanted);
+    return Math.max(0, place);
+  };
   const first = placeOf(turn?.first);
   const last = Math.max(first, placeOf(turn?.last));
   const end = pending.findIndex(parts);
-  if (end !== -1 && end < last)
-    return pending
-      .slice(first, last + 1)
-      .filter((message) => !parts(message))
-      .slice(0, waiting.together);
+  if (end !== -1 && end < last) {
+    const begun = pending.slice(first, last + 1).filter((message) => !parts(message));
+    return begun.slice(0, waiting.together);
+  }
   const from = Math.max(0, last + 1 - waiting.together);
   return pending.slice(from, Math.min(end === -1 ? Infinity : end, from + waiting.together));
 }
