@@ -6,7 +6,7 @@ import type { AgentTraits, HistoryItem } from "./agent.ts";
 import { understood } from "./choices.ts";
 import { createDraft, type Draft } from "./draft.ts";
 import type { AgentEvent, Moment, Reply, Step } from "./events.ts";
-import { awaitEvent, closeGap, missingBefore, watchGap } from "./gaps.ts";
+import { awaitEvents, closeGap, missingBefore, watchGap } from "./gaps.ts";
 import type { AgentId, ConversationId, MessageId } from "./ids.ts";
 import { linkStep } from "./merging.ts";
 import { blobsIn, describe, type InboundEvent, type InboundMessage, type InboundNotice } from "./message.ts";
@@ -124,11 +124,11 @@ function learn(draft: Draft, of: Received, traits: AgentTraits): Reply {
     return "accepted";
   }
   const at = thread?.pending.findIndex(({ id }) => id === event.id) ?? -1;
-  const missing = at === -1 ? undefined : missingBefore(draft, event.id, of.previous);
-  if (thread === undefined || missing === undefined) return "duplicate";
+  const missing = at === -1 ? [] : missingBefore(draft, event.id, of.previous);
+  if (thread === undefined || missing.length === 0) return "duplicate";
   if (thread.turn !== undefined && !(taken.length > 0 && !taken.includes(event.id))) return "duplicate";
   const ahead = thread.pending.flatMap(({ id }, place) => (place < at || taken.includes(id) ? [id] : []));
-  awaitEvent(draft, conversation, missing, ahead);
+  awaitEvents(draft, conversation, missing, ahead);
   return "accepted";
 }
 
@@ -241,7 +241,7 @@ function edit(draft: Draft, of: Received, event: Extract<InboundEvent, { kind: "
       early: [...(thread.early ?? []).filter((other) => other.target !== target), early].slice(-maxEarly),
     });
     // An ingress that does not order says so by `arrival`: there the message may be under way, and is waited for.
-    if (event.arrival !== undefined) awaitEvent(draft, conversation, target);
+    if (event.arrival !== undefined) awaitEvents(draft, conversation, [target]);
     draft.setAside(conversation, [event.id], "edited before it came", of.now);
     return;
   }

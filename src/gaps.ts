@@ -7,35 +7,44 @@ import type { Gap } from "./state.ts";
 /** Messages waited for at once. */
 const maxGaps = 16;
 
-/** An event came: what waited for it waits for the one before it now, where that has not come either. */
+/** An event came: what waited for it waits for those before it now, where one of them has not come either. */
 export function watchGap(
   draft: Draft,
   conversation: ConversationId,
   id: MessageId,
-  previous: readonly MessageId[] | undefined,
+  previous: readonly MessageId[] = [],
 ): void {
   const closed = closeGap(draft, conversation, id);
-  const missing = missingBefore(draft, id, previous);
-  if (missing !== undefined) awaitEvent(draft, conversation, missing, closed?.before);
+  const missing = missingBefore(draft, id, [...previous, ...(closed?.earlier ?? [])]);
+  awaitEvents(draft, conversation, missing, closed?.before);
 }
 
-/** The latest that has not come: it names those before it when it does. */
-export function missingBefore(draft: Draft, id: MessageId, previous: readonly MessageId[] = []): MessageId | undefined {
-  return previous.find((before) => before !== id && !isSeen(draft.state, before));
+/** Those of them that have not come, in their order. */
+export function missingBefore(draft: Draft, id: MessageId, previous: readonly MessageId[] = []): readonly MessageId[] {
+  const missing = previous.filter((before) => before !== id && !isSeen(draft.state, before));
+  return missing.length > 1 ? [...new Set(missing)] : missing;
 }
 
-/** @param ahead what need not wait for it: all that is there already, unless given. */
-export function awaitEvent(
+/**
+ * Waits for the first of them, and then for the next: a copy by another ingress may come first that names nothing before itself.
+ * @param ahead what need not wait: all that is there already, unless given.
+ */
+export function awaitEvents(
   draft: Draft,
   conversation: ConversationId,
-  missing: MessageId,
+  [missing, ...earlier]: readonly MessageId[],
   ahead?: readonly MessageId[],
 ): void {
+  if (missing === undefined) return;
   const { gaps = [], pending = [] } = draft.thread(conversation) ?? {};
-  if (gaps.some((gap) => gap.missing === missing)) return;
-  const gap = { missing, before: ahead ?? pending.map(({ id }) => id) };
-  draft.patch(conversation, { gaps: [...gaps, gap].slice(-maxGaps) });
-  draft.effects.push({ kind: "wait", conversation, missing });
+  const known = gaps.find((gap) => gap.missing === missing);
+  if (known !== undefined && earlier.every((id) => known.earlier?.includes(id))) return;
+  const all = [...new Set([...earlier, ...(known?.earlier ?? [])])].slice(0, maxGaps);
+  const before = known?.before ?? ahead ?? pending.map(({ id }) => id);
+  const gap: Gap = { missing, before, ...(all.length === 0 ? {} : { earlier: all }) };
+  const others = gaps.filter((other) => other !== known);
+  draft.patch(conversation, { gaps: [...others, gap].slice(-maxGaps) });
+  if (known === undefined) draft.effects.push({ kind: "wait", conversation, missing });
 }
 
 /** The wait for an event is over: it came, or it took too long. Undefined where nothing waited for it. */

@@ -42,6 +42,8 @@ export interface Gap {
   readonly missing: MessageId;
   /** What waited when it was noticed: what a turn may still take. */
   readonly before: readonly MessageId[];
+  /** Those before it that had not come either, the latest first. */
+  readonly earlier?: readonly MessageId[];
 }
 
 /** One conversation of the agent. */
@@ -148,7 +150,15 @@ const thread = z.object({
   spilled: z.object({ first: z.number(), next: z.number() }).optional(),
   turn: turn.optional(),
   seq: z.number(),
-  gaps: z.array(z.object({ missing: z.string(), before: z.array(z.string()).default([]) })).optional(),
+  gaps: z
+    .array(
+      z.object({
+        missing: z.string(),
+        before: z.array(z.string()).default([]),
+        earlier: z.array(z.string()).optional(),
+      }),
+    )
+    .optional(),
   early: z.array(inboundEvent).optional(),
   failed: z.array(z.number()).optional(),
   choices: choices.optional(),

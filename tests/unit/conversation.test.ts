@@ -238,6 +238,16 @@ describe("a message", () => {
     expect(game.running().attempt).toBe(1);
   });
 
+  it("waits for each that came before it where a copy closes the first wait and names nothing", () => {
+    const game = play();
+    game.tell({ type: "received", event: message("m3"), previous: [id("m2"), id("m1")] });
+    game.receive(message("m2"));
+    expect(game.take("wait").map(({ missing }) => missing)).toEqual([id("m2"), id("m1")]);
+    expect(() => game.running()).toThrow();
+    game.receive(message("m1"));
+    expect(game.running().attempt).toBe(1);
+  });
+
   it("waits no longer for one that turns out to be a copy of what was seen long ago", () => {
     const game = play();
     game.receive(message("old"));
