@@ -110,13 +110,12 @@ export function restart(
   // A command that was sent before its messages came after it had begun.
   answerCommands(draft, conversation, at);
   const rest = draft.thread(conversation);
-  if (rest === undefined) return;
+  // What is left may wait for one that is missing; a command that joins another agent is not served again meanwhile.
+  if (rest === undefined || batchOf({ ...rest, turn }).length === 0) return;
+  if (turn.command !== undefined && draft.state.inbox.forward !== undefined) return;
   const { first: _first, last: _last, ...same } = turn;
-  const span = spanOf(turn.command === undefined ? { ...rest, turn } : rest);
-  // What is left may wait for one that is missing.
-  if (span.first === undefined) return;
-  const begins = turn.command === undefined ? span : {};
-  const again = { ...same, ...begins, attempt: turn.attempt + 1, owner: at.instance };
+  const span = turn.command === undefined ? spanOf({ ...rest, turn }) : {};
+  const again = { ...same, ...span, attempt: turn.attempt + 1, owner: at.instance };
   run(draft, conversation, deaths === undefined ? again : { ...again, deaths });
 }
 

@@ -542,6 +542,17 @@ describe("a turn that falls silent", () => {
     for (let n = 0; n < 11; n++) game.tell({ type: "silent", turns: [game.running()] });
     expect(game.answers()).toEqual([{ seq: 1, answers: [id("m1")], notice: "failed" }]);
   });
+
+  it("that often while it serves a command of the gateway's own is given up as well", () => {
+    const game = play();
+    game.receive(command("export"));
+    const { turn } = game.running();
+    for (let n = 0; n < 11; n++) {
+      expect(game.running().turn).toBe(turn);
+      game.tell({ type: "silent", turns: [game.running()] });
+    }
+    expect(game.answers()).toEqual([{ seq: 1, answers: [id("/export")], notice: "failed" }]);
+  });
 });
 
 describe("deliveries", () => {
