@@ -24,7 +24,7 @@ export interface Announcement {
  */
 export type Announce = (announcements: readonly Announcement[]) => Promise<void>;
 
-/** The first thing that came in a conversation: known before the agent has it. */
+/** The first thing that came from somebody in a conversation: known before the agent has it. */
 export function started(event: InboundEvent): Announcement {
   const { id, user, name, handle } = event.participant;
   const participant = {

@@ -298,7 +298,9 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
       linking.check(via);
       stored = await withSpilled(context, stored, [event.address.conversation], concernsAll(event));
       const { [event.address.conversation]: thread } = { ...stored.quiet, ...stored.inbox.threads };
-      if (thread === undefined) await options.announce?.([started(event)]);
+      // What the gateway tells somebody who is not let in starts none.
+      const isFirst = event.kind !== "notice" && (thread === undefined || thread.unheard === true);
+      if (isFirst) await options.announce?.([started(event)]);
       const turn = stored.inbox.threads[event.address.conversation]?.turn;
       const took = turn === undefined ? undefined : taken.get(turn.id);
       const received: AgentEvent = {

@@ -100,8 +100,18 @@ function tell(draft: Draft, { agent, now }: Received, event: InboundNotice): voi
   draft.put({ v: 1, agent, to, seq: 1, answers: [], ...(locale === undefined ? {} : { locale }), answer, at: now });
 }
 
+/** A conversation in which the gateway only told something of its own has not started yet. */
+function open(draft: Draft, of: Received): void {
+  const { conversation } = of.event.address;
+  const isNew = !draft.knows(conversation);
+  openThread(draft, of);
+  if (of.event.kind === "notice") {
+    if (isNew) draft.patch(conversation, { unheard: true });
+  } else if (draft.thread(conversation)?.unheard === true) draft.patch(conversation, { unheard: undefined });
+}
+
 /** What comes by way of a joiner's agent is counted on from where that one stopped. */
-function open(draft: Draft, { event, via }: Received): void {
+function openThread(draft: Draft, { event, via }: Received): void {
   if (via === undefined) return draft.open(event.address);
   draft.open(event.address, { via: via.agent, seq: via.seq });
   const { joiners } = draft.state.inbox;

@@ -95,9 +95,9 @@ export function createDraft(before: AgentState): Draft {
       .slice(0, Math.max(threads.length - mostThreads, 0));
     if (quiet.length === 0) return [];
     const away = new Set(quiet.map(([conversation]) => conversation));
-    const kept = quiet.map(([conversation, { to, seq, failed, choices }]) => [
+    const kept = quiet.map(([conversation, { to, seq, failed, choices, unheard }]) => [
       conversation,
-      { to, seq, ...(failed && { failed }), ...(choices && { choices }) },
+      { to, seq, ...(failed && { failed }), ...(choices && { choices }), ...(unheard && { unheard }) },
     ]);
     draft.inbox({
       away: true,
