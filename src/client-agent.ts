@@ -321,6 +321,8 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     async take(turn) {
       const thread = stored.inbox.threads[turn.conversation];
       if (thread === undefined || !current(turn)) return "stale";
+      // It may have waited for its place for longer than the watchdog waits.
+      heard.set(turn.turn, clock.monotonic());
       const { summary, items } = stored.history;
       const messages = batchOf(thread);
       taken.set(
