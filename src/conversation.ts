@@ -8,6 +8,7 @@ import { createDraft, type Draft } from "./draft.ts";
 import type { AgentEvent, Moment, Reply, Step } from "./events.ts";
 import { awaitEvents, closeGap, missingBefore, watchGap } from "./gaps.ts";
 import type { AgentId, ConversationId, MessageId } from "./ids.ts";
+import { mostLately } from "./link-state.ts";
 import { linkStep } from "./merging.ts";
 import { blobsIn, describe, type InboundEvent, type InboundMessage, type InboundNotice } from "./message.ts";
 import { abandoned, ended, itemChars, journaled, resend, settled, silent, summarized, undelivered } from "./outcome.ts";
@@ -115,7 +116,8 @@ function openThread(draft: Draft, { event, via }: Received): void {
   if (via === undefined) return draft.open(event.address);
   draft.open(event.address, { via: via.agent, seq: via.seq });
   const { joiners } = draft.state.inbox;
-  draft.inbox({ joiners: { ...joiners, [via.agent]: { link: via.link, last: event.id } } });
+  const lately = [...(joiners?.[via.agent]?.lately ?? []), event.id].slice(-mostLately);
+  draft.inbox({ joiners: { ...joiners, [via.agent]: { link: via.link, lately } } });
 }
 
 function behind(thread: Thread | undefined): number {

@@ -16,8 +16,8 @@ export interface Forward {
 /** An agent whose conversations this one has. */
 export interface Joiner {
   readonly link: string;
-  /** The last event that came by way of it. It forwards one at a time, and may not know yet that this one has it. */
-  readonly last?: MessageId;
+  /** The latest events that came by way of it, the last one last. Where it died it may not know that this one has them. */
+  readonly lately?: readonly MessageId[];
 }
 
 /** A conversation, and the last sequence that was given to an answer there. */
@@ -30,7 +30,7 @@ export interface Place {
 export interface Leaving {
   readonly to: AgentId;
   readonly link: string;
-  readonly last?: MessageId;
+  readonly lately?: readonly MessageId[];
   readonly places: readonly Place[];
   /** Without an answer so far. */
   readonly messages: readonly InboundMessage[];
@@ -46,6 +46,9 @@ export interface Via {
   readonly known: readonly MessageId[];
 }
 
+/** So many of the events that came by way of a joiner are known for it: more than come before the bus brings one again. */
+export const mostLately = 16;
+
 /** More identities than this are not joined to one person. */
 export const mostJoiners = 8;
 
@@ -53,13 +56,13 @@ export const storedLinks = {
   forward: z
     .object({ to: z.string(), link: z.string(), joining: z.string().optional(), issued: z.string().optional() })
     .optional(),
-  joiners: z.record(z.string(), z.object({ link: z.string(), last: z.string().optional() })).optional(),
+  joiners: z.record(z.string(), z.object({ link: z.string(), lately: z.array(z.string()).optional() })).optional(),
   leaving: z
     .array(
       z.object({
         to: z.string(),
         link: z.string(),
-        last: z.string().optional(),
+        lately: z.array(z.string()).optional(),
         places: z.array(z.object({ to: address, seq: z.number() })),
         messages: z.array(inboundEvent),
       }),

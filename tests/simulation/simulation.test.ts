@@ -7,8 +7,11 @@ import { subject } from "./subject.ts";
 /** Per flavour; `npm run simulate` runs as many as it is given. */
 const seeds = 1_250;
 const chunk = 250;
-/** A command that came late before a running turn; a late copy before a message that was under way. */
-const brokeIt = [1_706, 22_441];
+/**
+ * A command that came late before a running turn; a late copy before a message that was under way; a joiner that died between
+ * forwarding and knowing it, and forwarded more before it left.
+ */
+const brokeIt = [1_706, 22_441, 412_918];
 
 describe.each(flavours)("the promise holds on a simulated %s runtime", (flavour) => {
   for (let from = 1; from <= seeds; from += chunk) {
