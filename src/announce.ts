@@ -50,8 +50,8 @@ export function failed(entry: OutboundEvent, reason: string, at: number): Announ
   return announcement("delivery.failed", entry.to, at, { ...outcomeOf(entry), reason });
 }
 
-function outcomeOf({ answers, seq }: OutboundEvent) {
-  return { messages: answers, seq };
+function outcomeOf({ answers, requests, seq }: OutboundEvent) {
+  return { messages: answers, ...(requests === undefined ? {} : { requests }), seq };
 }
 
 function announcement(

@@ -8,10 +8,21 @@ import { createDraft, type Draft } from "./draft.ts";
 import type { AgentEvent, Moment, Reply, Step } from "./events.ts";
 import { awaitEvents, closeGap, missingBefore, watchGap } from "./gaps.ts";
 import type { AgentId, ConversationId, MessageId } from "./ids.ts";
-import { mostLately } from "./link-state.ts";
+import { mostLatest } from "./link-state.ts";
 import { linkStep } from "./merging.ts";
-import { blobsIn, describe, type InboundEvent, type InboundMessage, type InboundNotice } from "./message.ts";
-import { abandoned, ended, itemChars, journaled, resend, settled, silent, summarized, undelivered } from "./outcome.ts";
+import { blobsIn, describe, isOwn, type InboundEvent, type InboundMessage, type InboundNotice } from "./message.ts";
+import {
+  abandoned,
+  ended,
+  itemChars,
+  journaled,
+  resend,
+  said,
+  settled,
+  silent,
+  summarized,
+  undelivered,
+} from "./outcome.ts";
 import { insert, isAfter } from "./order.ts";
 import { advance, batchOf, end, isNoticeCommand, mayRestart, restart } from "./scheduling.ts";
 import { isRecent, isSeen } from "./seen.ts";
@@ -20,6 +31,8 @@ import { waiting } from "./waiting.ts";
 
 /** Edits kept for messages that have not come yet. */
 const maxEarly = 16;
+/** How long the bus keeps what the agent says, for something that came before it. */
+const earlyMs = 15_000;
 
 export function reduce(state: AgentState, event: AgentEvent, traits: AgentTraits): Step {
   const draft = createDraft(state);
@@ -66,6 +79,7 @@ function received(draft: Draft, of: Received, traits: AgentTraits): Reply {
   const { conversation } = event.address;
   if (isSeen(draft.state, event.id)) return learn(draft, of, traits);
   if (event.kind === "message" && !stops(event) && behind(draft.thread(conversation)) >= waiting.behind) return "full";
+  if (event.kind === "said" && mayBeOvertaking(draft, of)) return "early";
   open(draft, of);
   draft.markSeen(event.id, event.sentAt, now);
   watchGap(draft, conversation, event.id, of.previous);
@@ -88,9 +102,17 @@ function received(draft: Draft, of: Received, traits: AgentTraits): Reply {
     case "notice":
       tell(draft, of, event);
       break;
+    case "said":
+      said(draft, of.agent, event, traits, now);
+      break;
   }
   advance(draft, conversation, of);
   return "accepted";
+}
+
+/** Words of the agent's wait for no turn, but not for nothing: what is said one after the other is heard so. */
+function mayBeOvertaking(draft: Draft, { event, previous, now }: Received): boolean {
+  return missingBefore(draft, event.id, previous).length > 0 && Math.abs(now - event.receivedAt) < earlyMs;
 }
 
 /** The gateway speaks for itself, beside whatever waits or runs. */
@@ -101,12 +123,12 @@ function tell(draft: Draft, { agent, now }: Received, event: InboundNotice): voi
   draft.put({ v: 1, agent, to, seq: 1, answers: [], ...(locale === undefined ? {} : { locale }), answer, at: now });
 }
 
-/** A conversation in which the gateway only told something of its own has not started yet. */
+/** A conversation in which nobody but the gateway has said anything has not started yet. */
 function open(draft: Draft, of: Received): void {
   const { conversation } = of.event.address;
   const isNew = !draft.knows(conversation);
   openThread(draft, of);
-  if (of.event.kind === "notice") {
+  if (isOwn(of.event)) {
     if (isNew) draft.patch(conversation, { unheard: true });
   } else if (draft.thread(conversation)?.unheard === true) draft.patch(conversation, { unheard: undefined });
 }
@@ -116,8 +138,8 @@ function openThread(draft: Draft, { event, via }: Received): void {
   if (via === undefined) return draft.open(event.address);
   draft.open(event.address, { via: via.agent, seq: via.seq });
   const { joiners } = draft.state.inbox;
-  const lately = [...(joiners?.[via.agent]?.lately ?? []), event.id].slice(-mostLately);
-  draft.inbox({ joiners: { ...joiners, [via.agent]: { link: via.link, lately } } });
+  const latest = [...(joiners?.[via.agent]?.latest ?? []), event.id].slice(-mostLatest);
+  draft.inbox({ joiners: { ...joiners, [via.agent]: { link: via.link, latest } } });
 }
 
 function behind(thread: Thread | undefined): number {
@@ -166,14 +188,17 @@ function accept(draft: Draft, of: Received, event: InboundMessage, traits: Agent
     draft.setAside(conversation, [event.id], stopRule(stopped), of.now);
     return;
   }
-  const content = understood((early ?? event).message, event.participant, thread.choices);
+  const { note, participant } = event;
+  const given = (early ?? event).message;
+  const content = note === undefined ? understood(given, participant, thread.choices) : given;
   const message = withoutRaw({ ...event, message: content });
   draft.media(blobsIn(content.parts));
   const isFull = thread.spilled !== undefined || thread.pending.length >= waiting.inbox;
   // One that was sent before others of the inbox has its place among them.
   if (isFull && !thread.pending.some((other) => isAfter(other, message))) return draft.spill(conversation, message);
   draft.patch(conversation, { to: event.address, pending: insert(thread.pending, message) });
-  if (traits.whileRunning === "interrupt") interrupt(draft, conversation, of, event.id);
+  // A note is no second thought of the person's: it waits for the turn to end.
+  if (traits.whileRunning === "interrupt" && note === undefined) interrupt(draft, conversation, of, event.id);
 }
 
 /** The running turn takes the new messages too, unless one that was sent before them is still missing, or a command is between. */

@@ -20,6 +20,7 @@ import { noticeText } from "./notices.ts";
 import { createPairing } from "./pairing.ts";
 import { openPolicy, type Policy } from "./policy.ts";
 import type { Clock, Log, Runtime } from "./ports.ts";
+import { createProactive, type Proactive } from "./proactive.ts";
 import { createServices } from "./services.ts";
 import { createShares, unshared, type Shares } from "./shares.ts";
 import { createTurns, type LeftTurn } from "./turn.ts";
@@ -53,6 +54,8 @@ export interface CoreOptions {
 export interface Core {
   readonly inbound: Inbound;
   readonly operators: Operators;
+  /** What nobody asked for: the agent writes first. */
+  readonly proactive: Proactive;
   /**
    * A dead letter goes its way again: an answer through its agent's outbox, what could not be read through its channel,
    * anything else on its topic.
@@ -68,6 +71,7 @@ export interface Core {
 const comeBack: Partial<Record<Reply, string>> = {
   full: "the conversation has too many messages waiting",
   unwatched: "the conversation has no watchdog yet",
+  early: "something that was told before it is missing",
 };
 const comeBackMs = 1_000;
 /** Beyond the grace time: to tell who goes on with what was not finished in it. */
@@ -162,6 +166,7 @@ export function createCore(options: CoreOptions): Core {
   return {
     inbound,
     operators: createOperators({ pairing, inbound, clock, channelOf, policyOf }),
+    proactive: createProactive({ inbound, clock, channelOf, policyOf }),
     async retry(id) {
       const letter = await deadLetters.get(id);
       if (letter === undefined) return false;

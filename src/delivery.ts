@@ -285,13 +285,14 @@ export function createDelivery(options: DeliveryOptions): Delivery {
 
   /** The dead letter, then the word to the agent, then the record: nothing is skipped that is not visible. */
   async function bury(lane: Lane, { entry }: Item, { tries, reason }: GivenUp): Promise<void> {
-    const { agent, to, seq } = entry;
+    const { agent, to, seq, answers } = entry;
     const event = outboundEnvelope(entry);
     const at = clock.now();
     log.error({ conversation: to.conversation, seq, tries, reason }, "an answer is given up and kept as a dead letter");
     await runtime.deadLetters.add({ id: event.id, topic: "outbound", event, reason, attempts: tries, at });
     const notice = entry.answer.notice !== undefined;
-    const receipt = receiptEnvelope({ v: 1, kind: "failed", agent, to, seq, notice, reason, at });
+    const unasked = answers.length === 0;
+    const receipt = receiptEnvelope({ v: 1, kind: "failed", agent, to, seq, notice, unasked, reason, at });
     await runtime.bus.publish("receipts", [receipt]);
     await options.announce?.([failed(entry, reason, at)]);
     await lane.keeper.write({ seq, part: 0 });

@@ -16,9 +16,12 @@ export interface Forward {
 /** An agent whose conversations this one has. */
 export interface Joiner {
   readonly link: string;
-  /** The latest events that came by way of it, the last one last. Where it died it may not know that this one has them. */
-  readonly lately?: readonly MessageId[];
+  /** The latest events that came by way of it: of any of them it may not know yet that this one has it. */
+  readonly latest?: readonly MessageId[];
 }
+
+/** So many are remembered: later ones may overtake one whose reply was lost, until the bus brings it again. */
+export const mostLatest = 16;
 
 /** A conversation, and the last sequence that was given to an answer there. */
 export interface Place {
@@ -30,7 +33,7 @@ export interface Place {
 export interface Leaving {
   readonly to: AgentId;
   readonly link: string;
-  readonly lately?: readonly MessageId[];
+  readonly latest?: readonly MessageId[];
   readonly places: readonly Place[];
   /** Without an answer so far. */
   readonly messages: readonly InboundMessage[];
@@ -46,9 +49,6 @@ export interface Via {
   readonly known: readonly MessageId[];
 }
 
-/** So many of the events that came by way of a joiner are known for it: more than come before the bus brings one again. */
-export const mostLately = 16;
-
 /** More identities than this are not joined to one person. */
 export const mostJoiners = 8;
 
@@ -56,13 +56,13 @@ export const storedLinks = {
   forward: z
     .object({ to: z.string(), link: z.string(), joining: z.string().optional(), issued: z.string().optional() })
     .optional(),
-  joiners: z.record(z.string(), z.object({ link: z.string(), lately: z.array(z.string()).optional() })).optional(),
+  joiners: z.record(z.string(), z.object({ link: z.string(), latest: z.array(z.string()).optional() })).optional(),
   leaving: z
     .array(
       z.object({
         to: z.string(),
         link: z.string(),
-        lately: z.array(z.string()).optional(),
+        latest: z.array(z.string()).optional(),
         places: z.array(z.object({ to: address, seq: z.number() })),
         messages: z.array(inboundEvent),
       }),

@@ -15,7 +15,7 @@ import type { SafeFetch } from "./fetch.ts";
 import { listsButtons } from "./format.ts";
 import type { AgentId } from "./ids.ts";
 import { openMedia } from "./media.ts";
-import type { Address, InboundMessage, NoticeKey } from "./message.ts";
+import { fromPeople, type Address, type InboundMessage, type NoticeKey } from "./message.ts";
 import type { Blobs, Clock, Log } from "./ports.ts";
 import { showProgress, type Progress } from "./progress.ts";
 import { isServiceCommand } from "./scheduling.ts";
@@ -187,7 +187,7 @@ async function runTurn(options: TurnOptions, run: Running): Promise<void> {
       channel,
       to: taken.to,
       turn: `${id} ${turn.turn}`,
-      answers: messages,
+      answers: fromPeople(taken.messages).map((message) => message.id),
       clock,
       log,
     });
@@ -241,7 +241,7 @@ async function answer(
       turn: run.turn.turn,
       attempt: run.turn.attempt,
       to: taken.to,
-      participant: taken.messages.at(-1)?.participant ?? first.participant,
+      participant: (fromPeople(taken.messages).at(-1) ?? first).participant,
       summary: taken.summary,
       history: taken.history,
       messages: taken.messages,

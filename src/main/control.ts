@@ -11,6 +11,7 @@ import type { Core } from "../core.ts";
 import { InputError, reasonOf } from "../errors.ts";
 import type { Asked } from "../operators.ts";
 import type { DeadLetter, Log, Runtime, SetAside } from "../ports.ts";
+import type { Requested } from "../proactive.ts";
 import type { LoggedDelivery, Subscriptions } from "../subscriptions.ts";
 
 /** What the commands ask of a gateway, running or opened for them. */
@@ -25,6 +26,8 @@ export interface Operations {
   asked(): Promise<readonly Asked[]>;
   /** As {@link Operators.decide}. */
   decide(who: string, state: Decision): Promise<Pick<Asked, "channel" | "account" | "user">>;
+  /** The agent writes first: see `proactive.ts`. */
+  send(order: SendOrder): Promise<Requested>;
   /** Deliveries to subscribers, the newest first. */
   webhooks(limit: number): Promise<readonly LoggedDelivery[]>;
   /** @returns false where there is no such delivery. */
@@ -43,6 +46,22 @@ export interface Operated {
 const decision = z.enum(["approved", "denied"]);
 export type Decision = z.infer<typeof decision>;
 const limit = z.number().int().positive().max(10_000);
+
+/** Whom to write to first, and what. */
+export const sendOrder = z.object({
+  /** "channel/account/id": a person's or a group's, as the platform has it. */
+  to: z.string().max(20_000),
+  kind: z.enum(["direct", "group"]).default("direct"),
+  thread: z.string().max(20_000).optional(),
+  /** "words": they go out as they are, markdown. "note": the agent is told, and writes what it makes of it. */
+  form: z.enum(["words", "note"]).default("words"),
+  text: z.string(),
+  /** What a note is about. */
+  topic: z.string().default("note from the operator"),
+  /** The same once more is the same request: unique within the conversation, for eight days. */
+  id: z.string(),
+});
+export type SendOrder = z.infer<typeof sendOrder>;
 const order = z.discriminatedUnion("operation", [
   z.object({ operation: z.literal("deadLetters"), limit }),
   z.object({ operation: z.literal("retry"), id: z.string() }),
@@ -50,6 +69,7 @@ const order = z.discriminatedUnion("operation", [
   z.object({ operation: z.literal("journal"), limit }),
   z.object({ operation: z.literal("asked") }),
   z.object({ operation: z.literal("decide"), who: z.string().max(1_000), state: decision }),
+  z.object({ operation: z.literal("send"), order: sendOrder }),
   z.object({ operation: z.literal("webhooks"), limit }),
   z.object({ operation: z.literal("replay"), id: z.string() }),
   z.object({ operation: z.literal("check") }),
@@ -68,6 +88,7 @@ export function operationsOf({ runtime, core, subscriptions, channels }: Operate
     journal: (most) => journal.list({ limit: most }),
     asked: () => core.operators.asked(channels),
     decide: (who, state) => core.operators.decide(who, state, channels),
+    send: (given) => send(core, channels, given),
     webhooks: (most) => subscriptions.log(most),
     replay: (id) => subscriptions.replay(id),
     check: () =>
@@ -75,6 +96,21 @@ export function operationsOf({ runtime, core, subscriptions, channels }: Operate
         channels.map(async (of) => ({ channel: `${of.channel}/${of.account}`, findings: await checkChannel(of) })),
       ),
   };
+}
+
+async function send({ proactive }: Core, channels: readonly Channel[], given: SendOrder): Promise<Requested> {
+  const { kind, thread, form, text, topic, id } = given;
+  const [, channel, name, whom] = /^([^/]+)\/([^/]+)\/([^]+)$/.exec(given.to) ?? [];
+  if (whom === undefined)
+    throw new InputError(`"${given.to}" names nobody: it is channel/account/id, such as telegram/main/7200001`);
+  const account = channels.find((of) => of.channel === channel && of.account === name);
+  if (account === undefined) {
+    const known = channels.map((of) => `${of.channel}/${of.account}`).join(", ");
+    throw new InputError(`no account "${channel}/${name}" is configured; there are ${known}`, { status: 404 });
+  }
+  const to = { account, kind, id: whom, thread };
+  if (form === "note") return proactive.prompt(to, id, { topic, text });
+  return proactive.say(to, id, { parts: [{ kind: "text", text, format: "markdown" }] });
 }
 
 async function checkChannel(channel: Channel): Promise<readonly Finding[]> {
@@ -128,6 +164,8 @@ function perform(operations: Operations, asked: Order): Promise<unknown> {
       return operations.asked();
     case "decide":
       return operations.decide(asked.who, asked.state);
+    case "send":
+      return operations.send(asked.order);
     case "webhooks":
       return operations.webhooks(asked.limit);
     case "replay":
@@ -176,6 +214,7 @@ export async function runningGateway(directory: string): Promise<{ url: string; 
       decide: (who, state) => ask({ operation: "decide", who, state }),
       retry: (id) => ask({ operation: "retry", id }),
       drop: (id) => ask({ operation: "drop", id }),
+      send: (given) => ask({ operation: "send", order: given }),
       webhooks: (most) => ask({ operation: "webhooks", limit: most }),
       replay: (id) => ask({ operation: "replay", id }),
       check: () => ask({ operation: "check" }),

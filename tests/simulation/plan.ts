@@ -64,6 +64,9 @@ export interface Action {
   readonly waitMs: number;
   readonly does:
     | { readonly kind: "say"; readonly addressed: boolean; readonly mood: Mood; readonly parts: number }
+    /** Nobody does it: the gateway is asked to say these words there, or to give its agent a note. Once, however often. */
+    | { readonly kind: "request"; readonly form: "words" }
+    | { readonly kind: "request"; readonly form: "note"; readonly mood: Mood }
     | { readonly kind: "command"; readonly name: "start" | "help" | "reset" | "stop" | "link" | "unlink" }
     /** Sends the last code that the gateway gave in that conversation, or a wrong one where it gave none in time. */
     | { readonly kind: "join"; readonly of: string }

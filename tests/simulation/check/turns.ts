@@ -2,7 +2,7 @@
 import { addressOf, idOf } from "../events.ts";
 import type { Run } from "../model.ts";
 import type { Post } from "../platform.ts";
-import { hasItsPlace, type Evidence, type Reply, type Violation } from "./evidence.ts";
+import { hasItsPlace, isNote, type Evidence, type Reply, type Violation } from "./evidence.ts";
 
 export function checkTurns(evidence: Evidence, replies: readonly Reply[]): Violation[] {
   const conversations = Map.groupBy(evidence.runs, ({ input }) => input.to.conversation);
@@ -48,7 +48,7 @@ function superseded({ plan, posts, journeys }: Evidence, run: Run, later: Run): 
     const { does, id } = action;
     if (run.tokens.includes(id) || arrivedAt > later.startedAt) return false;
     if (addressOf(conversation).conversation !== run.input.to.conversation) return false;
-    if (does.kind === "say" && plan.settings.whileRunning === "queue") return false;
+    if (does.kind === "request" || (does.kind === "say" && plan.settings.whileRunning === "queue")) return false;
     const own = journeys.filter((journey) => journey.topic === "inbound" && journey.id === idOf(conversation, id));
     return own.some(({ firstHandled = Infinity }) => firstHandled >= run.startedAt);
   });
@@ -83,7 +83,7 @@ function strays(evidence: Evidence, runs: readonly Run[]): Violation[] {
 function shuffled(evidence: Evidence, runs: readonly Run[]): Violation[] {
   return runs.flatMap((run) => {
     const given = run.tokens.flatMap((token) => evidence.posts.find(({ action }) => action.id === token) ?? []);
-    const placed = given.filter((post) => hasItsPlace(post, evidence));
+    const placed = given.filter((post) => hasItsPlace(post, evidence) && !isNote(post));
     const wrong = placed.some((post, at) => placed.slice(0, at).some((other) => isBefore(evidence, post, other)));
     return wrong ? [{ rule: "I4", text: `${label(run)} has its messages out of order` }] : [];
   });
