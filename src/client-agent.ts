@@ -18,6 +18,7 @@ import { later, type Later } from "./later.ts";
 import { createLinking } from "./linking.ts";
 import { gapMs } from "./order.ts";
 import { createOutgoing } from "./outgoing.ts";
+import { createRecent } from "./recent.ts";
 import { batchOf } from "./scheduling.ts";
 import { isBusy, nobody, readState, stateKeys, threadsOf, type AgentState } from "./state.ts";
 import { createWatch, watchdog } from "./watch.ts";
@@ -60,6 +61,8 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
   let journaled: readonly SetAside[] | undefined;
   const taken = new Map<TurnId, readonly MessageId[]>();
   const waits = new Set<MessageId>();
+  /** When the bus was first asked to keep it, on this process's monotonic clock. */
+  const early = createRecent<MessageId, number>(clock);
   let inherited = stored.outbox.entries.length > 0;
   let recovered = !runtime.actors.exclusive;
   stored = await withDays(context, stored, undefined, clock.now());
@@ -308,6 +311,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
         type: "received",
         event,
         previous: before,
+        ...(event.kind === "said" ? { heldMs: clock.monotonic() - (early.get(event.id) ?? clock.monotonic()) } : {}),
         ...(took === undefined ? {} : { taken: took }),
         ...(via === undefined ? {} : { via }),
       };
@@ -316,6 +320,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
       const reply = await step(events, options.traitsOf(event.address));
       if (inherited) await outgoing.publishLate(stored.outbox.entries);
       inherited = false;
+      if (reply === "early" && early.get(event.id) === undefined) early.set(event.id, clock.monotonic());
       // However seldom the person answers.
       if (reply === "accepted" && event.kind === "said") fold(event.address.conversation);
       return via === undefined ? watch.kept(reply) : watched(reply);

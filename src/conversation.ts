@@ -23,7 +23,7 @@ import {
   summarized,
   undelivered,
 } from "./outcome.ts";
-import { insert, isAfter } from "./order.ts";
+import { gapMs, insert, isAfter } from "./order.ts";
 import { advance, batchOf, end, isNoticeCommand, mayRestart, restart } from "./scheduling.ts";
 import { isRecent, isSeen } from "./seen.ts";
 import type { AgentState, Thread } from "./state.ts";
@@ -31,8 +31,6 @@ import { waiting } from "./waiting.ts";
 
 /** Edits kept for messages that have not come yet. */
 const maxEarly = 16;
-/** How long the bus keeps what the agent says, for something that came before it. */
-const earlyMs = 15_000;
 
 export function reduce(state: AgentState, event: AgentEvent, traits: AgentTraits): Step {
   const draft = createDraft(state);
@@ -111,8 +109,8 @@ function received(draft: Draft, of: Received, traits: AgentTraits): Reply {
 }
 
 /** Words of the agent's wait for no turn, but not for nothing: what is said one after the other is heard so. */
-function mayBeOvertaking(draft: Draft, { event, previous, now }: Received): boolean {
-  return missingBefore(draft, event.id, previous).length > 0 && Math.abs(now - event.receivedAt) < earlyMs;
+function mayBeOvertaking(draft: Draft, { event, previous, heldMs = 0 }: Received): boolean {
+  return missingBefore(draft, event.id, previous).length > 0 && heldMs < gapMs;
 }
 
 /** The gateway speaks for itself, beside whatever waits or runs. */

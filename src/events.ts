@@ -31,6 +31,8 @@ export type AgentEvent = Moment &
         readonly taken?: readonly MessageId[];
         /** Those published before it, the latest first: see `inbound.ts`. */
         readonly previous?: readonly MessageId[];
+        /** So long the bus has kept it for something before it: see "early". */
+        readonly heldMs?: number;
         readonly via?: Via;
       }
     | (TurnRef & {

@@ -7,10 +7,13 @@ import type { InboundMessage } from "./message.ts";
  */
 export const gapMs = 15_000;
 
-/** Before the first that was sent after it. */
+/** Before the first that was sent after it; what was sent before it and could not be compared with that one goes along. */
 export function insert(pending: readonly InboundMessage[], message: InboundMessage): readonly InboundMessage[] {
   const at = pending.findIndex((other) => isAfter(other, message));
-  return at === -1 ? [...pending, message] : pending.toSpliced(at, 0, message);
+  if (at === -1) return [...pending, message];
+  const [earlier, later] = [pending.slice(0, at), pending.slice(at)];
+  const along = later.filter((other) => isAfter(message, other));
+  return [...earlier, ...along, message, ...later.filter((other) => !along.includes(other))];
 }
 
 /** By the platform's own sequence where it has one, else by arrival at one ingress; what cannot be compared keeps its place. */

@@ -248,6 +248,16 @@ describe("a message", () => {
     expect(game.running().attempt).toBe(1);
   });
 
+  it("takes along to its place what came before it and has no number of the channel's", () => {
+    const game = play();
+    game.receive(message("m0"));
+    const arrival = (n: number) => ({ at: "here", n });
+    game.receive(message("m3", { sequence: 3 }));
+    game.receive(message("note", { arrival: arrival(1) }));
+    game.receive(message("m2", { sequence: 2, arrival: arrival(2) }));
+    expect(game.pending()).toEqual(["m0", "note", "m2", "m3"].map(id));
+  });
+
   it("waits no longer for one that turns out to be a copy of what was seen long ago", () => {
     const game = play();
     game.receive(message("old"));

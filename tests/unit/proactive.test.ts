@@ -125,7 +125,8 @@ describe("words of the agent's own", () => {
     expect(game.receive(said("two"), { previous })).toBe("accepted");
     expect(game.outbox().map(({ says }) => says)).toEqual(["one", "two"]);
     const missing = messageId(account, "chat", "never came");
-    expect(game.receive(said("three"), { previous: [missing], now: noon + 15_000 })).toBe("accepted");
+    expect(game.receive(said("three"), { previous: [missing], heldMs: 14_999 })).toBe("early");
+    expect(game.receive(said("three"), { previous: [missing], heldMs: 15_000 })).toBe("accepted");
   });
 
   it("offer choices by number where the platform has no buttons", () => {
