@@ -303,7 +303,7 @@ function forget(draft: Draft, of: Received, target: MessageId, sentAt: number | 
   } else if (thread.pending.some(({ id }) => id === target)) {
     const pending = thread.pending.filter(({ id }) => id !== target);
     draft.patch(conversation, { pending });
-    if (isTaken(of, target)) keepRest(draft, of, thread, target);
+    if (isTaken(of, target)) keepRest(draft, of, thread.turn);
     draft.setAside(conversation, [target], "deleted", of.now);
   } else if (!isKnown(draft, of, target)) {
     draft.patch(conversation, { early: remaining(thread.early, (edited) => edited.target !== target) });
@@ -320,12 +320,11 @@ function forget(draft: Draft, of: Received, target: MessageId, sentAt: number | 
 }
 
 /** The turn goes on with the rest of what it took; what it never had gets a turn of its own. */
-function keepRest(draft: Draft, of: Received, { turn }: Thread, without: MessageId): void {
+function keepRest(draft: Draft, of: Received, turn: Thread["turn"]): void {
   const { conversation } = of.event.address;
   if (turn === undefined || turn.command !== undefined) return;
-  const left = draft.thread(conversation)?.pending.find(({ id }) => of.taken?.includes(id));
-  if (left === undefined) return end(draft, conversation);
-  if (turn.first === without) draft.patch(conversation, { turn: { ...turn, first: left.id } });
+  const left = draft.thread(conversation)?.pending.some(({ id }) => of.taken?.includes(id));
+  if (left !== true) return end(draft, conversation);
   restart(draft, conversation, of);
 }
 

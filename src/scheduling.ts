@@ -1,7 +1,7 @@
 /** When a turn of a conversation starts, starts again or is called off. One at most is active. */
 import type { Draft } from "./draft.ts";
 import type { Moment } from "./events.ts";
-import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
+import type { AgentId, ConversationId, TurnId } from "./ids.ts";
 import type { InboundMessage, NoticeKey } from "./message.ts";
 import type { ActiveTurn, Thread } from "./state.ts";
 import { insert } from "./order.ts";
@@ -18,27 +18,15 @@ export function batchOf({ gaps = [], pending, turn }: Thread): readonly InboundM
   if (turn?.command !== undefined) return pending.filter(({ id }) => id === turn.command);
   const parts = (message: InboundMessage) =>
     isOwnCommand(message) || gaps.some(({ before }) => !before.includes(message.id));
-  const placeOf = (wanted: MessageId | undefined) => {
-    const place = pending.findIndex(({ id }) => id === wanted);
-    return Math.max(0, place);
-  };
-  const first = placeOf(turn?.first);
-  const last = Math.max(first, placeOf(turn?.last));
+  const hasBegun = ({ id }: InboundMessage) => turn?.began?.includes(id) === true;
+  const last = pending.findLastIndex(hasBegun);
   const end = pending.findIndex(parts);
-  if (end !== -1 && end < last) {
-    const begun = pending.slice(first, last + 1).filter((message) => !parts(message));
-    return begun.slice(0, waiting.together);
-  }
+  if (end !== -1 && end < last) return pending.filter(hasBegun);
   const from = Math.max(0, last + 1 - waiting.together);
   return pending.slice(from, Math.min(end === -1 ? Infinity : end, from + waiting.together));
 }
 
-/** What a turn is known to begin with: see `ActiveTurn`. */
-function spanOf(thread: Thread): Pick<ActiveTurn, "first" | "last"> {
-  const batch = batchOf(thread);
-  const [first, last] = [batch[0]?.id, batch.at(-1)?.id];
-  return first === undefined || last === undefined ? {} : { first, ...(last === first ? {} : { last }) };
-}
+const idsOf = (messages: readonly InboundMessage[]) => messages.map(({ id }) => id);
 
 /** Starts what can start: commands that have come to the front are answered, the rest becomes a turn. */
 export function advance(draft: Draft, conversation: ConversationId, at: Moment & { readonly agent: AgentId }): void {
@@ -53,7 +41,7 @@ export function advance(draft: Draft, conversation: ConversationId, at: Moment &
   if (thread === undefined || head === undefined) return;
   const turns = draft.state.inbox.turns + 1;
   draft.inbox({ turns });
-  const begins = isServiceCommand(head) ? { command: head.id } : spanOf(thread);
+  const begins = isServiceCommand(head) ? { command: head.id } : { began: idsOf(batchOf(thread)) };
   run(draft, conversation, { id: `t${turns}` as TurnId, attempt: 1, owner: at.instance, ...begins });
 }
 
@@ -111,11 +99,11 @@ export function restart(
   answerCommands(draft, conversation, at);
   const rest = draft.thread(conversation);
   // What is left may wait for one that is missing; a command that joins another agent is not served again meanwhile.
-  if (rest === undefined || batchOf({ ...rest, turn }).length === 0) return;
+  const batch = rest === undefined ? [] : batchOf({ ...rest, turn });
+  if (batch.length === 0) return;
   if (turn.command !== undefined && draft.state.inbox.forward !== undefined) return;
-  const { first: _first, last: _last, ...same } = turn;
-  const span = turn.command === undefined ? spanOf({ ...rest, turn }) : {};
-  const again = { ...same, ...span, attempt: turn.attempt + 1, owner: at.instance };
+  const began = turn.command === undefined ? { began: idsOf(batch) } : {};
+  const again = { ...turn, ...began, attempt: turn.attempt + 1, owner: at.instance };
   run(draft, conversation, deaths === undefined ? again : { ...again, deaths });
 }
 

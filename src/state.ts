@@ -26,11 +26,10 @@ export interface ActiveTurn {
   /** How many attempts fell silent. */
   readonly deaths?: number;
   /**
-   * Of the messages that this attempt began with the first, and the last where that is another one: the next attempt has them
-   * too, since a side effect is known by its turn. Absent where it serves a command.
+   * The messages that this attempt began with: the next attempt has them too, since a side effect is known by its turn. Absent
+   * where it serves a command.
    */
-  readonly first?: MessageId;
-  readonly last?: MessageId;
+  readonly began?: readonly MessageId[];
   /** It serves this command of the gateway's own, and nothing else. What the person does meanwhile does not touch it. */
   readonly command?: MessageId;
 }
@@ -141,8 +140,7 @@ const turn = z.object({
   attempt: z.number(),
   owner: z.string(),
   deaths: z.number().optional(),
-  first: z.string().optional(),
-  last: z.string().optional(),
+  began: z.array(z.string()).optional(),
   command: z.string().optional(),
 });
 
