@@ -17,14 +17,16 @@ export function checkTurns(evidence: Evidence, replies: readonly Reply[]): Viola
 const staleMs = 21_000;
 
 /**
- * A run is active until it ends, is told to stop, or its process dies. Two may be active at once only in two processes, the
- * earlier one stale because of what a person did meanwhile, or standing still: it is told so in time, and is not kept.
+ * A run is active until it ends, is told to stop, or its process dies. Two may be active at once only in two processes, or for
+ * two agents of which one has joined the other meanwhile; the earlier one stale because of what a person did meanwhile, or
+ * standing still: it is told so in time, and is not kept.
  */
 function overlaps(evidence: Evidence, replies: readonly Reply[], runs: readonly Run[]): Violation[] {
   const endOf = ({ overAt, process }: Run) => Math.min(overAt ?? Infinity, process.diedAt ?? Infinity);
   const kept = (run: Run) => replies.some(({ name }) => name === run.name);
   const excused = (run: Run, later: Run) => {
-    if (run.process === later.process || (kept(run) && kept(later))) return false;
+    const alike = run.process === later.process && run.input.agent === later.input.agent;
+    if (alike || (kept(run) && kept(later))) return false;
     if (stoodStill(evidence, run)) return true;
     return superseded(evidence, run, later) && Math.min(endOf(run), endOf(later)) - later.startedAt < staleMs;
   };
