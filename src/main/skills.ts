@@ -1,9 +1,15 @@
 /** The skilled agents there are. A new one is a line here and its folder. */
 import type { z } from "zod";
+import { createKnowledge } from "../../agents/skills/knowledge/index.ts";
+import { knowledgeSettings } from "../../agents/skills/knowledge/settings.ts";
+import { createResearcher } from "../../agents/skills/researcher/index.ts";
+import { researcherSettings } from "../../agents/skills/researcher/settings.ts";
+import { createSafeFetch } from "../../adapters/fetch/index.ts";
 import type { Models } from "../../adapters/models/index.ts";
 import type { SafeFetch } from "../fetch.ts";
 import type { Blobs, Clock, Log, Records } from "../ports.ts";
 import type { SkilledAgent } from "../skilled.ts";
+import type { Library } from "./library.ts";
 
 /** What the composition gives every skilled agent. */
 export interface SkillDeps {
@@ -18,6 +24,9 @@ export interface SkillDeps {
   readonly models: Models;
   /** The model of agents that name none. */
   readonly model: string;
+  readonly library: Library;
+  /** Where the gateway is, for those who are asked by it. */
+  readonly publicUrl: string | undefined;
 }
 
 interface SkillKind<Settings extends z.ZodObject> {
@@ -34,7 +43,36 @@ export function skill<Settings extends z.ZodObject>(of: SkillKind<Settings>): Sk
   return of as unknown as SkillKind<z.ZodObject>;
 }
 
-export const skillKinds: SkillKinds = {};
+export const skillKinds: SkillKinds = {
+  researcher: skill({ settings: researcherSettings, on: true, make: researcher }),
+  knowledge: skill({ settings: knowledgeSettings, on: true, make: knowledge }),
+};
+
+function researcher(settings: z.infer<typeof researcherSettings>, deps: SkillDeps): SkilledAgent {
+  const { models, model, clock, log, safeFetch, library, publicUrl } = deps;
+  const { searchUrl } = settings;
+  return createResearcher(
+    { ...settings, model: settings.model ?? model },
+    {
+      models: { provider: models, clock, log, tracing: models.tracing },
+      ...{ clock, safeFetch, documents: library.documents },
+      // The operator named it: it may be in a private network, where no page's address leads.
+      searchFetch: searchUrl === undefined ? safeFetch : createSafeFetch({ allowHosts: [new URL(searchUrl).host] }),
+      userAgent: `Ascent-Researcher/1${publicUrl === undefined ? "" : ` (+${publicUrl})`}`,
+    },
+  );
+}
+
+function knowledge(settings: z.infer<typeof knowledgeSettings>, deps: SkillDeps): SkilledAgent {
+  const { models, model, clock, log, library } = deps;
+  return createKnowledge(
+    { ...settings, model: settings.model ?? model },
+    {
+      models: { provider: models, clock, log, tracing: models.tracing },
+      ...{ base: library.knowledge, embedder: models.embedder, log },
+    },
+  );
+}
 
 /** The settings of all of them, by their names. */
 type Given = Readonly<Record<string, unknown>>;

@@ -1,7 +1,7 @@
 /** Documents into the base: read, cut into passages, given vectors where there is a model for them. */
 import { createHash } from "node:crypto";
 import { InputError } from "../../../src/errors.ts";
-import type { DocumentRef, Embedder, KnowledgeBase, StoredDocument } from "../../../src/knowledge.ts";
+import type { DocumentRef, Embedder, KnowledgeBase, Passage, StoredDocument } from "../../../src/knowledge.ts";
 import type { Documents, Medium } from "../../../src/reading.ts";
 import { passagesOf } from "./passages.ts";
 
@@ -40,10 +40,11 @@ export async function ingest(
     throw new InputError(`it has more than ${Math.round(documents.maxBytes / 1_000_000)} MB`, { status: 413 });
   }
   const read = await documents.read(medium, mostChars, { marked: true });
-  const passages = passagesOf(read.text);
+  const marked = isMarkdown(medium) ? /^# +(.+)$/m.exec(read.text)?.[1] : undefined;
+  const title = titleOf(read.title ?? marked, ref.source);
+  const passages = passagesOf(read.text).map((passage) => underTitle(passage, title));
   if (passages.length === 0)
     throw new InputError("it holds no text: if it is a scan, run text recognition on it first");
-  const title = titleOf(read.title ?? (isMarkdown(medium) ? /^# +(.+)$/m.exec(read.text)?.[1] : undefined), ref.source);
   const vectors = embedder && {
     model: embedder.model,
     of: await embedder.embed(
@@ -68,6 +69,14 @@ function digestOf({ bytes, type, name }: Medium, model: string | undefined): str
 
 function isMarkdown({ type, name }: Medium): boolean {
   return type.startsWith("text/markdown") || /\.(?:md|markdown)$/i.test(name ?? "");
+}
+
+/** Without the title, which stands before it wherever it is shown. */
+function underTitle(passage: Passage, title: string): Passage {
+  const { section, ...rest } = passage;
+  if (section === undefined || section === title) return rest;
+  const prefix = `${title} › `;
+  return section.startsWith(prefix) ? { ...rest, section: section.slice(prefix.length) } : passage;
 }
 
 function titleOf(given: string | undefined, source: string): string {
