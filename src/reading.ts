@@ -44,10 +44,12 @@ export interface DocumentText {
   readonly title?: string;
   /** Of a web page: where it leads, as it says it, in its order, some hundred at most. */
   readonly links?: readonly PageLink[];
+  /** Of a web page: what its addresses are relative to, as it says it, instead of its own. */
+  readonly base?: string;
 }
 
 export interface PageLink {
   readonly text: string;
-  /** May be relative; the page's own base is heeded already. */
+  /** May be relative. */
   readonly href: string;
 }

@@ -52,10 +52,10 @@ export function readHtml(source: string, maxChars: number, marked: boolean): Omi
     if (length > maxChars) break;
   }
   flush();
-  return { text: lines.join("\n"), links: links.all(), ...(title === undefined || title === "" ? {} : { title }) };
+  return { text: lines.join("\n"), ...links.all(), ...(title === undefined || title === "" ? {} : { title }) };
 }
 
-/** Where the page leads; its base applies to all of it, wherever it stands. */
+/** Where the page leads. */
 function createLinks() {
   const found: { text: string; readonly href: string }[] = [];
   let base: string | undefined;
@@ -80,11 +80,13 @@ function createLinks() {
       inside = href !== undefined && found.length < mostLinks;
       if (inside && href !== undefined) found.push({ text: "", href });
     },
-    all: (): PageLink[] =>
-      found.map(({ text, href }) => ({
+    all(): { readonly links: readonly PageLink[]; readonly base?: string } {
+      const links = found.map(({ text, href }) => ({
         text: text.replace(/\s+/g, " ").trim().slice(0, longestLinkText).toWellFormed(),
-        href: base === undefined ? href : (URL.parse(href, base)?.href ?? href),
-      })),
+        href,
+      }));
+      return { links, ...(base === undefined ? {} : { base }) };
+    },
   };
 }
 

@@ -14,6 +14,8 @@ const longestTerm = 64;
 /** From this length on what begins with a word counts as the word: plurals, cases, compounds. */
 const prefixFrom = 5;
 const mostCandidates = 100;
+/** A few passages say little of how rare a word is: they are taken for this many. */
+const leastTotal = 100;
 
 /** Each as FTS5 takes it: in quotes nothing of a question is syntax. */
 export function termsOf(question: string): readonly string[] {
@@ -45,11 +47,12 @@ export function byWords(db: DatabaseSync, question: string, collections: string 
     .all(terms.join(" OR "), collections)
     .map((row) => row["n"] as number);
   if (ranked.length === 0) return [];
-  const total = db
+  const counted = db
     .prepare(
       "SELECT sum(passages) AS n FROM document WHERE ?1 IS NULL OR collection IN (SELECT value FROM json_each(?1))",
     )
     .get(collections)?.["n"] as number;
+  const total = Math.max(counted, leastTotal);
   const count = db.prepare(`SELECT count(*) AS n ${within.replace("?", "?1")}`);
   const among = db.prepare(
     "SELECT rowid AS n FROM word WHERE word MATCH ? AND rowid IN (SELECT value FROM json_each(?))",

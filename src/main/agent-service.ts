@@ -45,7 +45,7 @@ export async function openAgentService(options: AgentServiceOptions): Promise<Ag
   const models = createModels(modelsSettings(config), { clock });
   const { spec: model } = config.model;
   const { publicUrl } = config.server;
-  const library = createLibrary(config, { clock, log });
+  const library = createLibrary(config.data, { clock, log });
   const deps = { records, blobs, safeFetch, clock, log, newId, models, model, library, publicUrl };
   const agent = makeSkill(kind, name, config.skills, deps);
   const secret = await opened.secret();

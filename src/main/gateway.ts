@@ -71,7 +71,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const models = createModels(modelsSettings(config), { clock });
   const { spec: model } = config.model;
   const { publicUrl } = config.server;
-  const library = createLibrary(config, { clock, log });
+  const library = createLibrary(config.data, { clock, log });
   const skillDeps = { records, blobs, safeFetch, clock, log, newId, models, model, library, publicUrl };
   for (const agent of createSkills(skillKinds, config.skills, skillDeps)) serving.add(agent);
   const counts = config.redis.url === undefined ? undefined : await openCounts(config.redis.url, clock, log);

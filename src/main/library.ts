@@ -5,7 +5,6 @@ import { createKnowledgeBase } from "../../adapters/vectors/index.ts";
 import type { KnowledgeBase } from "../knowledge.ts";
 import type { Clock, Log } from "../ports.ts";
 import type { Documents } from "../reading.ts";
-import type { Config } from "./config.ts";
 
 export interface Library {
   readonly documents: Documents;
@@ -13,10 +12,8 @@ export interface Library {
 }
 
 /** Beside the runtime's data and apart from it: several processes of one machine may have the documents open. */
-export function createLibrary(
-  { data }: Pick<Config, "data">,
-  deps: { readonly clock: Clock; readonly log: Log },
-): Library {
+/** @param data the directory of the gateway's data. */
+export function createLibrary(data: string, deps: { readonly clock: Clock; readonly log: Log }): Library {
   return {
     documents: createDocuments(deps),
     knowledge: createKnowledgeBase({ directory: join(data, "knowledge"), clock: deps.clock }),

@@ -55,7 +55,9 @@ function researcher(settings: z.infer<typeof researcherSettings>, deps: SkillDep
     { ...settings, model: settings.model ?? model },
     {
       models: { provider: models, clock, log, tracing: models.tracing },
-      ...{ clock, safeFetch, documents: library.documents },
+      clock,
+      safeFetch,
+      documents: library.documents,
       // The operator named it: it may be in a private network, where no page's address leads.
       searchFetch: searchUrl === undefined ? safeFetch : createSafeFetch({ allowHosts: [new URL(searchUrl).host] }),
       userAgent: `Ascent-Researcher/1${publicUrl === undefined ? "" : ` (+${publicUrl})`}`,
@@ -69,7 +71,9 @@ function knowledge(settings: z.infer<typeof knowledgeSettings>, deps: SkillDeps)
     { ...settings, model: settings.model ?? model },
     {
       models: { provider: models, clock, log, tracing: models.tracing },
-      ...{ base: library.knowledge, embedder: models.embedder, log },
+      base: library.knowledge,
+      embedder: models.embedder,
+      log,
     },
   );
 }

@@ -53,10 +53,12 @@ export async function ingest(
     ),
   };
   signal?.throwIfAborted();
-  const cut = read.cut;
   const document = await base.put(tenant, {
     ...ref,
-    ...{ title, digest, cut, passages },
+    title,
+    digest,
+    cut: read.cut,
+    passages,
     ...(vectors === undefined ? {} : { vectors }),
   });
   return { did: known === undefined ? "added" : "changed", document };

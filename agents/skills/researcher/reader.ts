@@ -48,7 +48,9 @@ export function createReader({ safeFetch, documents, clock, userAgent }: ReaderD
             "user-agent": userAgent,
             accept: "text/html, application/xhtml+xml, application/pdf;q=0.9, text/*;q=0.8, */*;q=0.5",
           },
-          ...{ timeoutMs, maxBytes, signal },
+          timeoutMs,
+          maxBytes,
+          signal,
         }),
       );
     } catch (error) {
@@ -69,8 +71,9 @@ export function createReader({ safeFetch, documents, clock, userAgent }: ReaderD
       const medium = { bytes: response.body, type, name: pathname.split("/").at(-1) };
       if (!documents.reads(medium)) throw new InputError(`${host}: nobody here reads ${type.slice(0, 80)}`);
       const read = await documents.read(medium, mostChars, { marked: true });
+      const base = URL.parse(read.base ?? "", response.url)?.href ?? response.url;
       const links = (read.links ?? []).flatMap(({ text, href }) => {
-        const link = URL.parse(href, response.url);
+        const link = URL.parse(href, base);
         return link === null || !/^https?:$/.test(link.protocol) ? [] : [{ text, url: link.href }];
       });
       return {

@@ -5,7 +5,7 @@ import { basename, join, resolve, sep } from "node:path";
 import { createSafeFetch } from "../../../adapters/fetch/index.ts";
 import { createModels } from "../../../adapters/models/index.ts";
 import { findPassages } from "../../../agents/skills/knowledge/finding.ts";
-import { ingest, type Ingested } from "../../../agents/skills/knowledge/ingest.ts";
+import { ingest } from "../../../agents/skills/knowledge/ingest.ts";
 import { knowledgeSettings } from "../../../agents/skills/knowledge/settings.ts";
 import { InputError, RetryableError, TerminalError } from "../../errors.ts";
 import type { StoredDocument } from "../../knowledge.ts";
@@ -46,7 +46,7 @@ function openLibrary(config: Config) {
   const log = createLog("error");
   const { embedder } = createModels(modelsSettings(config), { clock });
   const safeFetch = createSafeFetch({ allowHosts: config.webhooks.allowHosts });
-  return { ...createLibrary(config, { clock, log }), config, embedder, safeFetch, log };
+  return { ...createLibrary(config.data, { clock, log }), config, embedder, safeFetch, log };
 }
 
 /** Each by itself: one that cannot be read is named, and leaves the others alone. */
