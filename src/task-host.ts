@@ -10,6 +10,7 @@ import { InputError, reasonOf } from "./errors.ts";
 import type { Clock, Log, Runtime, Signals } from "./ports.ts";
 import type { SkilledAgent, TaskCaller } from "./skilled.ts";
 import { createBell } from "./task-bell.ts";
+import { besideTask } from "./task-beside.ts";
 import { checkPush, createPushes, type PushSender } from "./task-push.ts";
 import { failed, mostAttempts, poke, RunOver, runTask, seen, showsLife } from "./task-run.ts";
 import {
@@ -90,6 +91,7 @@ export function createTaskHost(options: TaskHostOptions): TaskHost {
   const bell = createBell({ clock, signals, shared });
   const pushes = createPushes({ store, sender, clock, log, view });
   const agents = new Map<string, SkilledAgent>();
+  const hosted = new Map<string, HostedTasks>();
   const pursuits = new Map<string, Pursuit>();
   const places: (() => void)[] = [];
   let active = 0;
@@ -153,13 +155,20 @@ export function createTaskHost(options: TaskHostOptions): TaskHost {
       pursuit.again = true;
       if (claimed === undefined || isSettled(claimed)) return;
       pursuit.abort = new AbortController();
-      await runTask(parts, agent, key, claimed, pursuit.abort);
+      await runTask({ ...parts, beside: besideOf(claimed) }, agent, key, claimed, pursuit.abort);
     } finally {
       pursuit.abort = undefined;
       active--;
       places.shift()?.();
     }
   }
+
+  const besideOf = ({ agent, caller, id }: StoredTask) =>
+    besideTask(store, { agent, caller, id }, async (other) => {
+      await hosted
+        .get(agent)
+        ?.settle(caller, other, ({ messages, artifacts }) => ({ state: "completed", messages, artifacts }));
+    });
 
   function place(): Promise<void> {
     active++;
@@ -257,7 +266,7 @@ export function createTaskHost(options: TaskHostOptions): TaskHost {
     }
 
     const reads = createTaskReads({ agent: name, store, bell, clock, view: shown });
-    return {
+    const tasks: HostedTasks = {
       profile: agent.profile,
       ...reads,
       async send(caller, told, push) {
@@ -318,6 +327,8 @@ export function createTaskHost(options: TaskHostOptions): TaskHost {
       },
       progress: (caller, id, text) => bell.ring(keyOf(caller, id), text.slice(0, mostProgress)),
     };
+    hosted.set(name, tasks);
+    return tasks;
   }
 
   return {

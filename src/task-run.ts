@@ -2,8 +2,9 @@
 import { untilAborted } from "./abort.ts";
 import { ConflictError, fateOf, InfrastructureError, InputError, reasonOf } from "./errors.ts";
 import type { Clock, Log, Records } from "./ports.ts";
-import type { SkilledAgent, TaskOutcome, TaskPart } from "./skilled.ts";
+import type { SkilledAgent, TaskHooks, TaskOutcome, TaskPart } from "./skilled.ts";
 import type { Bell } from "./task-bell.ts";
+import type { Beside } from "./task-beside.ts";
 import { bytesOf, digest, type StoredTask, type TaskLimits, type TaskStore } from "./task-store.ts";
 import { isSettled, resultId } from "./tasks.ts";
 
@@ -20,6 +21,7 @@ const savedBytes = 64 * 1024;
 const stubbornMs = 5_000;
 
 export interface RunParts {
+  readonly beside: Beside;
   readonly store: TaskStore;
   readonly records: Records;
   readonly clock: Clock;
@@ -87,7 +89,8 @@ export async function runTask(
     if (bytesOf(value) > most) throw new InputError(`${what} has at most ${most} bytes.`, { status: 413 });
   };
 
-  const hooks = {
+  const hooks: TaskHooks = {
+    ...parts.beside,
     signal,
     progress: (text: string) => {
       if (!signal.aborted) bell.ring(key, text.slice(0, 200));

@@ -2,9 +2,12 @@
 import type { z } from "zod";
 import { createKnowledge } from "../../agents/skills/knowledge/index.ts";
 import { knowledgeSettings } from "../../agents/skills/knowledge/settings.ts";
-import { createResearcher } from "../../agents/skills/researcher/index.ts";
+import { createResearcher, type ResearcherDeps } from "../../agents/skills/researcher/index.ts";
 import { researcherSettings } from "../../agents/skills/researcher/settings.ts";
 import { createSafeFetch } from "../../adapters/fetch/index.ts";
+import { createScheduler } from "../../agents/skills/scheduler/index.ts";
+import { schedulerSettings } from "../../agents/skills/scheduler/settings.ts";
+import type { SkillModels } from "../../agents/skills/run.ts";
 import type { Models } from "../../adapters/models/index.ts";
 import type { SafeFetch } from "../fetch.ts";
 import type { Blobs, Clock, Log, Records } from "../ports.ts";
@@ -44,38 +47,52 @@ export function skill<Settings extends z.ZodObject>(of: SkillKind<Settings>): Sk
 }
 
 export const skillKinds: SkillKinds = {
-  researcher: skill({ settings: researcherSettings, on: true, make: researcher }),
-  knowledge: skill({ settings: knowledgeSettings, on: true, make: knowledge }),
+  scheduler: skill({
+    settings: schedulerSettings,
+    on: true,
+    make: (settings, deps) => createScheduler(modelOf(settings, deps), { models: modelsOf(deps), clock: deps.clock }),
+  }),
+  researcher: skill({
+    settings: researcherSettings,
+    on: true,
+    make: (settings, deps) => createResearcher(modelOf(settings, deps), webOf(settings.searchUrl, deps)),
+  }),
+  knowledge: skill({
+    settings: knowledgeSettings,
+    on: true,
+    make: (settings, deps) => {
+      const { models, library, log } = deps;
+      const { embedder } = models;
+      return createKnowledge(modelOf(settings, deps), {
+        models: modelsOf(deps),
+        base: library.knowledge,
+        embedder,
+        log,
+      });
+    },
+  }),
 };
 
-function researcher(settings: z.infer<typeof researcherSettings>, deps: SkillDeps): SkilledAgent {
-  const { models, model, clock, log, safeFetch, library, publicUrl } = deps;
-  const { searchUrl } = settings;
-  return createResearcher(
-    { ...settings, model: settings.model ?? model },
-    {
-      models: { provider: models, clock, log, tracing: models.tracing },
-      clock,
-      safeFetch,
-      documents: library.documents,
-      // The operator named it: it may be in a private network, where no page's address leads.
-      searchFetch: searchUrl === undefined ? safeFetch : createSafeFetch({ allowHosts: [new URL(searchUrl).host] }),
-      userAgent: `Ascent-Researcher/1${publicUrl === undefined ? "" : ` (+${publicUrl})`}`,
-    },
-  );
+/** An agent that names no model has that of all others. */
+function modelOf<Settings extends { readonly model?: string | undefined }>(settings: Settings, { model }: SkillDeps) {
+  return { ...settings, model: settings.model ?? model };
 }
 
-function knowledge(settings: z.infer<typeof knowledgeSettings>, deps: SkillDeps): SkilledAgent {
-  const { models, model, clock, log, library } = deps;
-  return createKnowledge(
-    { ...settings, model: settings.model ?? model },
-    {
-      models: { provider: models, clock, log, tracing: models.tracing },
-      base: library.knowledge,
-      embedder: models.embedder,
-      log,
-    },
-  );
+function modelsOf({ models, clock, log }: SkillDeps): SkillModels {
+  return { provider: models, clock, log, tracing: models.tracing };
+}
+
+function webOf(searchUrl: string | undefined, deps: SkillDeps): ResearcherDeps {
+  const { clock, safeFetch, library, publicUrl } = deps;
+  return {
+    models: modelsOf(deps),
+    clock,
+    safeFetch,
+    documents: library.documents,
+    // The operator named it: it may be in a private network, where no page's address leads.
+    searchFetch: searchUrl === undefined ? safeFetch : createSafeFetch({ allowHosts: [new URL(searchUrl).host] }),
+    userAgent: `Ascent-Researcher/1${publicUrl === undefined ? "" : ` (+${publicUrl})`}`,
+  };
 }
 
 /** The settings of all of them, by their names. */

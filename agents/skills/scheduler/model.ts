@@ -5,8 +5,9 @@ import type { TaskHooks, TaskMessage } from "../../../src/skilled.ts";
 import { runOnModel, skillTool, type SkillModels, type SkillTool } from "../run.ts";
 import type { SkillSettings } from "../settings.ts";
 import { listOf, whenOf, type Decision, type Deed, type Scene, type Standing } from "./decision.ts";
-import { scheduleOf, wallClock, zoneNamed, type Wish } from "./schedule.ts";
+import { scheduleOf, wallClock, type Wish } from "./schedule.ts";
 import { longestText, type Reminder } from "./state.ts";
+import { zoneNamed } from "./zones.ts";
 
 const instructions = `
 You keep a person's reminders. What you get is a request about them, in any language: to be reminded once or again and again, to list

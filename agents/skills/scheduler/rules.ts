@@ -3,8 +3,9 @@
  * time, a zone or what to remind of is missing.
  */
 import { listOf, whenOf, type Decision, type Scene, type Standing } from "./decision.ts";
-import { movedTo, ScheduleError } from "./schedule.ts";
+import { movedTo } from "./schedule.ts";
 import { longestText, type Asking, type Language, type Reminder } from "./state.ts";
+import { ScheduleError } from "./trouble.ts";
 import { readWhen, trimmed, type When } from "./when.ts";
 import { wordsIn } from "./words.ts";
 import { zoneIn } from "./zones.ts";
@@ -12,19 +13,6 @@ import { zoneIn } from "./zones.ts";
 type Intent = "list" | "cancel" | "change" | "set" | "none";
 
 const mostTries = 3;
-
-const signs: Readonly<Record<Exclude<Language, "en">, RegExp>> = {
-  de: /erinner|wecke? mich|lösche|verschiebe|(?<!\p{L})(?:um \d+ uhr|täglich|jeden|morgen)(?!\p{L})/iu,
-  es: /recu[eé]rd|recordat|av[ií]same|canc[eé]la|mu[eé]ve|(?<!\p{L})(?:mañana|a las \d|cada día)(?!\p{L})/iu,
-};
-
-export function languageOf(text: string, locale: string | undefined): Language {
-  if (signs.de.test(text)) return "de";
-  if (signs.es.test(text)) return "es";
-  if (/remind|reminder/i.test(text)) return "en";
-  const own = locale?.toLowerCase().slice(0, 2);
-  return own === "de" || own === "es" ? own : "en";
-}
 
 const lists: Readonly<Record<Language, RegExp>> = {
   en: /\b(list|show|which|what)\b.*\breminders?\b|^\W*(my )?reminders\W*$/i,

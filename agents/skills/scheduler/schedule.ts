@@ -7,7 +7,8 @@
 import { RRuleTemporal } from "rrule-temporal";
 import { Temporal } from "temporal-polyfill";
 import { z } from "zod";
-import { InputError } from "../../../src/errors.ts";
+import { ScheduleError } from "./trouble.ts";
+import { zoneNamed } from "./zones.ts";
 
 export const schedule = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("once"), at: z.number() }),
@@ -34,18 +35,6 @@ export interface Wish {
   /** Of the wall clock, or a date alone: nothing comes after it. */
   readonly until?: string | undefined;
   readonly zone?: string | undefined;
-}
-
-export type Trouble = "past" | "far" | "often" | "never" | "zone" | "time" | "rule";
-
-/** What is asked for cannot be. Its message is for a model; who speaks to people has words for each `trouble`. */
-export class ScheduleError extends InputError {
-  readonly trouble: Trouble;
-
-  constructor(trouble: Trouble, message: string, options: ErrorOptions = {}) {
-    super(message, options);
-    this.trouble = trouble;
-  }
 }
 
 const minuteMs = 60_000;
@@ -98,15 +87,6 @@ export function movedTo(of: Schedule, time: { readonly hour: number; readonly mi
   if (of.kind !== "calendar" || /BY(HOUR|MINUTE)=/.test(of.rule)) return undefined;
   const start = Temporal.PlainDateTime.from(of.start).with({ ...time, second: 0 });
   return { ...of, start: start.toString({ smallestUnit: "second" }) };
-}
-
-/** The IANA name as it is spelt. @throws ScheduleError */
-export function zoneNamed(name: string): string {
-  try {
-    return new Intl.DateTimeFormat("en", { timeZone: name }).resolvedOptions().timeZone;
-  } catch (cause) {
-    throw new ScheduleError("zone", "that is no time zone: use an IANA name such as Europe/Berlin", { cause });
-  }
 }
 
 /** What the clock on the wall shows. */

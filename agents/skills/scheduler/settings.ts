@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { skillSettings } from "../settings.ts";
-import { zoneNamed } from "./schedule.ts";
+import { zoneNamed } from "./zones.ts";
 
 export const schedulerSettings = skillSettings.extend({
   /** An IANA name: where people are who do not say where they are. Without it they are asked. */

@@ -4,11 +4,15 @@
  *
  * It reads less than a person or a model does, and never guesses a time of day: what it does not understand is asked.
  */
-import { casual, de, es, type ParsedResult } from "chrono-node";
+import type { ParsedResult } from "chrono-node";
+import { casual as de } from "chrono-node/de";
+import { casual as en } from "chrono-node/en";
+import { casual as es } from "chrono-node/es";
 import { Temporal } from "temporal-polyfill";
-import { ScheduleError, scheduleOf, wallClock, type Schedule, type Wish } from "./schedule.ts";
+import { scheduleOf, wallClock, type Schedule, type Wish } from "./schedule.ts";
 import { repetitionIn, type Repetition } from "./repetition.ts";
 import type { Language } from "./state.ts";
+import { ScheduleError } from "./trouble.ts";
 import { zoneIn } from "./zones.ts";
 
 export interface When {
@@ -24,7 +28,7 @@ export interface When {
   readonly rest: string;
 }
 
-const chronos = { en: casual, de: de.casual, es: es.casual };
+const chronos = { en, de, es };
 
 type Rewrite = readonly [RegExp, string | ((...found: string[]) => string)];
 

@@ -1,5 +1,5 @@
 /** What the scheduler says by itself, in the languages that it reads. */
-import type { Trouble } from "./schedule.ts";
+import type { Trouble } from "./trouble.ts";
 import type { Language } from "./state.ts";
 
 interface Words {

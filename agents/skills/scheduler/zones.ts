@@ -1,5 +1,5 @@
 /** Time zones as people write them: IANA names, or the city that a zone is named after. */
-import { zoneNamed } from "./schedule.ts";
+import { ScheduleError } from "./trouble.ts";
 
 const plain = (text: string): string => text.normalize("NFD").replace(/\p{M}/gu, "").replaceAll("_", " ").toLowerCase();
 
@@ -51,5 +51,14 @@ function zoneOf(name: string): string | undefined {
     return zoneNamed(name);
   } catch {
     return undefined; // two words with a slash between them
+  }
+}
+
+/** The IANA name as it is spelt. @throws ScheduleError */
+export function zoneNamed(name: string): string {
+  try {
+    return new Intl.DateTimeFormat("en", { timeZone: name }).resolvedOptions().timeZone;
+  } catch (cause) {
+    throw new ScheduleError("zone", "that is no time zone: use an IANA name such as Europe/Berlin", { cause });
   }
 }

@@ -68,7 +68,7 @@ function embedderOf(model = "openai:fake"): Embedder & { readonly asked: string[
 
 const search = (question: string, collection: string | null = null) => calls("search", { question, collection });
 const handbook =
-  "# Handbook\n\n## Leave\n\nEmployees have 30 days of leave a year. It is asked for in writing.\n\n## Pay\n\nPay day is the 25th.\n";
+  "# Handbook\n\n## Leave\n\nEmployees have 30 days of leave a year. It is asked for in writing.\n\n## Pay\n\nSalaries come on the 25th.\n";
 
 describe("an answer", () => {
   it("names document, section or page, and the words it rests on", async () => {
@@ -244,7 +244,7 @@ describe("finding", () => {
     const found = await base.search("default", { text: "slow blue car", limit: 2, least: { words: 0.1, sense: 1 } });
     expect(found.map(({ section, words }) => [section, words])).toEqual([
       ["C", 1],
-      [expect.any(String), expect.any(Number)],
+      [expect.toBeOneOf(["B", undefined]), expect.any(Number)],
     ]);
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { nextOf, scheduleOf, ScheduleError, type Wish } from "../../../agents/skills/scheduler/schedule.ts";
+import { nextOf, scheduleOf, type Wish } from "../../../agents/skills/scheduler/schedule.ts";
+import { ScheduleError } from "../../../agents/skills/scheduler/trouble.ts";
 import { zoneIn } from "../../../agents/skills/scheduler/zones.ts";
 
 const minute = 60_000;
