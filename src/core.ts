@@ -12,12 +12,14 @@ import { inboundEnvelope, readInbound, readOutbound, readReceipt, readUnreadable
 import { InfrastructureError, InputError } from "./errors.ts";
 import type { Reply } from "./events.ts";
 import type { SafeFetch } from "./fetch.ts";
-import { agentIdOf, digestOf, type AccountRef, type MessageId } from "./ids.ts";
+import { agentIdOf, digestOf, type AccountRef, type ConversationId, type MessageId } from "./ids.ts";
 import { createInbound } from "./inbound.ts";
 import { createOperators, type Operators } from "./operators.ts";
 import type { Address } from "./message.ts";
 import { noticeText } from "./notices.ts";
 import { createPairing } from "./pairing.ts";
+import { createReceipts, readMarks, type Marks } from "./receipts.ts";
+import { createSentLog } from "./sent.ts";
 import { openPolicy, type Policy } from "./policy.ts";
 import type { Clock, Log, Runtime } from "./ports.ts";
 import { createServices } from "./services.ts";
@@ -52,6 +54,8 @@ export interface CoreOptions {
 export interface Core {
   readonly inbound: Inbound;
   readonly operators: Operators;
+  /** How far the conversation's platform says that its answers got; empty where it says nothing. */
+  marks(conversation: ConversationId): Promise<Marks>;
   /**
    * A dead letter goes its way again: an answer through its agent's outbox, what could not be read through its channel,
    * anything else on its topic.
@@ -89,6 +93,7 @@ export function createCore(options: CoreOptions): Core {
   let stopping = false;
   const call = runtime.actors.call.bind(runtime.actors) as CallAgent;
   const announces = options.announce === undefined ? {} : { announce: options.announce };
+  const sent = createSentLog(runtime.records, log);
   const delivery = createDelivery({
     runtime,
     clock,
@@ -96,6 +101,7 @@ export function createCore(options: CoreOptions): Core {
     instance,
     channelOf,
     notice: noticeText,
+    sent,
     ...announces,
     ...(options.blobUrl === undefined ? {} : { blobUrl: options.blobUrl }),
   });
@@ -157,11 +163,23 @@ export function createCore(options: CoreOptions): Core {
   const { policyOf, newCode } = options.access ?? { policyOf: () => openPolicy, newCode: nobodyPairs };
   const pairing = createPairing({ records: runtime.records, clock, newCode });
   const access = createAccess({ policyOf, pairing, clock, log });
-  const inbound = createInbound({ bus, journal, deadLetters, clock, ingress: digestOf(instance), access, channelOf });
+  const receipts = createReceipts({
+    runtime,
+    log,
+    sent,
+    announce: options.announce,
+    partsOf(entry) {
+      const channel = channelOf(entry.to);
+      return channel && delivery.partsOf(channel, entry);
+    },
+  });
+  const ingress = digestOf(instance);
+  const inbound = createInbound({ bus, journal, deadLetters, clock, ingress, access, channelOf, receipts });
 
   return {
     inbound,
     operators: createOperators({ pairing, inbound, clock, channelOf, policyOf }),
+    marks: (conversation) => readMarks(runtime.records, conversation),
     async retry(id) {
       const letter = await deadLetters.get(id);
       if (letter === undefined) return false;

@@ -10,6 +10,8 @@ import { digestOf, type AgentId } from "./ids.ts";
 import type { Serving } from "./link-events.ts";
 import type { Answer, InboundMessage, NoticeKey } from "./message.ts";
 import type { Clock, Runtime } from "./ports.ts";
+import { forgetMarks } from "./receipts.ts";
+import { forgetSent } from "./sent.ts";
 
 export interface ServiceOptions {
   readonly runtime: Pick<Runtime, "records" | "blobs" | "transcript" | "deadLetters">;
@@ -117,7 +119,11 @@ export function createServices(options: ServiceOptions): Serve {
   async function eraseAround(agent: AgentId, { media, conversations }: Holdings): Promise<void> {
     const own = conversations.map(({ to }) => to.conversation as string);
     for (const blob of media) await runtime.blobs.remove(blob);
-    for (const conversation of own) await runtime.transcript.clear(conversation);
+    for (const { to } of conversations) {
+      await runtime.transcript.clear(to.conversation);
+      await forgetSent(records, to.conversation);
+      await forgetMarks(records, to.conversation);
+    }
     for (const letter of await runtime.deadLetters.list(mostLetters)) {
       if (own.includes(letter.event.subject)) await runtime.deadLetters.drop(letter.id);
     }

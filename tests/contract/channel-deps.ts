@@ -1,7 +1,7 @@
 /** What a channel is given in its contract suite: everything in memory, every hand-over and every line of the log kept. */
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ChannelDeps, Unreadable } from "../../src/channel.ts";
+import type { ChannelDeps, DeliveryMark, FailedMark, Unreadable } from "../../src/channel.ts";
 import { ConflictError, InputError } from "../../src/errors.ts";
 import type { AccountRef } from "../../src/ids.ts";
 import type { InboundEvent } from "../../src/message.ts";
@@ -19,6 +19,10 @@ export interface Probe {
   readonly records: Map<string, unknown>;
   /** What became a dead letter. */
   readonly aside: Unreadable[];
+  /** What the platform said of messages that it took. */
+  readonly marks: DeliveryMark[];
+  /** Failures that are handed over are of messages that the core does not know. */
+  unknown: boolean;
   /** The next hand-overs are refused so, first come first served. */
   readonly refusals: Error[];
   /** Hand-overs wait until it resolves. */
@@ -55,6 +59,8 @@ export function probe(
     lines,
     records,
     aside: [],
+    marks: [],
+    unknown: false,
     refusals: [],
     gate: Promise.resolve(),
     begun: 0,
@@ -81,6 +87,13 @@ export function probe(
         async setAside(unreadable) {
           self.aside.push(unreadable);
         },
+        async marks(_account, marks) {
+          const refusal = self.refusals.shift();
+          if (refusal !== undefined) throw refusal;
+          self.marks.push(...marks);
+          return marks.filter((mark): mark is FailedMark => mark.kind === "failed" && self.unknown);
+        },
+        sent: async () => undefined,
       },
       records: recordsIn(records),
       transcript: transcript(),

@@ -42,7 +42,7 @@ const rows: readonly Row[] = [
   ["replies that show what they answer", ({ traits }) => yes(traits.replies)],
   ["typing", ({ typing }) => yes(typing !== undefined)],
   ["the answer as it grows", previewOf],
-  ["delivery receipts", ({ traits }) => yes(traits.receipts)],
+  ["delivery receipts", ({ traits }) => yes(traits.receipts !== false)],
   ["a repeated send is recognised", ({ traits }) => spanOf(traits.idempotentMs)],
   [
     "order within a chat by",
