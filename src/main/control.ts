@@ -9,8 +9,10 @@ import { createServer } from "../../adapters/http/index.ts";
 import type { Channel, Finding } from "../channel.ts";
 import type { Core } from "../core.ts";
 import { InputError, reasonOf } from "../errors.ts";
+import type { ConversationId } from "../ids.ts";
 import type { Asked } from "../operators.ts";
 import type { DeadLetter, Log, Runtime, SetAside } from "../ports.ts";
+import type { Marks } from "../receipts.ts";
 import type { LoggedDelivery, Subscriptions } from "../subscriptions.ts";
 
 /** What the commands ask of a gateway, running or opened for them. */
@@ -25,6 +27,8 @@ export interface Operations {
   asked(): Promise<readonly Asked[]>;
   /** As {@link Operators.decide}. */
   decide(who: string, state: Decision): Promise<Pick<Asked, "channel" | "account" | "user">>;
+  /** How far a conversation's answers got, as its platform tells. */
+  marks(conversation: string): Promise<Marks>;
   /** Deliveries to subscribers, the newest first. */
   webhooks(limit: number): Promise<readonly LoggedDelivery[]>;
   /** @returns false where there is no such delivery. */
@@ -50,6 +54,7 @@ const order = z.discriminatedUnion("operation", [
   z.object({ operation: z.literal("journal"), limit }),
   z.object({ operation: z.literal("asked") }),
   z.object({ operation: z.literal("decide"), who: z.string().max(1_000), state: decision }),
+  z.object({ operation: z.literal("marks"), conversation: z.string().max(1_000) }),
   z.object({ operation: z.literal("webhooks"), limit }),
   z.object({ operation: z.literal("replay"), id: z.string() }),
   z.object({ operation: z.literal("check") }),
@@ -68,6 +73,7 @@ export function operationsOf({ runtime, core, subscriptions, channels }: Operate
     journal: (most) => journal.list({ limit: most }),
     asked: () => core.operators.asked(channels),
     decide: (who, state) => core.operators.decide(who, state, channels),
+    marks: (conversation) => core.marks(conversation as ConversationId),
     webhooks: (most) => subscriptions.log(most),
     replay: (id) => subscriptions.replay(id),
     check: () =>
@@ -128,6 +134,8 @@ function perform(operations: Operations, asked: Order): Promise<unknown> {
       return operations.asked();
     case "decide":
       return operations.decide(asked.who, asked.state);
+    case "marks":
+      return operations.marks(asked.conversation);
     case "webhooks":
       return operations.webhooks(asked.limit);
     case "replay":
@@ -176,6 +184,7 @@ export async function runningGateway(directory: string): Promise<{ url: string; 
       decide: (who, state) => ask({ operation: "decide", who, state }),
       retry: (id) => ask({ operation: "retry", id }),
       drop: (id) => ask({ operation: "drop", id }),
+      marks: (conversation) => ask({ operation: "marks", conversation }),
       webhooks: (most) => ask({ operation: "webhooks", limit: most }),
       replay: (id) => ask({ operation: "replay", id }),
       check: () => ask({ operation: "check" }),

@@ -4,6 +4,7 @@ import type { Client } from "whatsapp-web.js";
 import type { ChannelDeps, Connection } from "../../../src/channel.ts";
 import { reasonOf, TerminalError } from "../../../src/errors.ts";
 import type { WhatsAppOptions } from "../settings.ts";
+import { createWebAcks } from "./acks.ts";
 import { createClient, type BrowserOptions } from "./browser.ts";
 import { history } from "./history.ts";
 import { createWebIntake, type WebIntake } from "./intake.ts";
@@ -44,6 +45,7 @@ export function createWebConnector(deps: ChannelDeps, options: WhatsAppOptions, 
     () => ({ own }),
     () => stopped,
   );
+  const acks = createWebAcks(deps, () => stopped);
 
   async function oneLife(signal: AbortSignal, ready: () => void): Promise<string> {
     const { directory, page } = place;
@@ -73,6 +75,7 @@ export function createWebConnector(deps: ChannelDeps, options: WhatsAppOptions, 
         ready();
       },
       message: intake.take,
+      ack: acks.take,
     });
     life = current;
     const abort = () => current.end("is no longer wanted");
@@ -107,7 +110,7 @@ export function createWebConnector(deps: ChannelDeps, options: WhatsAppOptions, 
       );
       await sleep(clock, ms, signal);
     }
-    await intake.idle();
+    await Promise.all([intake.idle(), acks.idle()]);
   }
 
   return {
