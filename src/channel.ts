@@ -29,6 +29,8 @@ export interface Traits {
   readonly receipts: false | "key" | "id";
   /** Whoever sent a message waits for an answer to the sending itself: a refusal is told there, by {@link Inbound.admit}. */
   readonly refuses?: true;
+  /** It sends, and fetches media, only where {@link Connect.connect} holds its socket. */
+  readonly bySocket?: true;
   /** A send with the same key within this time is made once. */
   readonly idempotentMs?: number;
   /** How often {@link Typing} must be repeated to stay visible; Infinity where it stays until switched off. */

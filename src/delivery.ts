@@ -28,7 +28,7 @@ import type { SentLog } from "./sent.ts";
 
 const parkAfterMs = 5_000;
 /** Of one send; a medium may be an upload over a slow line. */
-const sendDeadlineMs = { text: 60_000, location: 60_000, media: 600_000 } as const;
+export const sendDeadlineMs = { text: 60_000, location: 60_000, media: 600_000 } as const;
 /** Tries of one part: many where the platform is down, few where the error is not understood. */
 const mostTries = { retryable: 20, unknown: 5 } as const;
 const backoff = { firstMs: 500, mostMs: 60_000 } as const;

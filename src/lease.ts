@@ -13,6 +13,8 @@ const leaseRecord = z.object({
   holder: z.string().optional(),
   /** Rises with every holder: what a former holder still does can be told from what the present one does. */
   token: z.number(),
+  /** Where the holder can be asked, by other replicas. */
+  address: z.string().optional(),
   /** Renewals, so that the record changes. */
   beat: z.number(),
 });
@@ -23,8 +25,23 @@ export interface LeaseOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly instance: string;
+  /** Where others can ask the holder, for those who have to. */
+  readonly address?: string | undefined;
   /** How long another waits after the holder's last sign of life. */
   readonly leaseMs: number;
+}
+
+/** Who holds it, or did until a moment ago; undefined where nobody does. */
+export async function leaseHolder(
+  records: Records,
+  name: string,
+): Promise<{ readonly holder: string; readonly address?: string | undefined } | undefined> {
+  const { holder, address } = leaseRecord.safeParse((await records.get(keyOf(name)))?.value).data ?? {};
+  return holder === undefined ? undefined : { holder, address };
+}
+
+function keyOf(name: string): string {
+  return `lease:${name}`;
 }
 
 /**
@@ -33,11 +50,11 @@ export interface LeaseOptions {
  */
 export async function underLease(
   name: string,
-  { records, clock, log, instance, leaseMs }: LeaseOptions,
+  { records, clock, log, instance, leaseMs, address }: LeaseOptions,
   signal: AbortSignal,
   work: (signal: AbortSignal, token: number) => Promise<void>,
 ): Promise<void> {
-  const key = `lease:${name}`;
+  const key = keyOf(name);
   const renewMs = leaseMs / 4;
   const about = { lease: name };
 
@@ -63,7 +80,8 @@ export async function underLease(
         if (seen === undefined || seen.etag !== found?.etag) seen = { etag: found?.etag, at: now };
         const before = found === undefined ? undefined : leaseRecord.parse(found.value);
         if (before?.holder === undefined || now - seen.at >= leaseMs) {
-          const record: LeaseRecord = { v: 1, holder: instance, token: (before?.token ?? 0) + 1, beat: 0 };
+          const reached = address === undefined ? {} : { address };
+          const record: LeaseRecord = { v: 1, holder: instance, token: (before?.token ?? 0) + 1, ...reached, beat: 0 };
           return { record, etag: await records.put(key, record, { etag: found?.etag ?? null }) };
         }
       } catch (error) {
@@ -97,7 +115,7 @@ export async function underLease(
   }
 
   async function release({ record, etag }: { record: LeaseRecord; etag: string }): Promise<void> {
-    const { holder: _holder, ...free } = record;
+    const { holder: _holder, address: _address, ...free } = record;
     await records.put(key, free, { etag }).catch((error: unknown) => {
       if (!(error instanceof ConflictError)) log.warn({ ...about, reason: reasonOf(error) }, "a lease ends by itself");
     });

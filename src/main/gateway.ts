@@ -5,7 +5,7 @@ import { createServer, type HttpServer } from "../../adapters/http/index.ts";
 import type { Channel, Connection, HttpHandler } from "../channel.ts";
 import { createCore, type Core } from "../core.ts";
 import { reasonOf } from "../errors.ts";
-import { encodePart } from "../ids.ts";
+import { leaseName, throughHolder, type HeldChannel } from "../holder.ts";
 import { underLease } from "../lease.ts";
 import type { Clock, Log, Runtime, Signals } from "../ports.ts";
 import { accountKey, accountsOf } from "./accounts.ts";
@@ -16,6 +16,7 @@ import { createControl } from "./control.ts";
 import { pageDirectory } from "../../channels/web/page/build.ts";
 import { accessOf } from "./policies.ts";
 import { createReadiness, type Readiness } from "./readiness.ts";
+import { createReplicas, replicaToken, type Replicas } from "./replicas.ts";
 import type { Role } from "./roles.ts";
 import { openRuntime, type OpenedRuntime } from "./runtime.ts";
 import { createSubscriptions, type Subscriptions } from "../subscriptions.ts";
@@ -71,6 +72,14 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     delivers: role !== "agents",
     ...(subscribers.length === 0 ? {} : { announce: subscriptions.announce }),
   });
+  const token = replicaToken(secret);
+  const held: HeldChannel[] = [];
+  /** Where one replica alone can send, the others ask it. */
+  const reachable = (channel: Channel): Channel => {
+    if (runtime.actors.exclusive || channel.traits.bySocket !== true) return channel;
+    held.push(throughHolder(channel, { records: runtime.records, clock, instance, token, fetch }));
+    return held.at(-1)?.channel ?? channel;
+  };
   for (const { name, account, settings, own } of accountsOf(config)) {
     const ref = { tenant: own.tenant, channel: name, account };
     const channel = channelKinds[name].make(
@@ -100,7 +109,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
         data: config.data,
       },
     );
-    channels.set(accountKey(ref), channel);
+    channels.set(accountKey(ref), reachable(channel));
     const { binding, take } = channel;
     if (binding === undefined || take === undefined) continue;
     if (runtime.bindings === undefined)
@@ -121,9 +130,11 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     log,
   });
   const connects = role === "agents" ? [] : all.filter((channel) => channel.connect !== undefined);
+  const holds = role !== "agents" && held.length > 0;
+  const replicas = holds ? createReplicas(config.dapr, { held, token, log }) : undefined;
   return assemble(
     { config, clock, log },
-    { opened, core, subscriptions, instance, channels: all, connects, server, control, readiness, signals },
+    { opened, core, subscriptions, instance, channels: all, connects, server, replicas, control, readiness, signals },
   );
 }
 
@@ -144,6 +155,8 @@ interface Parts {
   /** Those of them that hold a socket or poll, here. */
   readonly connects: readonly Channel[];
   readonly server: HttpServer;
+  /** Where other replicas may have to ask this one. */
+  readonly replicas: Replicas | undefined;
   readonly control: ReturnType<typeof createControl>;
   readonly readiness: Readiness;
   readonly signals: { close(): void } | undefined;
@@ -151,13 +164,14 @@ interface Parts {
 
 function assemble(
   { config, clock, log }: GatewayOptions,
-  { opened, core, subscriptions, instance, channels, connects, server, control, readiness, signals }: Parts,
+  { opened, core, subscriptions, instance, channels, connects, server, replicas, control, readiness, signals }: Parts,
 ): Gateway {
   const { runtime } = opened;
   const intake = new AbortController();
   const connections = new Map<string, Promise<Connection | undefined>>();
   let ready = Promise.resolve();
   let url = "";
+  let replicaAddress: string | undefined;
   let stopped: Promise<void> | undefined;
 
   async function connect(channel: Channel): Promise<Connection | undefined> {
@@ -179,16 +193,17 @@ function assemble(
 
   /** Where there may be other replicas, one holds the socket: connected means that this one does, or stands by. */
   function leased(channel: Channel): Promise<Connection> {
-    const name = [channel.tenant, channel.channel, channel.account].map(encodePart).join(":");
-    const lease = { records: runtime.records, clock, log, instance, leaseMs: config.dapr.leaseSeconds * 1_000 };
+    const leaseMs = config.dapr.leaseSeconds * 1_000;
+    const asked = channel.traits.bySocket === true ? { address: replicaAddress } : {};
+    const lease = { records: runtime.records, clock, log, instance, leaseMs, ...asked };
     const first = Promise.withResolvers<void>();
-    const closed = underLease(name, lease, intake.signal, async (signal) => {
+    const closed = underLease(leaseName(channel), lease, intake.signal, async (signal) => {
       const connection = await channel.connect?.(signal);
       first.resolve();
       await connection?.closed;
     });
     closed.catch(first.reject);
-    clock.after(config.dapr.leaseSeconds * 1_000, first.resolve);
+    clock.after(leaseMs, first.resolve);
     return first.promise.then(() => ({ closed }));
   }
 
@@ -205,6 +220,7 @@ function assemble(
     await runtime.stop(Math.max(left(), stopMs));
     for (const channel of channels) channel.close?.();
     signals?.close();
+    await replicas?.close();
     await control.close();
   }
 
@@ -219,6 +235,7 @@ function assemble(
     async start() {
       const listening = await server.listen();
       url = config.server.publicUrl ?? listening.url;
+      replicaAddress = await replicas?.listen();
       opened.describe({ address: listening.url, ...(await control.listen()) });
       await runtime.start();
       subscriptions.resume().catch((error: unknown) => {

@@ -27,6 +27,7 @@ export const webTraits: Traits = {
   location: true,
   replies: true,
   receipts: "id",
+  bySocket: true,
   typingMs: 20_000,
 };
 
