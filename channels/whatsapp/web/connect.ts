@@ -1,6 +1,5 @@
 /** Keeps the number linked: one browser after another, until it is no longer wanted. */
 import { access, constants } from "node:fs/promises";
-import type { Client } from "whatsapp-web.js";
 import type { ChannelDeps, Connection } from "../../../src/channel.ts";
 import { reasonOf, TerminalError } from "../../../src/errors.ts";
 import type { WhatsAppOptions } from "../settings.ts";
@@ -16,8 +15,6 @@ const firstPauseMs = 2_000;
 const longestPauseMs = 300_000;
 
 export interface WebPlace extends Omit<BrowserOptions, "chromium" | "session"> {
-  /** Told of every browser's client as it starts. */
-  readonly opened?: (client: Client) => void;
   /** Where the code to scan is printed. */
   readonly print?: (text: string) => void;
 }
@@ -48,14 +45,8 @@ export function createWebConnector(deps: ChannelDeps, options: WhatsAppOptions, 
   const acks = createWebAcks(deps, () => stopped);
 
   async function oneLife(signal: AbortSignal, ready: () => void): Promise<string> {
-    const { directory, page } = place;
-    const browser = await createClient({
-      directory,
-      session,
-      chromium: options.chromium,
-      ...(page === undefined ? {} : { page }),
-    });
-    place.opened?.(browser.client);
+    const { directory } = place;
+    const browser = await createClient({ directory, session, chromium: options.chromium });
     let told = false;
     const current = live(browser, clock, options.webReadySeconds * 1_000, {
       qr(code) {
