@@ -1,7 +1,7 @@
 /** The modules of WhatsApp Web's page that whatsapp-web.js asks for, over a world that its server keeps. Runs in the browser. */
 (() => {
   const options = JSON.parse(document.documentElement.dataset.options);
-  const socket = new WebSocket(`wss://${location.host}/socket`);
+  const socket = new WebSocket(`wss://${location.host}/socket?launch=${options.launch}`);
   const opened = new Promise((resolve) => socket.addEventListener("open", resolve));
   const told = new Map();
   /** Resolves when the server has it. */

@@ -105,12 +105,15 @@ export async function startWhatsAppWebFake(browser: string, options: WebFakeOpti
   const pages = new Set<Page>();
   let linked = options.linked ?? true;
   let launches = 0;
+  /** How much of the history each launch was given with its page. */
+  const given = new Map<number, number>();
 
   function served(): string {
     launches += 1;
     const stuck = launches <= (options.stuckLaunches ?? 0);
-    const given = { me, version, code: options.code, linked, stuck, history, launch: launches };
-    const data = JSON.stringify(given).replaceAll("&", "&amp;").replaceAll('"', "&quot;");
+    given.set(launches, history.length);
+    const world = { me, version, code: options.code, linked, stuck, history, launch: launches };
+    const data = JSON.stringify(world).replaceAll("&", "&amp;").replaceAll('"', "&quot;");
     return `<!doctype html><html data-options="${data}"><meta charset="utf-8"><title>page</title><script>${script}</script></html>`;
   }
 
@@ -131,6 +134,8 @@ export async function startWhatsAppWebFake(browser: string, options: WebFakeOpti
     const socket = acceptSocket(request, stream, { onText: page.take, onClose: () => void pages.delete(page) });
     page.open(socket);
     pages.add(page);
+    const launch = Number(new URL(request.url ?? "/", "https://web.whatsapp.com").searchParams.get("launch"));
+    for (const missed of history.slice(given.get(launch))) void page.ask("say", [missed]);
   });
   server.listen(0, "127.0.0.1");
   await new Promise((resolve) => server.once("listening", resolve));
