@@ -30,7 +30,7 @@ export interface Announcement {
  */
 export type Announce = (announcements: readonly Announcement[]) => Promise<void>;
 
-/** The first thing that came in a conversation: known before the agent has it. */
+/** The first thing that came from somebody in a conversation: known before the agent has it. */
 export function started(event: InboundEvent): Announcement {
   const { id, user, name, handle } = event.participant;
   const participant = {
@@ -62,8 +62,8 @@ export function reached(entry: OutboundEvent, kind: "delivered" | "read", at: nu
   return announcement(`message.${kind}`, entry.to, at, outcomeOf(entry), kind);
 }
 
-function outcomeOf({ answers, seq }: OutboundEvent) {
-  return { messages: answers, seq };
+function outcomeOf({ answers, requests, seq }: OutboundEvent) {
+  return { messages: answers, ...(requests === undefined ? {} : { requests }), seq };
 }
 
 function announcement(

@@ -6,7 +6,7 @@
  * made up for once, in `format.ts`, from {@link Traits}.
  */
 import type { AccountRef, MessageId } from "./ids.ts";
-import type { Address, Button, InboundEvent, MediaKind, MediaPart } from "./message.ts";
+import type { Address, Button, InboundEvent, MediaKind, MediaPart, Participant } from "./message.ts";
 import type { Blobs, Clock, Log, Records, Signals, Transcript } from "./ports.ts";
 
 /** Limits and abilities as data. Sizes of text are in the units that {@link Dialect.measure} counts. */
@@ -183,10 +183,32 @@ export interface Reread {
   reread(raw: unknown): Promise<void>;
 }
 
+/** Whom the gateway writes to first, by the platform's own ids: a person, or a group. */
+export interface Target {
+  readonly kind: Address["kind"];
+  readonly id: string;
+  /** The thread, topic or forum post there. */
+  readonly thread?: string | undefined;
+}
+
+/** The platform takes messages that answer nothing. */
+export interface Reach {
+  /**
+   * Where that is, as messages from there would say it. A direct chat that is not there yet is opened, where that has to be asked for.
+   * @throws InputError that says what to do: it is no such id, or nothing would be heard there; and what sending throws.
+   */
+  reach(target: Target): Promise<Reached> | Reached;
+}
+export interface Reached {
+  readonly to: Address;
+  /** Of a group the group itself. */
+  readonly participant: Participant;
+}
+
 export interface Channel
   extends
     AccountRef,
-    Partial<Typing & Preview & MediaFetch & Connect & Close & HttpHandler & BindingSource & Check & Reread> {
+    Partial<Typing & Preview & MediaFetch & Connect & Close & HttpHandler & BindingSource & Check & Reread & Reach> {
   readonly traits: Traits;
   readonly dialect: Dialect;
 

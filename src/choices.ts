@@ -17,9 +17,12 @@ export type Choices = z.infer<typeof choices>;
 const mostPeople = 32;
 
 /** Undefined where the answer offers nothing. */
-export function choicesOf(answer: Answer, answered: readonly InboundMessage[]): Choices | undefined {
+export function choicesOf(
+  answer: Answer,
+  offered: readonly Pick<InboundMessage, "participant">[],
+): Choices | undefined {
   if (answer.buttons === undefined || answer.buttons.length === 0) return undefined;
-  const to = [...new Set(answered.map((message) => message.participant.id))].slice(-mostPeople);
+  const to = [...new Set(offered.map(({ participant: { id } }) => id))].slice(-mostPeople);
   return { buttons: answer.buttons, to };
 }
 

@@ -12,7 +12,7 @@ import { outboundEnvelope } from "./envelope.ts";
 import { InfrastructureError, reasonOf } from "./errors.ts";
 import type { AgentEvent, Effect, Reply, Step, TurnRef } from "./events.ts";
 import type { ConversationId, MessageId, TurnId } from "./ids.ts";
-import type { Address, OutboundEvent } from "./message.ts";
+import { isOwn, type Address, type OutboundEvent } from "./message.ts";
 import type { Actor, ActorContext, Clock, Log, Runtime, SetAside } from "./ports.ts";
 import { later, type Later } from "./later.ts";
 import { createLinking } from "./linking.ts";
@@ -301,7 +301,9 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
       linking.check(via);
       stored = await withSpilled(context, stored, [event.address.conversation], concernsAll(event));
       const { [event.address.conversation]: thread } = { ...stored.quiet, ...stored.inbox.threads };
-      if (thread === undefined) await options.announce?.([started(event)]);
+      // What the gateway tells somebody who is not let in starts none.
+      const isFirst = !isOwn(event) && (thread === undefined || thread.unheard === true);
+      if (isFirst) await options.announce?.([started(event)]);
       const turn = stored.inbox.threads[event.address.conversation]?.turn;
       const took = turn === undefined ? undefined : taken.get(turn.id);
       const received: AgentEvent = {
@@ -317,11 +319,15 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
       const reply = await step(events, options.traitsOf(event.address));
       if (inherited) await outgoing.publishLate(stored.outbox.entries);
       inherited = false;
+      // However seldom the person answers.
+      if (reply === "accepted" && event.kind === "said") fold(event.address.conversation);
       return via === undefined ? watch.kept(reply) : watched(reply);
     },
     async take(turn) {
       const thread = stored.inbox.threads[turn.conversation];
       if (thread === undefined || !current(turn)) return "stale";
+      // It may have waited for its place for longer than the watchdog waits.
+      heard.set(turn.turn, clock.monotonic());
       const { summary, items } = stored.history;
       const messages = batchOf(thread);
       taken.set(

@@ -7,9 +7,21 @@ import { understood } from "./choices.ts";
 import { createDraft, type Draft } from "./draft.ts";
 import type { AgentEvent, Moment, Reply, Step } from "./events.ts";
 import type { AgentId, ConversationId, MessageId } from "./ids.ts";
+import { mostLatest } from "./link-state.ts";
 import { linkStep } from "./merging.ts";
-import { blobsIn, describe, type InboundEvent, type InboundMessage, type InboundNotice } from "./message.ts";
-import { abandoned, ended, itemChars, journaled, resend, settled, silent, summarized, undelivered } from "./outcome.ts";
+import { blobsIn, describe, isOwn, type InboundEvent, type InboundMessage, type InboundNotice } from "./message.ts";
+import {
+  abandoned,
+  ended,
+  itemChars,
+  journaled,
+  resend,
+  said,
+  settled,
+  silent,
+  summarized,
+  undelivered,
+} from "./outcome.ts";
 import { insert, isAfter } from "./order.ts";
 import { advance, end, isNoticeCommand, mayRestart, restart } from "./scheduling.ts";
 import { isRecent, isSeen } from "./seen.ts";
@@ -19,6 +31,8 @@ import { waiting } from "./waiting.ts";
 /** Edits kept for messages that have not come yet, and messages waited for at once. */
 const maxEarly = 16;
 const maxGaps = 16;
+/** How long the bus keeps what the agent says, for something that came before it. */
+const earlyMs = 15_000;
 
 export function reduce(state: AgentState, event: AgentEvent, traits: AgentTraits): Step {
   const draft = createDraft(state);
@@ -66,6 +80,7 @@ function received(draft: Draft, of: Received, traits: AgentTraits): Reply {
   const { conversation } = event.address;
   if (isSeen(draft.state, event.id)) return learn(draft, of);
   if (event.kind === "message" && !stops(event) && behind(draft.thread(conversation)) >= waiting.behind) return "full";
+  if (event.kind === "said" && mayBeOvertaking(draft, of)) return "early";
   open(draft, of);
   draft.markSeen(event.id, event.sentAt, now);
   closeGap(draft, conversation, event.id);
@@ -89,9 +104,17 @@ function received(draft: Draft, of: Received, traits: AgentTraits): Reply {
     case "notice":
       tell(draft, of, event);
       break;
+    case "said":
+      said(draft, of.agent, event, traits, now);
+      break;
   }
   advance(draft, conversation, of);
   return "accepted";
+}
+
+/** Words of the agent's wait for no turn, but not for nothing: what is said one after the other is heard so. */
+function mayBeOvertaking(draft: Draft, { event, previous, now }: Received): boolean {
+  return isMissing(draft, event.id, previous) && Math.abs(now - event.receivedAt) < earlyMs;
 }
 
 /** The gateway speaks for itself, beside whatever waits or runs. */
@@ -102,12 +125,23 @@ function tell(draft: Draft, { agent, now }: Received, event: InboundNotice): voi
   draft.put({ v: 1, agent, to, seq: 1, answers: [], ...(locale === undefined ? {} : { locale }), answer, at: now });
 }
 
+/** A conversation in which nobody but the gateway has said anything has not started yet. */
+function open(draft: Draft, of: Received): void {
+  const { conversation } = of.event.address;
+  const isNew = !draft.knows(conversation);
+  openThread(draft, of);
+  if (isOwn(of.event)) {
+    if (isNew) draft.patch(conversation, { unheard: true });
+  } else if (draft.thread(conversation)?.unheard === true) draft.patch(conversation, { unheard: undefined });
+}
+
 /** What comes by way of a joiner's agent is counted on from where that one stopped. */
-function open(draft: Draft, { event, via }: Received): void {
+function openThread(draft: Draft, { event, via }: Received): void {
   if (via === undefined) return draft.open(event.address);
   draft.open(event.address, { via: via.agent, seq: via.seq });
   const { joiners } = draft.state.inbox;
-  draft.inbox({ joiners: { ...joiners, [via.agent]: { link: via.link, last: event.id } } });
+  const latest = [...(joiners?.[via.agent]?.latest ?? []), event.id].slice(-mostLatest);
+  draft.inbox({ joiners: { ...joiners, [via.agent]: { link: via.link, latest } } });
 }
 
 function behind(thread: Thread | undefined): number {
@@ -163,14 +197,18 @@ function accept(draft: Draft, of: Received, event: InboundMessage, traits: Agent
     draft.setAside(conversation, [event.id], stopRule(stopped), of.now);
     return;
   }
-  const content = understood((early ?? event).message, event.participant, thread.choices);
+  const { note, participant } = event;
+  const given = (early ?? event).message;
+  const content = note === undefined ? understood(given, participant, thread.choices) : given;
   const message = withoutRaw({ ...event, message: content });
   draft.media(blobsIn(content.parts));
   const isFull = thread.spilled !== undefined || thread.pending.length >= waiting.inbox;
   // One that was sent before others of the inbox has its place among them.
   if (isFull && !thread.pending.some((other) => isAfter(other, message))) return draft.spill(conversation, message);
   draft.patch(conversation, { to: event.address, pending: insert(thread.pending, message) });
-  if (traits.whileRunning === "interrupt" && !isNoticeCommand(event)) interrupt(draft, conversation, of);
+  // A note is no second thought of the person's: it waits for the turn to end.
+  if (traits.whileRunning === "interrupt" && note === undefined && !isNoticeCommand(event))
+    interrupt(draft, conversation, of);
 }
 
 /** The running turn takes the new messages too, unless one that was sent before them is still missing. */

@@ -22,7 +22,9 @@ import { createReceipts, readMarks, type Marks } from "./receipts.ts";
 import { createSentLog } from "./sent.ts";
 import { openPolicy, type Policy } from "./policy.ts";
 import type { Clock, Log, Runtime } from "./ports.ts";
+import { createProactive, type Proactive } from "./proactive.ts";
 import { createServices } from "./services.ts";
+import { createShares, unshared, type Shares } from "./shares.ts";
 import { createTurns, type LeftTurn } from "./turn.ts";
 
 export interface CoreOptions {
@@ -45,8 +47,8 @@ export interface CoreOptions {
   readonly delivers?: boolean;
   /** Where anybody has subscribed to what happens here. */
   readonly announce?: Announce | undefined;
-  /** Turns that run at once in this process. */
-  readonly mostTurns?: number;
+  /** For turns that run at once in this process; 2,000 unless given, whosever they are. */
+  readonly places?: Shares;
   /** Ten letters or digits that nobody can guess; random ones unless given. */
   readonly newCode?: () => string;
 }
@@ -56,6 +58,8 @@ export interface Core {
   readonly operators: Operators;
   /** How far the conversation's platform says that its answers got; empty where it says nothing. */
   marks(conversation: ConversationId): Promise<Marks>;
+  /** What nobody asked for: the agent writes first. */
+  readonly proactive: Proactive;
   /**
    * A dead letter goes its way again: an answer through its agent's outbox, what could not be read through its channel,
    * anything else on its topic.
@@ -71,6 +75,7 @@ export interface Core {
 const comeBack: Partial<Record<Reply, string>> = {
   full: "the conversation has too many messages waiting",
   unwatched: "the conversation has no watchdog yet",
+  early: "something that was told before it is missing",
 };
 const comeBackMs = 1_000;
 /** Beyond the grace time: to tell who goes on with what was not finished in it. */
@@ -115,7 +120,7 @@ export function createCore(options: CoreOptions): Core {
     channelOf,
     serve: createServices({ runtime, call, clock, newCode: options.newCode }),
     tellAlive: !runtime.actors.exclusive,
-    most: options.mostTurns ?? 2_000,
+    places: options.places ?? createShares(2_000, unshared),
   });
 
   runtime.actors.register(
@@ -180,6 +185,7 @@ export function createCore(options: CoreOptions): Core {
     inbound,
     operators: createOperators({ pairing, inbound, clock, channelOf, policyOf }),
     marks: (conversation) => readMarks(runtime.records, conversation),
+    proactive: createProactive({ inbound, clock, channelOf, policyOf }),
     async retry(id) {
       const letter = await deadLetters.get(id);
       if (letter === undefined) return false;

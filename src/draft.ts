@@ -2,7 +2,7 @@
 import type { HistoryItem } from "./agent.ts";
 import type { Effect, Step } from "./events.ts";
 import type { AgentId, ConversationId, MessageId } from "./ids.ts";
-import type { Address, Answer, InboundMessage, OutboundEvent } from "./message.ts";
+import { fromPeople, type Address, type Answer, type InboundMessage, type OutboundEvent } from "./message.ts";
 import { insert, isAfter } from "./order.ts";
 import { addSeen } from "./seen.ts";
 import {
@@ -95,9 +95,9 @@ export function createDraft(before: AgentState): Draft {
       .slice(0, Math.max(threads.length - mostThreads, 0));
     if (quiet.length === 0) return [];
     const away = new Set(quiet.map(([conversation]) => conversation));
-    const kept = quiet.map(([conversation, { to, seq, failed, choices }]) => [
+    const kept = quiet.map(([conversation, { to, seq, failed, choices, unheard }]) => [
       conversation,
-      { to, seq, ...(failed && { failed }), ...(choices && { choices }) },
+      { to, seq, ...(failed && { failed }), ...(choices && { choices }), ...(unheard && { unheard }) },
     ]);
     draft.inbox({
       away: true,
@@ -209,16 +209,19 @@ export function createDraft(before: AgentState): Draft {
     answer(agent, conversation, of, answer, at) {
       const to = draft.thread(conversation)?.to;
       if (to === undefined) return;
-      const locale = of.at(-1)?.participant.locale;
-      const answers = of.map((message) => message.id);
-      draft.put({ v: 1, agent, to, seq: 1, answers, ...(locale === undefined ? {} : { locale }), answer, at });
+      const people = fromPeople(of);
+      const { locale } = (people.at(-1) ?? of.at(-1))?.participant ?? {};
+      const answers = people.map((message) => message.id);
+      const requests = of.filter((message) => !people.includes(message)).map((message) => message.id);
+      const more = { ...(requests.length > 0 && { requests }), ...(locale !== undefined && { locale }) };
+      draft.put({ v: 1, agent, to, seq: 1, answers, ...more, answer, at });
     },
     put(unnumbered) {
       const { conversation } = unnumbered.to;
       const entry = { ...unnumbered, seq: (draft.thread(conversation)?.seq ?? 0) + 1 };
       // What was offered before is not the latest any more, unless the gateway only said that something went wrong.
       const { notice } = entry.answer;
-      const stays = notice === "failed" || notice === "timeout" || notice === "help";
+      const stays = notice === "failed" || notice === "timeout" || notice === "unsaid" || notice === "help";
       draft.patch(conversation, { seq: entry.seq, ...(stays ? {} : { choices: undefined }) });
       draft.outbox([...state.outbox.entries, entry]);
       effects.push({ kind: "deliver", entry });

@@ -82,10 +82,10 @@ export type Effect =
 
 /**
  * What the caller is told: "duplicate" and "stale" changed nothing; "full" and "unwatched" ask for a redelivery later, the
- * first because too much is waiting, the second because no watchdog could be armed yet. "busy" asks for another try when what
- * runs has ended; "refused" is for good.
+ * first because too much is waiting, the second because no watchdog could be armed yet; so does "early", because what was told
+ * before it may be under way. "busy" asks for another try when what runs has ended; "refused" is for good.
  */
-export type Reply = "accepted" | "duplicate" | "stale" | "full" | "unwatched" | "busy" | "refused";
+export type Reply = "accepted" | "duplicate" | "stale" | "full" | "unwatched" | "early" | "busy" | "refused";
 
 export interface Step {
   readonly state: AgentState;

@@ -23,7 +23,7 @@ export async function tellGivenUp(
   entry: OutboundEvent,
   { reason, tries, at, late }: Failure,
 ): Promise<void> {
-  const { agent, to, seq } = entry;
+  const { agent, to, seq, answers } = entry;
   const event = outboundEnvelope(entry);
   await runtime.deadLetters.add({ id: event.id, topic: "outbound", event, reason, attempts: tries, at });
   const notice = entry.answer.notice !== undefined;

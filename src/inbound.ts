@@ -7,7 +7,7 @@ import type { Channel, Inbound, MarksIn } from "./channel.ts";
 import { inboundEnvelope, unreadableEnvelope } from "./envelope.ts";
 import { RefusedError } from "./errors.ts";
 import type { AccountRef, ConversationId, MessageId } from "./ids.ts";
-import type { InboundEvent, InboundNotice } from "./message.ts";
+import type { InboundEvent, InboundMessage, InboundNotice, InboundSaid } from "./message.ts";
 import type { Clock, CloudEvent, Runtime, SetAside } from "./ports.ts";
 import type { Rule } from "./policy.ts";
 import { createRecent } from "./recent.ts";
@@ -31,8 +31,8 @@ export interface InboundOptions extends Pick<Runtime, "bus" | "journal" | "deadL
 }
 
 export interface WayIn extends Inbound {
-  /** The gateway has something to say of itself. Resolves once that is durable. */
-  tell(notice: InboundNotice): Promise<void>;
+  /** From the gateway itself: no rule keeps it out. Resolves once it is durable. */
+  tell(event: InboundNotice | InboundSaid | InboundMessage): Promise<void>;
 }
 
 export function createInbound(options: InboundOptions): WayIn {
@@ -117,7 +117,7 @@ export function createInbound(options: InboundOptions): WayIn {
       throw new RefusedError(wordsFor(event, verdict), { rule, retryAfterMs });
     },
     hears: access.hears,
-    tell: (notice) => publish([notice], []),
+    tell: (event) => publish([event], []),
     async setAside(unreadable) {
       const at = clock.now();
       const event = unreadableEnvelope(unreadable, at);

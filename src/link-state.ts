@@ -16,9 +16,12 @@ export interface Forward {
 /** An agent whose conversations this one has. */
 export interface Joiner {
   readonly link: string;
-  /** The last event that came by way of it. It forwards one at a time, and may not know yet that this one has it. */
-  readonly last?: MessageId;
+  /** The latest events that came by way of it: of any of them it may not know yet that this one has it. */
+  readonly latest?: readonly MessageId[];
 }
+
+/** So many are remembered: later ones may overtake one whose reply was lost, until the bus brings it again. */
+export const mostLatest = 16;
 
 /** A conversation, and the last sequence that was given to an answer there. */
 export interface Place {
@@ -30,7 +33,7 @@ export interface Place {
 export interface Leaving {
   readonly to: AgentId;
   readonly link: string;
-  readonly last?: MessageId;
+  readonly latest?: readonly MessageId[];
   readonly places: readonly Place[];
   /** Without an answer so far. */
   readonly messages: readonly InboundMessage[];
@@ -53,13 +56,13 @@ export const storedLinks = {
   forward: z
     .object({ to: z.string(), link: z.string(), joining: z.string().optional(), issued: z.string().optional() })
     .optional(),
-  joiners: z.record(z.string(), z.object({ link: z.string(), last: z.string().optional() })).optional(),
+  joiners: z.record(z.string(), z.object({ link: z.string(), latest: z.array(z.string()).optional() })).optional(),
   leaving: z
     .array(
       z.object({
         to: z.string(),
         link: z.string(),
-        last: z.string().optional(),
+        latest: z.array(z.string()).optional(),
         places: z.array(z.object({ to: address, seq: z.number() })),
         messages: z.array(inboundEvent),
       }),

@@ -143,11 +143,11 @@ function unlinked(draft: Draft, event: Of<"unlinked">): Reply {
 function release(draft: Draft, who: readonly AgentId[]): void {
   const going = who.map((to): Leaving => {
     const threads = concerned(draft.state.inbox, [to]);
-    const { link = "", last } = draft.state.inbox.joiners?.[to] ?? {};
+    const { link = "", latest } = draft.state.inbox.joiners?.[to] ?? {};
     return {
       to,
       link,
-      ...(last === undefined ? {} : { last }),
+      ...(latest === undefined ? {} : { latest }),
       places: threads.map(([, thread]) => ({ to: thread.to, seq: thread.seq })),
       messages: threads.flatMap(([, { pending }]) => pending),
     };
@@ -161,11 +161,11 @@ function release(draft: Draft, who: readonly AgentId[]): void {
 }
 
 function left(draft: Draft, event: Of<"left">): Reply {
-  const { link, last, places, messages, now } = event;
+  const { link, latest = [], places, messages, now } = event;
   if (draft.state.inbox.forward?.link !== link) return "duplicate";
   without(draft, "forward");
   for (const { to, seq } of places) draft.open(to, { seq });
-  if (last !== undefined && !isSeen(draft.state, last)) draft.markSeen(last, undefined, now);
+  for (const id of latest) if (!isSeen(draft.state, id)) draft.markSeen(id, undefined, now);
   take(draft, messages, now);
   for (const { to } of places) advance(draft, to.conversation, event);
   return "accepted";

@@ -129,6 +129,7 @@ export const noticeKeys = [
   "stopped",
   "failed",
   "timeout",
+  "unsaid",
   "undelivered",
   "unpaired",
   "paired",
@@ -154,6 +155,20 @@ export type NoticeKey = (typeof noticeKeys)[number];
 const noticeValues = z.record(z.string(), z.string());
 export type NoticeValues = Readonly<z.infer<typeof noticeValues>>;
 
+/** `id` comes back in the press; `url` makes it a link, which is never pressed. */
+export const button = z.object({ id: z.string(), label: z.string(), url: z.string().optional() });
+export type Button = z.infer<typeof button>;
+
+/** What an agent answers with. Parts are sent in their order; buttons belong to the last text. */
+export const answer = z.object({
+  parts: z.array(z.union([text, media, location])),
+  buttons: z.array(button).optional(),
+  /** Set instead of parts when the gateway itself speaks. */
+  notice: z.enum(noticeKeys).optional(),
+  values: noticeValues.optional(),
+});
+export type Answer = z.infer<typeof answer>;
+
 const header = {
   v: z.literal(1),
   /** The event's own id, derived from the platform's: a redelivered event has the same one. */
@@ -176,7 +191,16 @@ const header = {
 
 /** What comes in. `edited` carries the whole new message; `target` names the message an event is about. */
 export const inboundEvent = z.discriminatedUnion("kind", [
-  z.object({ ...header, kind: z.literal("message"), message }),
+  z.object({
+    ...header,
+    kind: z.literal("message"),
+    message,
+    /**
+     * Nobody wrote it: the gateway tells its agent something, and the next turn is about it. `participant` is whom it is for.
+     * Never a channel's.
+     */
+    note: z.object({ topic: z.string() }).optional(),
+  }),
   z.object({ ...header, kind: z.literal("edited"), target: id<MessageId>(), message }),
   z.object({ ...header, kind: z.literal("deleted"), targets: z.array(id<MessageId>()) }),
   z.object({
@@ -189,24 +213,26 @@ export const inboundEvent = z.discriminatedUnion("kind", [
   z.object({ ...header, kind: z.literal("membership"), change: z.enum(["joined", "left"]) }),
   /** From the gateway itself, for the person and not the agent: never a channel's. */
   z.object({ ...header, kind: z.literal("notice"), notice: z.enum(noticeKeys), values: noticeValues.optional() }),
+  /**
+   * The agent's own words to the person, who did not ask. `listed`: the platform shows their buttons as a numbered list. Never a
+   * channel's.
+   */
+  z.object({ ...header, kind: z.literal("said"), answer, listed: z.boolean().optional() }),
 ]);
 export type InboundEvent = z.infer<typeof inboundEvent>;
 export type InboundMessage = Extract<InboundEvent, { kind: "message" }>;
 export type InboundNotice = Extract<InboundEvent, { kind: "notice" }>;
+export type InboundSaid = Extract<InboundEvent, { kind: "said" }>;
 
-/** `id` comes back in the press; `url` makes it a link, which is never pressed. */
-export const button = z.object({ id: z.string(), label: z.string(), url: z.string().optional() });
-export type Button = z.infer<typeof button>;
+/** From the gateway itself: nobody was heard by it. */
+export function isOwn(event: InboundEvent): boolean {
+  return event.kind === "notice" || event.kind === "said" || (event.kind === "message" && event.note !== undefined);
+}
 
-/** What an agent answers with. Parts are sent in their order; buttons belong to the last text. */
-export const answer = z.object({
-  parts: z.array(z.union([text, media, location])),
-  buttons: z.array(button).optional(),
-  /** Set instead of parts when the gateway itself speaks. */
-  notice: z.enum(noticeKeys).optional(),
-  values: noticeValues.optional(),
-});
-export type Answer = z.infer<typeof answer>;
+/** Those of them that people wrote: what a platform knows of, and an answer can reply to. */
+export function fromPeople(messages: readonly InboundMessage[]): readonly InboundMessage[] {
+  return messages.filter(({ note }) => note === undefined);
+}
 
 /** One entry of the outbox, and the event on topic "outbound". `seq` counts from 1 within the conversation. */
 export const outboundEvent = z.object({
@@ -216,6 +242,8 @@ export const outboundEvent = z.object({
   seq: z.number().int().positive(),
   /** The messages it answers: one, or all that were merged into the turn. Empty when the agent writes first. */
   answers: z.array(id<MessageId>()),
+  /** What the gateway itself asked for with it: the words that it is, the notes that it comes of. See `proactive.ts`. */
+  requests: z.array(id<MessageId>()).optional(),
   /** Language of the person, for the gateway's own sentences. */
   locale: z.string().optional(),
   answer,
@@ -232,6 +260,8 @@ export const receiptEvent = z.object({
   seq: z.number().int().positive(),
   /** What failed was the gateway's own notice: nobody is told of that. */
   notice: z.boolean(),
+  /** Nobody waits for it: the agent had written first. */
+  unasked: z.boolean().optional(),
   /** The error's own words: channel, operation and cause, without message text. */
   reason: z.string(),
   at: z.number(),

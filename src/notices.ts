@@ -37,6 +37,8 @@ const en: Sentences = {
     "This erases what you said here and on linked channels, what I remember of you, and the links. To do it, send `/forget yes` within 10 minutes.",
   forgotten: "Done: I have erased what you said and what I remembered of you.",
   directOnly: "That works in a direct chat only.",
+  unsaid:
+    "I wanted to write to you about something, but it went wrong on my side. Ask me about it, and I will try again.",
   undelivered: "Sorry, one of my answers could not be delivered here.",
   unpaired:
     "I do not know you yet. Give the code {{code}} to whoever runs this service; it is good for an hour. " +
@@ -81,6 +83,8 @@ const de: Sentences = {
     "Das löscht, was du hier und auf verbundenen Kanälen gesagt hast, was ich von dir weiß, und die Verbindungen. Wenn du das willst, schick innerhalb von 10 Minuten `/forget yes`.",
   forgotten: "Erledigt: Ich habe gelöscht, was du gesagt hast und was ich von dir wusste.",
   directOnly: "Das geht nur in einem direkten Chat.",
+  unsaid:
+    "Ich wollte dir etwas schreiben, aber bei mir ist etwas schiefgegangen. Frag mich danach, dann versuche ich es noch einmal.",
   undelivered: "Leider konnte eine meiner Antworten hier nicht zugestellt werden.",
   unpaired:
     "Ich kenne dich noch nicht. Gib den Code {{code}} weiter an die Person, die diesen Dienst betreibt; er gilt eine Stunde. " +
@@ -123,6 +127,7 @@ const es: Sentences = {
     "Esto borra lo que has dicho aquí y en los canales unidos, lo que recuerdo de ti y las uniones. Si lo quieres, envía `/forget yes` en menos de 10 minutos.",
   forgotten: "Listo: he borrado lo que dijiste y lo que recordaba de ti.",
   directOnly: "Eso solo funciona en un chat directo.",
+  unsaid: "Quería escribirte algo, pero ha fallado por mi parte. Pregúntame por ello y lo intento de nuevo.",
   undelivered: "Lo siento, una de mis respuestas no se ha podido entregar aquí.",
   unpaired:
     "Todavía no te conozco. Da el código {{code}} a quien gestiona este servicio; vale una hora. " +

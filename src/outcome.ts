@@ -3,8 +3,17 @@ import type { AgentTraits, HistoryItem, ReadPart } from "./agent.ts";
 import { choicesOf } from "./choices.ts";
 import type { Draft } from "./draft.ts";
 import type { AgentEvent, Reply } from "./events.ts";
-import type { TurnId } from "./ids.ts";
-import { blobsIn, describe, describeAnswer, type Answer, type InboundMessage, type Told } from "./message.ts";
+import { digestOf, type AgentId, type TurnId } from "./ids.ts";
+import {
+  blobsIn,
+  describe,
+  describeAnswer,
+  fromPeople,
+  type Answer,
+  type InboundMessage,
+  type InboundSaid,
+  type Told,
+} from "./message.ts";
 import type { SetAside } from "./ports.ts";
 import { advance, batchOf, restart } from "./scheduling.ts";
 import { isSeen } from "./seen.ts";
@@ -27,7 +36,9 @@ export function ended(draft: Draft, event: Of<"finished" | "failed">, traits: Ag
   const thread = draft.thread(conversation);
   if (thread?.turn?.id !== event.turn || thread.turn.attempt !== event.attempt) return "stale";
   const covered = thread.pending.filter((message) => event.messages.includes(message.id));
-  const answer: Answer = event.type === "finished" ? event.answer : { parts: [], notice: event.notice };
+  // Who did not ask is told something else.
+  const notice = event.type === "failed" && fromPeople(covered).length === 0 ? "unsaid" : undefined;
+  const answer: Answer = event.type === "finished" ? event.answer : { parts: [], notice: notice ?? event.notice };
   draft.patch(conversation, {
     pending: thread.pending.filter((message) => !covered.includes(message)),
     turn: undefined,
@@ -52,6 +63,7 @@ function remember(
   historyItems: number,
 ): void {
   const items = messages.flatMap((of): HistoryItem[] => {
+    if (of.note !== undefined) return [noteItem(of, of.note.topic, turn)];
     const name = of.address.kind === "group" ? of.participant.name : undefined;
     const own = read.flatMap(({ message, part, text: shown }) => {
       return message === of.id ? [{ part, text: shown.slice(0, itemChars) }] : [];
@@ -68,9 +80,32 @@ function remember(
     return [...told, name === undefined ? item : { ...item, name }];
   });
   const said = { role: "agent", text: text.slice(0, itemChars), at: now, turn } as const;
+  add(draft, [...items, said], historyItems);
+}
+
+/** What the gateway told the agent; `name` says what it was about. */
+function noteItem({ id, message, receivedAt }: InboundMessage, topic: string, turn: TurnId): HistoryItem {
+  const text = describe(message).slice(0, itemChars);
+  return { role: "note", name: topic, text, at: receivedAt, turn, message: id };
+}
+
+function add(draft: Draft, items: readonly HistoryItem[], historyItems: number): void {
   const { items: before, summary } = draft.state.history;
   const pasts = 1 + Object.keys(draft.state.inbox.joiners ?? {}).length;
-  draft.history([...before, ...items, said].slice(-historyItems * hardCap * pasts), summary);
+  draft.history([...before, ...items].slice(-historyItems * hardCap * pasts), summary);
+}
+
+/** The agent writes first: in the conversation's next place, whatever waits or runs, and remembered as its own words. */
+export function said(draft: Draft, agent: AgentId, event: InboundSaid, traits: AgentTraits, now: number): void {
+  const { id, address: to, answer, listed, participant } = event;
+  const { locale } = participant;
+  draft.media(blobsIn(answer.parts));
+  // Of a name of its own: a fold that is under way ends before it.
+  const turn = `said.${digestOf(id)}` as TurnId;
+  add(draft, [{ role: "agent", text: describeAnswer(answer).slice(0, itemChars), at: now, turn }], traits.historyItems);
+  const language = locale === undefined ? {} : { locale };
+  draft.put({ v: 1, agent, to, seq: 1, answers: [], requests: [id], ...language, answer, at: now });
+  if (listed === true) draft.patch(to.conversation, { choices: choicesOf(answer, [event]) });
 }
 
 function newest(told: readonly Told[], most: number): readonly Told[] {
@@ -123,7 +158,10 @@ export function settled(draft: Draft, upTo: Of<"settled">["upTo"]): Reply {
   return "accepted";
 }
 
-/** An answer was given up: the agent remembers it, and the person is told once, unless it was the telling that failed. */
+/**
+ * An answer was given up: the agent remembers it, and the person is told once, unless it was the telling that failed, or nobody
+ * had asked.
+ */
 export function undelivered(draft: Draft, event: Of<"undelivered">): Reply {
   const { agent, to, seq } = event.receipt;
   if (!draft.knows(to.conversation)) return "stale";
@@ -136,6 +174,7 @@ export function undelivered(draft: Draft, event: Of<"undelivered">): Reply {
     const turn = items.at(-1)?.turn ?? ("t0" as TurnId);
     const text = "(an answer could not be delivered)";
     draft.history([...items, { role: "note", text, at: event.now, turn }], summary);
+    if (event.receipt.unasked === true) return "accepted";
     draft.answer(agent, to.conversation, [], { parts: [], notice: "undelivered" }, event.now);
   }
   return "accepted";

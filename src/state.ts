@@ -58,13 +58,15 @@ export interface Thread {
   readonly choices?: Choices;
   /** Its messages come by way of this agent. */
   readonly via?: AgentId;
+  /** The gateway has spoken for itself here, and nobody was heard yet. */
+  readonly unheard?: true;
 }
 
 /** The conversations in the inbox beyond this number that nothing waits in are put away, the longest quiet first. */
 export const mostThreads = 32;
 
 /** A conversation that is put away: what has to survive until somebody writes there again. */
-export type QuietThread = Pick<Thread, "to" | "seq" | "failed" | "choices">;
+export type QuietThread = Pick<Thread, "to" | "seq" | "failed" | "choices" | "unheard">;
 
 /** The key under which a conversation is put away. */
 export function quietKey(conversation: ConversationId): string {
@@ -145,6 +147,7 @@ const thread = z.object({
   failed: z.array(z.number()).optional(),
   choices: choices.optional(),
   via: z.string().optional(),
+  unheard: z.literal(true).optional(),
 });
 
 const stored = {
@@ -176,7 +179,7 @@ const stored = {
   outbox: z.object({ v: z.literal(1), entries: z.array(outboundEvent) }),
 };
 const spilledMessage = z.object({ message: inboundEvent.optional() });
-const quietThread = thread.pick({ to: true, seq: true, failed: true, choices: true });
+const quietThread = thread.pick({ to: true, seq: true, failed: true, choices: true, unheard: true });
 
 export const stateKeys = ["inbox", "history", "outbox"] as const;
 

@@ -9,6 +9,7 @@ import type { Streams } from "./streams.ts";
 export interface AppOptions {
   readonly channels: readonly HttpHandler[];
   readonly health: () => string | undefined;
+  readonly off?: (() => readonly string[]) | undefined;
   readonly log: Log;
   readonly limits: { readonly bodyBytes: number };
   readonly streams: Streams;
@@ -28,7 +29,7 @@ const defaultHeaders: readonly (readonly [string, string])[] = [
   ["cache-control", "no-store"],
 ];
 
-export function createApp({ channels, health, log, limits, streams, state }: AppOptions): Hono {
+export function createApp({ channels, health, off = () => [], log, limits, streams, state }: AppOptions): Hono {
   const app = new Hono();
 
   app.use(async (c, next) => {
@@ -46,7 +47,8 @@ export function createApp({ channels, health, log, limits, streams, state }: App
   app.get("/healthz", () => Response.json({ status: "alive" }));
   app.get("/readyz", () => {
     const reason = state.draining ? "The gateway is stopping." : health();
-    return reason === undefined ? Response.json({ status: "ready" }) : unavailable("not_ready", reason, 2);
+    if (reason !== undefined) return unavailable("not_ready", reason, 2);
+    return Response.json({ status: "ready", ...(off().length > 0 && { off: off() }) });
   });
   for (const path of ["/healthz", "/readyz"]) {
     app.all(path, () => errorResponse(405, "method_not_allowed", "Use GET.", { allow: "GET, HEAD" }));

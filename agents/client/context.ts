@@ -8,7 +8,7 @@ import type { AgentInputItem } from "@openai/agents";
 import type { HistoryItem, TurnInput } from "../../src/agent.ts";
 import { clipBytes } from "./clip.ts";
 import type { Readings } from "./media.ts";
-import { clip, escapeImitations, renderMedia, renderMessage } from "./render.ts";
+import { clip, escapeImitations, renderMedia, renderMessage, renderNote, renderTold } from "./render.ts";
 
 type Said = Pick<HistoryItem, "role" | "text" | "name">;
 
@@ -95,8 +95,8 @@ function historyItem(item: Said): AgentInputItem {
       content: [{ type: "output_text", text: item.text }],
     };
   }
-  if (item.role === "note") return userItem(`[note] ${escapeImitations(item.text)}`);
   const text = escapeImitations(item.text);
+  if (item.role === "note") return userItem(item.name === undefined ? renderNote(text) : renderTold(item.name, text));
   return userItem(item.name === undefined ? text : `[from ${JSON.stringify(clip(item.name, 80))}]\n${text}`);
 }
 

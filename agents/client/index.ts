@@ -14,6 +14,7 @@ import { InputError, RetryableError, TerminalError } from "../../src/errors.ts";
 import type { Answer } from "../../src/message.ts";
 import type { Blobs, Clock, Log } from "../../src/ports.ts";
 import type { Documents, Transcriber } from "../../src/reading.ts";
+import { blobsOf } from "../../src/tenant-blobs.ts";
 import { promptOf } from "./context.ts";
 import { edgeModel } from "./edge.ts";
 import { withPictures } from "./images.ts";
@@ -68,8 +69,9 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     hooks.signal.throwIfAborted();
     const prompt = promptOf(input, tokens, clock.now(), readings);
     const messages = withPictures(prompt.messages, picturesOf(input, readings));
-    const { turn, attempt } = input;
-    const context = createTurnContext({ turn, attempt, signal: hooks.signal, blobs: deps.blobs, now: clock.now });
+    const { turn, attempt, to } = input;
+    const blobs = blobsOf(deps.blobs, to.tenant);
+    const context = createTurnContext({ turn, attempt, signal: hooks.signal, blobs, now: clock.now });
     const answered = () => context.attached.length > 0 || context.choices !== undefined;
     const edge = {
       model,

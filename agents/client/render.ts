@@ -9,18 +9,20 @@ import type { DocumentText } from "../../src/reading.ts";
 const longestQuote = 300;
 const longestName = 80;
 const imitation =
-  /^\[(?=(?:from|in reply to|pressed|image|video|audio|voice|file|sticker|location|contact|context|summary|note|content|end of content)\b)/gm;
-const imitationInHistory = /^\[(?=(?:from|in reply to|context|summary|note)\b)/gm;
+  /^\[(?=(?:from|in reply to|pressed|image|video|audio|voice|file|sticker|location|contact|context|summary|note|end of note|content|end of content)\b)/gm;
+const imitationInHistory = /^\[(?=(?:from|in reply to|context|summary|note|end of note)\b)/gm;
 
 /**
  * @param named the sender's name is told: in groups, where several people write.
  * @param shown what stands for a medium that was heard, read or seen.
  */
 export function renderMessage(
-  { message, participant }: InboundMessage,
+  { message, participant, note }: InboundMessage,
   named: boolean,
   shown: (part: MediaPart) => string = renderMedia,
 ): string {
+  if (note !== undefined)
+    return renderTold(note.topic, message.parts.map((part) => renderPart(part, shown)).join("\n"));
   const lines: string[] = [];
   if (named) lines.push(line("from", clip(participant.name ?? participant.handle ?? participant.user, longestName)));
   if (message.replyTo !== undefined) {
@@ -86,6 +88,11 @@ export function renderContent(part: MediaPart, { text, pages, cut }: DocumentTex
 /** The gateway's own word on what stands before it. */
 export function renderNote(text: string): string {
   return `[note] ${text}`;
+}
+
+/** What the gateway tells the agent itself, between two lines of its own. @param text escaped. */
+export function renderTold(topic: string, text: string): string {
+  return [line("note", { topic: clip(topic, longestName) }), text, "[end of note]"].join("\n");
 }
 
 /** Decimal units: "640 B", "123 kB", "4.2 MB". */

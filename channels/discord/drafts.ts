@@ -104,7 +104,7 @@ export function createDrafts(deps: ChannelDeps, api: DiscordApi, intake: Intake,
   /** Where the running turn is about an interaction. */
   function pendingIn(chat: string, about: Named): Token | undefined {
     const pending = tokens.pendingIn(chat);
-    return about?.kind === "interaction" && about.id === pending?.id ? pending.token : undefined;
+    return about?.kind === "interaction" && about.id === pending?.id ? pending : undefined;
   }
 
   async function show(channel: Channel, to: Address, turn: string, content: string, about: Named): Promise<void> {

@@ -25,7 +25,18 @@ export const codes = {
   invalidForm: 50_035,
   invalidToken: 50_027,
   replyNeedsHistory: 160_002,
+  invalidRecipient: 50_033,
 } as const;
+
+const hints: Readonly<Record<number, string>> = {
+  10_003: "there is no such channel, or the bot is not in its server: check the id",
+  40_003: "direct chats are opened too fast: wait some minutes",
+  50_001: "the bot does not see this channel: give it View Channel there",
+  50_007:
+    "the person takes no direct messages of the bot: they must share a server with it and allow them in its privacy settings",
+  50_013: "the bot may not write there: give it Send Messages",
+  50_278: "the person shares no server with the bot: have them join one, or install the app",
+};
 
 export function refusalOf(error: unknown): Refusal | undefined {
   if (!(error instanceof Error) || !("status" in error) || typeof error.status !== "number") return undefined;
@@ -56,7 +67,8 @@ export function mapError(error: unknown, operation: string, token: string): Erro
     return new TokenRefusedError(`${words}: Discord does not know the bot's token; take a new one from the Bot page`);
   }
   if (status >= 500 || status === 408 || status === 429) return new RetryableError(words);
-  return new TerminalError(words);
+  const hint = code === undefined ? undefined : hints[code];
+  return new TerminalError(hint === undefined ? words : `${words}: ${hint}`);
 }
 
 function limitOf(error: unknown): { readonly retryAfter: number; readonly global: boolean } | undefined {

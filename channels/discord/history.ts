@@ -1,5 +1,6 @@
 /**
- * What people wrote while no session listened: fetched from the channels' history behind the last message that the core has.
+ * What people wrote while no session listened: fetched from the channels' history behind the last message that the core has, and
+ * before that what they edited of the latest ones that it has. Deletions, reactions and presses of that time leave no trace there.
  *
  * After a new session began, a channel is behind until it was looked at; what comes live in it waits for that, so that the
  * order in a channel holds. A session that was resumed missed nothing.
@@ -17,6 +18,8 @@ import { compareIds, idAt, latestOf, timeOf } from "./snowflake.ts";
 import type { Waits } from "./waits.ts";
 
 const perPage = 100;
+/** So many of the latest messages of a channel are looked at for edits. */
+const mostEdited = 50;
 const atOnce = 4;
 /** Not more than this waits for the core while there is more to fetch. */
 const mostQueued = 1_000;
@@ -46,6 +49,16 @@ export interface History {
   live(channel: string, arrived: Arrived): void;
 }
 
+/** What may have been missed in a channel. */
+interface Missed {
+  /** Messages up to here are not looked at: they are too old, or were not for the bot. */
+  readonly floor: string;
+  /** The last one that the core has. */
+  readonly last: string | undefined;
+  /** Behind which message to ask for new ones; undefined where there are none. */
+  readonly after: string | undefined;
+}
+
 export function createHistory(options: HistoryOptions, signal: AbortSignal): History {
   const { api, guilds, places, queue, waits, log, about, clock, missedMs } = options;
   const now = () => clock.now();
@@ -63,20 +76,32 @@ export function createHistory(options: HistoryOptions, signal: AbortSignal): His
   /** Being looked at: one call at a time each. */
   const active = new Set<string>();
 
-  /** Behind which message to ask; undefined where nothing can have been missed. */
-  async function missedAfter(channel: string, force: boolean): Promise<string | undefined> {
+  /** Undefined where nothing can have been missed. */
+  async function missedIn(channel: string, force: boolean): Promise<Missed | undefined> {
     const place = guilds.places().get(channel);
-    const floor = idAt(Math.max(now() - missedMs, place?.joinedAt ?? 0));
+    const oldest = idAt(Math.max(now() - missedMs, place?.joinedAt ?? 0));
     const mayLack = (id: string) => force || place === undefined || compareIds(place.last ?? "0", id) > 0;
     // Most channels are quiet: what is durable about those is not even read.
-    if (!mayLack(floor)) return undefined;
-    const after = latestOf([floor, (await places.lastOf(channel)) ?? (await places.since())]) ?? floor;
-    return mayLack(after) ? after : undefined;
+    if (!mayLack(oldest)) return undefined;
+    const last = await places.lastOf(channel);
+    const since = await places.since();
+    const after = latestOf([oldest, last ?? since]) ?? oldest;
+    return { floor: latestOf([oldest, since]) ?? oldest, last, after: mayLack(after) ? after : undefined };
   }
 
-  async function page(channel: string, after: string): Promise<readonly APIMessage[]> {
+  /** Messages that the core has and that were edited since the last one came: the core knows an edit that it has seen. */
+  async function editedIn(channel: string, { floor, last }: Missed): Promise<readonly APIMessage[]> {
+    if (last === undefined || compareIds(last, floor) <= 0) return [];
+    const since = timeOf(last) ?? 0;
+    const latest = await page(channel, { before: String(BigInt(last) + 1n), limit: String(mostEdited) });
+    return latest.filter(
+      ({ id, edited_timestamp: edited }) => compareIds(id, floor) > 0 && Date.parse(edited ?? "") >= since,
+    );
+  }
+
+  async function page(channel: string, query: Readonly<Record<string, string>>): Promise<readonly APIMessage[]> {
     const route = `/channels/${encodeURIComponent(channel)}/messages`;
-    const asked = { method: "GET", route, query: { after, limit: String(perPage) }, signal } as const;
+    const asked = { method: "GET", route, query, signal } as const;
     const found = await api.attempt<APIMessage[], []>("get history", asked, ({ status }) => {
       if (status !== 403 && status !== 404) return undefined;
       if (status === 403) log.warn({ ...about, chat: channel }, "discord: give the bot Read Message History here");
@@ -88,14 +113,18 @@ export function createHistory(options: HistoryOptions, signal: AbortSignal): His
   async function fetchMissed(channel: string, force: boolean): Promise<void> {
     let count = 0;
     await queue.room(mostQueued);
-    let after = await missedAfter(channel, force);
-    while (after !== undefined && !signal.aborted) {
-      const messages = await page(channel, after);
+    const missed = await missedIn(channel, force);
+    if (missed === undefined) return;
+    const enqueue = (t: string, messages: readonly APIMessage[]) => {
       const guild = guilds.places().get(channel)?.guild ?? guildIn(held.get(channel)?.[0]?.d);
       const of = guild === undefined ? {} : { guild_id: guild };
-      queue.add(
-        messages.map((message) => ({ t: "MESSAGE_CREATE", s: null, d: { ...message, ...of }, session: "history" })),
-      );
+      queue.add(messages.map((message) => ({ t, s: null, d: { ...message, ...of }, session: "history" })));
+    };
+    enqueue("MESSAGE_UPDATE", await editedIn(channel, missed));
+    let { after } = missed;
+    while (after !== undefined && !signal.aborted) {
+      const messages = await page(channel, { after, limit: String(perPage) });
+      enqueue("MESSAGE_CREATE", messages);
       for (const { id } of messages) fetched.set(id, true);
       count += messages.length;
       after = messages.length < perPage ? undefined : messages.at(-1)?.id;
@@ -130,7 +159,7 @@ export function createHistory(options: HistoryOptions, signal: AbortSignal): His
     return waited;
   }
 
-  /** What was held for the channel is in its history too, in its place. Changes of messages are not: they are lost. */
+  /** What was held for the channel is in its history too, in its place, edits of the latest messages too. Other changes are lost. */
   function letGo(channel: string): void {
     if (lossy.size === 0) log.warn(about, "discord: more comes in than is accepted: it will be fetched later");
     takeHeld(channel);

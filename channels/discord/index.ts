@@ -15,6 +15,7 @@ import { createIntake } from "./intake.ts";
 import { fetchMedia } from "./media.ts";
 import type { Dispatch } from "./parse.ts";
 import { createPlaces } from "./places.ts";
+import { reach } from "./reach.ts";
 import { createSender, maxFile } from "./send.ts";
 import { createSentMessages } from "./sent.ts";
 import { discordSettings, type DiscordSettings } from "./settings.ts";
@@ -49,6 +50,7 @@ export function discord(settings: DiscordSettings, deps: ChannelDeps): Channel {
     },
     ...(options.preview ? { preview: drafts.preview } : {}),
     reread: (raw) => intake.reread(raw as Dispatch),
+    reach: (target) => reach({ account: deps, api, places }, target),
     fetchMedia: (ref, signal) => fetchMedia(api, options, ref, signal),
     async connect(signal) {
       signal.addEventListener("abort", () => (stopping = true), { once: true });

@@ -115,7 +115,11 @@ export function createIntake(
   /** Asked once for each, whatever fails later: it counts. */
   async function isAdmitted(event: InboundEvent, interaction: Interaction): Promise<boolean> {
     const known = judged.get(interaction.id);
-    if (known !== undefined) return known.refusal === undefined;
+    if (known !== undefined) {
+      // It was kept again before it was handed over again.
+      if (known.refusal !== undefined) await tokens.refused(interaction);
+      return known.refusal === undefined;
+    }
     try {
       await inbound.admit(event);
       judged.set(interaction.id, {});
@@ -123,7 +127,7 @@ export function createIntake(
     } catch (error) {
       if (!(error instanceof RefusedError)) throw error;
       judged.set(interaction.id, { refusal: error.message });
-      tokens.refused(interaction);
+      await tokens.refused(interaction);
       return false;
     }
   }

@@ -9,7 +9,7 @@ import type { Drafts } from "./drafts.ts";
 import { codes, type Refusal } from "./errors.ts";
 import { namedBy } from "./names.ts";
 import type { SentMessages } from "./sent.ts";
-import { compareIds } from "./snowflake.ts";
+import { latestOf } from "./snowflake.ts";
 import { originalOf, type Token, type Tokens } from "./tokens.ts";
 
 /** Of all files of a message, on a server without boosts. */
@@ -84,21 +84,24 @@ export function createSender({ deps, api, drafts, tokens, sent }: SenderOptions)
     }
   }
 
-  /** Of several interactions that one answer covers, the last shows it; the others stop showing that the bot is thinking. */
-  async function tokenFor({ to, answers, first }: SendContext): Promise<Token | undefined> {
-    if (!first) return undefined;
-    const ids = answers.flatMap((id) => {
-      const named = namedBy(id, to.chat);
-      return named?.kind === "interaction" ? [named.id] : [];
-    });
-    const [last, ...others] = ids.toSorted(compareIds).reverse();
-    for (const other of others) {
-      const token = await tokens.of(other);
-      if (token === undefined) continue;
-      const gone = { method: "DELETE", route: originalOf(token), auth: false } as const;
+  /**
+   * Of several interactions that one answer covers, the last shows it; the others stop showing that the bot is thinking. So do
+   * those before it that nobody answers: what a command such as /stop set aside is known by the gateway's answer to it, since
+   * a conversation's answers keep its order.
+   */
+  async function tokenFor({ to, answers, first, notice }: SendContext): Promise<Token | undefined> {
+    const named = first ? answers.flatMap((id) => namedBy(id, to.chat) ?? []) : [];
+    const shows = latestOf(named.flatMap(({ kind, id }) => (kind === "interaction" ? [id] : [])));
+    const last = latestOf(named.map(({ id }) => id));
+    if (last === undefined || (shows === undefined && !notice)) return undefined;
+    const before = await tokens.upTo(to.chat, last);
+    for (const other of before) {
+      if (other.id === shows || other.answered === true) continue;
+      const gone = { method: "DELETE", route: originalOf(other), auth: false } as const;
       await api.call("delete a deferral", gone).catch(() => undefined); // it ends by itself: what it shows is no answer
     }
-    return last === undefined ? undefined : tokens.of(last);
+    if (before.length > 0) await tokens.settle(to.chat, last, shows);
+    return before.find(({ id }) => id === shows);
   }
 
   async function attempt(part: Part, context: SendContext, plain: boolean): Promise<Message | Refused> {

@@ -168,6 +168,7 @@ function merged({ items }: Album): InboundMessage {
   const [first] = sorted;
   if (first === undefined) throw new TypeError("an album without a medium");
   const parts = sorted.flatMap(({ message }) => message.parts);
+  const command = sorted.find(({ message }) => message.command !== undefined)?.message.command;
   const replyTo = sorted.find(({ message }) => message.replyTo !== undefined)?.message.replyTo;
   return {
     ...first,
@@ -177,6 +178,7 @@ function merged({ items }: Album): InboundMessage {
       addressed: sorted.some(({ message }) => message.addressed),
       ...(sorted.some(({ message }) => message.forAnother === true) ? { forAnother: true } : {}),
       ...(replyTo === undefined ? {} : { replyTo }),
+      ...(command === undefined ? {} : { command }),
     },
   };
 }

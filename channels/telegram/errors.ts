@@ -29,8 +29,17 @@ export function mapError(error: unknown, operation: string, token: string): Erro
     return new (code === 401 ? TokenRefusedError : TerminalError)(`${words}: ${hint}`, options);
   }
   if (code >= 500 || code === 409 || code === 408) return new RetryableError(words, options);
-  return new TerminalError(words, options);
+  const hint = hints.find(([said]) => said.test(error.description))?.[1];
+  return new TerminalError(hint === undefined ? words : `${words}: ${hint}`, options);
 }
+
+const hints: readonly (readonly [RegExp, string])[] = [
+  [/initiate conversation/i, "the person has not started the bot: have them open it and press Start, then send again"],
+  [/blocked by the user/i, "the person has blocked the bot: nothing reaches them until they unblock it"],
+  [/user is deactivated/i, "the person's account is deleted"],
+  [/bot was kicked|not a member/i, "the bot is not in the group any more: have it added again"],
+  [/chat not found/i, "no such chat is known to the bot: check the id; a person must have started the bot"],
+];
 
 /** Telegram refused our markup: the same text goes out without it. */
 export function isMarkupRefused(error: unknown): boolean {

@@ -14,6 +14,7 @@ import { mapError } from "./errors.ts";
 import { telegramDialect } from "./format.ts";
 import { createIntake } from "./intake.ts";
 import { fetchMedia } from "./media.ts";
+import { reach } from "./reach.ts";
 import { chatId, createSender, maxCaption, maxText, threadIn } from "./send.ts";
 import { telegramSettings, type TelegramSettings } from "./settings.ts";
 import { verify } from "./verify.ts";
@@ -62,6 +63,7 @@ export function telegram(settings: TelegramSettings, deps: ChannelDeps): Channel
       }
     },
     reread: (raw) => intake.reread(raw as Update),
+    reach: (target) => reach(deps, target),
     fetchMedia: (ref, signal) => fetchMedia(api, options, ref, signal),
     async connect(signal) {
       signal.addEventListener("abort", () => (stopping = true), { once: true });

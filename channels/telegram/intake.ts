@@ -126,7 +126,8 @@ export function createIntake(deps: ChannelDeps, options: TelegramOptions, api: T
     if (ready.length > 0) await inbound.accept(ready);
     await albums.done(closed);
     for (const [update, error] of unreadable) await setAside(update, error);
-    for (const update of updates) answerPress(update);
+    for (const update of updates) endProgress(update);
+    for (const [update, event] of read) showPressed(update, event);
   }
 
   /** Posts of channels, messages of business accounts, service messages: nobody wrote them to the agent. */
@@ -139,8 +140,8 @@ export function createIntake(deps: ChannelDeps, options: TelegramOptions, api: T
     );
   }
 
-  /** Ends the progress shown on the button, and shows the choice. Telegram forgets a press after seconds: failing is no loss. */
-  function answerPress({ callback_query: query }: Update): void {
+  /** Ends the progress shown on the button. Telegram forgets a press after seconds: failing is no loss. */
+  function endProgress({ callback_query: query }: Update): void {
     if (query === undefined) return;
     api.calls.answerCallbackQuery(query.id).catch((error: unknown) => {
       log.debug(
@@ -148,7 +149,13 @@ export function createIntake(deps: ChannelDeps, options: TelegramOptions, api: T
         "telegram: press not answered",
       );
     });
-    showChoice(api, query).catch((error: unknown) => {
+  }
+
+  /** The press of somebody who may not write here chooses nothing. */
+  function showPressed({ callback_query: query }: Update, event: InboundEvent): void {
+    if (query === undefined) return;
+    const show = async () => ((await inbound.hears(event)) ? showChoice(api, query) : undefined);
+    show().catch((error: unknown) => {
       log.debug({ reason: reasonOf(mapError(error, "editMessage", options.token)) }, "telegram: choice not shown");
     });
   }

@@ -153,11 +153,12 @@ function addressing(
 }
 
 function commandOf(message: Message, username: string): { name: string; args: string } | "another bot's" | undefined {
-  const entity = message.entities?.[0];
-  if (entity?.type !== "bot_command" || entity.offset !== 0 || message.text === undefined) return undefined;
-  const [name = "", bot] = message.text.slice(1, entity.length).toLowerCase().split("@");
+  const text = message.text ?? message.caption;
+  const entity = (message.entities ?? message.caption_entities)?.[0];
+  if (entity?.type !== "bot_command" || entity.offset !== 0 || text === undefined) return undefined;
+  const [name = "", bot] = text.slice(1, entity.length).toLowerCase().split("@");
   if (bot !== undefined && bot !== username) return "another bot's";
-  return { name, args: message.text.slice(entity.length).trim() };
+  return { name, args: text.slice(entity.length).trim() };
 }
 
 /** The message that a person replied to. Every message of a topic "replies" to the topic's opening: that is none. */

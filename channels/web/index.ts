@@ -3,7 +3,7 @@
  *
  * What is sent is what the transcript has, so that sending twice is sending once; live streams only tell that there is more.
  */
-import type { Channel, ChannelDeps, Finding, HttpHandler, Preview, Typing, Check } from "../../src/channel.ts";
+import type { Channel, ChannelDeps, Finding, HttpHandler, Preview, Reach, Typing, Check } from "../../src/channel.ts";
 import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { encodePart } from "../../src/ids.ts";
@@ -12,6 +12,7 @@ import { createAttachments } from "./attachments.ts";
 import { createConversations } from "./conversation.ts";
 import { dialect } from "./format.ts";
 import { createLive } from "./live.ts";
+import { reach } from "./reach.ts";
 import { refuse } from "./refuse.ts";
 import { createSend } from "./send.ts";
 import type { WebSettings } from "./settings.ts";
@@ -22,7 +23,10 @@ export { webSettings } from "./settings.ts";
 /** An agent's file; what people may upload is a setting. */
 const sentBytes = 100 * 1024 * 1024;
 
-export function web(settings: WebSettings, deps: ChannelDeps): Channel & Typing & Preview & HttpHandler & Check {
+export function web(
+  settings: WebSettings,
+  deps: ChannelDeps,
+): Channel & Typing & Preview & HttpHandler & Check & Reach {
   const { clock, log } = deps;
   const { streams, streamsPerSession } = settings;
   const live = createLive({
@@ -77,6 +81,7 @@ export function web(settings: WebSettings, deps: ChannelDeps): Channel & Typing 
     send: createSend(deps, attachments, live),
     typing: async (to, on) => live.typing(to.chat, on),
     preview: async (to, draft) => live.delta(to.chat, draft),
+    reach: (target) => reach(deps, target),
     paths: ["/", "/*"],
     handle: (request) => (request.method === "HEAD" ? headOf(request) : Promise.resolve(app.fetch(request))),
     check: () => checkPage(settings.pageDirectory),

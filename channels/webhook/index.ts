@@ -16,6 +16,7 @@ import { type Call, createCalls } from "./calls.ts";
 import { answerOf, dialect } from "./format.ts";
 import { MappingError } from "./mapping.ts";
 import { type Body, eventOf, parseBody } from "./parse.ts";
+import { reach } from "./reach.ts";
 import { readText } from "./read.ts";
 import { createSend } from "./send.ts";
 import type { WebhookSettings } from "./settings.ts";
@@ -186,6 +187,7 @@ export function webhook(
     },
     dialect,
     send: createSend(deps, calls, keys, safeFetch),
+    reach: (target) => reach(deps, calls, target),
     ...(source === undefined
       ? {}
       : {

@@ -8,6 +8,8 @@ import { whatsappDialect } from "./format.ts";
 import { createIntake } from "./intake.ts";
 import { fetchMedia } from "./media.ts";
 import { keyBody, maxCaption, maxChoices, maxLabel, maxText, recipientOf } from "./messages.ts";
+import { createNumbers } from "./numbers.ts";
+import { reach } from "./reach.ts";
 import { createSender } from "./send.ts";
 import type { CloudOptions } from "./settings.ts";
 import { createSigns } from "./signs.ts";
@@ -48,7 +50,8 @@ export function whatsappCloud(options: CloudOptions, deps: ChannelDeps): Channel
         });
       }),
   );
-  const intake = createIntake(deps, options, signs, statuses);
+  const numbers = createNumbers(deps);
+  const intake = createIntake(deps, options, { signs, statuses, numbers });
   const path = account === "main" ? "/webhooks/whatsapp" : `/webhooks/whatsapp/${encodeURIComponent(account)}`;
 
   async function post(request: Request): Promise<Response> {
@@ -82,6 +85,7 @@ export function whatsappCloud(options: CloudOptions, deps: ChannelDeps): Channel
     },
     fetchMedia: (ref, signal) => fetchMedia(api, options, ref, signal),
     reread: (raw) => intake.reread(raw),
+    reach: (target) => reach(deps, numbers, target),
     check: (signal) => check(api, options, `${publicUrl ?? ""}${path}`, signal),
     close: api.close,
     paths: [path],

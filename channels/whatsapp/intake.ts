@@ -4,6 +4,7 @@ import { fateOf, InputError, reasonOf } from "../../src/errors.ts";
 import { messageId, type MessageId } from "../../src/ids.ts";
 import type { InboundEvent } from "../../src/message.ts";
 import { createRecent } from "../../src/recent.ts";
+import type { Numbers } from "./numbers.ts";
 import { parse, type Parsed } from "./parse.ts";
 import type { CloudOptions } from "./settings.ts";
 import type { Signs } from "./signs.ts";
@@ -22,7 +23,14 @@ export interface Intake {
   reread(payload: unknown): Promise<void>;
 }
 
-export function createIntake(deps: ChannelDeps, options: CloudOptions, signs: Signs, statuses: Statuses): Intake {
+export interface IntakeParts {
+  readonly signs: Signs;
+  readonly statuses: Statuses;
+  readonly numbers: Numbers;
+}
+
+export function createIntake(deps: ChannelDeps, options: CloudOptions, parts: IntakeParts): Intake {
+  const { signs, statuses, numbers } = parts;
   const { inbound, log, clock, tenant, channel, account } = deps;
   const about = { channel, account };
   const failures = createRecent<MessageId, number>(clock, 24 * 3600 * 1000);
@@ -76,8 +84,9 @@ export function createIntake(deps: ChannelDeps, options: CloudOptions, signs: Si
 
   return {
     async accept(payload) {
-      const { events, statuses: told, unreadable, others } = read(payload);
+      const { events, statuses: told, unreadable, numbers: learned, others } = read(payload);
       await acceptAll(events);
+      for (const one of learned) await numbers.learn(one);
       for (const { id, raw, reason } of unreadable) await setAside(id, raw, reason);
       for (const { id, reason } of await handOver(told)) {
         const raw = told.find(({ status }) => status.id === id && status.status === "failed")?.raw;

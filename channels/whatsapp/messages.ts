@@ -175,7 +175,7 @@ function linkBody(text: string, label: string, url: string): Readonly<Record<str
 }
 
 /** A person whose number is hidden is written to by the id that this business knows. */
-const scoped = /^[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]+$/;
+export const scoped = /^[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]+$/;
 
 export function recipientOf({ kind, chat }: Address): Readonly<Record<string, string>> {
   if (kind === "group") return { recipient_type: "group", to: chat };

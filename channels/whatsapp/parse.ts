@@ -14,6 +14,7 @@ import { InputError } from "../../src/errors.ts";
 import { conversationId, messageId, participantId, type AccountRef, type MessageId } from "../../src/ids.ts";
 import type { Address, InboundEvent, Message, Participant } from "../../src/message.ts";
 import { partsOf } from "./content.ts";
+import type { PhoneOf } from "./numbers.ts";
 import * as wire from "./payload.ts";
 
 export interface ParseContext extends AccountRef {
@@ -27,6 +28,8 @@ export interface Parsed {
   /** Each with itself in the envelope that it came in. */
   readonly statuses: readonly { readonly status: wire.Status; readonly raw: unknown }[];
   readonly unreadable: readonly { readonly id: MessageId; readonly raw: unknown; readonly reason: string }[];
+  /** Of people whose id is known: their phone numbers, where they are not hidden. */
+  readonly numbers: readonly PhoneOf[];
   /** Other changes, by their field, and the codes of errors of the account. */
   readonly others: readonly string[];
 }
@@ -37,7 +40,7 @@ type Found = { -readonly [Name in keyof Parsed]: Parsed[Name][number][] };
 export function parse(payload: unknown, context: ParseContext): Parsed {
   const given = wire.payload.safeParse(payload);
   if (!given.success) throw new InputError("whatsapp: no webhook of a WhatsApp Business account");
-  const found: Found = { events: [], statuses: [], unreadable: [], others: [] };
+  const found: Found = { events: [], statuses: [], unreadable: [], numbers: [], others: [] };
   for (const one of given.data.entry) {
     const entry = wire.entry.safeParse(one);
     if (!entry.success) unreadable(found, context, envelope("", "messages", one), reasonOf(entry.error));
@@ -67,7 +70,11 @@ function readChange(found: Found, context: ParseContext, entry: string, field: s
     const raw = alone({ contacts: contact === undefined ? [] : [contact], messages: [one] });
     try {
       const event = readMessage(one, contact, value, { ...context, raw });
-      if (event !== undefined) found.events.push(event);
+      if (event === undefined) continue;
+      found.events.push(event);
+      const { user } = event.participant;
+      const phone = digitsOf(contact?.wa_id);
+      if (phone !== "" && phone !== digitsOf(user)) found.numbers.push({ phone, user });
     } catch (error) {
       unreadable(found, context, raw, error instanceof Error ? error.message : String(error), idOf(one));
     }

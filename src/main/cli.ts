@@ -1,7 +1,8 @@
-/** The command line: `ascent start | chat | doctor | pairing | journal | receipts | deadletters | webhooks`. */
+/** The command line: `ascent start | chat | send | doctor | pairing | journal | receipts | deadletters | webhooks`. */
 import { Command, InvalidArgumentError, Option } from "commander";
 import { reasonOf } from "../errors.ts";
 import { ConfigError } from "./config.ts";
+import type { SendOptions } from "./commands/send.ts";
 import { roles, type Role } from "./roles.ts";
 
 // Commands are loaded when they are called: `ascent --help` need not wait for a gateway's worth of packages.
@@ -21,6 +22,20 @@ program
   .command("chat")
   .description("talk to the agent in this terminal: with the gateway that runs, or one started for it")
   .action(async () => (await import("./commands/chat.ts")).chat());
+
+program
+  .command("send")
+  .description("write to a person or a group first; without any text it is read from the standard input")
+  .argument("[text]", "markdown; it goes out as it is")
+  .requiredOption("--to <whom>", "channel/account/id, such as telegram/main/7200001")
+  .option("--group", "the id is a group's")
+  .option("--thread <id>", "the topic or thread there")
+  .option("--prompt", "the text is a note for the agent, which writes what it makes of it")
+  .option("--topic <words>", "what such a note is about")
+  .option("--id <id>", "the same id once more sends nothing again")
+  .action(async (text: string | undefined, options: SendOptions) =>
+    (await import("./commands/send.ts")).send(text, options),
+  );
 
 program
   .command("doctor")

@@ -21,6 +21,8 @@ import type { Role } from "./roles.ts";
 import { openRuntime, type OpenedRuntime } from "./runtime.ts";
 import { createSubscriptions, type Subscriptions } from "../subscriptions.ts";
 import { subscribersOf } from "./subscribers.ts";
+import { turnPlaces } from "./tenants.ts";
+import { blobsOf } from "../tenant-blobs.ts";
 
 export interface Gateway {
   readonly url: string;
@@ -68,7 +70,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     agentOf: (to) => agents.of(to),
     access: accessOf(config),
     safeFetch,
-    mostTurns: config.limits.turns,
+    places: turnPlaces(config),
     delivers: role !== "agents",
     ...(subscribers.length === 0 ? {} : { announce: subscriptions.announce }),
   });
@@ -89,7 +91,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
         inbound: core.inbound,
         records: runtime.records,
         transcript: runtime.transcript,
-        blobs: runtime.blobs,
+        blobs: blobsOf(runtime.blobs, own.tenant),
         ...(signals === undefined ? {} : { signals }),
         clock,
         log,
@@ -127,6 +129,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     port: config.server.port,
     channels: role === "agents" ? [] : all.filter(answersHttp).toSorted(byCatchAll),
     health: () => readiness.reason() ?? runtime.health(),
+    off: () => readiness.off(),
     log,
   });
   const connects = role === "agents" ? [] : all.filter((channel) => channel.connect !== undefined);
@@ -176,17 +179,19 @@ function assemble(
 
   async function connect(channel: Channel): Promise<Connection | undefined> {
     const of = { channel: channel.channel, account: channel.account };
+    const staysOff = (error: unknown, how: string): void => {
+      readiness.isOff(nameOf(channel));
+      log.error({ ...of, reason: reasonOf(error) }, `channel ${how} and stays off`);
+    };
     try {
       const connection = await (runtime.actors.exclusive ? channel.connect?.(intake.signal) : leased(channel));
       if (connection === undefined) return undefined;
       log.info(of, "channel connected");
-      connection.closed.catch((error: unknown) => {
-        log.error({ ...of, reason: reasonOf(error) }, "channel lost its connection for good and stays off");
-      });
+      connection.closed.catch((error: unknown) => staysOff(error, "lost its connection for good"));
       return connection;
     } catch (error) {
       // One account's trouble is not another's: the gateway goes on without it, and `ascent doctor` explains.
-      if (!intake.signal.aborted) log.error({ ...of, reason: reasonOf(error) }, "channel cannot connect and stays off");
+      if (!intake.signal.aborted) staysOff(error, "cannot connect");
       return undefined;
     }
   }
@@ -241,12 +246,16 @@ function assemble(
       subscriptions.resume().catch((error: unknown) => {
         log.warn({ reason: reasonOf(error) }, "webhooks that wait could not be looked for");
       });
-      for (const channel of connects) connections.set(`${channel.channel}/${channel.account}`, connect(channel));
+      for (const channel of connects) connections.set(nameOf(channel), connect(channel));
       ready = readiness.connecting(connections);
     },
     ready: () => ready,
     stop: () => (stopped ??= stop()),
   };
+}
+
+function nameOf({ channel, account }: Channel): string {
+  return `${channel}/${account}`;
 }
 
 function answersHttp(channel: Channel): channel is Channel & HttpHandler {

@@ -59,6 +59,16 @@ const accounts = Object.fromEntries(
   ]),
 );
 
+/** One tenant's, of what {@link settings}' own limits are for all. */
+const tenantLimits = {
+  /** Turns that run at once; else, where there are several tenants, as many as it leaves free. */
+  turns: z.number().int().positive().optional(),
+  /** Taken from all people of all its accounts together. */
+  messagesPerMinute: rate.default("off"),
+  /** Bytes of its files; else, where there are several tenants, as much as it leaves free. */
+  blobBytes: z.number().int().positive().optional(),
+};
+
 const signingSecret = z.string().superRefine((given, context) => {
   const message = secretProblem(given);
   if (message !== undefined) context.addIssue({ code: "custom", message });
@@ -144,6 +154,10 @@ export const settings = z.strictObject({
     .record(z.string().min(1), clientAgentSettings.extend({ model: z.string().min(1).optional() }).strict())
     .prefault({ assistant: {} }),
   channels: z.strictObject(accounts).prefault({}),
+  /** Where it is given it names all tenants that accounts may have. */
+  tenants: z
+    .record(z.string().min(1), z.strictObject({ limits: z.strictObject(tenantLimits).prefault({}) }))
+    .optional(),
   webhooks: z
     .strictObject({
       /** Hosts in private networks that callbacks and subscribers may be at. */

@@ -40,6 +40,7 @@ const rows: readonly Row[] = [
   ["buttons", ({ traits }) => (traits.buttons === undefined ? "numbered choices" : `up to ${traits.buttons.max}`)],
   ["places on a map", ({ traits }) => (traits.location ? "yes" : "a link")],
   ["replies that show what they answer", ({ traits }) => yes(traits.replies)],
+  ["can be written to first", ({ reach }) => yes(reach !== undefined)],
   ["typing", ({ typing }) => yes(typing !== undefined)],
   ["the answer as it grows", previewOf],
   ["delivery receipts", ({ traits }) => yes(traits.receipts !== false)],

@@ -9,7 +9,7 @@ export interface ReplicaOptions extends Pick<GatewayOptions, "config">, Pick<Sid
   /** "all" unless given. */
   readonly role?: Role;
   /** What the gateway is told beside what leads it to its sidecar. */
-  readonly env?: Readonly<Record<string, string>>;
+  readonly env?: Readonly<Record<string, string>> | GatewayOptions["env"];
   /** Folders of components beside those of the cluster. */
   readonly resources?: readonly string[];
 }
@@ -39,13 +39,13 @@ export async function createReplica(
   const gateway = await createGateway({
     ...(config === undefined ? {} : { config }),
     args: ["--role", role],
-    env: () => ({
+    env: (url) => ({
       ASCENT_RUNTIME: "dapr",
       DAPR_HTTP_PORT: String(sidecar.httpPort),
       DAPR_API_TOKEN: cluster.apiToken,
       APP_API_TOKEN: cluster.appToken,
       APP_PORT: String(appPort),
-      ...env,
+      ...(typeof env === "function" ? env(url) : env),
     }),
   });
   return { sidecar, gateway, appPort };

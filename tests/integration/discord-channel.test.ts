@@ -4,7 +4,7 @@ import { discord } from "../../channels/discord/index.ts";
 import { cursor } from "../../channels/discord/drafts.ts";
 import type { DiscordSettings } from "../../channels/discord/settings.ts";
 import type { Channel, Outgoing, SendContext } from "../../src/channel.ts";
-import { TerminalError } from "../../src/errors.ts";
+import { RefusedError, TerminalError } from "../../src/errors.ts";
 import { conversationId, messageId } from "../../src/ids.ts";
 import type { Address } from "../../src/message.ts";
 import { probe, type Probe } from "../contract/channel-deps.ts";
@@ -159,6 +159,33 @@ describe("an interaction", () => {
     expect(contents(fake, chat)).toEqual(["", `both${cursor}`]);
     await channel.send(text("both."), context(chat, { answers }));
     expect(contents(fake, chat)).toEqual(["both."]);
+  });
+
+  it("that nobody answers any more goes with the gateway's answer to /stop; one that was answered or refused stays", async () => {
+    const { fake, channel, seen } = await connect(await fakeOf());
+    const ann = fake.person("ann");
+    const chat = ann.direct();
+    const admit = seen.deps.inbound.admit;
+    seen.deps.inbound.admit = () => Promise.reject(new RefusedError("not you", { rule: "blocked" }));
+    const refused = await ann.command(chat, "ask", { message: "refused" });
+    await expect.poll(() => refused.response).toBe(4);
+    seen.deps.inbound.admit = admit;
+    const ask = async (message: string) => {
+      const { length } = seen.accepted;
+      await ann.command(chat, "ask", { message });
+      await seen.waitFor(message, (events) => events.length > length);
+      return seen.accepted.at(-1)?.id ?? "";
+    };
+    await channel.send(text("answer"), context(chat, { answers: [await ask("one")] }));
+    await ask("two");
+    await expect.poll(() => contents(fake, chat)).toEqual(["answer", ""]);
+    const stop = messageId(account, chat, `m${ann.says(chat, "/stop").id}`);
+    await ask("three");
+    await channel.send(text("Stopped."), context(chat, { answers: [stop], notice: true }));
+    await expect.poll(() => contents(fake, chat)).toEqual(["answer", "/stop", "", "Stopped."]);
+    const gone = fake.requests.filter(({ method }) => method === "DELETE");
+    expect(gone).toHaveLength(1);
+    expect(gone[0]?.path).not.toContain(refused.token);
   });
 
   it("keeps its token from the record and the bus", async () => {

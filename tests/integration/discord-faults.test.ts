@@ -30,6 +30,39 @@ describe("the connection", () => {
     expect(wrongWith(stage, [chat])).toEqual([]);
   });
 
+  test("was away when people edited: what waits is answered as it reads now, and an edit that was seen starts nothing", async () => {
+    const stage = await openDiscord();
+    const { discord, gateway, model } = stage;
+    model.script(({ turn }) => (turn.join().includes("typo") ? { latencyMs: 10_000 } : {}));
+    const ann = discord.person("ann");
+    const chats = [ann.direct(), discord.channel("general")];
+    const asks = (chat: string, words: string) =>
+      ann.says(chat, chat === chats[0] ? words : `<@${discord.me}> ${words}`);
+    for (const [at, chat] of chats.entries()) {
+      const early = asks(chat, `early m-${at}-1`);
+      await untilAnswered(stage, [chat]);
+      ann.edits(early.id, early.content.replace("early", "seen"));
+    }
+    const typos = chats.map((chat, at) => asks(chat, `typo m-${at}-2`));
+    await eventually("the turns run", () =>
+      typos.every((_, at) => model.log.some(({ tokens }) => tokens.includes(`m-${at}-2`))),
+    );
+    await gateway.kill();
+    for (const { id, content } of typos) ann.edits(id, content.replace("typo", "mended"));
+    await gateway.start();
+    await untilAnswered(stage, chats);
+    chats.forEach((chat, at) => {
+      const words = texts(stage, chat).map((text) => /\w+ m-\S+$/.exec(text)?.[0]);
+      expect(words).toEqual([`early m-${at}-1`, `mended m-${at}-2`]);
+    });
+    const runs = model.log.length;
+    await gateway.terminate();
+    await gateway.start();
+    await sleep(1_500);
+    expect(model.log).toHaveLength(runs);
+    expect(wrongWith(stage, chats)).toEqual([]);
+  });
+
   test("begins anew where the session is gone: what was missed is fetched from the history", async () => {
     const stage = await openDiscord();
     const { discord } = stage;

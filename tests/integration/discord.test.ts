@@ -131,6 +131,33 @@ test("another bot is answered where bots are", async () => {
 });
 
 describe.each(["gateway", "webhook"] as const)("commands by %s", (by) => {
+  test("that /stop sets aside stop showing that the bot is thinking, also when the gateway was killed meanwhile", async () => {
+    const stage = await openDiscord({ webhook: by === "webhook" });
+    const { discord, model, gateway } = stage;
+    model.script((prompt) => (prompt.turn.join().includes("wait") ? { latencyMs: 15_000 } : {}));
+    const ann = discord.person("ann");
+    for (const [at, typed] of [true, false].entries()) {
+      const chat = at === 0 ? ann.direct() : discord.channel("general");
+      await ann.command(chat, "ask", { message: `wait m-${at}-1` });
+      await eventually("the turn runs", () => model.log.some(({ tokens }) => tokens.includes(`m-${at}-1`)));
+      await ann.command(chat, "ask", { message: `and wait m-${at}-2` });
+      await eventually("both are deferred", () => discord.messages(chat).length === 2);
+      if (at === 0) {
+        await gateway.kill();
+        await gateway.start();
+      }
+      if (typed) ann.says(chat, "/stop");
+      else await ann.command(chat, "stop");
+      await eventually("it is stopped", () => texts(stage, chat).length === 1);
+      const own = () => discord.messages(chat).filter(({ author }) => author.id === discord.me);
+      await eventually("nothing is left", () => own().length === 1);
+      await ann.command(chat, "ask", { message: `hello m-${at}-3` });
+      await eventually("the next is answered", () => texts(stage, chat).length === 2);
+      expect(texts(stage, chat)[1]).toContain(`m-${at}-3`);
+      expect(own()).toHaveLength(2);
+    }
+  });
+
   test("of people who may not write are refused at once, for their eyes only", async () => {
     const stage = await openDiscord({ webhook: by === "webhook", account: { access: "allowlist" } });
     const { discord, gateway } = stage;

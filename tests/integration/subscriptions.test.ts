@@ -84,6 +84,28 @@ test(`nothing that happened is untold, through ${kills} kills`, { timeout: 120_0
   console.log(`KILL_SEED=${seed}: ${told.size} events, ${stage.gateway.kills.length} kills`);
 });
 
+test(
+  "a conversation starts with its person's first words, not with what a stranger is told",
+  { timeout: 60_000 },
+  async () => {
+    const { url, of } = await receiver(() => false);
+    const { platform, gateway } = await openStage({ config: { ...subscribed(url), access: "pairing" } });
+    const ann = platform.user(7_000_002);
+    await ann.sends(ann.id, "hello?");
+    const { text = "" } = await platform.waitForReply(ann.id);
+    const [code = ""] = /\b[A-HJ-NP-Z2-9]{4}-[A-HJ-NP-Z2-9]{4}\b/.exec(text) ?? [];
+    expect(await gateway.ascent("pairing", "approve", code)).toMatchObject({ code: 0 });
+    await eventually("she is told", async () => (await platform.calls()).some((call) => call.text?.includes("let in")));
+    await sleep(500);
+    expect(of("conversation.started")).toEqual([]);
+    await ann.sends(ann.id, "hello");
+    await eventually("it is told", () => of("message.answered").length === 1, 20_000);
+    await ann.sends(ann.id, "and again");
+    await eventually("the next too", () => of("message.answered").length === 2, 20_000);
+    expect(of("conversation.started")).toHaveLength(1);
+  },
+);
+
 test("the log shows what became of them, and replay sends one again", { timeout: 60_000 }, async () => {
   let refuses = true;
   const { told, url, requests, of } = await receiver(() => refuses);

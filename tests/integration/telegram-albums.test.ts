@@ -101,6 +101,24 @@ describe("an album", () => {
     expect(JSON.stringify([...next.seen.records].find(([key]) => key.includes("albums")))).toContain('"open":[]');
   });
 
+  it("has the command of its caption, as one photo alone has", async () => {
+    const { seen, post } = await hooked();
+    const caption = "/describe@ascent_test_bot these";
+    const named = { caption, caption_entities: [{ type: "bot_command", offset: 0, length: 25 }] };
+    for (const one of [item(1), item(2, named), item(3)]) await post(one);
+    await seen.waitFor("the album", (events) => events.length === 1);
+    await post(item(4, { ...named, media_group_id: undefined }));
+    const command = { name: "describe", args: "these" };
+    expect(seen.accepted.map((event) => ("message" in event ? event.message.command : undefined))).toEqual([
+      command,
+      command,
+    ]);
+    expect(seen.accepted.map(kinds)).toEqual([
+      ["image", "image", "image", "text"],
+      ["image", "text"],
+    ]);
+  });
+
   it("that the core does not take now is handed over later", async () => {
     const { seen, post } = await hooked();
     seen.refusals.push(new OverloadedError("full"));

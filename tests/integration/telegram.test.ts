@@ -193,6 +193,18 @@ describe("a pressed button", () => {
     expect(seen.accepted[1]).toMatchObject({ message: { parts: [{ kind: "press", button: "y", label: "Yes" }] } });
   });
 
+  it("stays as it was when somebody pressed who may not write", async () => {
+    const { fake, channel, seen } = await connected();
+    const { id } = await channel.send(text("Shall I?"), context());
+    seen.deps.inbound.hears = async () => false;
+    await fake.user(person).presses(person, Number(id), "y");
+    await expect.poll(() => sent(fake, "answerCallbackQuery")).toHaveLength(1);
+    seen.deps.inbound.hears = async () => true;
+    await fake.user(person).presses(person, Number(id), "n");
+    await expect.poll(() => sent(fake, "editMessageText")).toHaveLength(1);
+    expect((await sent(fake, "editMessageText"))[0]?.params).toMatchObject({ text: "Shall I?\n\n✓ No" });
+  });
+
   it("loses its buttons alone where the words leave no room, and in a group nothing", async () => {
     const { fake, channel, seen } = await connected();
     const { id } = await channel.send(text("x".repeat(4_096)), context());

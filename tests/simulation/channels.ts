@@ -14,6 +14,9 @@ export function channelsOf(world: World, platform: Platform, process: Process): 
     dialect: { render: (markdown) => markdown, escape: (text) => text, measure: (rendered) => rendered.length },
     ...(channel.lively ? lively(world, process) : {}),
     send: sender(world, platform, process, channel),
+    reach() {
+      throw new TypeError("everybody here is known by their address");
+    },
   }));
 }
 

@@ -27,7 +27,10 @@ export function participantOf(conversation: ConversationPlan, user: string): Par
 }
 
 export function idOf(conversation: ConversationPlan, action: string): MessageId {
-  return messageId(accountOf(conversation), conversation.chat, action);
+  const account = accountOf(conversation);
+  const isRequest = conversation.actions.find(({ id }) => id === action)?.does.kind === "request";
+  if (isRequest) return messageId(account, "requested", addressOf(conversation).conversation, action);
+  return messageId(account, conversation.chat, action);
 }
 
 /** The ids of plan actions that a text names. */
@@ -57,6 +60,8 @@ export function eventOf(
     case "say":
     case "command":
       return { ...header, kind: "message", message: messageOf(action) };
+    case "request":
+      throw new TypeError("no person did that");
     case "edit": {
       const text = `${does.of}, put better`;
       const message: Message = { parts: [{ kind: "text", text, format: "plain" }], addressed: true };

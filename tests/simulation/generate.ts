@@ -38,6 +38,8 @@ export function planOf(seed: number, flavour: Flavour): Plan {
       whileRunning: random.chance(0.7) ? "queue" : "interrupt",
       turnTimeoutMs: random.pick([20, 60, 120, 300]) * second,
       historyItems: random.pick([4, 6, 20]),
+      // Of a stream of its own: the others give what they gave before.
+      places: streams(`places of ${flavour}`).chance(0.25) ? 2 : 2_000,
     },
     channels,
     conversations,
@@ -141,12 +143,16 @@ function countUp(prefix: string, from = 0): () => string {
 
 function actionsOf(random: Random, nextId: () => string, users: readonly string[]): Action[] {
   const said: string[] = [];
+  let spoken = false;
   const count = random.chance(0.1) ? random.int(7, 14) : random.int(1, 5);
   return Array.from({ length: count }, () => {
     const id = nextId();
-    const does = doingOf(random, said, users.length > 1);
+    // Words in one breath: what is said one after the other may overtake itself.
+    const more = spoken && random.chance(0.6);
+    const does: Action["does"] = more ? { kind: "request", form: "words" } : doingOf(random, said, users.length > 1);
     if (does.kind === "say") said.push(id);
-    const [after, waitMs] = pacing(random);
+    spoken = does.kind === "request" && does.form === "words";
+    const [after, waitMs] = more ? (["previous", random.int(0, 60)] as const) : pacing(random);
     return {
       id,
       user: random.pick(users),
@@ -174,6 +180,8 @@ function doingOf(random: Random, said: readonly string[], group: boolean): Actio
     return { kind, of: random.chance(0.7) ? said.at(-1)! : random.pick(said) };
   }
   if (draw < 0.26) return { kind: "command", name: random.pick(["start", "help", "reset", "stop", "stop"]) };
+  if (draw < 0.33) return { kind: "request", form: "words" };
+  if (draw < 0.4) return { kind: "request", form: "note", mood: moodOf(random) };
   return {
     kind: "say",
     addressed: !group || random.chance(0.75),

@@ -96,9 +96,9 @@ function play(
   hooks: Parameters<Agent["run"]>[1],
 ): ReturnType<Agent["run"]> {
   const { process } = run;
-  const say = action?.does.kind === "say" ? action.does : undefined;
-  const mood = say?.mood ?? plain;
-  const parts = say?.parts ?? 1;
+  const does = action?.does;
+  const mood = (does !== undefined && "mood" in does ? does.mood : undefined) ?? plain;
+  const parts = does?.kind === "say" ? does.parts : 1;
   const ends = mood.once && run.input.attempt > 1 ? "answers" : mood.ends;
 
   return new Promise((resolve, reject) => {

@@ -1,6 +1,7 @@
 /** People write, and the platform hands it to the gateway: again and again, until it is told that it is taken. */
+import type { Core } from "../../src/core.ts";
 import type { Action, ChannelPlan, ConversationPlan } from "./plan.ts";
-import { codeIn, eventOf } from "./events.ts";
+import { addressOf, codeIn, eventOf, participantOf } from "./events.ts";
 import type { Gateway, Gateways } from "./gateways.ts";
 import type { Platform, Post } from "./platform.ts";
 import type { World } from "./world.ts";
@@ -16,6 +17,7 @@ const backoffMs = (tries: number) => Math.min(30_000, 500 * 2 ** tries);
 export function startPeople(world: World, platform: Platform, gateways: Gateways): void {
   const { loop, plan } = world;
   const takes = new Map(plan.channels.map((channel) => [channel.name, intakeOf(world, channel, gateways)]));
+  const requests = webhook(world, false, gateways);
   const sequences = new Map<string, number>();
 
   const post = (conversation: ConversationPlan, action: Action): void => {
@@ -27,7 +29,8 @@ export function startPeople(world: World, platform: Platform, gateways: Gateways
     const posted: Post = { action, conversation, channel, at: loop.now(), sequence, ...known };
     platform.posts.push(posted);
     world.note(action.user, () => `in ${conversation.name}: ${action.id} ${JSON.stringify(action.does)}`);
-    takes.get(channel.name)!(posted);
+    if (action.does.kind === "request") requests(posted);
+    else takes.get(channel.name)!(posted);
   };
 
   for (const conversation of plan.conversations)
@@ -83,7 +86,16 @@ function intakeOf(world: World, channel: ChannelPlan, gateways: Gateways): Intak
 function handOver(world: World, { process, core }: Gateway, posts: readonly Post[]): Promise<void> {
   for (const post of posts) post.arrivedAt ??= world.loop.now();
   world.note("platform", () => `→ ${process.name}: ${posts.map(({ action }) => action.id).join(" ")}`);
+  const [first] = posts;
+  if (first?.action.does.kind === "request") return request(core, first);
   return core.inbound.accept(posts.map((post) => eventOf(post, world.plan.epoch, process.clock.now())));
+}
+
+async function request({ proactive }: Core, { action: { id, user, does }, conversation }: Post): Promise<void> {
+  const to = { to: addressOf(conversation), participant: participantOf(conversation, user) };
+  if (does.kind !== "request") return;
+  if (does.form === "note") await proactive.prompt(to, id, { topic: "something due", text: `${id}, please` });
+  else await proactive.say(to, id, { parts: [{ kind: "text", text: `says ${id}`, format: "plain" }] });
 }
 
 function acknowledge(world: World, post: Post): void {

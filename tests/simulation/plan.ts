@@ -26,6 +26,8 @@ export interface Plan {
     readonly whileRunning: "queue" | "interrupt";
     readonly turnTimeoutMs: number;
     readonly historyItems: number;
+    /** Turns that a process runs at once: its only tenant has half of them, as if there were others. */
+    readonly places: number;
   };
   readonly channels: readonly ChannelPlan[];
   readonly conversations: readonly ConversationPlan[];
@@ -62,6 +64,9 @@ export interface Action {
   readonly waitMs: number;
   readonly does:
     | { readonly kind: "say"; readonly addressed: boolean; readonly mood: Mood; readonly parts: number }
+    /** Nobody does it: the gateway is asked to say these words there, or to give its agent a note. Once, however often. */
+    | { readonly kind: "request"; readonly form: "words" }
+    | { readonly kind: "request"; readonly form: "note"; readonly mood: Mood }
     | { readonly kind: "command"; readonly name: "start" | "help" | "reset" | "stop" | "link" | "unlink" }
     /** Sends the last code that the gateway gave in that conversation, or a wrong one where it gave none in time. */
     | { readonly kind: "join"; readonly of: string }

@@ -5,8 +5,13 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Subject } from "./world.ts";
 
-export interface Bug {
+export interface Bug extends Patch {
   readonly name: string;
+  /** It shows only where this is broken too. */
+  readonly and?: Patch;
+}
+
+interface Patch {
   readonly file: string;
   readonly find: string;
   readonly replace: string;
@@ -74,12 +79,31 @@ export const bugs: readonly Bug[] = [
     file: "linking.ts",
     find: 'if (reply === "accepted" || reply === "duplicate") await tell({ type: "forwarded", event }, event.address);',
     replace: "",
+    and: { file: "link-state.ts", find: "mostLatest = 16", replace: "mostLatest = 1" },
   },
   {
     name: "the person's agent counts its answers from the beginning",
     file: "draft.ts",
     find: "seq: Math.max(thread.seq, given.seq)",
     replace: "seq: thread.seq",
+  },
+  {
+    name: "a request that is made again is another one",
+    file: "proactive.ts",
+    find: 'messageId(to, "requested", to.conversation, id)',
+    replace: 'messageId(to, "requested", to.conversation, id, String(clock.monotonic()))',
+  },
+  {
+    name: "words of the agent's own overtake each other",
+    file: "conversation.ts",
+    find: 'if (event.kind === "said" && mayBeOvertaking(draft, of)) return "early";',
+    replace: "",
+  },
+  {
+    name: "the agent forgets what it said of its own",
+    file: "outcome.ts",
+    find: 'add(draft, [{ role: "agent", text: describeAnswer(answer)',
+    replace: 'if (turn === "") add(draft, [{ role: "agent", text: describeAnswer(answer)',
   },
 ];
 
@@ -99,16 +123,18 @@ export interface Mutant {
 }
 
 /** A copy of `src/` with the bug in it, loaded beside the original. */
-export async function plant({ name, file, find, replace }: Bug): Promise<Mutant> {
-  const text = readFileSync(join(root, "src", file), "utf8");
-  const found = text.split(find).length - 1;
-  if (found !== 1) throw new Error(`“${name}” cannot be planted: its text is in src/${file} ${found} times, not once`);
+export async function plant(bug: Bug): Promise<Mutant> {
+  const patches: readonly Patch[] = bug.and === undefined ? [bug] : [bug, bug.and];
+  const patched = patches.map(({ file, find, replace }) => {
+    const text = readFileSync(join(root, "src", file), "utf8");
+    const found = text.split(find).length - 1;
+    if (found !== 1)
+      throw new Error(`“${bug.name}” cannot be planted: its text is in src/${file} ${found} times, not once`);
+    return { file, text: text.replace(find, () => replace) };
+  });
   const folder = mkdtempSync(join(tmpdir(), "ascent-planted-"));
   cpSync(join(root, "src"), join(folder, "src"), { recursive: true });
-  writeFileSync(
-    join(folder, "src", file),
-    text.replace(find, () => replace),
-  );
+  for (const { file, text } of patched) writeFileSync(join(folder, "src", file), text);
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
   symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
   const load = (module: string) => import(/* @vite-ignore */ pathToFileURL(join(folder, "src", module)).href);

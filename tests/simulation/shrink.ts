@@ -65,9 +65,9 @@ function* simplerActions(action: Action): Generator<Action> {
   if (action.copies > 1) yield { ...action, copies: 1 };
   if (action.after === "answer") yield { ...action, after: "previous" };
   if (action.waitMs > 0) yield { ...action, waitMs: 0 };
-  if (action.does.kind !== "say") return;
   const { does } = action;
-  if (does.parts > 1) yield { ...action, does: { ...does, parts: 1 } };
+  if (!("mood" in does)) return;
+  if (does.kind === "say" && does.parts > 1) yield { ...action, does: { ...does, parts: 1 } };
   if (does.mood.ends !== "answers") yield { ...action, does: { ...does, mood: { ...does.mood, ends: "answers" } } };
   if (does.mood.thinkMs > 200) {
     yield { ...action, does: { ...does, mood: { ...does.mood, thinkMs: 200 } } };

@@ -469,6 +469,24 @@ describe("what is kept", () => {
     expect(converse(0, "c")).toBe(4);
   });
 
+  it("knows of a conversation in which only the gateway spoke that nobody was heard there, also when it was put away", () => {
+    const game = play();
+    const { message: _message, ...header } = message("notice");
+    game.receive({ ...header, kind: "notice", notice: "unpaired", values: { code: "AAAA-BBBB" } });
+    expect(game.state().inbox.threads[conversation]?.unheard).toBe(true);
+    for (let n = 0; n < 40; n++)
+      game.receive({ ...deletion(`d${n}`), address: { ...to, conversation: conversationId(account, `chat${n}`) } });
+    const stored = game.state().quiet[conversation];
+    expect(game.state().inbox.threads[conversation]).toBeUndefined();
+    game.know(conversation, stored);
+    game.receive({ ...header, kind: "notice", id: id("again"), notice: "paired" });
+    expect(game.state().inbox.threads[conversation]?.unheard).toBe(true);
+    game.receive(message("m1"));
+    expect(game.state().inbox.threads[conversation]?.unheard).toBeUndefined();
+    game.receive({ ...header, kind: "notice", id: id("and again"), notice: "tooMany" });
+    expect(game.state().inbox.threads[conversation]?.unheard).toBeUndefined();
+  });
+
   it("a summary takes the place of the items it covers; one of a forgotten history is refused", () => {
     const game = play();
     game.receive(message("m1"));

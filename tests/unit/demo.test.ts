@@ -150,6 +150,16 @@ describe("the demo", () => {
     await new Promise((resolve) => setTimeout(resolve, 100));
     expect(shown.length).toBeLessThanOrEqual(seen + 1);
   });
+
+  it("writes of its own about a note of the gateway", async () => {
+    const { agent } = agentOn(createDemoModel(clock, { wordDelayMs: 0 }), {}, { clock });
+    const due = { ...message("water the plants"), note: { topic: "reminder" } };
+    const { answer } = await agent.run(
+      turn([due], { history: [said("user", "hi"), said("agent", "Hello!")] }),
+      hooks(),
+    );
+    expect(textOf(answer)).toMatch(/^This is about reminder: “water the plants”/);
+  });
 });
 
 describe("the calculator", () => {

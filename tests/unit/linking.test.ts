@@ -233,7 +233,8 @@ it("gives back the joiner's conversation with what waits in it, once, and neithe
   expect(isBusy(person.state())).toBe(true);
   expect(person.thread(joiner.conversation)).toBeUndefined();
   const [leaving] = person.state().inbox.leaving ?? [];
-  expect(leaving).toMatchObject({ to: joiner.id, link, last: joiner.message("now apart").id, places: [{ seq: 3 }] });
+  const latest = [joiner.message("/unlink").id, joiner.message("now apart").id];
+  expect(leaving).toMatchObject({ to: joiner.id, link, latest, places: [{ seq: 3 }] });
   expect(joiner.tell({ type: "left", ...leaving })).toBe("accepted");
   expect(joiner.tell({ type: "left", ...leaving })).toBe("duplicate");
   expect(joiner.says("now apart")).toBe("duplicate");
@@ -246,12 +247,14 @@ it("gives back the joiner's conversation with what waits in it, once, and neithe
   expect(person.state().inbox.leaving).toBeUndefined();
 });
 
-it("the joiner knows again what it forwarded last, although it never heard that the other has it", () => {
+it("the joiner knows again what it forwarded, although it never heard that the other has it", () => {
   const { person, joiner, via } = linkedPair();
+  person.receive(joiner.message("overtaken"), { via });
   person.receive(joiner.message("/unlink"), { via });
   person.tell({ type: "unlinked", ...person.serving(joiner.conversation) });
   joiner.tell({ type: "left", ...person.state().inbox.leaving?.[0] });
   expect(joiner.says("/unlink")).toBe("duplicate");
+  expect(joiner.says("overtaken")).toBe("duplicate");
 });
 
 it("the first channel's /unlink parts all; without a link it is refused", () => {

@@ -5,6 +5,8 @@ export type Intent =
   | { readonly kind: "remember"; readonly text: string }
   | { readonly kind: "press"; readonly label: string }
   | { readonly kind: "attachment"; readonly what: string; readonly about: Readonly<Record<string, unknown>> }
+  /** Something that the gateway tells of itself. */
+  | { readonly kind: "told"; readonly topic: string; readonly text: string }
   /** A recording that nobody could hear. */
   | { readonly kind: "unheard" }
   | { readonly kind: "echo"; readonly text: string };
@@ -45,8 +47,15 @@ const rules: readonly (readonly [RegExp, Topic])[] = [
 /** Topics that a picture or file is *asked* for only by such a verb: "I like this picture" asks for nothing. */
 const asking = /\b(send|give|show|make|draw|get|want|need|create|post|share|upload|have)\b/;
 
-/** A message may ask for several things: what was attached, then what the text says. */
 export function intentsOf(message: string): readonly Intent[] {
+  const [, told, text = ""] = /^\[note (\{[^\n]*\})\]\n([^]*)\n\[end of note\]$/.exec(message) ?? [];
+  const about = told === undefined ? undefined : parsed(told);
+  if (about !== undefined) return [{ kind: "told", topic: String(about["topic"]), text }];
+  return wordsOf(message);
+}
+
+/** A message may ask for several things: what was attached, then what the text says. */
+function wordsOf(message: string): readonly Intent[] {
   const intents: Intent[] = [];
   const words: string[] = [];
   for (const line of withoutContents(message).split("\n")) {

@@ -57,6 +57,8 @@ function sayAbout(intent: Intent, result: string | undefined, request: DemoReque
       return `You chose **${clip(intent.label, 80)}**. A real agent would now go on from there.`;
     case "attachment":
       return sayAttachment(intent.what, intent.about);
+    case "told":
+      return `This is about ${clip(intent.topic, 80)}: “${clip(intent.text, 600)}”. A real agent would write to you in its own words.`;
     case "unheard":
       return "I could not hear your recording: nothing here transcribes it. Please write it.";
     case "echo": {

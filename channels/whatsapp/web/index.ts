@@ -7,6 +7,7 @@
 import { access, constants } from "node:fs/promises";
 import type { Channel, ChannelDeps, Finding, Traits } from "../../../src/channel.ts";
 import { whatsappDialect } from "../format.ts";
+import { reachByWeb } from "../reach.ts";
 import type { WhatsAppOptions } from "../settings.ts";
 import { createWebConnector, type WebPlace } from "./connect.ts";
 import { drawn } from "./qr.ts";
@@ -52,6 +53,7 @@ export function whatsappWeb(options: WhatsAppOptions, deps: ChannelDeps, place: 
     },
     fetchMedia: (ref, signal) => fetchWebMedia(ready, options.mediaMaxBytes, ref, signal),
     reread: (raw) => connector.intake.reread(raw),
+    reach: (target) => reachByWeb(deps, target),
     connect: connector.connect,
     async check() {
       const life = connector.life();

@@ -59,7 +59,11 @@ export function createMessageRoutes(world: World, nonceMs: number, perFiveSecond
   function history({ query }: Asked, channel: string): Answer {
     const limit = Number(query.get("limit") ?? 50);
     const after = query.get("after");
-    const all = world.in(channel).toSorted((a, b) => (BigInt(a.id) < BigInt(b.id) ? -1 : 1));
+    const before = query.get("before");
+    const all = world
+      .in(channel)
+      .filter(({ id }) => before === null || BigInt(id) < BigInt(before))
+      .toSorted((a, b) => (BigInt(a.id) < BigInt(b.id) ? -1 : 1));
     const found =
       after === null ? all.slice(-limit) : all.filter(({ id }) => BigInt(id) > BigInt(after)).slice(0, limit);
     return { status: 200, body: found.reverse().map((message) => world.shape(message)) };

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { performance } from "node:perf_hooks";
 import { deletion } from "./messages.ts";
-import type { Channel, InteractionEntry, Message, User } from "./types.ts";
+import type { InteractionEntry, Message, User } from "./types.ts";
 import type { NewFile, World } from "./world.ts";
 
 export interface Saying {
@@ -38,15 +38,7 @@ export function mentionedIn(world: World, content: string): User[] {
 export function createPerson(world: World, name: string, carry: Carry): Person {
   const user: User = { id: world.nextId(), username: name, global_name: name, discriminator: "0", avatar: null };
   world.users.set(user.id, user);
-  let direct: string | undefined;
   const guildOf = (channel: string) => world.channels.get(channel)?.guild_id;
-
-  function openDirect(): string {
-    const channel: Channel = { id: world.nextId(), type: 1, recipients: [user], last_message_id: null };
-    world.channels.set(channel.id, channel);
-    world.onDispatch("CHANNEL_CREATE", channel, undefined);
-    return channel.id;
-  }
 
   async function interact(type: number, channel: string, rest: object): Promise<InteractionEntry> {
     const id = world.nextId();
@@ -72,7 +64,7 @@ export function createPerson(world: World, name: string, carry: Carry): Person {
   return {
     id: user.id,
     name,
-    direct: () => (direct ??= openDirect()),
+    direct: () => world.direct(user).id,
     says(channel, content, { files = [], replyTo, id } = {}) {
       const mentions = mentionedIn(world, content);
       const target = world.messages.get(replyTo ?? "");

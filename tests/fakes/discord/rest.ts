@@ -119,6 +119,11 @@ function applicationRoutes(
     const flags = contentAllowed ? 1 << 19 : 0;
     return { status: 200, body: { id: world.application, name: "Ascent", flags, verify_key: publicKey } };
   }
+  if (at === "POST /users/@me/channels") {
+    const user = world.users.get(String(body["recipient_id"]));
+    if (user === undefined || user.bot === true) return refusal(400, 50_033, "Invalid Recipient(s)");
+    return { status: 200, body: world.direct(user) };
+  }
   if (path[0] !== "applications" || path[2] !== "commands") return undefined;
   if (method === "GET") return { status: 200, body: world.commands };
   const command = { id: world.nextId(), ...body };

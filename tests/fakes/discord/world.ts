@@ -29,6 +29,8 @@ export interface World {
   /** Tells the gateway. */
   onDispatch: (t: string, d: unknown, guild: string | undefined) => void;
   in(channel: string): Message[];
+  /** The person's direct chat with the bot; opened where there is none. */
+  direct(user: User): Channel;
   add(message: NewMessage): Message;
   attach(channel: string, files: readonly NewFile[]): Attachment[];
   /** As REST and the gateway show it. */
@@ -63,6 +65,14 @@ export function createWorld(): World {
     commands: [],
     root: "",
     onDispatch: () => {},
+    direct(user) {
+      const known = [...world.channels.values()].find(({ recipients }) => recipients?.[0]?.id === user.id);
+      if (known !== undefined) return known;
+      const channel: Channel = { id: nextId(), type: 1, recipients: [user], last_message_id: null };
+      world.channels.set(channel.id, channel);
+      world.onDispatch("CHANNEL_CREATE", channel, undefined);
+      return channel;
+    },
     in: (channel) => [...world.messages.values()].filter((one) => one.channel_id === channel && !one.deleted),
     add(fields) {
       const id = fields.id ?? nextId();

@@ -2,7 +2,7 @@
 import { idOf } from "../events.ts";
 import type { Post } from "../platform.ts";
 import { wasInFlight } from "./flight.ts";
-import { owed, type Evidence, type Reply, type Violation } from "./evidence.ts";
+import { isNote, owed, type Evidence, type Reply, type Violation } from "./evidence.ts";
 
 export function checkEnds(evidence: Evidence, replies: readonly Reply[]): Violation[] {
   return owed(evidence.posts).flatMap((post) => endsOf(evidence, replies, post));
@@ -25,6 +25,7 @@ function endsOf(evidence: Evidence, replies: readonly Reply[], post: Post): Viol
   if (own.length + dead.length > 0 && isMentionedLater(evidence, post)) rules.delete("not addressed");
   // A send that nobody could know of was taken all the same: its answer is there, and perhaps its dead letter too.
   const sends = own.flatMap(({ parts }) => parts.flatMap((part) => part.sends));
+  if (isNote(post) && own.length + dead.length + rules.size === 0 && isTold(evidence, replies, post)) return [];
   const doubtful = sends.some((send) => wasInFlight(evidence, send));
   const ends = [
     ...(answered.length > 0 && !(dead.length > 0 && doubtful) ? [`answered by ${names(answered)}`] : []),
@@ -45,5 +46,16 @@ function isMentionedLater({ posts }: Evidence, { action }: Post): boolean {
 const names = (replies: readonly Reply[]) => replies.map(({ name }) => name).join(", ");
 
 function answersOf(data: unknown): readonly string[] {
-  return (data as { answers?: readonly string[] }).answers ?? [];
+  const { answers = [], requests = [] } = data as { answers?: readonly string[]; requests?: readonly string[] };
+  return [...answers, ...requests];
+}
+
+/** The turn that had the note failed: the person is told so, alone or with what they had asked in the same turn. */
+function isTold({ runs, received }: Evidence, replies: readonly Reply[], { action, conversation }: Post): boolean {
+  const together = runs.filter(({ tokens }) => tokens.includes(action.id)).flatMap(({ tokens }) => tokens);
+  const failed = /^“(?:Sorry, I could|Sorry, that took)/;
+  return (
+    received.some((send) => send.conversation === conversation.name && send.text.startsWith("I wanted to write")) ||
+    replies.some(({ name, tokens }) => failed.test(name) && tokens.some((token) => together.includes(token)))
+  );
 }

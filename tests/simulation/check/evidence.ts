@@ -71,7 +71,9 @@ export function repliesOf({ received, posts }: Evidence): Reply[] {
   for (const send of received) {
     const markers = markersIn(send.text);
     for (const { run, tokens, part, of } of markers) add(run, send.conversation, tokens, part, of, send);
-    if (markers.length > 0) continue;
+    const [, word] = /^says (m\d+)$/.exec(send.text) ?? [];
+    if (word !== undefined) add(`the words ${word}`, send.conversation, [word], 1, 1, send);
+    if (markers.length > 0 || word !== undefined) continue;
     const tokens = send.answers.map((id) => tokenOf.get(id) ?? id);
     // A code comes with a sentence before it.
     const isCode = codeIn(send.text) !== undefined;
@@ -91,9 +93,17 @@ export function repliesOf({ received, posts }: Evidence): Reply[] {
   }));
 }
 
-/** Messages and commands: what an answer is owed for. */
+/** Messages, commands and requests: what an answer is owed for. */
 export function owed(posts: readonly Post[]): Post[] {
-  return posts.filter(({ action }) => ["say", "command", "join"].includes(action.does.kind));
+  return posts.filter(({ action }) => ["say", "command", "join", "request"].includes(action.does.kind));
+}
+
+export function isWords({ action: { does } }: Post): boolean {
+  return does.kind === "request" && does.form === "words";
+}
+
+export function isNote({ action: { does } }: Post): boolean {
+  return does.kind === "request" && does.form === "note";
 }
 
 /** An edit gives one that mentions nobody its place, and one that it overtakes on the way or may overtake on the bus. */

@@ -1,18 +1,24 @@
 /** I7: in what the agent is told of the past, each turn is once: in the items or in the summary, and not lost. */
 import { markersIn, type Run } from "../model.ts";
-import type { Evidence, Reply, Violation } from "./evidence.ts";
+import { addressOf } from "../events.ts";
+import { isWords, type Evidence, type Reply, type Violation } from "./evidence.ts";
 import { isApartFor, nameOf, resetsElsewhere, unlinksOf, type Span } from "./links.ts";
 
 export function checkHistory(evidence: Evidence, replies: readonly Reply[]): Violation[] {
-  return evidence.runs.flatMap((run) => [...twice(run), ...forgotten(evidence, replies, run)]);
+  return evidence.runs.flatMap((run) => [
+    ...twice(run),
+    ...forgotten(evidence, replies, run),
+    ...unsaid(evidence, replies, run),
+  ]);
 }
 
 const past = ({ summary, history }: Run) => [summary, ...history.map(({ text }) => text)].join("\n");
+const wordsIn = (text: string) => [...text.matchAll(/\bsays (m\d+)/g)].map(([whole]) => whole);
 const saidIn = (text: string) => [...text.matchAll(/\b(m\d+), (?:please|put better)/g)].map(([, token = ""]) => token);
 
 function twice(run: Run): Violation[] {
   const text = past(run);
-  const all = [...saidIn(text), ...run.tokens, ...markersIn(text).map((marker) => marker.text)];
+  const all = [...saidIn(text), ...wordsIn(text), ...run.tokens, ...markersIn(text).map((marker) => marker.text)];
   const repeated = new Set(all.filter((item, at) => all.indexOf(item) !== at));
   return [...repeated].map((item) => ({ rule: "I7", text: `${run.name} is told ${item} twice` }));
 }
@@ -39,6 +45,25 @@ function forgotten(evidence: Evidence, replies: readonly Reply[], run: Run): Vio
       rule: "I7",
       text: `${run.name} is not told of ${item}, answered in ${other.name} before`,
     }));
+  });
+}
+
+/** How long a run's past may have been on its way to it. */
+const takenMs = 10_000;
+
+/** The agent remembers what it said of its own. Where pasts end or come together it is told by {@link forgotten}. */
+function unsaid({ posts, plan }: Evidence, replies: readonly Reply[], run: Run): Violation[] {
+  const parts = ["reset", "link", "unlink"];
+  const one = !posts.some(({ action: { does } }) => does.kind === "command" && parts.includes(does.name));
+  if (!one || plan.faults.some(({ kind }) => kind === "freeze")) return [];
+  const known = wordsIn(past(run));
+  const words = posts.filter(
+    (post) => isWords(post) && addressOf(post.conversation).conversation === run.input.to.conversation,
+  );
+  return words.flatMap(({ action: { id } }) => {
+    const saidAt = replies.find(({ tokens }) => tokens.includes(id))?.parts[0]?.sends[0]?.at ?? Infinity;
+    if (saidAt + takenMs > run.startedAt || known.includes(`says ${id}`)) return [];
+    return [{ rule: "I7", text: `${run.name} is not told of the words ${id}, which it said before` }];
   });
 }
 
@@ -71,7 +96,9 @@ function resetBetween(
   const name = nameOf(evidence, to);
   spans.push(...unlinksOf(evidence, replies, name));
   const elsewhere = resetsElsewhere(evidence, name, to.startedAt);
-  const fromOver = Math.min(from.overAt ?? Infinity, from.process.diedAt ?? Infinity);
+  // Until its answer is out it may not be kept yet: its write may have failed, and be tried again.
+  const sentAt = replies.find((reply) => reply.name === from.name)?.parts[0]?.sends[0]?.at ?? 0;
+  const fromOver = Math.max(sentAt, Math.min(from.overAt ?? Infinity, from.process.diedAt ?? Infinity));
   const sure = spans.filter(({ undone }) => undone !== true);
   if (sure.some(({ asked, done }) => fromOver < asked && done < to.startedAt)) return "surely";
   if (elsewhere || spans.some(({ undone, done }) => undone === true && done < to.startedAt)) return "perhaps";

@@ -10,7 +10,7 @@
 import { idOf } from "../events.ts";
 import type { Post } from "../platform.ts";
 import { stoodStill } from "./flight.ts";
-import { hasItsPlace, owed, type Evidence, type Reply, type Violation } from "./evidence.ts";
+import { hasItsPlace, isWords, owed, type Evidence, type Reply, type Violation } from "./evidence.ts";
 
 const gapMs = 2_000;
 /** The wait is measured in the actor, a little after an event was handed to the subscriber. */
@@ -29,6 +29,8 @@ function pairsOf(posts: readonly Post[]): [Post, Post][] {
   return posts.flatMap((first) =>
     posts
       .filter(({ arrivedAt = 0 }) => (first.acknowledgedAt ?? Infinity) < arrivedAt)
+      // Words wait for no turn.
+      .filter((second) => isWords(first) === isWords(second))
       .filter(({ channel, sequence }) => channel.order === "arrival" || first.sequence < sequence)
       .map((second): [Post, Post] => [first, second]),
   );

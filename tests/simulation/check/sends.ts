@@ -40,9 +40,12 @@ const keys = (sends: readonly Received[]) => sends.map(({ key, process }) => `${
 
 /** What the gateway says a send answers is what its text answers, in its own conversation. */
 function mislabelled({ posts }: Evidence, reply: Reply): Violation[] {
+  const postOf = (token: string) => posts.find(({ action }) => action.id === token);
+  // No platform knows what nobody wrote.
+  const written = reply.tokens.filter((token) => postOf(token)?.action.does.kind !== "request");
   const ids = new Set(
-    reply.tokens.map((token) => {
-      const post = posts.find(({ action }) => action.id === token);
+    written.map((token) => {
+      const post = postOf(token);
       return post === undefined || post.conversation.name !== reply.conversation
         ? token
         : (idOf(post.conversation, token) as string);

@@ -1,7 +1,7 @@
 /** I5, I8 and I4 within a turn, in the agent's view: one active turn, and the same turn for a message however often it runs. */
 import { addressOf, idOf } from "../events.ts";
 import type { Run } from "../model.ts";
-import { hasItsPlace, type Evidence, type Reply, type Violation } from "./evidence.ts";
+import { hasItsPlace, isNote, type Evidence, type Reply, type Violation } from "./evidence.ts";
 
 export function checkTurns(evidence: Evidence, replies: readonly Reply[]): Violation[] {
   const conversations = Map.groupBy(evidence.runs, ({ input }) => input.to.conversation);
@@ -47,7 +47,7 @@ function superseded({ plan, posts, journeys }: Evidence, run: Run, later: Run): 
     const { does, id } = action;
     if (run.tokens.includes(id) || arrivedAt > later.startedAt) return false;
     if (addressOf(conversation).conversation !== run.input.to.conversation) return false;
-    if (does.kind === "say" && plan.settings.whileRunning === "queue") return false;
+    if (does.kind === "request" || (does.kind === "say" && plan.settings.whileRunning === "queue")) return false;
     const own = journeys.filter((journey) => journey.topic === "inbound" && journey.id === idOf(conversation, id));
     return own.some(({ firstHandled = Infinity }) => firstHandled >= run.startedAt);
   });
@@ -79,7 +79,7 @@ function strays(evidence: Evidence, runs: readonly Run[]): Violation[] {
 function shuffled(evidence: Evidence, runs: readonly Run[]): Violation[] {
   return runs.flatMap((run) => {
     const given = run.tokens.flatMap((token) => evidence.posts.find(({ action }) => action.id === token) ?? []);
-    const placed = given.filter((post) => hasItsPlace(post, evidence));
+    const placed = given.filter((post) => hasItsPlace(post, evidence) && !isNote(post));
     const wrong = placed.some((post, at) => post.sequence < (placed[at - 1]?.sequence ?? 0));
     return wrong && given[0]?.channel.order === "sequence"
       ? [{ rule: "I4", text: `${label(run)} has its messages out of order` }]

@@ -19,11 +19,13 @@ function setUp(there: readonly string[], mostWaiting: number) {
   const history = createHistory(
     {
       api: {
-        attempt: async (_operation: string, call: { query: { after: string; limit: string } }) => {
+        attempt: async (_operation: string, call: { query: { after?: string; limit: string } }) => {
           asked += 1;
           if (asked === 1) throw new Error("a server error");
+          const { after } = call.query;
+          if (after === undefined) return [];
           return there
-            .filter((one) => BigInt(one) > BigInt(call.query.after))
+            .filter((one) => BigInt(one) > BigInt(after))
             .slice(0, Number(call.query.limit))
             .map((one) => ({ id: one, channel_id: chat }));
         },
