@@ -27,8 +27,8 @@ export async function tellGivenUp(
   const event = outboundEnvelope(entry);
   await runtime.deadLetters.add({ id: event.id, topic: "outbound", event, reason, attempts: tries, at });
   const notice = entry.answer.notice !== undefined;
-  await runtime.bus.publish("receipts", [
-    receiptEnvelope({ v: 1, kind: "failed", agent, to, seq, notice, reason, at }),
-  ]);
+  const unasked = answers.length === 0;
+  const receipt = receiptEnvelope({ v: 1, kind: "failed", agent, to, seq, notice, unasked, reason, at });
+  await runtime.bus.publish("receipts", [receipt]);
   await announce?.([failed(entry, reason, at, late)]);
 }

@@ -54,7 +54,7 @@ describe.skipIf(chromium.missing || openssl.missing)("in a browser", () => {
 
     it("an edit comes in as one, and what is told ten times has one id", async () => {
       const { id } = await platform.says("teh cat");
-      await Promise.all(Array.from({ length: 9 }, () => platform.redelivers?.({ id })));
+      await Promise.all(Array.from({ length: 9 }, () => platform.fake.repeats(id)));
       await platform.fake.edits(id, "the cat");
       await seen.waitFor("all of it", (events) => events.length === 11);
       const [first, ...others] = seen.accepted;

@@ -143,7 +143,9 @@ describe("a late failure", () => {
     expect(await on.marks(failed(2))).toEqual([]);
     const id = `${conversation}#2`;
     expect(on.letters.get(id)).toMatchObject({ topic: "outbound", reason: "lost", event: { data: entryLike(2) } });
-    expect(on.published.map(({ data }) => data)).toMatchObject([{ kind: "failed", seq: 2, notice: false }]);
+    expect(on.published.map(({ data }) => data)).toMatchObject([
+      { kind: "failed", seq: 2, notice: false, unasked: false },
+    ]);
     expect(on.announced.map(({ type }) => type)).toEqual(["delivery.failed"]);
     // An operator sends it again; the status comes once more, and one of another part of the same answer.
     on.letters.delete(id);
@@ -187,6 +189,13 @@ describe("a late failure", () => {
 });
 
 describe("what was sent", () => {
+  it("first, without having been asked, is told as such where it fails", async () => {
+    const on = await stage("key", 0);
+    await on.sentLog.keep(on.channel, { ...entry(1), answers: [] });
+    await on.marks(failed(1));
+    expect(on.published.map(({ data }) => data)).toMatchObject([{ seq: 1, unasked: true }]);
+  });
+
   it("costs channels without receipts nothing, and others one record per answer", async () => {
     expect((await stage(false)).writes()).toBe(0);
     expect((await stage("key")).writes()).toBe(9);
