@@ -6,10 +6,11 @@
  */
 import { z } from "zod";
 import type { Channel, Connection, MediaFetch, Outgoing, SendContext, Sent } from "./channel.ts";
+import { leaseName } from "./connections.ts";
 import { sendDeadlineMs } from "./delivery.ts";
 import { InfrastructureError, RetryableError } from "./errors.ts";
 import { failureOf, outcomeOf, type Outcome } from "./fate.ts";
-import { encodePart, type AccountRef } from "./ids.ts";
+import type { AccountRef } from "./ids.ts";
 import { leaseHolder } from "./lease.ts";
 import { address, type Address } from "./message.ts";
 import type { Clock, Records } from "./ports.ts";
@@ -38,9 +39,6 @@ export interface HeldChannel {
   /** Another replica asks; the token is checked already. */
   answer(request: Request): Promise<Response>;
 }
-
-export const leaseName = ({ tenant, channel, account }: AccountRef): string =>
-  [tenant, channel, account].map(encodePart).join(":");
 
 const kind = z.looseObject({ kind: z.enum(["text", "media", "location"]) });
 const sending = z.object({
@@ -162,7 +160,7 @@ function createAsk(of: AccountRef, path: string, { records, instance, token, fet
   /** @throws InfrastructureError where nothing was done; RetryableError where that is not known; what the holder says. */
   return async function ask(request: Asked, signal: AbortSignal): Promise<Response> {
     signal.throwIfAborted();
-    const holder = await leaseHolder(records, leaseName(of));
+    const holder = await leaseHolder(leaseName(of), records);
     if (holder?.address === undefined || holder.holder === instance) throw nobody();
     const response = await fetch(`${holder.address}${path}`, {
       method: "POST",

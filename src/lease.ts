@@ -20,6 +20,8 @@ const leaseRecord = z.object({
 });
 type LeaseRecord = z.infer<typeof leaseRecord>;
 
+const leaseKey = (name: string) => `lease:${name}`;
+
 export interface LeaseOptions {
   readonly records: Records;
   readonly clock: Clock;
@@ -31,17 +33,15 @@ export interface LeaseOptions {
   readonly leaseMs: number;
 }
 
-/** Who holds it, or did until a moment ago; undefined where nobody does. */
+/** Who holds it, or held it last and has not let go, and where that one can be asked. */
 export async function leaseHolder(
-  records: Records,
   name: string,
+  records: Records,
 ): Promise<{ readonly holder: string; readonly address?: string | undefined } | undefined> {
-  const { holder, address } = leaseRecord.safeParse((await records.get(keyOf(name)))?.value).data ?? {};
+  const found = await records.get(leaseKey(name));
+  if (found === undefined) return undefined;
+  const { holder, address } = leaseRecord.parse(found.value);
   return holder === undefined ? undefined : { holder, address };
-}
-
-function keyOf(name: string): string {
-  return `lease:${name}`;
 }
 
 /**
@@ -54,7 +54,7 @@ export async function underLease(
   signal: AbortSignal,
   work: (signal: AbortSignal, token: number) => Promise<void>,
 ): Promise<void> {
-  const key = keyOf(name);
+  const key = leaseKey(name);
   const renewMs = leaseMs / 4;
   const about = { lease: name };
 

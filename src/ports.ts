@@ -216,11 +216,16 @@ export interface DeadLetter {
   readonly attempts: number;
   readonly at: number;
 }
+/** `n` is its place, from which a listing goes on: it rises, but may skip, and stays good when the letter is gone. */
+export type ListedLetter = DeadLetter & { readonly n: number };
 export interface DeadLetters {
   /** For what is given up outside a subscription's own retries: an outbox entry that no platform takes. */
   add(letter: DeadLetter): Promise<void>;
-  /** The newest first. */
-  list(limit: number): Promise<readonly DeadLetter[]>;
+  /**
+   * The newest first; those before the place `before` where it is given. One that was retried and failed again may stand at its
+   * former place too, once for each.
+   */
+  list(limit: number, before?: number): Promise<readonly ListedLetter[]>;
   get(id: string): Promise<DeadLetter | undefined>;
   /** Publishes it again and removes it. @returns false where there is no such letter. */
   retry(id: string): Promise<boolean>;

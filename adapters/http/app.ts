@@ -1,4 +1,5 @@
-import { Hono } from "hono";
+import type { HttpBindings } from "@hono/node-server";
+import { type Context, Hono } from "hono";
 import type { HttpHandler } from "../../src/channel.ts";
 import type { Log } from "../../src/ports.ts";
 import { limitBody } from "./body.ts";
@@ -65,7 +66,7 @@ export function createApp({ channels, health, off = () => [], log, limits, strea
   for (const channel of channels) {
     for (const path of channel.paths) {
       app.all(path, async (c) => {
-        const answer = channel.handle(limitBody(c.req.raw, limits.bodyBytes));
+        const answer = channel.handle(limitBody(c.req.raw, limits.bodyBytes), peerOf(c));
         const response = await orStopping(answer);
         // A stream that answers a POST ends by itself, and nobody could resume it: it has the grace time as any answer has.
         return c.req.method === "POST" ? response : streams.track(response);
@@ -76,6 +77,11 @@ export function createApp({ channels, health, off = () => [], log, limits, strea
   app.notFound(() => errorResponse(404, "not_found", "There is nothing at this address."));
   app.onError((error) => responseOf(error, log));
   return app;
+}
+
+function peerOf(c: Context): string | undefined {
+  const { incoming } = (c.env ?? {}) as Partial<HttpBindings>;
+  return incoming?.socket.remoteAddress;
 }
 
 /** The caller's own id where it is fit for a log, so that a request can be followed across systems. */

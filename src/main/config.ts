@@ -55,6 +55,7 @@ export async function loadConfig(own: Environment = process.env): Promise<Config
   const model = chooseModel(parsed.data);
   checkAgents(parsed.data);
   checkTenants(parsed.data);
+  checkOperators(parsed.data);
   checkSubscribers(parsed.data);
   checkDapr(parsed.data);
   checkModels(parsed.data, model.spec);
@@ -154,6 +155,20 @@ function checkAgents({ agents, channels }: Settings): void {
 
 function checkTenants(given: Settings): void {
   const problems = tenantProblems(given);
+  if (problems.length > 0) throw new ConfigError(problems);
+}
+
+function checkOperators({ operators = [], channels }: Settings): void {
+  const tenants = Object.values(channels).flatMap((of) =>
+    Object.values(of as Record<string, { tenant: string }>).map(({ tenant }) => tenant),
+  );
+  const problems = operators.flatMap(({ tenant }, at) =>
+    tenant === undefined || tenants.includes(tenant)
+      ? []
+      : [
+          `operators.${at}.tenant: no account is of the tenant "${tenant}"; there are ${[...new Set(tenants)].join(", ")}`,
+        ],
+  );
   if (problems.length > 0) throw new ConfigError(problems);
 }
 

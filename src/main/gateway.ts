@@ -4,14 +4,17 @@ import { createSafeFetch } from "../../adapters/fetch/index.ts";
 import { createServer, type HttpServer } from "../../adapters/http/index.ts";
 import type { Channel, Connection, HttpHandler } from "../channel.ts";
 import { createCore, type Core } from "../core.ts";
+import { createConnections, type Connections } from "../connections.ts";
 import { reasonOf } from "../errors.ts";
-import { leaseName, throughHolder, type HeldChannel } from "../holder.ts";
-import { underLease } from "../lease.ts";
-import type { Clock, Log, Runtime, Signals } from "../ports.ts";
+import { throughHolder, type HeldChannel } from "../holder.ts";
+import { operationsOf, type Operated, type Operations } from "../operations.ts";
+import type { Clock, Log, Signals } from "../ports.ts";
 import { accountKey, accountsOf } from "./accounts.ts";
 import { createAgents } from "./agents.ts";
 import { channelKinds } from "./channels.ts";
 import type { Config } from "./config.ts";
+import { createConnecting } from "./connecting.ts";
+import { consoleOf, documentsOf } from "./console.ts";
 import { createControl } from "./control.ts";
 import { pageDirectory } from "../../channels/web/page/build.ts";
 import { accessOf } from "./policies.ts";
@@ -26,10 +29,9 @@ import { blobsOf } from "../tenant-blobs.ts";
 
 export interface Gateway {
   readonly url: string;
-  readonly channels: readonly Channel[];
-  readonly runtime: Runtime;
   readonly core: Core;
-  readonly subscriptions: Subscriptions;
+  /** A command's. */
+  readonly operations: Operations;
   /** Listens, begins deliveries and has the channels connect. */
   start(): Promise<void>;
   /** Resolves when /readyz says so for the first time; call it after {@link start}. */
@@ -106,6 +108,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
         agent: agents.introduce(own.agent),
         agents: agents.names,
         pageDirectory,
+        documents: documentsOf(config),
         safeFetch,
         groups: own.groups,
         data: config.data,
@@ -122,12 +125,18 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   }
 
   const all = [...channels.values()];
-  const control = createControl({ runtime, core, subscriptions, channels: all, log });
+  const { records } = runtime;
+  const connections = createConnections({ records, clock, log, instance, shared: !runtime.actors.exclusive });
+  for (const channel of all) connections.watch(channel);
+  const operated: Operated = { runtime, core, subscriptions, connections, channels: all, log };
+  const operations = operationsOf(operated, { name: "a command" });
+  const control = createControl({ operations, log });
+  const web = all.filter(answersHttp);
   const readiness = createReadiness({ clock, log });
   const server = createServer({
     host: config.server.host,
     port: config.server.port,
-    channels: role === "agents" ? [] : all.filter(answersHttp).toSorted(byCatchAll),
+    channels: role === "agents" ? [] : [...(await consoleOf(config, operated, clock)), ...web].toSorted(byCatchAll),
     health: () => readiness.reason() ?? runtime.health(),
     off: () => readiness.off(),
     log,
@@ -137,7 +146,21 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const replicas = holds ? createReplicas(config.dapr, { held, token, log }) : undefined;
   return assemble(
     { config, clock, log },
-    { opened, core, subscriptions, instance, channels: all, connects, server, replicas, control, readiness, signals },
+    {
+      opened,
+      core,
+      subscriptions,
+      operations,
+      connections,
+      instance,
+      channels: all,
+      connects,
+      server,
+      replicas,
+      control,
+      readiness,
+      signals,
+    },
   );
 }
 
@@ -153,6 +176,8 @@ interface Parts {
   readonly opened: OpenedRuntime;
   readonly core: Core;
   readonly subscriptions: Subscriptions;
+  readonly operations: Operations;
+  readonly connections: Connections;
   readonly instance: string;
   readonly channels: readonly Channel[];
   /** Those of them that hold a socket or poll, here. */
@@ -165,52 +190,29 @@ interface Parts {
   readonly signals: { close(): void } | undefined;
 }
 
-function assemble(
-  { config, clock, log }: GatewayOptions,
-  { opened, core, subscriptions, instance, channels, connects, server, replicas, control, readiness, signals }: Parts,
-): Gateway {
+function assemble({ config, clock, log }: GatewayOptions, parts: Parts): Gateway {
+  const { opened, core, subscriptions, instance, connections, channels, connects } = parts;
+  const { server, replicas, control, signals } = parts;
   const { runtime } = opened;
   const intake = new AbortController();
-  const connections = new Map<string, Promise<Connection | undefined>>();
+  const attempts = new Map<string, Promise<Connection | undefined>>();
   let ready = Promise.resolve();
   let url = "";
   let replicaAddress: string | undefined;
   let stopped: Promise<void> | undefined;
 
-  async function connect(channel: Channel): Promise<Connection | undefined> {
-    const of = { channel: channel.channel, account: channel.account };
-    const staysOff = (error: unknown, how: string): void => {
-      readiness.isOff(nameOf(channel));
-      log.error({ ...of, reason: reasonOf(error) }, `channel ${how} and stays off`);
-    };
-    try {
-      const connection = await (runtime.actors.exclusive ? channel.connect?.(intake.signal) : leased(channel));
-      if (connection === undefined) return undefined;
-      log.info(of, "channel connected");
-      connection.closed.catch((error: unknown) => staysOff(error, "lost its connection for good"));
-      return connection;
-    } catch (error) {
-      // One account's trouble is not another's: the gateway goes on without it, and `ascent doctor` explains.
-      if (!intake.signal.aborted) staysOff(error, "cannot connect");
-      return undefined;
-    }
-  }
-
-  /** Where there may be other replicas, one holds the socket: connected means that this one does, or stands by. */
-  function leased(channel: Channel): Promise<Connection> {
-    const leaseMs = config.dapr.leaseSeconds * 1_000;
-    const asked = channel.traits.bySocket === true ? { address: replicaAddress } : {};
-    const lease = { records: runtime.records, clock, log, instance, leaseMs, ...asked };
-    const first = Promise.withResolvers<void>();
-    const closed = underLease(leaseName(channel), lease, intake.signal, async (signal) => {
-      const connection = await channel.connect?.(signal);
-      first.resolve();
-      await connection?.closed;
-    });
-    closed.catch(first.reject);
-    clock.after(leaseMs, first.resolve);
-    return first.promise.then(() => ({ closed }));
-  }
+  const connect = createConnecting({
+    records: runtime.records,
+    clock,
+    log,
+    instance,
+    leaseMs: config.dapr.leaseSeconds * 1_000,
+    exclusive: runtime.actors.exclusive,
+    connections,
+    replicaAddress: () => replicaAddress,
+    isOff: (channel) => parts.readiness.isOff(nameOf(channel)),
+    signal: intake.signal,
+  });
 
   /** Within the grace time as a whole, whatever each step takes of it. */
   async function stop(): Promise<void> {
@@ -218,7 +220,7 @@ function assemble(
     const left = () => Math.max(0, until - clock.monotonic());
     intake.abort();
     const drained = server.drain(left());
-    const closed = Promise.allSettled([...connections.values()].map(async (connection) => (await connection)?.closed));
+    const closed = Promise.allSettled([...attempts.values()].map(async (connection) => (await connection)?.closed));
     await Promise.race([closed, new Promise<void>((resolve) => void clock.after(left(), resolve))]);
     await core.drain(left());
     await drained;
@@ -233,10 +235,8 @@ function assemble(
     get url() {
       return url;
     },
-    channels,
-    runtime,
     core,
-    subscriptions,
+    operations: parts.operations,
     async start() {
       const listening = await server.listen();
       url = config.server.publicUrl ?? listening.url;
@@ -246,8 +246,8 @@ function assemble(
       subscriptions.resume().catch((error: unknown) => {
         log.warn({ reason: reasonOf(error) }, "webhooks that wait could not be looked for");
       });
-      for (const channel of connects) connections.set(nameOf(channel), connect(channel));
-      ready = readiness.connecting(connections);
+      for (const channel of connects) attempts.set(nameOf(channel), connect(channel));
+      ready = parts.readiness.connecting(attempts);
     },
     ready: () => ready,
     stop: () => (stopped ??= stop()),

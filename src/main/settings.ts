@@ -1,6 +1,7 @@
 /** The shape of ascent.yaml. Every setting has a default; `ascent.example.yaml` shows them all. */
 import { z } from "zod";
 import { clientAgentSettings } from "../../agents/client/settings.ts";
+import { operatorsSettings } from "../../channels/console/settings.ts";
 import { secretProblem } from "../../channels/webhook/verify.ts";
 import { announcedKinds } from "../announce.ts";
 import { accessKinds, groupKinds } from "../policy.ts";
@@ -121,6 +122,8 @@ export const settings = z.strictObject({
     .string()
     .min(32, 'needs 32 characters or more: take what "openssl rand -hex 32" prints, or unset it')
     .optional(),
+  /** Whose keys open the operators' API; without any it is off. */
+  operators: operatorsSettings.optional(),
   access: access.default("open"),
   logLevel: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
   models: z
