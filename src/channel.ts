@@ -5,6 +5,8 @@
  * small interface of its own; an ability that the platform lacks is absent, never a method that throws. What is missing is
  * made up for once, in `format.ts`, from {@link Traits}.
  */
+import type { Belongings } from "./belongings.ts";
+import type { Endings } from "./endings.ts";
 import type { AccountRef, MessageId } from "./ids.ts";
 import type { Address, Button, InboundEvent, MediaKind, MediaPart, Participant } from "./message.ts";
 import type { Blobs, Clock, Log, Records, Signals, Transcript } from "./ports.ts";
@@ -178,7 +180,7 @@ export interface BindingSource {
   take(request: Request): Promise<void>;
 }
 
-/** What `ascent doctor` asks: each finding is a sentence and, when something is wrong, the next step. */
+/** What `ascent doctor` asks: each finding is a sentence and, when something is wrong or doubtful, the next step. */
 export interface Check {
   check(signal: AbortSignal): Promise<readonly Finding[]>;
 }
@@ -297,6 +299,10 @@ export interface ChannelDeps extends AccountRef {
   readonly records: Records;
   readonly transcript: Transcript;
   readonly blobs: Blobs;
+  /** For words of people in records of the channel's own. */
+  readonly belongings: Belongings;
+  /** For conversations that nobody can come back to. */
+  readonly endings: Endings;
   /** To the other replicas, where there are any. */
   readonly signals?: Signals;
   readonly clock: Clock;

@@ -5,7 +5,7 @@
  */
 import type { AgentTraits } from "./agent.ts";
 import { answered, started, type Announce } from "./announce.ts";
-import { changedRows, withDays, withSpilled, withThread } from "./agent-rows.ts";
+import { changedRows, keysOf, readArchive, withDays, withSpilled, withThread } from "./agent-rows.ts";
 import type { AgentCalls, CallAgent, TurnRunner } from "./agent-calls.ts";
 import { concernsAll, reduce } from "./conversation.ts";
 import { outboundEnvelope } from "./envelope.ts";
@@ -284,6 +284,10 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     },
     watched,
     settled: settledEvent,
+    archive: () => readArchive(context, stored),
+    async loadAway() {
+      stored = { ...stored, quiet: { ...stored.quiet, ...(await readArchive(context, stored)).quiet } };
+    },
   });
 
   const methods: {
@@ -367,6 +371,16 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
       if (heir !== undefined) return options.call(heir, "undelivered", { ...receipt, agent: heir });
       stored = await withThread(context, stored, receipt.to.conversation);
       return watch.kept(await step([{ ...moment(), type: "undelivered", receipt }], options.traitsOf(receipt.to)));
+    },
+    async end({ after }) {
+      await step([await settledEvent()], traits(undefined));
+      const { forward, joiners, seen } = stored.inbox;
+      if (forward !== undefined || joiners !== undefined) return "refused";
+      if (Object.keys(seen).some((day) => Number(day) > after)) return "refused";
+      if (isBusy(stored)) return "busy";
+      await context.commit({ remove: await keysOf(context, stored) });
+      stored = readState(new Map());
+      return "accepted";
     },
     watch: async () => (!isBusy(stored) || (await watch.arm()) ? "accepted" : "unwatched"),
   };

@@ -39,7 +39,7 @@ export function reduce(state: AgentState, event: AgentEvent, traits: AgentTraits
   const reply = apply(draft, event, traits);
   if (reply === "accepted") return draft.step();
   const none = { put: [], remove: [] };
-  return { state, effects: [], reply, seen: none, quiet: [], spilled: none };
+  return { state, effects: [], reply, seen: none, quiet: [], spilled: none, archive: { put: {}, remove: [] } };
 }
 
 function apply(draft: Draft, event: AgentEvent, traits: AgentTraits): Reply {

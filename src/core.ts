@@ -4,7 +4,8 @@
 import type { Agent, AgentTraits } from "./agent.ts";
 import type { Announce } from "./announce.ts";
 import type { Channel, Inbound } from "./channel.ts";
-import { createAccess } from "./access.ts";
+import { createAccess, type AccessOptions } from "./access.ts";
+import { createBelongings } from "./belongings.ts";
 import type { CallAgent } from "./agent-calls.ts";
 import { clientAgents } from "./client-agent.ts";
 import { createDelivery } from "./delivery.ts";
@@ -13,6 +14,7 @@ import { InfrastructureError, InputError } from "./errors.ts";
 import type { Reply } from "./events.ts";
 import type { SafeFetch } from "./fetch.ts";
 import { agentIdOf, digestOf, type AccountRef, type ConversationId, type MessageId } from "./ids.ts";
+import { createEndings, type EndingsKeeper } from "./endings.ts";
 import { createInbound } from "./inbound.ts";
 import { createOperators, type Operators } from "./operators.ts";
 import type { Address } from "./message.ts";
@@ -38,7 +40,11 @@ export interface CoreOptions {
   /** Which agent answers there. */
   readonly agentOf: (to: Address) => { readonly name: string; readonly agent: Agent; readonly traits: AgentTraits };
   /** Who may write there; everybody unless given. `newCode` makes the codes of pairing: letters and digits, 40 bits or more. */
-  readonly access?: { readonly policyOf: (to: AccountRef) => Policy; readonly newCode: () => string };
+  readonly access?: {
+    readonly policyOf: (to: AccountRef) => Policy;
+    readonly newCode: () => string;
+    readonly counts?: AccessOptions["counts"];
+  };
   /** For media that people name by their address. */
   readonly safeFetch?: SafeFetch | undefined;
   /** Where the bytes of a blob can be fetched, for platforms that take a link only. */
@@ -58,6 +64,7 @@ export interface Core {
   readonly operators: Operators;
   /** How far the conversation's platform says that its answers got; empty where it says nothing. */
   marks(conversation: ConversationId): Promise<Marks>;
+  readonly endings: EndingsKeeper;
   /** What nobody asked for: the agent writes first. */
   readonly proactive: Proactive;
   /**
@@ -97,6 +104,7 @@ export function createCore(options: CoreOptions): Core {
   const delivers = options.delivers !== false;
   let stopping = false;
   const call = runtime.actors.call.bind(runtime.actors) as CallAgent;
+  const belongings = createBelongings(runtime, clock);
   const announces = options.announce === undefined ? {} : { announce: options.announce };
   const sent = createSentLog(runtime.records, log);
   const delivery = createDelivery({
@@ -118,7 +126,7 @@ export function createCore(options: CoreOptions): Core {
     safeFetch: options.safeFetch,
     agentOf,
     channelOf,
-    serve: createServices({ runtime, call, clock, newCode: options.newCode }),
+    serve: createServices({ runtime, call, clock, belongings, newCode: options.newCode }),
     tellAlive: !runtime.actors.exclusive,
     places: options.places ?? createShares(2_000, unshared),
   });
@@ -167,7 +175,7 @@ export function createCore(options: CoreOptions): Core {
 
   const { policyOf, newCode } = options.access ?? { policyOf: () => openPolicy, newCode: nobodyPairs };
   const pairing = createPairing({ records: runtime.records, clock, newCode });
-  const access = createAccess({ policyOf, pairing, clock, log });
+  const access = createAccess({ policyOf, pairing, clock, log, counts: options.access?.counts });
   const receipts = createReceipts({
     runtime,
     log,
@@ -183,6 +191,7 @@ export function createCore(options: CoreOptions): Core {
 
   return {
     inbound,
+    endings: createEndings({ runtime, call, belongings, clock, log }),
     operators: createOperators({ pairing, inbound, clock, channelOf, policyOf }),
     marks: (conversation) => readMarks(runtime.records, conversation),
     proactive: createProactive({ inbound, clock, channelOf, policyOf }),

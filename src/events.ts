@@ -93,8 +93,10 @@ export interface Step {
   readonly reply: Reply;
   /** Keys of a `seen:` key that changed or are over. */
   readonly seen: { readonly put: readonly string[]; readonly remove: readonly string[] };
-  /** Conversations that are put away with this step. */
+  /** Conversations that are put away with this step, or changed where they are. */
   readonly quiet: readonly ConversationId[];
   /** Keys of messages behind those of the inbox that changed or are over. */
   readonly spilled: { readonly put: readonly string[]; readonly remove: readonly string[] };
+  /** Rows that only /export and /forget read: where the conversations and the blobs are that nothing else here names. */
+  readonly archive: { readonly put: Readonly<Record<string, unknown>>; readonly remove: readonly string[] };
 }

@@ -67,14 +67,14 @@ export function createInbound(options: InboundOptions): WayIn {
     const kept: InboundEvent[] = [];
     const aside: SetAside[] = [];
     for (const event of events) {
-      const judged = access.judge(event);
+      const refuses = options.channelOf(event.address)?.traits.refuses === true;
+      const judged = access.judge(event, !refuses);
       const verdict: Verdict = judged instanceof Promise ? await judged : judged;
       if (verdict.undo !== undefined) undo.push(verdict.undo);
       if (verdict.rule === undefined) kept.push(event);
       else aside.push(entryOf(event, verdict.rule));
       const { says, news } = verdict;
-      if (says !== undefined && news === true && options.channelOf(event.address)?.traits.refuses !== true)
-        kept.push(noticeFor(event, says));
+      if (says !== undefined && news === true && !refuses) kept.push(noticeFor(event, says));
     }
     return { kept, aside };
   }
@@ -110,7 +110,7 @@ export function createInbound(options: InboundOptions): WayIn {
       }
     },
     async admit(event) {
-      const verdict = await access.judge(event);
+      const verdict = await access.judge(event, false);
       const { rule, retryAfterMs } = verdict;
       if (rule === undefined) return;
       await journal.setAside([entryOf(event, rule)]);

@@ -1,4 +1,5 @@
 /** When a turn of a conversation starts, starts again or is called off. One at most is active. */
+import { commands, type Command } from "./commands.ts";
 import type { Draft } from "./draft.ts";
 import type { Moment } from "./events.ts";
 import type { AgentId, ConversationId, TurnId } from "./ids.ts";
@@ -95,11 +96,10 @@ export function restart(
   run(draft, conversation, deaths === undefined ? again : { ...again, deaths });
 }
 
-const notices: Readonly<Record<string, NoticeKey>> = { start: "start", help: "help", stop: "stopped", reset: "reset" };
+const known: ReadonlyMap<string | undefined, Command> = new Map(commands.map((command) => [command.name, command]));
 
 function noticeOf(event: InboundMessage): NoticeKey | undefined {
-  const name = event.message.command?.name;
-  return name !== undefined && Object.hasOwn(notices, name) ? notices[name] : undefined;
+  return known.get(event.message.command?.name)?.notice;
 }
 
 /** Commands that the gateway answers itself, in their place. */
@@ -107,11 +107,10 @@ export function isNoticeCommand(event: InboundMessage): boolean {
   return noticeOf(event) !== undefined;
 }
 
-const services: readonly (string | undefined)[] = ["link", "unlink", "export", "forget"];
-
 /** Commands that the gateway answers itself, by a turn of their own: see `services.ts`. */
 export function isServiceCommand(event: InboundMessage): boolean {
-  return services.includes(event.message.command?.name);
+  const command = known.get(event.message.command?.name);
+  return command !== undefined && command.notice === undefined;
 }
 
 /** Never for the agent. */

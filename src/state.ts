@@ -58,6 +58,8 @@ export interface Thread {
   readonly choices?: Choices;
   /** Its messages come by way of this agent. */
   readonly via?: AgentId;
+  /** It was put away before, and stands under an {@link awayKey}. */
+  readonly listed?: true;
   /** The gateway has spoken for itself here, and nobody was heard yet. */
   readonly unheard?: true;
 }
@@ -66,11 +68,21 @@ export interface Thread {
 export const mostThreads = 32;
 
 /** A conversation that is put away: what has to survive until somebody writes there again. */
-export type QuietThread = Pick<Thread, "to" | "seq" | "failed" | "choices" | "unheard">;
+export type QuietThread = Pick<Thread, "to" | "seq" | "failed" | "choices" | "unheard" | "listed">;
 
 /** The key under which a conversation is put away. */
 export function quietKey(conversation: ConversationId): string {
   return `thread:${conversation}`;
+}
+
+/** Under these stand the conversations that were ever put away, each once, by a number from 0 on. */
+export function awayKey(n: number): string {
+  return `away:${n}`;
+}
+
+/** Under these stand the blobs that the history has no place for, many at a time, by a number from 0 on. */
+export function mediaKey(n: number): string {
+  return `media:${n}`;
 }
 
 /** Nothing waits in it and nothing runs. */
@@ -90,8 +102,8 @@ export function spilledKey(conversation: ConversationId, n: number): string {
 export interface Inbox {
   readonly v: 1;
   readonly threads: Readonly<Record<ConversationId, Thread>>;
-  /** Some conversations are put away under keys of their own. */
-  readonly away?: true;
+  /** So many conversations were put away under keys of their own; true in a state of before they were counted. */
+  readonly away?: true | number;
   /** Turns started so far: the next turn's number. */
   readonly turns: number;
   readonly seen: SeenIndex;
@@ -109,6 +121,8 @@ export interface History {
   readonly items: readonly HistoryItem[];
   /** The latest blobs that messages brought and answers carried: what /forget deletes. */
   readonly media?: readonly string[];
+  /** Older ones stand under so many keys. */
+  readonly olderMedia?: number;
 }
 
 export interface Outbox {
@@ -124,7 +138,7 @@ export interface AgentState {
   readonly seen: SeenDays;
   /** Of the conversations that are put away, the loaded ones: `undefined` where there is none. */
   readonly quiet: Readonly<Record<ConversationId, QuietThread | undefined>>;
-  /** The loaded ones, by their key. */
+  /** The loaded messages that wait behind those of the inbox, by their key. */
   readonly spilled: Readonly<Record<string, Spilled>>;
 }
 
@@ -147,6 +161,7 @@ const thread = z.object({
   failed: z.array(z.number()).optional(),
   choices: choices.optional(),
   via: z.string().optional(),
+  listed: z.literal(true).optional(),
   unheard: z.literal(true).optional(),
 });
 
@@ -154,7 +169,7 @@ const stored = {
   inbox: z.object({
     v: z.literal(1),
     threads: z.record(z.string(), thread),
-    away: z.literal(true).optional(),
+    away: z.union([z.literal(true), z.number()]).optional(),
     turns: z.number(),
     seen: z.record(z.string(), z.object({ chunks: z.number(), open: z.array(z.string()) })),
     aside: z.array(z.object({ id: z.string(), conversation: z.string(), rule: z.string(), at: z.number() })).optional(),
@@ -175,11 +190,12 @@ const stored = {
       }),
     ),
     media: z.array(z.string()).optional(),
+    olderMedia: z.number().optional(),
   }),
   outbox: z.object({ v: z.literal(1), entries: z.array(outboundEvent) }),
 };
 const spilledMessage = z.object({ message: inboundEvent.optional() });
-const quietThread = thread.pick({ to: true, seq: true, failed: true, choices: true, unheard: true });
+const quietThread = thread.pick({ to: true, seq: true, failed: true, choices: true, unheard: true, listed: true });
 
 export const stateKeys = ["inbox", "history", "outbox"] as const;
 
@@ -205,6 +221,11 @@ export function readSpilled(row: unknown): Spilled {
 /** @throws ZodError for a row that no version wrote. */
 export function readQuiet(row: unknown): QuietThread | undefined {
   return row === undefined ? undefined : (quietThread.parse(row) as QuietThread);
+}
+
+/** How many conversations stand under an {@link awayKey}. */
+export function awayCount({ away = 0 }: Inbox): number {
+  return away === true ? 0 : away;
 }
 
 export function threadsOf(inbox: Inbox): [ConversationId, Thread][] {

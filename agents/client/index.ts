@@ -70,8 +70,10 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     const prompt = promptOf(input, tokens, clock.now(), readings);
     const messages = withPictures(prompt.messages, picturesOf(input, readings));
     const { turn, attempt, to } = input;
-    const blobs = blobsOf(deps.blobs, to.tenant);
-    const context = createTurnContext({ turn, attempt, signal: hooks.signal, blobs, now: clock.now });
+    const { conversation, tenant } = to;
+    const { signal } = hooks;
+    const blobs = blobsOf(deps.blobs, tenant);
+    const context = createTurnContext({ turn, attempt, signal, blobs, conversation, now: clock.now });
     const answered = () => context.attached.length > 0 || context.choices !== undefined;
     const edge = {
       model,

@@ -1,6 +1,6 @@
 import type { Answer, Button } from "../../src/message.ts";
 import type { Blobs } from "../../src/ports.ts";
-import type { TurnId } from "../../src/ids.ts";
+import type { ConversationId, TurnId } from "../../src/ids.ts";
 
 /** What the tools of one run share. Never serialized: a run's saved state must not hold what belongs to the process. */
 export interface TurnContext {
@@ -8,6 +8,7 @@ export interface TurnContext {
   readonly attempt: number;
   readonly signal: AbortSignal;
   readonly blobs: Blobs;
+  readonly conversation: ConversationId;
   readonly now: () => number;
   /**
    * The idempotency key of the next side effect: the turn and the call's place in it, never the attempt, so that a turn that
@@ -25,6 +26,7 @@ export function createTurnContext(of: {
   readonly attempt: number;
   readonly signal: AbortSignal;
   readonly blobs: Blobs;
+  readonly conversation: ConversationId;
   readonly now: () => number;
 }): TurnContext {
   let calls = 0;

@@ -1,5 +1,6 @@
 /** Polling and webhook: how updates come, and when Telegram is told that they have. */
 import type { ChannelDeps, Connection } from "../../src/channel.ts";
+import { languages, offered, type Language } from "../../src/commands.ts";
 import { fateOf, reasonOf, RetryableError } from "../../src/errors.ts";
 import { asSignal, type TelegramApi } from "./api.ts";
 import { mapError, TokenRefusedError } from "./errors.ts";
@@ -7,12 +8,8 @@ import type { Intake } from "./intake.ts";
 import { allowedUpdates } from "./parse.ts";
 import type { TelegramOptions } from "./settings.ts";
 
-const commands = [
-  { command: "start", description: "Begin the conversation" },
-  { command: "help", description: "What I can do" },
-  { command: "reset", description: "Forget this conversation" },
-  { command: "stop", description: "Stop the answer in progress" },
-];
+const menuIn = (language: Language) =>
+  offered.map(({ name, words }) => ({ command: name, description: words[language] }));
 const slowestRetryMs = 30_000;
 
 export interface Connector {
@@ -55,6 +52,12 @@ export function createConnector(
     const backoff = Math.min(slowestRetryMs, 500 * 2 ** Math.min(failures, 10));
     return sleep(told ?? backoff * (0.5 + Math.random() / 2), signal);
   };
+
+  /** The first is for people of all other languages. */
+  async function registerCommands(): Promise<void> {
+    await api.calls.setMyCommands(menuIn("en"));
+    for (const language of languages) await api.calls.setMyCommands(menuIn(language), { language_code: language });
+  }
 
   /** Until it works, is known never to work, or is no longer wanted. */
   async function insist(operation: string, signal: AbortSignal, run: () => Promise<unknown>): Promise<void> {
@@ -147,7 +150,7 @@ export function createConnector(
   return {
     async connect(signal) {
       await insist("getMe", signal, intake.identity);
-      await call("setMyCommands", () => api.calls.setMyCommands(commands)).catch((error: unknown) => {
+      await call("setMyCommands", registerCommands).catch((error: unknown) => {
         log.warn({ ...about, reason: reasonOf(error) }, "telegram: the commands were not registered");
       });
       const { webhookUrl, webhookSecret } = options;

@@ -160,7 +160,7 @@ export function webhook(
     await inbound.admit(event);
     await checkTargets(body);
     if (callbackUrl !== undefined) await calls.setTarget(event.address.conversation, callbackUrl);
-    return calls.open(event.id, {
+    return calls.open(event.id, event.address.conversation, {
       v: 1,
       webhookId,
       body: digest,

@@ -3,6 +3,7 @@ import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { createSafeFetch } from "../../adapters/fetch/index.ts";
 import { createServer, type HttpServer } from "../../adapters/http/index.ts";
 import type { Channel, Connection, HttpHandler } from "../channel.ts";
+import { createBelongings } from "../belongings.ts";
 import { createCore, type Core } from "../core.ts";
 import { createConnections, type Connections } from "../connections.ts";
 import { reasonOf } from "../errors.ts";
@@ -58,8 +59,10 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const channels = new Map<string, Channel>();
   const safeFetch = createSafeFetch({ allowHosts: config.webhooks.allowHosts });
   const signals = config.redis.url === undefined ? undefined : await openSignals(config.redis.url, instance, log);
+  const counts = config.redis.url === undefined ? undefined : await openCounts(config.redis.url, clock, log);
   const subscribers = subscribersOf(config, { safeFetch, clock, bindings: runtime.bindings });
-  const subscriptions = createSubscriptions({ runtime, clock, log, subscribers });
+  const belongings = createBelongings(runtime, clock);
+  const subscriptions = createSubscriptions({ runtime, belongings, clock, log, subscribers });
   runtime.jobs.handle(async (job, data) => {
     if (!(await subscriptions.run(job, data))) log.warn({ job }, "a job that nothing here knows is over");
   });
@@ -70,7 +73,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     instance,
     channelOf: (to) => channels.get(accountKey(to)),
     agentOf: (to) => agents.of(to),
-    access: accessOf(config),
+    access: { ...accessOf(config), counts },
     safeFetch,
     places: turnPlaces(config),
     delivers: role !== "agents",
@@ -94,6 +97,8 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
         records: runtime.records,
         transcript: runtime.transcript,
         blobs: blobsOf(runtime.blobs, own.tenant),
+        belongings,
+        endings: core.endings,
         ...(signals === undefined ? {} : { signals }),
         clock,
         log,
@@ -145,7 +150,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const holds = role !== "agents" && held.length > 0;
   const replicas = holds ? createReplicas(config.dapr, { held, token, log }) : undefined;
   return assemble(
-    { config, clock, log },
+    { config, clock, log, role },
     {
       opened,
       core,
@@ -160,8 +165,14 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
       control,
       readiness,
       signals,
+      counts,
     },
   );
+}
+
+async function openCounts(url: string, clock: Clock, log: Log) {
+  const { connectCounts } = await import("../../adapters/redis/counts.ts");
+  return connectCounts({ url, clock, log });
 }
 
 async function openSignals(url: string, instance: string, log: Log): Promise<Signals & { close(): void }> {
@@ -188,17 +199,19 @@ interface Parts {
   readonly control: ReturnType<typeof createControl>;
   readonly readiness: Readiness;
   readonly signals: { close(): void } | undefined;
+  readonly counts: { close(): void } | undefined;
 }
 
-function assemble({ config, clock, log }: GatewayOptions, parts: Parts): Gateway {
-  const { opened, core, subscriptions, instance, connections, channels, connects } = parts;
-  const { server, replicas, control, signals } = parts;
+function assemble({ config, clock, log, role }: GatewayOptions, parts: Parts): Gateway {
+  const { opened, core, subscriptions, instance, connections, channels, connects, server, control } = parts;
+  const { signals, counts, replicas } = parts;
   const { runtime } = opened;
   const intake = new AbortController();
   const attempts = new Map<string, Promise<Connection | undefined>>();
   let ready = Promise.resolve();
   let url = "";
   let replicaAddress: string | undefined;
+  let endSweeps = () => {};
   let stopped: Promise<void> | undefined;
 
   const connect = createConnecting({
@@ -219,6 +232,7 @@ function assemble({ config, clock, log }: GatewayOptions, parts: Parts): Gateway
     const until = clock.monotonic() + config.server.graceSeconds * 1_000;
     const left = () => Math.max(0, until - clock.monotonic());
     intake.abort();
+    endSweeps();
     const drained = server.drain(left());
     const closed = Promise.allSettled([...attempts.values()].map(async (connection) => (await connection)?.closed));
     await Promise.race([closed, new Promise<void>((resolve) => void clock.after(left(), resolve))]);
@@ -228,6 +242,7 @@ function assemble({ config, clock, log }: GatewayOptions, parts: Parts): Gateway
     for (const channel of channels) channel.close?.();
     signals?.close();
     await replicas?.close();
+    counts?.close();
     await control.close();
   }
 
@@ -247,6 +262,7 @@ function assemble({ config, clock, log }: GatewayOptions, parts: Parts): Gateway
         log.warn({ reason: reasonOf(error) }, "webhooks that wait could not be looked for");
       });
       for (const channel of connects) attempts.set(nameOf(channel), connect(channel));
+      if (role !== "agents") endSweeps = core.endings.start();
       ready = parts.readiness.connecting(attempts);
     },
     ready: () => ready,

@@ -6,7 +6,7 @@ import { estimateTokens, promptOf } from "../../agents/client/context.ts";
 import { createTurnContext } from "../../agents/client/turn-context.ts";
 import type { HistoryItem } from "../../src/agent.ts";
 import { RetryableError, TerminalError, reasonOf } from "../../src/errors.ts";
-import type { TurnId } from "../../src/ids.ts";
+import type { ConversationId, TurnId } from "../../src/ids.ts";
 import { openMedia as openMediaOf } from "../../src/media.ts";
 import type { MediaPart } from "../../src/message.ts";
 import type { Log } from "../../src/ports.ts";
@@ -295,7 +295,8 @@ describe("tools", () => {
   it("have the turn and the call's place as idempotency key, the same for every attempt", () => {
     const keys = [1, 2].map((attempt) => {
       const { signal } = new AbortController();
-      const of = { turn: "turn-9" as TurnId, attempt, signal, blobs: memoryBlobs(), now: () => 0 };
+      const conversation = "c" as ConversationId;
+      const of = { turn: "turn-9" as TurnId, attempt, signal, blobs: memoryBlobs(), conversation, now: () => 0 };
       const context = createTurnContext(of);
       return [context.nextKey(), context.nextKey()];
     });
