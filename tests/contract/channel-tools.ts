@@ -57,7 +57,7 @@ export function setUp(contract: ChannelContract): Setup {
               probe: seen,
               running,
               channel: running.channel,
-              later: () => probe(main, stores === undefined ? { records: seen.records } : { stores }),
+              later: () => probe(main, { stores }),
             });
           } finally {
             await running.stop();

@@ -7,6 +7,7 @@ import { whatsappWeb } from "../../channels/whatsapp/web/index.ts";
 import { parseWeb } from "../../channels/whatsapp/web/parse.ts";
 import type { MediaKind } from "../../src/message.ts";
 import { startWhatsAppWebFake, webText, type SentByWeb, type WhatsAppWebFake } from "../fakes/whatsapp-web.ts";
+import { probe } from "./channel-deps.ts";
 import { replay, type ChannelContract, type Platform, type Refusal, type Running, type Shown } from "./channel.ts";
 
 const ann = "16505551234@c.us";
@@ -120,6 +121,11 @@ export function contractOf(browser: string): ChannelContract {
     genuine: replay("whatsapp-web"),
     read,
     hostile,
+    // Of all processes of a check: how far the chats were read stands there.
+    stores() {
+      const { records, transcript } = probe({ tenant: "acme", channel: "whatsapp", account: "main" }).deps;
+      return { records, transcript };
+    },
     deviations: {
       "is acknowledged only after inbound has it":
         "WhatsApp counts it as delivered when the page has it; what is not durable then is read again from the chats: see the next process",
