@@ -9,7 +9,7 @@ import { createBelongings } from "./belongings.ts";
 import type { CallAgent } from "./agent-calls.ts";
 import { clientAgents } from "./client-agent.ts";
 import { createDelivery } from "./delivery.ts";
-import { inboundEnvelope, readInbound, readOutbound, readReceipt, readUnreadable } from "./envelope.ts";
+import { beforeInbound, inboundEnvelope, readInbound, readOutbound, readReceipt, readUnreadable } from "./envelope.ts";
 import { InfrastructureError, InputError } from "./errors.ts";
 import type { Reply } from "./events.ts";
 import type { SafeFetch } from "./fetch.ts";
@@ -151,8 +151,7 @@ export function createCore(options: CoreOptions): Core {
     const event = readInbound(envelope);
     const { kind, conversation } = event.address;
     const id = agentIdOf(kind, event.participant.id, conversation);
-    const previous = envelope.previous as MessageId | undefined;
-    const reply = await call(id, "receive", { event, ...(previous === undefined ? {} : { previous }) });
+    const reply = await call(id, "receive", { event, ...beforeInbound(envelope) });
     comesBack(reply);
   });
   if (delivers) bus.subscribe("outbound", async (envelope) => delivery.handle(envelope));
@@ -165,7 +164,7 @@ export function createCore(options: CoreOptions): Core {
   async function handOver(left: readonly LeftTurn[]): Promise<void> {
     const told = left.map(async ({ agent, turn }) => {
       const message = await call(agent, "abandon", turn);
-      if (message !== "stale") await bus.publish("inbound", [inboundEnvelope(message, undefined)]);
+      if (message !== "stale") await bus.publish("inbound", [inboundEnvelope(message, [])]);
     });
     const enough = new Promise<void>((resolve) => clock.after(handOverMs, resolve));
     const failed = Promise.allSettled(told).then((all) => all.filter(({ status }) => status === "rejected").length);

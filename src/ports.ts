@@ -28,6 +28,8 @@ export interface CloudEvent<Data = unknown> {
   readonly subject: string;
   /** Extension: the id of the event published before this one with the same subject, as its publisher saw it. */
   readonly previous?: string;
+  /** Extension: those published before `previous` a short time ago, the latest first, with a space between. */
+  readonly earlier?: string;
   readonly data: Data;
 }
 

@@ -11,7 +11,7 @@ import { createCounter } from "./counter.ts";
 import { refuse, RequestError } from "./errors.ts";
 import { callOfId, chatCompletion, failureOf, response } from "./format.ts";
 import { type Asked, bounded, callIdOf, chatOf, digestOf, eventOf, isNamed, jsonOf } from "./parse.ts";
-import { readText } from "./read.ts";
+import { readText } from "../../src/request-text.ts";
 import type { OpenaiSettings } from "./settings.ts";
 import { eventStream, growthOf, tellChat, tellResponse } from "./stream.ts";
 

@@ -89,7 +89,8 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   };
   for (const { name, account, settings, own } of accountsOf(config)) {
     const ref = { tenant: own.tenant, channel: name, account };
-    const channel = channelKinds[name].make(
+    const make = await channelKinds[name].load();
+    const channel = make(
       settings,
       {
         ...ref,

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { clientAgentSettings } from "../../agents/client/settings.ts";
 import { operatorsSettings } from "../../channels/console/settings.ts";
-import { secretProblem } from "../../channels/webhook/verify.ts";
+import { secretProblem } from "../../channels/webhook/secrets.ts";
 import { announcedKinds } from "../announce.ts";
 import { accessKinds, groupKinds } from "../policy.ts";
 import { channelKinds } from "./channels.ts";

@@ -9,7 +9,7 @@ import { history } from "./history.ts";
 import { createWebIntake, type WebIntake } from "./intake.ts";
 import { live, type Life } from "./life.ts";
 import { drawn } from "../../../src/qr.ts";
-import { sleep } from "./sleep.ts";
+import { createWaits } from "../../../src/waits.ts";
 
 const firstPauseMs = 2_000;
 const longestPauseMs = 300_000;
@@ -35,6 +35,7 @@ export interface WebConnector {
 
 export function createWebConnector(deps: ChannelDeps, options: WhatsAppOptions, place: WebPlace): WebConnector {
   const { log, clock, channel, account, tenant } = deps;
+  const waits = createWaits(clock);
   const about = { channel, account };
   const print = place.print ?? ((text: string) => void process.stdout.write(text));
   const session = Buffer.from(`${tenant}/${account}`).toString("hex");
@@ -113,7 +114,7 @@ export function createWebConnector(deps: ChannelDeps, options: WhatsAppOptions, 
         { ...about, why, seconds: Math.round(ms / 1_000) },
         "whatsapp web: the browser ended, another one is started",
       );
-      await sleep(clock, ms, signal);
+      await waits.sleep(ms, signal);
     }
     await Promise.all([intake.idle(), acks.idle()]);
   }
