@@ -5,13 +5,12 @@
 import type { ChannelDeps, DeliveryMark } from "../../../src/channel.ts";
 import { fateOf, reasonOf } from "../../../src/errors.ts";
 import { messageId } from "../../../src/ids.ts";
-import { sleep } from "./sleep.ts";
+import { createWaits } from "../../../src/waits.ts";
 
 /** As whatsapp-web.js numbers them; 0 and 1 say that it is on its way. */
 const levels = { error: -1, device: 2, read: 3 } as const;
 /** The word may be here before the answer to the sending: what was sent is recorded by then. */
 const settleMs = 1_000;
-const longestPauseMs = 30_000;
 const mostFailures = 5;
 
 export interface WebAcks {
@@ -24,10 +23,11 @@ export interface WebAcks {
 export function createWebAcks(deps: ChannelDeps, signal: () => AbortSignal): WebAcks {
   const { inbound, clock, log, tenant, channel, account } = deps;
   const about = { channel, account };
+  const waits = createWaits(clock);
   const under = new Set<Promise<void>>();
 
   async function handOver(mark: DeliveryMark): Promise<void> {
-    await sleep(clock, settleMs, signal());
+    await waits.sleep(settleMs, signal());
     for (let failures = 0, counted = 0; counted < mostFailures; failures += 1) {
       try {
         for (const { id, reason } of await inbound.marks(deps, [mark])) {
@@ -41,7 +41,7 @@ export function createWebAcks(deps: ChannelDeps, signal: () => AbortSignal): Web
         if (fate.kind === "terminal" || fate.counts) counted += 1;
         log.warn({ ...about, reason: reasonOf(error) }, "whatsapp web: what became of a message is told again");
         if (signal().aborted) return;
-        await sleep(clock, Math.min(longestPauseMs, 500 * 2 ** Math.min(failures, 10)), signal());
+        await waits.pause(error, failures, signal());
       }
     }
     log.error({ ...about, kind: mark.kind }, "whatsapp web: what became of a message could not be kept");
