@@ -23,6 +23,7 @@ const order = z.discriminatedUnion("operation", [
   z.object({ operation: z.literal("journal"), limit, conversation: z.string().optional() }),
   z.object({ operation: z.literal("asked") }),
   z.object({ operation: z.literal("decide"), who: z.string().max(1_000), state: decision }),
+  z.object({ operation: z.literal("marks"), conversation: z.string().max(1_000) }),
   z.object({ operation: z.literal("send"), order: sendOrder }),
   z.object({ operation: z.literal("webhooks"), limit }),
   z.object({ operation: z.literal("replay"), id: z.string() }),
@@ -74,6 +75,8 @@ function perform(operations: CommandOperations, asked: Order): Promise<unknown> 
       return operations.asked();
     case "decide":
       return operations.decide(asked.who, asked.state);
+    case "marks":
+      return operations.marks(asked.conversation);
     case "send":
       return operations.send(asked.order);
     case "webhooks":
@@ -126,6 +129,7 @@ export async function runningGateway(
       decide: (who, state) => ask({ operation: "decide", who, state }),
       retry: (id) => ask({ operation: "retry", id }),
       drop: (id) => ask({ operation: "drop", id }),
+      marks: (conversation) => ask({ operation: "marks", conversation }),
       send: (given) => ask({ operation: "send", order: given }),
       webhooks: (most) => ask({ operation: "webhooks", limit: most }),
       replay: (id) => ask({ operation: "replay", id }),
