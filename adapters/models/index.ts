@@ -75,6 +75,8 @@ export interface Models extends ModelProvider {
   check(spec: string, signal: AbortSignal): Promise<Finding>;
   /** The same for the model that transcribes, where there is one. */
   checkTranscription(signal: AbortSignal): Promise<Finding | undefined>;
+  /** And for the one that makes vectors. */
+  checkEmbedding(signal: AbortSignal): Promise<Finding | undefined>;
 }
 
 const defaultURLs: Partial<Record<Vendor, string>> = {
@@ -142,6 +144,9 @@ export function createModels(settings: ModelsSettings, deps: { readonly clock: C
     }
   };
 
+  const checkOther = async (of: ReturnType<typeof otherOf> | undefined, signal: AbortSignal) =>
+    of && check(of.client, of.model, of.context, signal);
+
   return {
     tracing,
     transcriber: transcription && createTranscriber(transcription),
@@ -166,10 +171,8 @@ export function createModels(settings: ModelsSettings, deps: { readonly clock: C
         signal,
       );
     },
-    async checkTranscription(signal) {
-      if (transcription === undefined) return undefined;
-      return check(transcription.client, transcription.model, transcription.context, signal);
-    },
+    checkTranscription: (signal) => checkOther(transcription, signal),
+    checkEmbedding: (signal) => checkOther(embedding, signal),
   };
 }
 

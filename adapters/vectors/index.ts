@@ -97,7 +97,13 @@ function idOf({ collection, source }: DocumentRef): string {
 function insert(db: DatabaseSync, id: string, document: NewDocument, now: number): void {
   const { collection, source, title, digest, cut, passages, vectors } = document;
   db.prepare("INSERT INTO document VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)").run(
-    ...[id, collection, source, title, digest, passages.length, Number(cut)],
+    id,
+    collection,
+    source,
+    title,
+    digest,
+    passages.length,
+    Number(cut),
     vectors?.model ?? null,
     Math.round(now),
   );

@@ -90,7 +90,7 @@ const rules: IForbiddenRuleType[] = [
   },
   { name: "tests-stay-outside", from: { pathNot: "^tests/" }, to: { path: "^tests/" } },
   {
-    name: "sqlite-in-its-adapters",
+    name: "sqlite-in-embedded",
     from: { pathNot: inside(["adapters/embedded", "adapters/vectors", "tests"]) },
     to: { path: builtin(["sqlite"]) },
   },

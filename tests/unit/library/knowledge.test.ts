@@ -184,6 +184,16 @@ describe("taking documents in", () => {
     expect(found.map(({ text }) => text)).toEqual(["Tea is green."]);
   });
 
+  it("keeps what was there when it breaks off in the middle of writing", async () => {
+    const { document } = await add("a.txt", "Tea is green.");
+    const passages = [{ text: "Tea is white." }, { text: null as unknown as string }];
+    const { collection, source, title } = document;
+    await rejection(base.put("default", { collection, source, title, digest: "", cut: false, passages }));
+    const found = await base.search("default", { text: "tea", limit: 5, least: { words: 0.1, sense: 1 } });
+    expect(found.map(({ text }) => text)).toEqual(["Tea is green."]);
+    expect(await base.list("default")).toEqual([document]);
+  });
+
   it("refuses what has no text, and what there is no room for", async () => {
     expect(await rejection(add("scan.pdf", pdfOf("")))).toBeInstanceOf(InputError);
     base.close();
