@@ -308,6 +308,8 @@ describe("a kill between any two steps", () => {
       desk.revive();
       if (moving?.outcome === undefined && moving !== undefined) await desk.again(moving);
       expect(tea.ended).toBe(true);
+      expect(moving === undefined ? "" : saidBy(moving)).toMatch(/^Changed\. I will remind you .* at 17:00/);
+      expect(moving?.state).not.toHaveProperty("replaces");
       await desk.pass(day);
       expect([...desk.tasks.values()].flatMap(desk.told)).toEqual(["Reminder: drink tea"]);
     }
