@@ -47,7 +47,8 @@ export function createWork(
       // The run that moved it died before it could say so.
       await hooks.end(replaces);
       const { text, repeats, language } = before;
-      if (before.nextAt > clock.now()) return waiting(before, wordsIn[language].moved(momentOf(before), text, repeats));
+      if (isHeard && before.nextAt > clock.now())
+        return waiting(before, wordsIn[language].moved(momentOf(before), text, repeats));
     }
     const now = clock.now();
     if (before.nextAt > now) return isHeard ? waiting(before) : hear(run, before, hooks);
