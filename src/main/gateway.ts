@@ -1,6 +1,8 @@
 /** The gateway put together: runtime, agents, channels, server; started in this order and stopped in the other. */
 import { createHash, randomBytes, randomUUID } from "node:crypto";
+import type { A2aServer } from "../../adapters/a2a/server.ts";
 import { createSafeFetch } from "../../adapters/fetch/index.ts";
+import { createModels } from "../../adapters/models/index.ts";
 import { createServer, type HttpServer } from "../../adapters/http/index.ts";
 import type { Channel, Connection, HttpHandler } from "../channel.ts";
 import { createBelongings } from "../belongings.ts";
@@ -10,8 +12,9 @@ import { reasonOf } from "../errors.ts";
 import { throughHolder, type HeldChannel } from "../holder.ts";
 import { operationsOf, type Operated, type Operations } from "../operations.ts";
 import type { Clock, Log, Signals } from "../ports.ts";
+import { createServing, type Serving } from "./a2a.ts";
 import { accountKey, accountsOf } from "./accounts.ts";
-import { createAgents } from "./agents.ts";
+import { createAgents, modelsSettings } from "./agents.ts";
 import { channelKinds } from "./channels.ts";
 import type { Config } from "./config.ts";
 import { createConnecting } from "./connecting.ts";
@@ -23,6 +26,7 @@ import { createReadiness, type Readiness } from "./readiness.ts";
 import { createReplicas, replicaToken, type Replicas } from "./replicas.ts";
 import type { Role } from "./roles.ts";
 import { openRuntime, type OpenedRuntime } from "./runtime.ts";
+import { createSkills, skillKinds } from "./skills.ts";
 import { createSubscriptions, type Subscriptions } from "../subscriptions.ts";
 import { subscribersOf } from "./subscribers.ts";
 import { turnPlaces } from "./tenants.ts";
@@ -31,6 +35,8 @@ import { blobsOf } from "../tenant-blobs.ts";
 export interface Gateway {
   readonly url: string;
   readonly core: Core;
+  /** The agents by A2A, without a socket: `fetch` for what in this process asks them, with {@link internalHeaders}. */
+  readonly a2a: Pick<A2aServer, "handle" | "chainName">;
   /** A command's. */
   readonly operations: Operations;
   /** Listens, begins deliveries and has the channels connect. */
@@ -59,13 +65,23 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const channels = new Map<string, Channel>();
   const safeFetch = createSafeFetch({ allowHosts: config.webhooks.allowHosts });
   const signals = config.redis.url === undefined ? undefined : await openSignals(config.redis.url, instance, log);
+  const newId = () => randomBytes(18).toString("base64url");
+  const serving = createServing({ config, runtime, clock, log, instance, secret, safeFetch, signals, newId });
+  runtime.invoked?.("/a2a", serving.server.handle);
+  const { records, blobs } = runtime;
+  const models = createModels(modelsSettings(config), { clock });
+  const skillDeps = { records, blobs, safeFetch, clock, log, newId, models, model: config.model.spec };
+  for (const agent of createSkills(skillKinds, config.skills, skillDeps)) serving.add(agent);
   const counts = config.redis.url === undefined ? undefined : await openCounts(config.redis.url, clock, log);
   const subscribers = subscribersOf(config, { safeFetch, clock, bindings: runtime.bindings });
   const belongings = createBelongings(runtime, clock);
   const subscriptions = createSubscriptions({ runtime, belongings, clock, log, subscribers });
   runtime.jobs.handle(async (job, data) => {
-    if (!(await subscriptions.run(job, data)) && !(await core.approvals.run(job, data)))
-      log.warn({ job }, "a job that nothing here knows is over");
+    const known =
+      (await subscriptions.run(job, data)) ||
+      (await core.approvals.run(job, data)) ||
+      (await serving.host.run(job, data));
+    if (!known) log.warn({ job }, "a job that nothing here knows is over");
   });
   const core = createCore({
     runtime,
@@ -104,7 +120,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
         ...(signals === undefined ? {} : { signals }),
         clock,
         log,
-        newId: () => randomBytes(18).toString("base64url"),
+        newId,
         publicUrl: config.server.publicUrl,
         // Each account signs with a key of its own.
         secret: createHash("sha256")
@@ -119,6 +135,8 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
         safeFetch,
         groups: own.groups,
         data: config.data,
+        profiles: agents.profiles,
+        host: serving.add,
       },
     );
     channels.set(accountKey(ref), reachable(channel));
@@ -132,7 +150,6 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   }
 
   const all = [...channels.values()];
-  const { records } = runtime;
   const connections = createConnections({ records, clock, log, instance, shared: !runtime.actors.exclusive });
   for (const channel of all) connections.watch(channel);
   const operated: Operated = { runtime, core, subscriptions, connections, channels: all, log };
@@ -143,7 +160,10 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const server = createServer({
     host: config.server.host,
     port: config.server.port,
-    channels: role === "agents" ? [] : [...(await consoleOf(config, operated, clock)), ...web].toSorted(byCatchAll),
+    channels:
+      role === "agents"
+        ? []
+        : [...(await consoleOf(config, operated, clock)), ...servedTo(config, serving), ...web].toSorted(byCatchAll),
     health: () => readiness.reason() ?? runtime.health(),
     off: () => readiness.off(),
     log,
@@ -157,6 +177,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
       opened,
       core,
       subscriptions,
+      serving,
       operations,
       connections,
       instance,
@@ -189,6 +210,7 @@ interface Parts {
   readonly opened: OpenedRuntime;
   readonly core: Core;
   readonly subscriptions: Subscriptions;
+  readonly serving: Serving;
   readonly operations: Operations;
   readonly connections: Connections;
   readonly instance: string;
@@ -205,7 +227,7 @@ interface Parts {
 }
 
 function assemble({ config, clock, log, role }: GatewayOptions, parts: Parts): Gateway {
-  const { opened, core, subscriptions, instance, connections, channels, connects, server, control } = parts;
+  const { opened, core, subscriptions, serving, instance, connections, channels, connects, server, control } = parts;
   const { signals, counts, replicas } = parts;
   const { runtime } = opened;
   const intake = new AbortController();
@@ -238,7 +260,7 @@ function assemble({ config, clock, log, role }: GatewayOptions, parts: Parts): G
     const drained = server.drain(left());
     const closed = Promise.allSettled([...attempts.values()].map(async (connection) => (await connection)?.closed));
     await Promise.race([closed, new Promise<void>((resolve) => void clock.after(left(), resolve))]);
-    await core.drain(left());
+    await Promise.all([core.drain(left()), serving.host.drain(left())]);
     await drained;
     await runtime.stop(Math.max(left(), stopMs));
     for (const channel of channels) channel.close?.();
@@ -253,6 +275,7 @@ function assemble({ config, clock, log, role }: GatewayOptions, parts: Parts): G
       return url;
     },
     core,
+    a2a: serving.server,
     operations: parts.operations,
     async start() {
       const listening = await server.listen();
@@ -270,6 +293,11 @@ function assemble({ config, clock, log, role }: GatewayOptions, parts: Parts): G
     ready: () => ready,
     stop: () => (stopped ??= stop()),
   };
+}
+
+/** Nobody outside has a key: nothing answers there, agent cards included. */
+function servedTo(config: Config, { server }: Serving): readonly HttpHandler[] {
+  return config.a2a.keys.length === 0 ? [] : [server];
 }
 
 function nameOf({ channel, account }: Channel): string {
