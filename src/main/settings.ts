@@ -192,7 +192,7 @@ export const settings = z.strictObject({
         .max(25 * 1024 * 1024)
         .default(12 * 1024 * 1024),
       /** Of one caller with one agent. */
-      tasks: z.number().int().min(10).max(1_000).default(200),
+      tasks: z.number().int().min(10).max(1_000).default(250),
       /** Days after which a task that has ended is forgotten. */
       taskDays: z.number().positive().default(7),
     })
