@@ -1,6 +1,6 @@
 /** Numbers in brackets that stand for sources: what a model writes is held to those that there are. */
 
-const citation = /\[\s*(\d{1,3}(?:\s*[,;]\s*\d{1,3})*)\s*\](?!\()/g;
+const citation = /\[\s*([1-9]\d{0,2}(?:\s*[,;]\s*[1-9]\d{0,2})*)\s*\](?!\()/g;
 
 export interface Cited {
   /** Without the numbers of sources that there are none of. */

@@ -45,22 +45,22 @@ export function openDesk({ run, hooks, settings, reader, clock }: DeskOptions): 
   const sources: Source[] = [];
   const failures: string[] = [];
   const reading = new Map<string, Promise<Source>>();
+  let last: Promise<unknown> = Promise.resolve();
 
   async function readNew(url: string, depth: number, signal: AbortSignal): Promise<Source> {
+    signal.throwIfAborted();
     const enough = "answer with what has been read";
     if (pages >= settings.pages) throw new InputError(`this task has had its ${settings.pages} pages: ${enough}`);
     if (bytes >= settings.totalBytes) throw new InputError(`this task has read as much as it may: ${enough}`);
     if (clock.monotonic() > until) throw new InputError(`this task's time for reading is over: ${enough}`);
     pages += 1;
     const most = Math.min(settings.pageBytes, settings.totalBytes - bytes);
-    // What it takes at most is held until it is known: others of this task read meanwhile.
-    bytes += most;
-    let taken = 0;
+    // Where the process dies meanwhile, it counts as if it had been as large as it may be.
+    await hooks.save({ v: 1, pages, bytes: bytes + most });
+    hooks.progress(`reading ${new URL(url).host}`);
     try {
-      await hooks.save({ v: 1, pages, bytes });
-      hooks.progress(`reading ${new URL(url).host}`);
       const page = await reader.read(url, most, signal);
-      taken = page.bytes;
+      bytes += page.bytes;
       addresses.add(page.url, depth);
       if (depth < settings.depth) for (const link of page.links) addresses.add(link.url, depth + 1);
       const source = { ...page, number: sources.length + 1 };
@@ -69,8 +69,6 @@ export function openDesk({ run, hooks, settings, reader, clock }: DeskOptions): 
     } catch (error) {
       if (error instanceof InputError) failures.push(error.message);
       throw error;
-    } finally {
-      bytes += taken - most;
     }
   }
 
@@ -87,9 +85,13 @@ export function openDesk({ run, hooks, settings, reader, clock }: DeskOptions): 
         );
       }
       const { url, depth } = found;
-      const known = reading.get(url) ?? readNew(url, depth, signal);
-      reading.set(url, known);
-      return known;
+      const known = reading.get(url);
+      if (known !== undefined) return known;
+      // One after the other: each is bounded by what those before it left.
+      const own = last.then(() => readNew(url, depth, signal));
+      last = own.catch(() => undefined);
+      reading.set(url, own);
+      return own;
     },
   };
 }

@@ -111,7 +111,8 @@ export function createResearcher(
     for (const url of desk.named.slice(0, readOnDemo)) await desk.read(url, hooks.signal).catch(onlyInput);
     if (desk.sources.length === 0) return unread(desk);
     const lines = desk.sources.map((source) => `- ${source.title}: ${beginningOf(source)} [${source.number}]`);
-    return completed([`${words} this is how the pages begin.`, ...lines, "", listOf(desk, desk.sources)].join("\n"));
+    const all = [`${words} this is how the pages begin.`, ...lines, "", listOf(desk, desk.sources)];
+    return completed(desk.addresses.clean(all.join("\n")));
   }
 
   return { profile: profileOf(search !== undefined), execute };
@@ -125,7 +126,7 @@ function concluded(said: string, desk: Desk): TaskOutcome {
   const cited = numbers.flatMap((number) => sources[number - 1] ?? []);
   const list = listOf(desk, cited.length === 0 ? sources : cited);
   const warning = cited.length === 0 ? "\n\nThe answer names no source for what it says; these pages were read." : "";
-  return completed(`${addresses.clean(text)}${warning}\n\n${list}`);
+  return completed(addresses.clean(`${text}${warning}\n\n${list}`));
 }
 
 function unread({ failures }: Desk): TaskOutcome {

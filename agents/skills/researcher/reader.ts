@@ -3,7 +3,8 @@ import { untilAborted } from "../../../src/abort.ts";
 import { InputError, RetryableError, TerminalError } from "../../../src/errors.ts";
 import type { SafeFetch } from "../../../src/fetch.ts";
 import type { Clock } from "../../../src/ports.ts";
-import type { Documents } from "../../../src/reading.ts";
+import type { Documents, DocumentText } from "../../../src/reading.ts";
+import { addressesIn } from "./addresses.ts";
 
 export interface Page {
   /** Where the last redirect led. */
@@ -35,6 +36,7 @@ const timeoutMs = 20_000;
 const pauseMs = 250;
 const mostChars = 200_000;
 const longestTitle = 200;
+const mostWritten = 100;
 
 export function createReader({ safeFetch, documents, clock, userAgent }: ReaderDeps): Reader {
   const inTurn = createHostTurns(clock);
@@ -71,22 +73,29 @@ export function createReader({ safeFetch, documents, clock, userAgent }: ReaderD
       const medium = { bytes: response.body, type, name: pathname.split("/").at(-1) };
       if (!documents.reads(medium)) throw new InputError(`${host}: nobody here reads ${type.slice(0, 80)}`);
       const read = await documents.read(medium, mostChars, { marked: true });
-      const base = URL.parse(read.base ?? "", response.url)?.href ?? response.url;
-      const links = (read.links ?? []).flatMap(({ text, href }) => {
-        const link = URL.parse(href, base);
-        return link === null || !/^https?:$/.test(link.protocol) ? [] : [{ text, url: link.href }];
-      });
+      const text = read.text.replaceAll("\f", "\n\n");
       return {
         url: response.url,
-        title: titleOf(read.title, read.text, response.url),
-        text: read.text.replaceAll("\f", "\n\n"),
+        title: titleOf(read.title, text, response.url),
+        text,
         cut: read.cut,
-        links,
+        links: linksOf(read, response.url),
         bytes: response.body.byteLength,
         readAt: clock.now(),
       };
     },
   };
+}
+
+/** Its links, and addresses that it writes out, as documents do. */
+function linksOf({ links = [], base, text }: DocumentText, url: string): Page["links"] {
+  const from = URL.parse(base ?? "", url)?.href ?? url;
+  const linked = links.flatMap((link) => {
+    const target = URL.parse(link.href, from);
+    return target === null || !/^https?:$/.test(target.protocol) ? [] : [{ text: link.text, url: target.href }];
+  });
+  const written = addressesIn(text).slice(0, mostWritten);
+  return [...linked, ...written.map((one) => ({ text: "", url: one }))];
 }
 
 function titleOf(given: string | undefined, text: string, url: string): string {
