@@ -19,12 +19,15 @@ export function citedIn(text: string, has: (number: number) => boolean): Cited {
   return { text: kept.replace(/ +(?=[.,;:!?](?:\s|$))/g, "").trim(), numbers: [...numbers] };
 }
 
+/** A line that begins in the middle of a sentence was broken for its length. */
+const sentenceEnd = /(?<=[.!?])\s+|\n(?![\p{Ll}`(,])/u;
+
 /** The sentence of `text` that has most in common with what was said of it. */
 export function quoteFrom(text: string, said: string, longest = 240): string {
   const wanted = new Set(wordsOf(said));
   const sentences = text
-    .split(/(?<=[.!?])\s+|\n+/)
-    .map((one) => one.trim())
+    .split(sentenceEnd)
+    .map((one) => one.replace(/\s+/g, " ").trim())
     .filter((one) => one !== "");
   let best = { sentence: sentences[0] ?? "", common: -1 };
   for (const sentence of sentences) {

@@ -45,14 +45,16 @@ describe("documents by command", { timeout }, () => {
     await write("memo.docx", docxOf("Memo", "The office in Lisbon opens in May."));
     await write("picture.png", "no document");
     await write("broken.pdf", "no PDF");
+    await write("huge.log", Buffer.alloc(15_000_001, "x"));
     await write(".hidden.md", "The secret is hidden.");
 
     const added = await gateway.ascent("knowledge", "add", docs);
     expect([added.code, added.out]).toEqual([
       1,
-      expect.stringContaining("3 added, 0 changed, 0 unchanged, 0 removed, 1 not read."),
+      expect.stringContaining("3 added, 0 changed, 0 unchanged, 0 removed, 2 not read."),
     ]);
     expect(added.out).toContain("broken.pdf: it is damaged");
+    expect(added.out).toContain("huge.log: it has more than 15 MB");
     expect((await ask("knowledge", "How many days of leave do I have?")).text).toContain(
       "[1] Handbook, Leave (handbook.md)",
     );
@@ -62,6 +64,7 @@ describe("documents by command", { timeout }, () => {
     await write("handbook.md", "# Handbook\n\n## Leave\n\nEmployees have 31 days of leave a year.\n");
     await rm(join(docs, "memo.docx"));
     await rm(join(docs, "broken.pdf"));
+    await rm(join(docs, "huge.log"));
     const again = await gateway.ascent("knowledge", "add", "--prune", docs);
     expect([again.code, again.out]).toEqual([
       0,

@@ -36,9 +36,6 @@ export async function ingest(
   const digest = digestOf(medium, embedder?.model);
   const known = await base.get(tenant, ref);
   if (known?.digest === digest) return { did: "nothing", document: known };
-  if (medium.bytes.byteLength > documents.maxBytes) {
-    throw new InputError(`it has more than ${Math.round(documents.maxBytes / 1_000_000)} MB`, { status: 413 });
-  }
   const read = await documents.read(medium, mostChars, { marked: true });
   const marked = isMarkdown(medium) ? /^# +(.+)$/m.exec(read.text)?.[1] : undefined;
   const title = titleOf(read.title ?? marked, ref.source);

@@ -1,10 +1,10 @@
 /** The documents that the agent `knowledge` answers from. They are a file of their own: a gateway that runs sees each change at once. */
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { basename, join, resolve, sep } from "node:path";
 import { createSafeFetch } from "../../../adapters/fetch/index.ts";
 import { createModels } from "../../../adapters/models/index.ts";
-import { findPassages } from "../../../agents/skills/knowledge/finding.ts";
+import { findPassages, placeOf } from "../../../agents/skills/knowledge/finding.ts";
 import { ingest } from "../../../agents/skills/knowledge/ingest.ts";
 import { knowledgeSettings } from "../../../agents/skills/knowledge/settings.ts";
 import { InputError, RetryableError, TerminalError } from "../../errors.ts";
@@ -67,7 +67,7 @@ export async function add(what: readonly string[], { tenant, collection, prune }
     };
     for (const one of what) {
       if (isUrl(one)) await take(one, () => fetched(one, documents, safeFetch));
-      else for await (const path of walk(resolve(one), documents)) await take(path, () => fileOf(path));
+      else for await (const path of walk(resolve(one), documents)) await take(path, () => fileOf(path, documents));
     }
     const known = prune === true ? await knowledge.list(tenant, collection) : [];
     const gone = known.filter(({ source }) => what.some((one) => isUnder(source, one)) && !existsSync(source));
@@ -117,12 +117,11 @@ export async function search(question: string, { tenant, collection, json }: Lis
     const within = collection === undefined ? limits : { ...limits, collections: [collection] };
     const found = await findPassages({ base: knowledge, embedder, log }, tenant, question, within);
     if (json) return printJson(found);
-    for (const { document, section, page, text, words, sense } of found) {
+    for (const passage of found) {
+      const { document, text, words, sense } = passage;
       const scores = [`words ${words.toFixed(2)}`, ...(sense === undefined ? [] : [`sense ${sense.toFixed(2)}`])];
-      const place = [document.title, section, page === undefined ? undefined : `page ${page}`]
-        .filter(Boolean)
-        .join(", ");
-      print(`${place}  (${scores.join(", ")})\n  ${document.source}\n  ${text.replace(/\s+/g, " ").slice(0, 300)}\n`);
+      const beginning = text.replace(/\s+/g, " ").slice(0, 300).toWellFormed();
+      print(`${placeOf(passage)}  (${scores.join(", ")})\n  ${document.source}\n  ${beginning}\n`);
     }
     if (found.length === 0) print("No passage fits.");
   });
@@ -143,7 +142,9 @@ async function fetched(
   }
 }
 
-async function fileOf(path: string): Promise<Medium> {
+async function fileOf(path: string, { maxBytes }: Documents): Promise<Medium> {
+  const { size } = await stat(path);
+  if (size > maxBytes) throw new InputError(`it has more than ${Math.round(maxBytes / 1_000_000)} MB`);
   return { bytes: await readFile(path), type: "application/octet-stream", name: basename(path) };
 }
 
