@@ -10,10 +10,10 @@ import { createApprovals, type Approvals } from "./approvals.ts";
 import { clientAgents } from "./client-agent.ts";
 import { createDelivery } from "./delivery.ts";
 import { inboundEnvelope, readInbound, readOutbound, readReceipt, readUnreadable } from "./envelope.ts";
-import { InfrastructureError, InputError } from "./errors.ts";
+import { InfrastructureError, InputError, reasonOf } from "./errors.ts";
 import type { Reply } from "./events.ts";
 import type { SafeFetch } from "./fetch.ts";
-import { agentIdOf, digestOf, type AccountRef, type MessageId } from "./ids.ts";
+import { agentIdOf, digestOf, type AccountRef, type ConversationId, type MessageId, type TurnId } from "./ids.ts";
 import { createInbound } from "./inbound.ts";
 import { createOperators, type Operators } from "./operators.ts";
 import type { Address } from "./message.ts";
@@ -49,6 +49,15 @@ export interface CoreOptions {
   readonly mostTurns?: number;
   /** Ten letters or digits that nobody can guess; random ones unless given. */
   readonly newCode?: () => string;
+  /** Who works for agents beside their turns. */
+  readonly delegations?:
+    | {
+        /** The turn is over for good, and gave no answer. */
+        stopped(conversation: ConversationId, turn: TurnId): Promise<void>;
+        /** The person has all of these conversations forgotten. */
+        forget(conversations: readonly string[]): Promise<void>;
+      }
+    | undefined;
 }
 
 export interface Core {
@@ -120,7 +129,13 @@ export function createCore(options: CoreOptions): Core {
     agentOf,
     channelOf,
     approvals,
-    serve: createServices({ runtime, call, clock, newCode: options.newCode }),
+    serve: createServices({
+      runtime,
+      call,
+      clock,
+      newCode: options.newCode,
+      forget: (conversations) => options.delegations?.forget(conversations) ?? Promise.resolve(),
+    }),
     tellAlive: !runtime.actors.exclusive,
     most: options.mostTurns ?? 2_000,
   });
@@ -135,6 +150,11 @@ export function createCore(options: CoreOptions): Core {
       call,
       traitsOf: (to) => agentOf(to).traits,
       settled: (conversation) => delivery.settled(conversation),
+      stopped(conversation, turn) {
+        options.delegations?.stopped(conversation, turn).catch((error: unknown) => {
+          log.warn({ conversation, turn, reason: reasonOf(error) }, "what a stopped turn waited for goes on");
+        });
+      },
       isStopping: () => stopping && !runtime.actors.exclusive,
       ...announces,
       // One process's bus is its own: there the topic costs nothing.

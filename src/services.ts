@@ -17,6 +17,8 @@ export interface ServiceOptions {
   readonly clock: Clock;
   /** Ten letters or digits that nobody can guess. */
   readonly newCode?: (() => string) | undefined;
+  /** What others keep of these conversations, or do for them, ends with it. */
+  readonly forget?: ((conversations: readonly string[]) => Promise<void>) | undefined;
 }
 
 export interface Served {
@@ -121,6 +123,7 @@ export function createServices(options: ServiceOptions): Serve {
     for (const letter of await runtime.deadLetters.list(mostLetters)) {
       if (own.includes(letter.event.subject)) await runtime.deadLetters.drop(letter.id);
     }
+    await options.forget?.(own);
     await codes.revoke(agent);
     // For as long as the records are kept, unlike the journal's entry.
     await records.put(`forgotten:${digestOf(agent)}`, { v: 1, at: clock.now() });

@@ -69,6 +69,8 @@ export interface TaskRun {
   /** The person's, where the caller tells: BCP 47 and IANA names. */
   readonly locale: string | undefined;
   readonly timeZone: string | undefined;
+  /** The agents that its last message came through, the first one first; for what it asks of others in turn. */
+  readonly chain?: readonly string[];
 }
 
 export interface TaskHooks {

@@ -12,10 +12,10 @@ import { untilAborted } from "../../src/abort.ts";
 import type { Agent, HistoryItem, TurnHooks, TurnInput, TurnOutput } from "../../src/agent.ts";
 import type { Effects } from "../../src/effects.ts";
 import { InputError, RetryableError, TerminalError } from "../../src/errors.ts";
-import type { Answer } from "../../src/message.ts";
+import { fromPeople, type Answer } from "../../src/message.ts";
 import type { Blobs, Clock, Log } from "../../src/ports.ts";
 import type { Documents, Transcriber } from "../../src/reading.ts";
-import type { ToolSource } from "../../src/tools.ts";
+import type { CallFile, ToolSource } from "../../src/tools.ts";
 import { promptOf } from "./context.ts";
 import { edgeModel } from "./edge.ts";
 import { withPictures } from "./images.ts";
@@ -75,7 +75,9 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     const bounds = { sees, documentBytes: tokens * 2, mostMs: settings.timeoutMs / 2 };
     const readings = await readMedia(input, hooks, bounds);
     hooks.signal.throwIfAborted();
-    const prompt = promptOf(withoutResumed(input), tokens, clock.now(), readings);
+    const toolbox = await openToolbox(outside, callerOf(input, settings), hooks.signal);
+    const known = { readings, standing: toolbox.standing };
+    const prompt = promptOf(withoutResumed(input), tokens, clock.now(), known);
     const messages = withPictures(prompt.messages, picturesOf(input, readings));
     const { turn, attempt } = input;
     const { signal, onProgress: progress = () => undefined } = hooks;
@@ -87,8 +89,9 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
       now: clock.now,
       note: input.resume?.note,
       progress,
+      files: filesOf(input, hooks),
+      attached: toldFiles(input),
     });
-    const toolbox = await openToolbox(outside, callerOf(input, settings), signal);
     const answered = () => context.attached.length > 0 || context.choices !== undefined;
     const edge = {
       model,
@@ -152,8 +155,20 @@ function withoutResumed(input: TurnInput): TurnInput {
   return resume === undefined ? input : { ...input, history: history.filter(({ turn }) => turn !== resume.turn) };
 }
 
-function callerOf({ agent, to, participant }: TurnInput, { name }: ClientAgentSettings) {
-  return { agent, agentName: name, to, participant };
+function callerOf({ agent, to, participant, turn }: TurnInput, { name }: ClientAgentSettings) {
+  return { agent, agentName: name, to, participant, turn };
+}
+
+/** What people sent that a tool may pass on. */
+function filesOf({ messages }: TurnInput, { openMedia }: TurnHooks): readonly CallFile[] {
+  const media = fromPeople(messages).flatMap(({ message }) => message.parts.filter((part) => "source" in part));
+  return media.map((part) => ({ part, open: () => openMedia(part) }));
+}
+
+/** Files of what the gateway told the agent are the person's. */
+function toldFiles({ messages }: TurnInput): Answer["parts"] {
+  const notes = messages.filter(({ note }) => note !== undefined);
+  return notes.flatMap(({ message }) => message.parts.filter((part) => "source" in part));
 }
 
 function picturesOf({ messages }: TurnInput, readings: Readings) {
