@@ -5,6 +5,7 @@ import { createDocuments } from "../../adapters/documents/index.ts";
 import { createModels, type ModelsSettings } from "../../adapters/models/index.ts";
 import type { CoreOptions } from "../core.ts";
 import type { Blobs, Clock, Log } from "../ports.ts";
+import type { Profile } from "../skilled.ts";
 import { accountKey, accountsOf } from "./accounts.ts";
 import type { Config } from "./config.ts";
 
@@ -14,6 +15,8 @@ export interface Agents {
   readonly of: CoreOptions["agentOf"];
   /** How a channel presents an agent to people; undefined: the first one. */
   introduce(name: string | undefined): { readonly name: string; readonly demo: boolean };
+  /** As other agents know them. */
+  readonly profiles: readonly Profile[];
 }
 
 export interface AgentsOptions {
@@ -72,5 +75,20 @@ export function createAgents({ config, clock, log, blobs }: AgentsOptions): Agen
       const { settings } = made.get(name ?? first.name) ?? first;
       return { name: settings.name, demo: settings.model === "demo" };
     },
+    profiles: [...made.values()].map(({ name, settings }) => profileOf(name, settings.name)),
+  };
+}
+
+/** What a client agent can do is its instructions' business: others are told that they can talk to it. */
+function profileOf(name: string, title: string): Profile {
+  const chat = { id: "chat", name: "Chat", description: `Answers what ${title} is asked.`, tags: ["chat"] };
+  return {
+    name,
+    title,
+    description: `${title} answers in plain language, remembers its conversation and may use tools.`,
+    version: "1",
+    skills: [chat],
+    inputModes: ["text/plain", "application/json", "image/*", "audio/*", "application/pdf", "*/*"],
+    outputModes: ["text/plain", "application/json", "*/*"],
   };
 }

@@ -1,5 +1,7 @@
 /** The channels there are. A new one is a line here and its folder. */
 import type { z } from "zod";
+import { a2a } from "../../channels/a2a/index.ts";
+import { a2aSettings } from "../../channels/a2a/settings.ts";
 import { discord } from "../../channels/discord/index.ts";
 import { discordSettings } from "../../channels/discord/settings.ts";
 import { openai, openaiSettings } from "../../channels/openai/index.ts";
@@ -13,6 +15,8 @@ import { whatsappSettings } from "../../channels/whatsapp/settings.ts";
 import type { Channel, ChannelDeps } from "../channel.ts";
 import type { SafeFetch } from "../fetch.ts";
 import type { Policy } from "../policy.ts";
+import type { Profile } from "../skilled.ts";
+import type { TaskHost } from "../task-host.ts";
 
 /** What the composition knows that a channel's own settings do not say. */
 export interface ChannelSetting {
@@ -25,6 +29,10 @@ export interface ChannelSetting {
   readonly groups: Policy["groups"];
   /** The gateway's own directory. */
   readonly data: string;
+  /** The agents as other agents know them. */
+  readonly profiles: readonly Profile[];
+  /** Has the gateway serve an agent's tasks by A2A. */
+  readonly host: TaskHost["add"];
 }
 
 interface ChannelKind<Settings> {
@@ -41,6 +49,11 @@ function kind<Settings>(of: ChannelKind<Settings>): ChannelKind<unknown> {
 }
 
 export const channelKinds = {
+  a2a: kind({
+    settings: a2aSettings,
+    programs: true,
+    make: (settings, deps, { profiles, host }) => a2a(settings, deps, { profiles, host }),
+  }),
   discord: kind({
     settings: discordSettings.omit({ always: true }),
     make: (settings, deps, { groups }) => discord({ ...settings, always: groups === "always" }, deps),

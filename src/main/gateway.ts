@@ -1,5 +1,6 @@
 /** The gateway put together: runtime, agents, channels, server; started in this order and stopped in the other. */
 import { createHash, randomBytes, randomUUID } from "node:crypto";
+import type { A2aServer } from "../../adapters/a2a/server.ts";
 import { createSafeFetch } from "../../adapters/fetch/index.ts";
 import { createServer, type HttpServer } from "../../adapters/http/index.ts";
 import type { Channel, Connection, HttpHandler } from "../channel.ts";
@@ -8,6 +9,7 @@ import { reasonOf } from "../errors.ts";
 import { encodePart } from "../ids.ts";
 import { underLease } from "../lease.ts";
 import type { Clock, Log, Runtime, Signals } from "../ports.ts";
+import { createServing, type Serving } from "./a2a.ts";
 import { accountKey, accountsOf } from "./accounts.ts";
 import { createAgents } from "./agents.ts";
 import { channelKinds } from "./channels.ts";
@@ -18,6 +20,7 @@ import { accessOf } from "./policies.ts";
 import { createReadiness, type Readiness } from "./readiness.ts";
 import type { Role } from "./roles.ts";
 import { openRuntime, type OpenedRuntime } from "./runtime.ts";
+import { createSkills, skillKinds } from "./skills.ts";
 import { createSubscriptions, type Subscriptions } from "../subscriptions.ts";
 import { subscribersOf } from "./subscribers.ts";
 
@@ -27,6 +30,8 @@ export interface Gateway {
   readonly runtime: Runtime;
   readonly core: Core;
   readonly subscriptions: Subscriptions;
+  /** The agents by A2A, without a socket: `fetch` for what in this process asks them, with {@link internalHeaders}. */
+  readonly a2a: Pick<A2aServer, "handle" | "chainName">;
   /** Listens, begins deliveries and has the channels connect. */
   start(): Promise<void>;
   /** Resolves when /readyz says so for the first time; call it after {@link start}. */
@@ -53,11 +58,19 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const channels = new Map<string, Channel>();
   const safeFetch = createSafeFetch({ allowHosts: config.webhooks.allowHosts });
   const signals = config.redis.url === undefined ? undefined : await openSignals(config.redis.url, instance, log);
+  const newId = () => randomBytes(18).toString("base64url");
+  const serving = createServing({ config, runtime, clock, log, instance, secret, safeFetch, signals, newId });
+  const { records, blobs } = runtime;
+  const skillDeps = { records, blobs, safeFetch, clock, log, newId, config };
+  for (const agent of createSkills(skillKinds, config.skills, skillDeps)) serving.add(agent);
   const subscribers = subscribersOf(config, { safeFetch, clock, bindings: runtime.bindings });
   const subscriptions = createSubscriptions({ runtime, clock, log, subscribers });
   runtime.jobs.handle(async (job, data) => {
-    if (!(await subscriptions.run(job, data)) && !(await core.approvals.run(job, data)))
-      log.warn({ job }, "a job that nothing here knows is over");
+    const known =
+      (await subscriptions.run(job, data)) ||
+      (await core.approvals.run(job, data)) ||
+      (await serving.host.run(job, data));
+    if (!known) log.warn({ job }, "a job that nothing here knows is over");
   });
   const core = createCore({
     runtime,
@@ -85,7 +98,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
         ...(signals === undefined ? {} : { signals }),
         clock,
         log,
-        newId: () => randomBytes(18).toString("base64url"),
+        newId,
         publicUrl: config.server.publicUrl,
         // Each account signs with a key of its own.
         secret: createHash("sha256")
@@ -99,6 +112,8 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
         safeFetch,
         groups: own.groups,
         data: config.data,
+        profiles: agents.profiles,
+        host: serving.add,
       },
     );
     channels.set(accountKey(ref), channel);
@@ -117,14 +132,14 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const server = createServer({
     host: config.server.host,
     port: config.server.port,
-    channels: role === "agents" ? [] : all.filter(answersHttp).toSorted(byCatchAll),
+    channels: role === "agents" ? [] : [...servedTo(config, serving), ...all.filter(answersHttp)].toSorted(byCatchAll),
     health: () => readiness.reason() ?? runtime.health(),
     log,
   });
   const connects = role === "agents" ? [] : all.filter((channel) => channel.connect !== undefined);
   return assemble(
     { config, clock, log },
-    { opened, core, subscriptions, instance, channels: all, connects, server, control, readiness, signals },
+    { opened, core, subscriptions, serving, instance, channels: all, connects, server, control, readiness, signals },
   );
 }
 
@@ -140,6 +155,7 @@ interface Parts {
   readonly opened: OpenedRuntime;
   readonly core: Core;
   readonly subscriptions: Subscriptions;
+  readonly serving: Serving;
   readonly instance: string;
   readonly channels: readonly Channel[];
   /** Those of them that hold a socket or poll, here. */
@@ -152,7 +168,7 @@ interface Parts {
 
 function assemble(
   { config, clock, log }: GatewayOptions,
-  { opened, core, subscriptions, instance, channels, connects, server, control, readiness, signals }: Parts,
+  { opened, core, subscriptions, serving, instance, channels, connects, server, control, readiness, signals }: Parts,
 ): Gateway {
   const { runtime } = opened;
   const intake = new AbortController();
@@ -201,7 +217,7 @@ function assemble(
     const drained = server.drain(left());
     const closed = Promise.allSettled([...connections.values()].map(async (connection) => (await connection)?.closed));
     await Promise.race([closed, new Promise<void>((resolve) => void clock.after(left(), resolve))]);
-    await core.drain(left());
+    await Promise.all([core.drain(left()), serving.host.drain(left())]);
     await drained;
     await runtime.stop(Math.max(left(), stopMs));
     for (const channel of channels) channel.close?.();
@@ -217,6 +233,7 @@ function assemble(
     runtime,
     core,
     subscriptions,
+    a2a: serving.server,
     async start() {
       const listening = await server.listen();
       url = config.server.publicUrl ?? listening.url;
@@ -231,6 +248,11 @@ function assemble(
     ready: () => ready,
     stop: () => (stopped ??= stop()),
   };
+}
+
+/** Nobody outside has a key: nothing answers there, agent cards included. */
+function servedTo(config: Config, { server }: Serving): readonly HttpHandler[] {
+  return config.a2a.keys.length === 0 ? [] : [server];
 }
 
 function answersHttp(channel: Channel): channel is Channel & HttpHandler {

@@ -6,7 +6,7 @@ import type { Given } from "../../channels/openai/content.ts";
 import { openai, openaiSettings } from "../../channels/openai/index.ts";
 import { bounded, callIdOf, chatOf, eventOf } from "../../channels/openai/parse.ts";
 import { parseResponses } from "../../channels/openai/responses.ts";
-import { createCallers } from "../../channels/openai/verify.ts";
+import { createCallers } from "../../src/callers.ts";
 import { InputError } from "../../src/errors.ts";
 import { plainText } from "../../src/markdown.ts";
 import type { InboundPart } from "../../src/message.ts";

@@ -6,7 +6,7 @@ import { answerOf, createCalls } from "../../channels/openai/calls.ts";
 import { openai, openaiSettings } from "../../channels/openai/index.ts";
 import { chatOf, isNamed } from "../../channels/openai/parse.ts";
 import { createDeltas } from "../../channels/openai/stream.ts";
-import { createCallers } from "../../channels/openai/verify.ts";
+import { createCallers } from "../../src/callers.ts";
 import { OverloadedError, RefusedError } from "../../src/errors.ts";
 import type { InboundMessage } from "../../src/message.ts";
 import type { Signals } from "../../src/ports.ts";

@@ -1,4 +1,4 @@
-/** Who is asking: a key is known by its digest alone, and compared in constant time. */
+/** Programs that ask with a key: a key is known by its digest alone, and compared in constant time. */
 import { createHash, timingSafeEqual } from "node:crypto";
 
 const leastLength = 16;
@@ -27,13 +27,17 @@ export function createCallers(keys: readonly string[]): Callers {
   const digests = keys.map((key) => digestOf(key.trim()));
   return {
     of(headers) {
-      const [, token] = /^Bearer +(\S+) *$/i.exec(headers.get("authorization") ?? "") ?? [];
+      const token = bearerOf(headers);
       const given = sha256(token ?? "");
       let found: Buffer | undefined;
       for (const one of digests) if (timingSafeEqual(one, given)) found = one;
       return token === undefined || found === undefined ? undefined : nameOf(found);
     },
   };
+}
+
+export function bearerOf(headers: Headers): string | undefined {
+  return /^Bearer +(\S+) *$/i.exec(headers.get("authorization") ?? "")?.[1];
 }
 
 function digestOf(key: string): Buffer {

@@ -1,0 +1,55 @@
+/** What serves agents by A2A, as the configuration says. */
+import { createA2aServer, type A2aServer } from "../../adapters/a2a/server.ts";
+import type { SafeFetch } from "../fetch.ts";
+import type { Clock, Log, Runtime, Signals } from "../ports.ts";
+import { createTaskHost, type TaskHost } from "../task-host.ts";
+import type { Config } from "./config.ts";
+
+export interface Serving {
+  readonly server: A2aServer;
+  readonly host: TaskHost;
+  /** As {@link TaskHost.add}, and served at once. */
+  readonly add: TaskHost["add"];
+}
+
+export interface ServingOptions {
+  readonly config: Config;
+  readonly runtime: Runtime;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly instance: string;
+  readonly secret: string;
+  readonly safeFetch: SafeFetch;
+  readonly signals: Signals | undefined;
+  readonly newId: () => string;
+  /** The one agent of this process: its card is the address's own. */
+  readonly alone?: true;
+}
+
+const streamMs = 30 * 60_000;
+
+export function createServing(options: ServingOptions): Serving {
+  const { config, runtime, clock, log, instance, secret, safeFetch, signals, newId, alone = false } = options;
+  const { keys, waitSeconds, streamsPerCaller, bodyBytes, tasks, taskDays } = config.a2a;
+  const server = createA2aServer({
+    settings: { keys, waitMs: waitSeconds * 1_000, streamMs, streamsPerCaller, bodyBytes },
+    secret,
+    blobs: runtime.blobs,
+    safeFetch,
+    clock,
+    log,
+    newId,
+    publicUrl: config.server.publicUrl,
+  });
+  const limits = { tasks, endedDays: taskDays };
+  const host = createTaskHost({ runtime, clock, log, instance, signals, limits, sender: server.sender });
+  return {
+    server,
+    host,
+    add(agent, elsewhere) {
+      const made = host.add(agent, elsewhere);
+      server.serve(made, { alone });
+      return made;
+    },
+  };
+}

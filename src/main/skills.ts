@@ -1,0 +1,56 @@
+/** The skilled agents there are. A new one is a line here and its folder. */
+import type { z } from "zod";
+import type { SafeFetch } from "../fetch.ts";
+import type { Blobs, Clock, Log, Records } from "../ports.ts";
+import type { SkilledAgent } from "../skilled.ts";
+import type { Config } from "./config.ts";
+
+/** What the composition gives every skilled agent. */
+export interface SkillDeps {
+  readonly records: Records;
+  readonly blobs: Blobs;
+  readonly safeFetch: SafeFetch;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Random ids: 128 bits or more, URL-safe. */
+  readonly newId: () => string;
+  readonly config: Config;
+}
+
+interface SkillKind<Settings extends z.ZodObject> {
+  readonly settings: Settings;
+  /** The gateway runs it unless its settings say otherwise. */
+  readonly on: boolean;
+  make(settings: z.infer<Settings>, deps: SkillDeps): SkilledAgent;
+}
+
+/** By the agent's name, which stands in addresses: small letters, digits and dashes. */
+export type SkillKinds = Readonly<Record<string, SkillKind<z.ZodObject>>>;
+
+export function skill<Settings extends z.ZodObject>(of: SkillKind<Settings>): SkillKind<z.ZodObject> {
+  return of as unknown as SkillKind<z.ZodObject>;
+}
+
+export const skillKinds: SkillKinds = {};
+
+/** The settings of all of them, by their names. */
+type Given = Readonly<Record<string, unknown>>;
+const ownOf = (given: Given, name: string) => ({ ...(given[name] as { readonly enabled?: boolean } | undefined) });
+
+/** Those that the gateway runs. */
+export function createSkills(kinds: SkillKinds, given: Given, deps: SkillDeps): SkilledAgent[] {
+  return Object.keys(kinds).flatMap((name) =>
+    ownOf(given, name).enabled === false ? [] : [makeSkill(kinds, name, given, deps)],
+  );
+}
+
+/** @throws Error that names those there are. */
+export function makeSkill(kinds: SkillKinds, name: string, given: Given, deps: SkillDeps): SkilledAgent {
+  const kind = kinds[name];
+  if (kind === undefined)
+    throw new Error(`There is no skilled agent "${name}"; there are ${Object.keys(kinds).join(", ") || "none"}.`);
+  const { enabled: _enabled, ...own } = ownOf(given, name);
+  const agent = kind.make(kind.settings.parse(own), deps);
+  if (agent.profile.name !== name) throw new Error(`The skilled agent "${name}" calls itself "${agent.profile.name}".`);
+  return agent;
+}
