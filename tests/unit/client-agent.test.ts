@@ -302,6 +302,8 @@ describe("tools", () => {
         blobs: memoryBlobs(),
         now: () => 0,
         progress: () => undefined,
+        files: [],
+        attached: [],
       };
       const context = createTurnContext(of);
       return [context.nextKey("pay"), context.nextKey("pay"), context.nextKey("look")];
