@@ -10,7 +10,7 @@ export interface DaprBindings extends Bindings {
 }
 
 /** The first parts of the paths that the sidecar calls for other reasons. */
-const taken = new Set(["healthz", "dapr", "events", "actors", "job"]);
+const taken = new Set(["healthz", "dapr", "events", "actors", "job", "a2a"]);
 const deadlineMs = 15_000;
 
 export function createBindings(sidecar: Sidecar): DaprBindings {
@@ -31,7 +31,7 @@ export function createBindings(sidecar: Sidecar): DaprBindings {
     },
     async publish(component, topic, { id, type, data }) {
       const attributes = new URLSearchParams({ "metadata.cloudevent.id": id, "metadata.cloudevent.type": type });
-      const path = `/v1.0/publish/${segment(component)}/${segment(topic)}?${attributes}`;
+      const path = `/v1.0/publish/${segment(component)}/${segment(topic)}?${attributes.toString()}`;
       const answer = await sidecar.call("POST", path, { body: JSON.stringify(data), deadlineMs });
       if (answer.status === 200 || answer.status === 204) return;
       // No such component, or a topic that the gateway may not publish to.

@@ -60,6 +60,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const signals = config.redis.url === undefined ? undefined : await openSignals(config.redis.url, instance, log);
   const newId = () => randomBytes(18).toString("base64url");
   const serving = createServing({ config, runtime, clock, log, instance, secret, safeFetch, signals, newId });
+  runtime.invoked?.("/a2a", serving.server.handle);
   const { records, blobs } = runtime;
   const skillDeps = { records, blobs, safeFetch, clock, log, newId, config };
   for (const agent of createSkills(skillKinds, config.skills, skillDeps)) serving.add(agent);

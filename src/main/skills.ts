@@ -39,18 +39,21 @@ const ownOf = (given: Given, name: string) => ({ ...(given[name] as { readonly e
 
 /** Those that the gateway runs. */
 export function createSkills(kinds: SkillKinds, given: Given, deps: SkillDeps): SkilledAgent[] {
-  return Object.keys(kinds).flatMap((name) =>
-    ownOf(given, name).enabled === false ? [] : [makeSkill(kinds, name, given, deps)],
+  return Object.entries(kinds).flatMap(([name, kind]) =>
+    ownOf(given, name).enabled === false ? [] : [makeSkill(kind, name, given, deps)],
   );
 }
 
-/** @throws Error that names those there are. */
-export function makeSkill(kinds: SkillKinds, name: string, given: Given, deps: SkillDeps): SkilledAgent {
-  const kind = kinds[name];
-  if (kind === undefined)
-    throw new Error(`There is no skilled agent "${name}"; there are ${Object.keys(kinds).join(", ") || "none"}.`);
+export function makeSkill(kind: SkillKinds[string], name: string, given: Given, deps: SkillDeps): SkilledAgent {
   const { enabled: _enabled, ...own } = ownOf(given, name);
   const agent = kind.make(kind.settings.parse(own), deps);
   if (agent.profile.name !== name) throw new Error(`The skilled agent "${name}" calls itself "${agent.profile.name}".`);
   return agent;
+}
+
+/** @throws Error that names those there are. */
+export function skillOf(kinds: SkillKinds, name: string): SkillKinds[string] {
+  const kind = kinds[name];
+  if (kind !== undefined) return kind;
+  throw new Error(`There is no skilled agent "${name}"; there are ${Object.keys(kinds).join(", ") || "none"}.`);
 }

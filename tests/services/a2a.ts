@@ -16,7 +16,7 @@ export const apiKey = "an-api-key-of-one-caller";
 export const otherKey = "an-api-key-of-another-caller";
 export const secret = "a secret of the gateway that is long enough for everything";
 
-type Execute = (run: TaskRun, hooks: TaskHooks) => Promise<TaskOutcome>;
+export type Execute = (run: TaskRun, hooks: TaskHooks) => Promise<TaskOutcome>;
 
 /** Does what the test says. */
 export function agentOf(execute: Execute, name = "tester"): SkilledAgent {
