@@ -51,8 +51,10 @@ export async function beginTask(
   if (known === undefined) {
     if (peer === undefined || card === undefined)
       throw new InputError(`the agent ${quoted(name)} cannot be reached at the moment: nothing was asked of it`);
-    if (chain.includes(name))
-      throw new InputError(`the agent ${quoted(name)} is among those that ask: agents are delegating in a circle, which ends here`);
+    if (peer.local && chain.includes(parts.chainName(name)))
+      throw new InputError(
+        `the agent ${quoted(name)} is among those that ask: agents are delegating in a circle, which ends here`,
+      );
     const taken = await partsOf(parts, said, peer, card, asking.signal);
     left = taken.left;
     const until = follow.until(asking.mostMs);
@@ -86,7 +88,12 @@ export async function beginTask(
 }
 
 /** A call that is made again waits anew, where notes do not tell yet. */
-async function renew({ store, arm }: DelegationParts, follow: Follow, asking: Asking, known: Delegation): Promise<void> {
+async function renew(
+  { store, arm }: DelegationParts,
+  follow: Follow,
+  asking: Asking,
+  known: Delegation,
+): Promise<void> {
   const until = follow.until(asking.mostMs);
   const written = await store.change(known.id, (now) => {
     const { telling, end } = now;
@@ -115,7 +122,9 @@ export async function replyTo(
       throw new InputError(`the agent ${quoted(row.peer)} cannot be reached at the moment: it was told nothing`);
     const standing = await parts.advance(row.id);
     if (standing?.row.end !== undefined || (standing?.task !== undefined && isEnded(standing.task)))
-      return { text: `Task ${quoted(row.name)} has come to its end already: ${standing.row.end?.told.text ?? "its result follows"}` };
+      return {
+        text: `Task ${quoted(row.name)} has come to its end already: ${standing.row.end?.told.text ?? "its result follows"}`,
+      };
     const taken = await partsOf(parts, said, peer, card, asking.signal);
     left = taken.left;
     const until = follow.until(asking.mostMs);
@@ -158,7 +167,9 @@ async function partsOf(
     const shown = quoted(part.name ?? part.kind, 120);
     if (at >= mostFiles) left.push(`${shown}: at most ${mostFiles} files go along`);
     else if (!takesType(card.inputModes, part.type))
-      left.push(`${shown} (${part.type}): the agent ${quoted(peer.name)} takes ${card.inputModes.slice(0, 10).join(", ")}`);
+      left.push(
+        `${shown} (${part.type}): the agent ${quoted(peer.name)} takes ${card.inputModes.slice(0, 10).join(", ")}`,
+      );
     else {
       try {
         const { body } = await open();
@@ -167,7 +178,8 @@ async function partsOf(
         room -= size;
         parts.push({ kind: "file", blob: id, size, ...named });
       } catch (error) {
-        const why = error instanceof InputError ? `files have ${filesBytes} bytes at most together` : "it could not be read";
+        const why =
+          error instanceof InputError ? `files have ${filesBytes} bytes at most together` : "it could not be read";
         left.push(`${shown}: ${why}`);
       }
     }

@@ -39,7 +39,10 @@ export function createFollow(parts: DelegationParts, words: Words): Follow {
   async function said({ row, task }: Standing, call: string): Promise<ToolResult | undefined> {
     if (row.end !== undefined) return resultOf(row, row.end.told, row.end.by);
     const waits = row.telling !== "note" && row.telling.call === call;
-    if (!waits) return row.question === undefined || row.outgoing !== undefined ? background(row, task) : asResult(row.question.told);
+    if (!waits)
+      return row.question === undefined || row.outgoing !== undefined
+        ? background(row, task)
+        : asResult(row.question.told);
     if (task === undefined) return undefined;
     if (isEnded(task)) return ended(row, task, call);
     const digest = questionOf(task);
@@ -52,7 +55,8 @@ export function createFollow(parts: DelegationParts, words: Words): Follow {
       return written ? asResult(told) : background(row, task);
     }
     // Who has a task of its own waits on.
-    if (row.by.to === undefined || task.dueAt === undefined || task.dueAt < clock.now() + firstPauseMs) return undefined;
+    if (row.by.to === undefined || task.dueAt === undefined || task.dueAt < clock.now() + firstPauseMs)
+      return undefined;
     await handOver(row.id, call, {});
     return background(row, task);
   }

@@ -38,11 +38,13 @@ const taskArgs = z.object({ task: z.string().trim().min(1).max(20_000) });
 const replyArgs = z.object({ task: z.string().max(200), answer: z.string().trim().min(1).max(20_000) });
 
 export function nestedDelegating(parts: DelegationParts, follow: Follow, { agent, run }: NestedRun): Delegating {
-  const { store, peers } = parts;
+  const { store, peers, chainName } = parts;
   const list = `task:${digestOf(`${agent} ${run.task}`)}`;
   return {
     async list() {
-      const known = (await peers.all()).filter(({ name }) => name !== agent && run.chain?.includes(name) !== true);
+      const known = (await peers.all()).filter(
+        ({ name }) => name !== agent && run.chain?.includes(chainName(name)) !== true,
+      );
       const cards = await Promise.all(known.map(async (peer) => ({ peer, card: await peer.card() })));
       const specs = cards.flatMap(({ peer, card }) => (card === undefined ? [] : [specOf(peer, card)]));
       return specs.length === 0 ? [] : [...specs, ...taskSpecs.filter(({ name }) => name === "reply")];
@@ -53,7 +55,7 @@ export function nestedDelegating(parts: DelegationParts, follow: Follow, { agent
         turn: run.task,
         by: { agentName: agent, list },
         caller: run.caller,
-        chain: [...(run.chain ?? []), agent],
+        chain: [...(run.chain ?? []), parts.chainName(agent)],
         mostMs: undefined,
         signal,
         progress,

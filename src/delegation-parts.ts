@@ -13,6 +13,7 @@ export interface DelegationParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly inlineMs: number;
+  readonly chainName: (agent: string) => string;
   /** One step, in order with all others of the delegation in this process. */
   readonly advance: (id: string) => Promise<Standing | undefined>;
   /** Looks at it now: one that is due, or that nobody waits for any more. */

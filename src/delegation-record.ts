@@ -105,7 +105,9 @@ export function createDelegationStore(records: Records, clock: Clock): Delegatio
   ): Promise<Result> {
     for (let tries = 1; ; tries++) {
       const found = await records.get(listKey(list));
-      const { row, result } = next(found === undefined ? { v: 1, n: 0, open: [], ended: [] } : listRow.parse(found.value));
+      const { row, result } = next(
+        found === undefined ? { v: 1, n: 0, open: [], ended: [] } : listRow.parse(found.value),
+      );
       if (row === undefined) return result;
       try {
         await records.put(listKey(list), row, { etag: found?.etag ?? null, ttlMs: openMs });

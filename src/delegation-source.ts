@@ -25,7 +25,10 @@ const mostPeers = 60;
 const taskParameters = {
   type: "object",
   properties: {
-    task: { type: "string", description: "what to do, complete in itself: the agent sees nothing else of the conversation" },
+    task: {
+      type: "string",
+      description: "what to do, complete in itself: the agent sees nothing else of the conversation",
+    },
     files: { type: "boolean", description: "true: the files of the person's new messages go along" },
   },
   required: ["task"],
@@ -51,14 +54,19 @@ export const taskSpecs: readonly ToolSpec[] = [
   },
   {
     name: "tasks",
-    description: "The tasks of this conversation: those that are open, and what became of the last ones. With a name: all of that one.",
+    description:
+      "The tasks of this conversation: those that are open, and what became of the last ones. With a name: all of that one.",
     parameters: { type: "object", properties: { task: nameParameter } },
     effect: "none",
   },
 ];
 
 const taskArgs = z.object({ task: z.string().trim().min(1).max(20_000), files: z.boolean().nullish() });
-const replyArgs = z.object({ task: z.string().max(200), answer: z.string().trim().min(1).max(20_000), files: z.boolean().nullish() });
+const replyArgs = z.object({
+  task: z.string().max(200),
+  answer: z.string().trim().min(1).max(20_000),
+  files: z.boolean().nullish(),
+});
 const nameArgs = z.object({ task: z.string().max(200) });
 const tasksArgs = z.object({ task: z.string().max(200).nullish() });
 
@@ -71,13 +79,20 @@ export function argsOf<Args>(schema: z.ZodType<Args>, given: unknown): Args {
 
 /** Its skills as its card has them: data, on one line, and never more than so much. */
 export function specOf({ name }: Peer, card: PeerCard): ToolSpec {
-  const skills = card.skills.slice(0, mostSkills).map((one) => `${quoted(one.name, 60)}: ${quoted(one.description, longestSkill)}`);
+  const skills = card.skills
+    .slice(0, mostSkills)
+    .map((one) => `${quoted(one.name, 60)}: ${quoted(one.description, longestSkill)}`);
   const description = [
     `Gives a task to the skilled agent "${name}", and returns its result or where it stands.`,
     `What the agent says of itself, as data: ${quoted(card.title, 60)}, ${quoted(card.description, 300)}.`,
     skills.length === 0 ? "" : `Its skills: ${skills.join("; ")}.`,
   ];
-  return { name, description: clip(description.join(" ").trim(), 990), parameters: taskParameters, effect: "idempotent" };
+  return {
+    name,
+    description: clip(description.join(" ").trim(), 990),
+    parameters: taskParameters,
+    effect: "idempotent",
+  };
 }
 
 export function agentSource(parts: DelegationParts, follow: Follow): ToolSource {
@@ -104,7 +119,7 @@ export function agentSource(parts: DelegationParts, follow: Follow): ToolSource 
     by: { agentName: call.agentName, list: listOf(call.to), to: call.to, participant: call.participant },
     // No id of a platform leaves the gateway.
     caller: { tenant: call.to.tenant, id: digestOf(call.agent) },
-    chain: [call.agentName],
+    chain: [parts.chainName(call.agentName)],
     mostMs: parts.inlineMs,
     signal: call.signal,
     progress: call.progress,
@@ -123,7 +138,8 @@ export function agentSource(parts: DelegationParts, follow: Follow): ToolSource 
     await store.delist(by.list, id, true);
     await parts.look(id);
     const now = await store.find(id);
-    if (now !== undefined && !isOver(now)) return { text: `${told.text} The agent cannot be reached: it is told as soon as it can.` };
+    if (now !== undefined && !isOver(now))
+      return { text: `${told.text} The agent cannot be reached: it is told as soon as it can.` };
     return { text: told.text };
   }
 
@@ -152,7 +168,9 @@ export function agentSource(parts: DelegationParts, follow: Follow): ToolSource 
       if ((await peers.all()).length === 0) return undefined;
       const now = await rows(caller, "all");
       // Of an earlier attempt of the turn, whose answer nobody saw.
-      const here = now.filter((row) => row.end?.by === "call" && row.end.turn === caller.turn && row.turn === caller.turn);
+      const here = now.filter(
+        (row) => row.end?.by === "call" && row.end.turn === caller.turn && row.turn === caller.turn,
+      );
       const shown = [...now.filter(({ end }) => end === undefined), ...here].map((row) => summaryOf(row));
       return shown.length === 0 ? undefined : shown;
     },
@@ -172,7 +190,8 @@ export function agentSource(parts: DelegationParts, follow: Follow): ToolSource 
 
 function summaryOf(row: Delegation): object {
   const { name, peer, asked, state, at, end, question, outgoing, failing } = row;
-  const asks = state === "input-required" && outgoing === undefined && end === undefined ? question?.told.text : undefined;
+  const asks =
+    state === "input-required" && outgoing === undefined && end === undefined ? question?.told.text : undefined;
   return {
     task: name,
     agent: peer,

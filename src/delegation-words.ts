@@ -21,7 +21,8 @@ export const clip = (text: string, most: number): string =>
   text.length <= most ? text : `${text.slice(0, most - 1).toWellFormed()}…`;
 
 /** As one line that stands in another text. */
-export const quoted = (text: string, most = longestAsked): string => JSON.stringify(clip(text.replace(/\s+/g, " ").trim(), most));
+export const quoted = (text: string, most = longestAsked): string =>
+  JSON.stringify(clip(text.replace(/\s+/g, " ").trim(), most));
 
 export function digestOfArtifact({ id, parts }: Artifact): string {
   const hash = createHash("sha256").update(id);
@@ -60,7 +61,10 @@ export function createWords({ blobs, safeFetch }: WordsOptions): Words {
       if (bytes === undefined || bytes.byteLength === 0) return `[the file ${shown} is empty]`;
       const type = /^[\w.+-]+\/[\w.+-]+$/.test(file.type) ? file.type : "application/octet-stream";
       const named = { type, ...(name === undefined ? {} : { name }) };
-      const { id, size } = await blobs.put(new Blob([new Uint8Array(bytes)]).stream(), { ...named, maxBytes: fileBytes });
+      const { id, size } = await blobs.put(new Blob([new Uint8Array(bytes)]).stream(), {
+        ...named,
+        maxBytes: fileBytes,
+      });
       return { kind: mediaKindOf(type), source: { from: "blob", id }, size, ...named };
     } catch (error) {
       if (error instanceof RetryableError) throw error;
@@ -85,7 +89,9 @@ export function createWords({ blobs, safeFetch }: WordsOptions): Words {
         if (typeof one === "string") lines.push(one);
         else {
           kept.push(one);
-          lines.push(`[the file ${quoted(one.name ?? one.type, 120)} (${one.type}) goes to the person with your answer]`);
+          lines.push(
+            `[the file ${quoted(one.name ?? one.type, 120)} (${one.type}) goes to the person with your answer]`,
+          );
         }
       }
       if (files.length > mostFiles) lines.push(`[${files.length - mostFiles} more files are left out]`);

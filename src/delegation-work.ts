@@ -144,7 +144,8 @@ export function createWork(options: WorkOptions): Work {
     const reason = reasonOf(error);
     if (!(error instanceof RetryableError)) {
       log.warn({ delegation: row.id, peer: row.peer, reason }, "a delegation is refused");
-      const words = error instanceof InputError ? `the agent refuses it: ${error.message}` : "the agent cannot be asked";
+      const words =
+        error instanceof InputError ? `the agent refuses it: ${error.message}` : "the agent cannot be asked";
       return giveUp(row, words, false);
     }
     const { since, n } = row.failing ?? { since: clock.now(), n: 0 };
@@ -259,12 +260,18 @@ export function createWork(options: WorkOptions): Work {
 /** Of artifacts that the task does not have any more nothing is remembered. */
 function within({ told, seen }: Delegation["artifacts"], task: PeerTask): Delegation["artifacts"] {
   const ids = new Set(newest(task).map(({ id }) => id));
-  const pick = (all: Readonly<Record<string, string>>) => Object.fromEntries(Object.entries(all).filter(([id]) => ids.has(id)));
+  const pick = (all: Readonly<Record<string, string>>) =>
+    Object.fromEntries(Object.entries(all).filter(([id]) => ids.has(id)));
   return { told: pick(told), seen: pick(seen) };
 }
 
 /** When it is to be looked at again; undefined: never. */
-export function nextLook(row: Delegation, task: PeerTask | undefined, prompt: boolean, now: number): number | undefined {
+export function nextLook(
+  row: Delegation,
+  task: PeerTask | undefined,
+  prompt: boolean,
+  now: number,
+): number | undefined {
   if (isOver(row)) return undefined;
   const backoff = (n: number, most: number) => now + Math.min(1_000 * 2 ** Math.min(n, 20), most);
   if (row.failing !== undefined) return backoff(row.failing.n, 60_000);

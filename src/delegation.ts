@@ -32,6 +32,8 @@ export interface DelegationOptions {
   readonly secret: string;
   /** Where peers tell of changes, with the delegation's id behind it; absent: nowhere. Those in this process need none. */
   readonly pushUrl?: string | undefined;
+  /** What an agent of this gateway is called in chains. */
+  readonly chainName: (agent: string) => string;
   /** How long a call waits for its task. */
   readonly inlineMs: number;
 }
@@ -130,6 +132,7 @@ export function createDelegations(options: DelegationOptions): Delegations {
     clock,
     log,
     inlineMs,
+    chainName: options.chainName,
     arm,
     disarm,
     advance: (id) => inOrder(id, () => work.advance(id)),

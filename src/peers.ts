@@ -39,7 +39,9 @@ export interface PeerFile {
   readonly url?: string;
 }
 export type PeerPart =
-  { readonly kind: "text"; readonly text: string } | { readonly kind: "data"; readonly data: unknown } | PeerFile;
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "data"; readonly data: unknown }
+  | PeerFile;
 
 export interface PeerTask {
   /** Absent where the peer answered with a message alone: the task has ended with it. */
@@ -88,7 +90,11 @@ export interface Peer {
   /** Something may have changed, or words on what is being done. Ends when nothing more is to be heard, and may never begin. */
   listen(caller: TaskCaller, task: string, signal: AbortSignal): AsyncIterable<{ readonly progress?: string }>;
   /** The task that a message made, where the peer knows of one. */
-  find(caller: TaskCaller, message: { readonly id: string; readonly context: string }, signal: AbortSignal): Promise<string | undefined>;
+  find(
+    caller: TaskCaller,
+    message: { readonly id: string; readonly context: string },
+    signal: AbortSignal,
+  ): Promise<string | undefined>;
   /** Resolves when it is cancelled, has ended already, or is not known there. */
   cancel(caller: TaskCaller, task: string, signal: AbortSignal): Promise<void>;
 }

@@ -90,7 +90,9 @@ async function checked(raw: unknown, { signedBy, endpointOf }: CardOptions): Pro
     return url === undefined || !known ? [] : [{ ...one, url }];
   });
   if (interfaces.length === 0) {
-    const bindings = card.supportedInterfaces.slice(0, 5).map((one) => `${one.protocolBinding} at ${one.url.slice(0, 200)}`);
+    const bindings = card.supportedInterfaces
+      .slice(0, 5)
+      .map((one) => `${one.protocolBinding} at ${one.url.slice(0, 200)}`);
     throw new TerminalError(
       `it names no JSONRPC or HTTP+JSON interface at its own address (${bindings.join(", ") || "none"}): allow others with \`origins\``,
     );

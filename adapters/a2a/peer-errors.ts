@@ -50,7 +50,8 @@ export function boundedFetch(peer: string, send: typeof fetch, mostBytes: number
       new TransformStream<Uint8Array, Uint8Array>({
         transform(chunk, controller) {
           left -= chunk.byteLength;
-          if (left < 0) controller.error(new TerminalError(`agent "${peer}" says more than ${mostBytes} bytes at once`));
+          if (left < 0)
+            controller.error(new TerminalError(`agent "${peer}" says more than ${mostBytes} bytes at once`));
           else controller.enqueue(chunk);
         },
       }),

@@ -38,7 +38,7 @@ export function isTask(result: SendMessageResult): result is Task {
 /** A peer that answers with a message has made no task: that is its end. */
 export function peerTaskOf(result: SendMessageResult): PeerTask {
   if (!isTask(result)) return { state: "completed", artifacts: [{ id: "message", parts: partsOf(result.parts) }] };
-  const { id, status, artifacts = [], metadata } = result;
+  const { id, status, artifacts, metadata } = result;
   const said = status?.message === undefined ? undefined : textOf(status.message.parts);
   const saidId = status?.message?.messageId;
   const due = typeof metadata?.[dueExtension] === "string" ? Date.parse(metadata[dueExtension]) : Number.NaN;
@@ -54,7 +54,7 @@ export function peerTaskOf(result: SendMessageResult): PeerTask {
 }
 
 /** Some say their result with the state alone. */
-function lastWords({ status, artifacts = [] }: Task, state: PeerState): PeerTask["artifacts"] {
+function lastWords({ status, artifacts }: Task, state: PeerState): PeerTask["artifacts"] {
   if (state !== "completed" || artifacts.length > 0 || status?.message === undefined) return [];
   return [{ id: "status", parts: partsOf(status.message.parts) }];
 }
@@ -121,7 +121,8 @@ function messageOf({ id, task = "", context, parts, chain, locale }: PeerMessage
 }
 
 function wirePart(part: PeerPart): Part {
-  if (part.kind === "text") return { ...nothing, content: { $case: "text", value: part.text }, mediaType: "text/plain" };
+  if (part.kind === "text")
+    return { ...nothing, content: { $case: "text", value: part.text }, mediaType: "text/plain" };
   if (part.kind === "data")
     return { ...nothing, content: { $case: "data", value: part.data }, mediaType: "application/json" };
   const value = Buffer.from(part.bytes ?? new Uint8Array());

@@ -5,6 +5,9 @@ import { createSafeFetch } from "../../adapters/fetch/index.ts";
 import { createServer, type HttpServer } from "../../adapters/http/index.ts";
 import type { Channel, Connection, HttpHandler } from "../channel.ts";
 import { createCore, type Core } from "../core.ts";
+import { createDelegations, type Delegations } from "../delegation.ts";
+import { pushHandler, pushPath, withLocalPush } from "../delegation-push.ts";
+import { createEffects } from "../effects.ts";
 import { reasonOf } from "../errors.ts";
 import { encodePart } from "../ids.ts";
 import { underLease } from "../lease.ts";
@@ -17,9 +20,11 @@ import type { Config } from "./config.ts";
 import { createControl } from "./control.ts";
 import { pageDirectory } from "../../channels/web/page/build.ts";
 import { accessOf } from "./policies.ts";
+import { createDelegates } from "./delegates.ts";
 import { createReadiness, type Readiness } from "./readiness.ts";
 import type { Role } from "./roles.ts";
 import { openRuntime, type OpenedRuntime } from "./runtime.ts";
+import type { PushSender } from "../task-push.ts";
 import { createSkills, skillKinds } from "./skills.ts";
 import { createSubscriptions, type Subscriptions } from "../subscriptions.ts";
 import { subscribersOf } from "./subscribers.ts";
@@ -54,23 +59,48 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const { runtime } = opened;
   const instance = randomUUID();
   const secret = await opened.secret();
-  const agents = createAgents({ config, clock, log, blobs: runtime.blobs });
   const channels = new Map<string, Channel>();
   const safeFetch = createSafeFetch({ allowHosts: config.webhooks.allowHosts });
   const signals = config.redis.url === undefined ? undefined : await openSignals(config.redis.url, instance, log);
   const newId = () => randomBytes(18).toString("base64url");
-  const serving = createServing({ config, runtime, clock, log, instance, secret, safeFetch, signals, newId });
+  const sender = (outside: PushSender) => withLocalPush(outside, () => delegations);
+  const serving = createServing({ config, runtime, clock, log, instance, secret, safeFetch, signals, newId, sender });
   runtime.invoked?.("/a2a", serving.server.handle);
   const { records, blobs } = runtime;
   const skillDeps = { records, blobs, safeFetch, clock, log, newId, config };
-  for (const agent of createSkills(skillKinds, config.skills, skillDeps)) serving.add(agent);
+  const skilled = createSkills(skillKinds, config.skills, skillDeps);
+  for (const agent of skilled) serving.add(agent);
+  const delegations = createDelegations({
+    runtime,
+    clock,
+    log,
+    safeFetch,
+    secret,
+    peers: createDelegates({
+      config,
+      local: skilled.map(({ profile }) => profile.name),
+      known: Object.keys(skillKinds),
+      server: serving.server,
+      secret,
+      records,
+      clock,
+      log,
+    }),
+    prompt: (...of) => core.proactive.prompt(...of),
+    chainName: serving.server.chainName,
+    pushUrl: config.server.publicUrl === undefined ? undefined : `${config.server.publicUrl}${pushPath}`,
+    inlineMs: config.delegation.inlineSeconds * 1_000,
+  });
+  const outside = { sources: [delegations.source], effects: createEffects(records, clock) };
+  const agents = createAgents({ config, clock, log, blobs, outside });
   const subscribers = subscribersOf(config, { safeFetch, clock, bindings: runtime.bindings });
   const subscriptions = createSubscriptions({ runtime, clock, log, subscribers });
   runtime.jobs.handle(async (job, data) => {
     const known =
       (await subscriptions.run(job, data)) ||
       (await core.approvals.run(job, data)) ||
-      (await serving.host.run(job, data));
+      (await serving.host.run(job, data)) ||
+      (await delegations.run(job, data));
     if (!known) log.warn({ job }, "a job that nothing here knows is over");
   });
   const core = createCore({
@@ -84,6 +114,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     safeFetch,
     mostTurns: config.limits.turns,
     delivers: role !== "agents",
+    delegations,
     ...(subscribers.length === 0 ? {} : { announce: subscriptions.announce }),
   });
   for (const { name, account, settings, own } of accountsOf(config)) {
@@ -133,14 +164,32 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const server = createServer({
     host: config.server.host,
     port: config.server.port,
-    channels: role === "agents" ? [] : [...servedTo(config, serving), ...all.filter(answersHttp)].toSorted(byCatchAll),
+    channels:
+      role === "agents"
+        ? []
+        : [pushHandler(() => delegations, log), ...servedTo(config, serving), ...all.filter(answersHttp)].toSorted(
+            byCatchAll,
+          ),
     health: () => readiness.reason() ?? runtime.health(),
     log,
   });
   const connects = role === "agents" ? [] : all.filter((channel) => channel.connect !== undefined);
   return assemble(
     { config, clock, log },
-    { opened, core, subscriptions, serving, instance, channels: all, connects, server, control, readiness, signals },
+    {
+      opened,
+      core,
+      subscriptions,
+      serving,
+      delegations,
+      instance,
+      channels: all,
+      connects,
+      server,
+      control,
+      readiness,
+      signals,
+    },
   );
 }
 
@@ -157,6 +206,7 @@ interface Parts {
   readonly core: Core;
   readonly subscriptions: Subscriptions;
   readonly serving: Serving;
+  readonly delegations: Delegations;
   readonly instance: string;
   readonly channels: readonly Channel[];
   /** Those of them that hold a socket or poll, here. */
@@ -169,7 +219,20 @@ interface Parts {
 
 function assemble(
   { config, clock, log }: GatewayOptions,
-  { opened, core, subscriptions, serving, instance, channels, connects, server, control, readiness, signals }: Parts,
+  {
+    opened,
+    core,
+    subscriptions,
+    serving,
+    delegations,
+    instance,
+    channels,
+    connects,
+    server,
+    control,
+    readiness,
+    signals,
+  }: Parts,
 ): Gateway {
   const { runtime } = opened;
   const intake = new AbortController();
@@ -219,6 +282,7 @@ function assemble(
     const closed = Promise.allSettled([...connections.values()].map(async (connection) => (await connection)?.closed));
     await Promise.race([closed, new Promise<void>((resolve) => void clock.after(left(), resolve))]);
     await Promise.all([core.drain(left()), serving.host.drain(left())]);
+    await delegations.drain(left());
     await drained;
     await runtime.stop(Math.max(left(), stopMs));
     for (const channel of channels) channel.close?.();

@@ -39,7 +39,12 @@ interface Stage {
 export function taskContract({ name, make, slowness = 1 }: TaskContract): void {
   const patience = 20_000 * slowness;
   // A name of its own for each: jobs and records of a broker outlive a test.
-  function check(title: string, execute: Execute, body: (stage: Stage) => Promise<void>, more?: Partial<TaskHostOptions>) {
+  function check(
+    title: string,
+    execute: Execute,
+    body: (stage: Stage) => Promise<void>,
+    more?: Partial<TaskHostOptions>,
+  ) {
     test(title, { timeout: patience * 3 }, async () => {
       const subject = await make();
       const agent = `tester-${randomUUID().slice(0, 8)}`;
@@ -80,13 +85,17 @@ export function taskContract({ name, make, slowness = 1 }: TaskContract): void {
   }
 
   describe(`tasks on ${name}`, () => {
-    check("are run at once and end with what was made", async (run) => done(textOf(run)), async ({ tasks, ended }) => {
-      const before = performance.now();
-      const { id } = await tasks.send(ann, said("hello"));
-      const task = await ended(tasks, id);
-      expect(performance.now() - before).toBeLessThan(2_000 * slowness);
-      expect(task).toMatchObject({ state: "completed", artifacts: [{ id: "result", parts: [{ text: "hello" }] }] });
-    });
+    check(
+      "are run at once and end with what was made",
+      async (run) => done(textOf(run)),
+      async ({ tasks, ended }) => {
+        const before = performance.now();
+        const { id } = await tasks.send(ann, said("hello"));
+        const task = await ended(tasks, id);
+        expect(performance.now() - before).toBeLessThan(2_000 * slowness);
+        expect(task).toMatchObject({ state: "completed", artifacts: [{ id: "result", parts: [{ text: "hello" }] }] });
+      },
+    );
 
     let ran = 0;
     check(
@@ -108,41 +117,50 @@ export function taskContract({ name, make, slowness = 1 }: TaskContract): void {
       },
     );
 
-    check("of one caller are not there for another", async (run) => done(textOf(run)), async ({ tasks, ended }) => {
-      const { id } = await tasks.send(ann, said("mine"));
-      await ended(tasks, id);
-      const signal = AbortSignal.timeout(5_000);
-      expect(await tasks.get(bob, id)).toBeUndefined();
-      expect(await tasks.get({ tenant: "other", id: "ann" }, id)).toBeUndefined();
-      expect(await tasks.cancel(bob, id)).toBeUndefined();
-      expect(await tasks.watch(bob, id, { signal, mostMs: 1_000 })).toBeUndefined();
-      expect(await tasks.pushes(bob, id)).toBeUndefined();
-      expect((await tasks.list(bob, { limit: 10 })).tasks).toEqual([]);
-      await expect(tasks.send(bob, said("more", { task: id }))).rejects.toMatchObject({ status: 404 });
-    });
+    check(
+      "of one caller are not there for another",
+      async (run) => done(textOf(run)),
+      async ({ tasks, ended }) => {
+        const { id } = await tasks.send(ann, said("mine"));
+        await ended(tasks, id);
+        const signal = AbortSignal.timeout(5_000);
+        expect(await tasks.get(bob, id)).toBeUndefined();
+        expect(await tasks.get({ tenant: "other", id: "ann" }, id)).toBeUndefined();
+        expect(await tasks.cancel(bob, id)).toBeUndefined();
+        expect(await tasks.watch(bob, id, { signal, mostMs: 1_000 })).toBeUndefined();
+        expect(await tasks.pushes(bob, id)).toBeUndefined();
+        expect((await tasks.list(bob, { limit: 10 })).tasks).toEqual([]);
+        await expect(tasks.send(bob, said("more", { task: id }))).rejects.toMatchObject({ status: 404 });
+      },
+    );
 
-    check("are listed, the one that changed last first, in pages", async (run) => done(textOf(run)), async (stage) => {
-      const { tasks, ended } = stage;
-      const ids: string[] = [];
-      for (const n of [1, 2, 3, 4, 5]) {
-        const { id } = await tasks.send(ann, said(`n${n}`, { context: n > 3 ? "late" : "early" }));
-        ids.unshift((await ended(tasks, id)).id);
-      }
-      const first = await tasks.list(ann, { limit: 2 });
-      const rest = await tasks.list(ann, { limit: 10, after: first.next });
-      expect([...first.tasks, ...rest.tasks].map(({ id }) => id)).toEqual(ids);
-      expect([first.total, rest.next]).toEqual([5, undefined]);
-      expect((await tasks.list(ann, { limit: 10, context: "late" })).tasks).toHaveLength(2);
-      expect((await tasks.list(ann, { limit: 10, state: "working" })).tasks).toHaveLength(0);
-      await expect(tasks.list(ann, { limit: 10, after: "no page" })).rejects.toThrow(InputError);
-    });
+    check(
+      "are listed, the one that changed last first, in pages",
+      async (run) => done(textOf(run)),
+      async (stage) => {
+        const { tasks, ended } = stage;
+        const ids: string[] = [];
+        for (const n of [1, 2, 3, 4, 5]) {
+          const { id } = await tasks.send(ann, said(`n${n}`, { context: n > 3 ? "late" : "early" }));
+          ids.unshift((await ended(tasks, id)).id);
+        }
+        const first = await tasks.list(ann, { limit: 2 });
+        const rest = await tasks.list(ann, { limit: 10, after: first.next });
+        expect([...first.tasks, ...rest.tasks].map(({ id }) => id)).toEqual(ids);
+        expect([first.total, rest.next]).toEqual([5, undefined]);
+        expect((await tasks.list(ann, { limit: 10, context: "late" })).tasks).toHaveLength(2);
+        expect((await tasks.list(ann, { limit: 10, state: "working" })).tasks).toHaveLength(0);
+        await expect(tasks.list(ann, { limit: 10, after: "no page" })).rejects.toThrow(InputError);
+      },
+    );
 
     const because: string[] = [];
     check(
       "wait until their time and go on within two seconds of it, with what they left",
       async (run) => {
         because.push(run.because);
-        if (run.because === "said") return { kind: "waiting", until: Date.now() + 1_500, said: "Later.", state: { n: 7 } };
+        if (run.because === "said")
+          return { kind: "waiting", until: Date.now() + 1_500, said: "Later.", state: { n: 7 } };
         return done(`state ${JSON.stringify(run.state)}`);
       },
       async ({ tasks, ended }) => {
@@ -161,7 +179,9 @@ export function taskContract({ name, make, slowness = 1 }: TaskContract): void {
     check(
       "ask, and go on with the answer",
       async (run) =>
-        run.messages.length === 1 ? { kind: "input-required", question: "Which?" } : done(`${textOf(run)} of ${run.messages.length}`),
+        run.messages.length === 1
+          ? { kind: "input-required", question: "Which?" }
+          : done(`${textOf(run)} of ${run.messages.length}`),
       async ({ tasks, ended }) => {
         const { id, context } = await tasks.send(ann, said("do"));
         expect((await ended(tasks, id)).said?.parts).toEqual([{ kind: "text", text: "Which?" }]);
@@ -251,9 +271,7 @@ export function taskContract({ name, make, slowness = 1 }: TaskContract): void {
       },
       async ({ tasks, restart, ended }) => {
         const { id } = await tasks.send(ann, said("long"));
-        await expect
-          .poll(async () => (await tasks.get(ann, id))?.artifacts.length, { timeout: patience })
-          .toBe(1);
+        await expect.poll(async () => (await tasks.get(ann, id))?.artifacts.length, { timeout: patience }).toBe(1);
         const seen: unknown[] = [];
         const next = await restart(async (run, hooks) => {
           seen.push([run.because, run.state]);
