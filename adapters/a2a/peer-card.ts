@@ -11,12 +11,18 @@ import { reasonOf, TerminalError } from "../../src/errors.ts";
 import type { PeerCard } from "../../src/peers.ts";
 import type { Clock, Log } from "../../src/ports.ts";
 
+export interface CardKey {
+  readonly key: KeyObject;
+  /** Where the key has a name, it is asked for signatures of that name only. */
+  readonly kid?: string | undefined;
+}
+
 export interface CardOptions {
   readonly peer: string;
   /** The card's JSON, bounded. @throws where it cannot be had. */
   readonly read: (signal: AbortSignal) => Promise<unknown>;
   /** Its signature has to be one of theirs; none: it need not be signed. */
-  readonly signedBy: readonly KeyObject[];
+  readonly signedBy: readonly CardKey[];
   /** Where an interface of the card is called; undefined: it leads where the peer is not allowed to. */
   readonly endpointOf: (url: string) => string | undefined;
   readonly clock: Clock;
@@ -100,9 +106,10 @@ async function checked(raw: unknown, { signedBy, endpointOf }: CardOptions): Pro
   return { ...card, supportedInterfaces: interfaces, skills: card.skills.slice(0, mostSkills) };
 }
 
-/** Any of the keys, whatever the signature says of its own. */
-async function isSigned(card: AgentCard, keys: readonly KeyObject[]): Promise<boolean> {
-  for (const key of keys) {
+async function isSigned(card: AgentCard, keys: readonly CardKey[]): Promise<boolean> {
+  const kids = card.signatures.map((one) => kidOf(one.protected));
+  for (const { key, kid } of keys) {
+    if (kid !== undefined && !kids.includes(kid)) continue;
     try {
       await verifyAgentCardSignature(async () => key)(card);
       return true;
@@ -111,6 +118,15 @@ async function isSigned(card: AgentCard, keys: readonly KeyObject[]): Promise<bo
     }
   }
   return false;
+}
+
+function kidOf(header: string): string | undefined {
+  try {
+    const { kid } = JSON.parse(Buffer.from(header, "base64url").toString()) as { kid?: string };
+    return kid;
+  } catch {
+    return undefined;
+  }
 }
 
 const longestName = 200;

@@ -47,10 +47,10 @@ export const delegateName = z
   );
 
 /** @throws where it is none. */
-export function keyOf(given: string): KeyObject {
-  return given.trim().startsWith("{")
-    ? createPublicKey({ key: JSON.parse(given) as JsonWebKey, format: "jwk" })
-    : createPublicKey(given);
+export function keyOf(given: string): { readonly key: KeyObject; readonly kid?: string | undefined } {
+  if (!given.trim().startsWith("{")) return { key: createPublicKey(given) };
+  const jwk = JSON.parse(given) as JsonWebKey & { kid?: string };
+  return { key: createPublicKey({ key: jwk, format: "jwk" }), kid: jwk.kid };
 }
 
 function isKey(given: string): boolean {
