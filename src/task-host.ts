@@ -68,6 +68,8 @@ export interface TaskHost {
 
 const prefix = "task:";
 const mostProgress = 4_000;
+/** What a process that stops leaves to the next one, or to another. */
+const leftMs = 1_000;
 const defaultRunMs = 30 * 60_000;
 const defaultMostRuns = 64;
 const defaultWatchMs = 10_000;
@@ -323,6 +325,10 @@ export function createTaskHost(options: TaskHostOptions): TaskHost {
     async run(job, data) {
       if (!job.startsWith(prefix)) return false;
       const { key } = data as { key: string };
+      if (draining) {
+        await arm(key, clock.now() + leftMs);
+        return true;
+      }
       const agent = agents.get(decodeURIComponent(key.slice(0, key.indexOf(":"))));
       const task = pursuits.has(key) ? undefined : await store.find(key);
       if (agent === undefined || (!pursuits.has(key) && task === undefined)) {

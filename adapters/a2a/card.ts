@@ -21,7 +21,7 @@ export interface CardParts {
   readonly limits?: Readonly<Record<string, number>>;
 }
 
-export function createCard({ profile, url, jwksUrl, key, limits }: CardParts): Promise<AgentCard> {
+export async function createCard({ profile, url, jwksUrl, key, limits }: CardParts): Promise<AgentCard> {
   const interfaces = ["JSONRPC", "HTTP+JSON"].map((protocolBinding) => ({
     url,
     protocolBinding,
@@ -70,9 +70,20 @@ export function createCard({ profile, url, jwksUrl, key, limits }: CardParts): P
     })),
     signatures: [],
   };
-  const header = { alg: "ES256", kid: key.kid, typ: "JOSE", jku: jwksUrl };
-  return generateAgentCardSignature(key.privateJwk as Parameters<typeof generateAgentCardSignature>[0], header)(card);
+  return signed(card, { alg: "ES256", kid: key.kid, typ: "JOSE", jku: jwksUrl }, key);
 }
+
+/**
+ * Twice. The SDK reads a card that it holds as if it were JSON, and so loses the security schemes, when it signs and when it
+ * verifies: the second signature is for its clients, the first one, over the card's JSON, for all others.
+ */
+async function signed(card: AgentCard, header: JWSHeader, key: SigningKey): Promise<AgentCard> {
+  const sign = generateAgentCardSignature(key.privateJwk as Parameters<typeof generateAgentCardSignature>[0], header);
+  const { signatures: whole } = await sign(AgentCard.toJSON(card) as AgentCard);
+  const { signatures: held } = await sign(card);
+  return { ...card, signatures: [...whole, ...held] };
+}
+type JWSHeader = Parameters<typeof generateAgentCardSignature>[1];
 
 /**
  * As JSON for a client of this version. Who names none may be of either: the older form, with the newer one's interfaces, which

@@ -10,6 +10,7 @@ import { defaultServerCallContextBuilder, type A2ARequestHandler } from "@a2a-js
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { bearerOf, createCallers } from "../../src/callers.ts";
 import { chainExtension } from "../../src/chain.ts";
+import { createCounter } from "../../src/counter.ts";
 import { InputError } from "../../src/errors.ts";
 import type { Blobs, Clock, Log } from "../../src/ports.ts";
 import { taskCaller, type TaskCaller } from "../../src/skilled.ts";
@@ -102,7 +103,7 @@ export function createA2aServer(options: A2aOptions): A2aServer {
   const callers = createCallers(settings.keys);
   const served = new Map<string, Served>();
   let alone: string | undefined;
-  const enter = createCounter(settings.streamsPerCaller);
+  const { enter } = createCounter(settings.streamsPerCaller);
   const chainName = (agent: string) => `${key.kid.slice(0, 16)}/${agent}`;
 
   function handlersOf(tasks: Tasks, origin: string): Handlers {
@@ -234,19 +235,4 @@ function rpcRefusal({ status, message }: InputError): Response {
 function cached(request: Request, value: unknown): Response {
   if (request.method !== "GET" && request.method !== "HEAD") return refuse(405, "Use GET.", { allow: "GET, HEAD" });
   return Response.json(value, { headers: { "cache-control": "public, max-age=300", vary: "A2A-Version" } });
-}
-
-/** Counts what each caller has open in this process. */
-function createCounter(most: number) {
-  const open = new Map<string, number>();
-  return (caller: string): (() => void) | undefined => {
-    const now = open.get(caller) ?? 0;
-    if (now >= most) return undefined;
-    open.set(caller, now + 1);
-    return () => {
-      const left = (open.get(caller) ?? 1) - 1;
-      if (left === 0) open.delete(caller);
-      else open.set(caller, left);
-    };
-  };
 }

@@ -11,6 +11,7 @@ import { connectSidecar, unexpected, type Sidecar, type SidecarOptions } from ".
 const minor = 18;
 
 const metadata = z.object({
+  id: z.string().optional(),
   runtimeVersion: z.string().default(""),
   components: z
     .array(z.object({ name: z.string(), type: z.string(), capabilities: z.array(z.string()).default([]) }))

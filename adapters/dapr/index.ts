@@ -63,6 +63,7 @@ export async function openDapr(options: DaprOptions): Promise<DaprRuntime> {
   let client: Promise<DaprClient> | undefined;
   let server: Server | undefined;
   const invocations = new Map<string, (request: Request) => Promise<Response>>();
+  let appId: string | undefined;
   let open = false;
   let problem: string | undefined = "The sidecar has not answered yet.";
   let cancelHealth: (() => void) | undefined;
@@ -126,13 +127,16 @@ export async function openDapr(options: DaprOptions): Promise<DaprRuntime> {
     blobs: createBlobs(records, blobMs),
     deadLetters,
     bindings,
+    appId: () => appId,
     invoked: (prefix, handler) => void invocations.set(prefix, handler),
     secrets: createSecrets(() => (client ??= daprClient(options))),
     async start() {
       open = true;
       // It begins to deliver as soon as it has found us.
       await refuseLossy(sidecar, log, apart);
-      if (!apart && isKafka(await readMetadata(sidecar))) bus.partitioned();
+      const found = await readMetadata(sidecar);
+      appId = found.id;
+      if (!apart && isKafka(found)) bus.partitioned();
       server = await listenForSidecar(app, options.listen);
       await untilReady();
       problem = undefined;

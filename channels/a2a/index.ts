@@ -5,7 +5,7 @@
  * A task's message is a message of its context's conversation, known again by its id, so that it is handed over as often as it takes.
  */
 import type { Channel, ChannelDeps, Outgoing, Preview, SendContext, Sent } from "../../src/channel.ts";
-import { RefusedError } from "../../src/errors.ts";
+import { InputError, RefusedError } from "../../src/errors.ts";
 import { mediaKinds, type NoticeKey } from "../../src/message.ts";
 import type { Profile, SkilledAgent, TaskOutcome, TaskPart, TaskRun } from "../../src/skilled.ts";
 import type { Elsewhere, HostedTasks, Settling } from "../../src/task-host.ts";
@@ -52,11 +52,11 @@ export function a2a(settings: A2aSettings, deps: ChannelDeps, { profiles, host }
         try {
           // One that died in between counts once more than it was: better than one that nobody counts.
           await inbound.admit(event);
+          await inbound.accept([event], { admitted: true });
         } catch (error) {
           if (error instanceof RefusedError) return { kind: "rejected", reason: error.message };
           throw error;
         }
-        await inbound.accept([event], { admitted: true });
         handed.add(markOf(message));
       }
       return { kind: "waiting", until: clock.now() + longestMs, state: [...handed] };
@@ -85,12 +85,18 @@ export function a2a(settings: A2aSettings, deps: ChannelDeps, { profiles, host }
       log.warn({ conversation: to.conversation }, "a2a: an answer for a conversation that nobody here has");
       return {};
     }
-    const byTask = Map.groupBy(
-      answers.flatMap((one) => taskOf(one) ?? []),
-      ({ task }) => task,
-    );
-    for (const [task, of] of byTask)
-      await tasks.settle(place.caller, task, (now) => settled(now, part, context, new Set(of.map(({ mark }) => mark))));
+    const found = answers.flatMap((one) => taskOf(one) ?? []);
+    for (const [task, of] of Map.groupBy(found, (one) => one.task)) {
+      const marks = new Set(of.map(({ mark }) => mark));
+      try {
+        await tasks.settle(place.caller, task, (now) => settled(now, part, context, marks));
+      } catch (error) {
+        if (!(error instanceof InputError)) throw error;
+        const text = "The answer is larger than a task may be.";
+        const said = { id: `said-${context.key}`, role: "agent" as const, parts: [{ kind: "text" as const, text }] };
+        await tasks.settle(place.caller, task, (now) => ({ ...kept(now), state: "failed", said }));
+      }
+    }
     return {};
   }
 
@@ -125,26 +131,37 @@ export function a2a(settings: A2aSettings, deps: ChannelDeps, { profiles, host }
 
 /** What a part of an answer makes of its task: once more under the same key, nothing. */
 function settled(task: Task, part: Outgoing, context: SendContext, marks: ReadonlySet<string>): Settling | undefined {
-  const { key, last, notice, noticeKey } = context;
-  const parts: TaskPart[] = partsOf(part);
+  const { key, last, notice } = context;
   const choices = part.kind === "location" ? [] : (part.buttons ?? []).filter(({ url }) => url === undefined);
-  const offered =
-    choices.length === 0 ? parts : [...parts, choicesPart(choices.map(({ id, label }) => ({ id, label })))];
-  const said = { id: `said-${key}`, role: "agent", parts: offered } satisfies Settling["said"];
-  if (notice) {
-    if (task.said?.id === said.id || [...marks].every((mark) => mark === "stop")) return undefined;
-    const messages = [...task.messages, said];
-    if (choices.length > 0) return { ...kept(task), state: "input-required", said, messages };
-    if (noticeKey !== undefined && meanwhile.includes(noticeKey)) return { ...kept(task), said, messages };
-    return { ...kept(task), state: "failed", said, messages };
-  }
+  const offered = choices.map(({ id, label }) => ({ id, label }));
+  const parts = offered.length === 0 ? partsOf(part) : [...partsOf(part), choicesPart(offered)];
+  if (notice) return noticed(task, parts, context, marks, offered.length > 0);
   const id = `answer-${key}`;
   const known = task.artifacts.some((one) => one.id === id);
-  const artifacts = known ? task.artifacts : [...task.artifacts, { id, parts: offered }];
+  const artifacts = known ? task.artifacts : [...task.artifacts, { id, parts }];
   // What was said after the messages that this answers has an answer of its own coming.
   const newest = task.messages.findLast(({ role }) => role === "user");
   const isLast = last && newest !== undefined && marks.has(markOf(newest));
   return known && !isLast ? undefined : { ...kept(task), artifacts, ...(isLast && { state: "completed" as const }) };
+}
+
+/** The gateway speaks: it asks, it tells that something goes on, or it says that there is no answer. */
+function noticed(
+  task: Task,
+  parts: readonly TaskPart[],
+  { key, first, last, noticeKey }: SendContext,
+  marks: ReadonlySet<string>,
+  asks: boolean,
+): Settling | undefined {
+  const id = `said-${key}`;
+  if (task.said?.id === id || [...marks].every((mark) => mark === "stop")) return undefined;
+  const before = first ? [] : (task.said?.parts ?? []);
+  const said = { id, role: "agent" as const, parts: [...before, ...parts] };
+  if (!last) return { ...kept(task), said };
+  const messages = [...task.messages, said];
+  if (asks) return { ...kept(task), state: "input-required", said, messages };
+  if (noticeKey !== undefined && meanwhile.includes(noticeKey)) return { ...kept(task), said, messages };
+  return { ...kept(task), state: "failed", said, messages };
 }
 
 const kept = ({ state, artifacts, messages }: Task): Settling => ({ state, artifacts, messages });

@@ -2,9 +2,11 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { createSafeFetch } from "../../adapters/fetch/index.ts";
 import { createServer } from "../../adapters/http/index.ts";
+import { createModels } from "../../adapters/models/index.ts";
 import { createRegistry } from "../registry.ts";
 import type { Clock, Log } from "../ports.ts";
 import { createServing } from "./a2a.ts";
+import { modelsSettings } from "./agents.ts";
 import type { Config } from "./config.ts";
 import { openRuntime } from "./runtime.ts";
 import { makeSkill, skillKinds, skillOf, type SkillKinds } from "./skills.ts";
@@ -39,7 +41,8 @@ export async function openAgentService(options: AgentServiceOptions): Promise<Ag
   const { records, blobs } = runtime;
   const safeFetch = createSafeFetch({ allowHosts: config.webhooks.allowHosts });
   const newId = () => randomBytes(18).toString("base64url");
-  const deps = { records, blobs, safeFetch, clock, log, newId, config };
+  const models = createModels(modelsSettings(config), { clock });
+  const deps = { records, blobs, safeFetch, clock, log, newId, models, model: config.model.spec };
   const agent = makeSkill(kind, name, config.skills, deps);
   const secret = await opened.secret();
   const parts = { config, runtime, clock, log, secret, safeFetch, newId, signals: undefined };
@@ -75,8 +78,8 @@ export async function openAgentService(options: AgentServiceOptions): Promise<Ag
       await runtime.start();
       const address = config.server.publicUrl ?? listening.url;
       // Only there are its records the gateway's too.
-      if (config.runtime === "dapr")
-        leave = createRegistry({ records, clock, log }).register({ name, address, app: `ascent-${name}` });
+      const app = runtime.appId?.();
+      if (app !== undefined) leave = createRegistry({ records, clock, log }).register({ name, address, app });
       starting = undefined;
       return address;
     },

@@ -2,10 +2,13 @@
 import { createSafeFetch } from "../../adapters/fetch/index.ts";
 import { createPeer, type PeerOptions } from "../../adapters/a2a/peer.ts";
 import { internalHeaders, type A2aServer } from "../../adapters/a2a/server.ts";
+import { createDelegations, type Delegations } from "../delegation.ts";
+import { pushPath } from "../delegation-push.ts";
 import { TerminalError } from "../errors.ts";
 import type { SafeFetch } from "../fetch.ts";
 import type { Peer, Peers } from "../peers.ts";
-import type { Clock, Log, Records } from "../ports.ts";
+import type { Clock, Log, Records, Runtime } from "../ports.ts";
+import type { Proactive } from "../proactive.ts";
 import { createRegistry, type Registered } from "../registry.ts";
 import type { TaskCaller } from "../skilled.ts";
 import type { Config } from "./config.ts";
@@ -22,6 +25,31 @@ export interface DelegatesOptions {
   readonly records: Records;
   readonly clock: Clock;
   readonly log: Log;
+}
+
+export interface DelegationsOptions extends Omit<DelegatesOptions, "records" | "server"> {
+  readonly runtime: Runtime;
+  readonly safeFetch: SafeFetch;
+  readonly server: Pick<A2aServer, "handle" | "chainName">;
+  readonly prompt: Proactive["prompt"];
+}
+
+/** Delegations to all of them. */
+export function openDelegations(options: DelegationsOptions): Delegations {
+  const { config, runtime, clock, log, safeFetch, secret, server, prompt } = options;
+  const { publicUrl } = config.server;
+  return createDelegations({
+    runtime,
+    clock,
+    log,
+    safeFetch,
+    secret,
+    prompt,
+    peers: createDelegates({ ...options, records: runtime.records }),
+    chainName: server.chainName,
+    pushUrl: publicUrl === undefined ? undefined : `${publicUrl}${pushPath}`,
+    inlineMs: config.delegation.inlineSeconds * 1_000,
+  });
 }
 
 const dayMs = 24 * 3_600_000;
@@ -41,20 +69,16 @@ export function createDelegates(options: DelegatesOptions): Peers {
   const fixed = [...named, ...own];
   const others = known.filter((name) => !fixed.some((peer) => peer.name === name));
   const registry = createRegistry({ records, clock, log });
-  const found = new Map<string, { readonly at: number; readonly peer: Peer | undefined; readonly app: string }>();
+  const found = new Map<string, { readonly at: number; readonly peer: Peer | undefined; readonly place: string }>();
 
   async function registered(name: string): Promise<Peer | undefined> {
     const before = found.get(name);
     if (before !== undefined && clock.monotonic() - before.at < registeredMs) return before.peer;
     const entry = await registry.find(name).catch(() => undefined);
-    const app = entry?.app ?? "";
-    const peer =
-      app === "" || entry === undefined
-        ? undefined
-        : before?.app === app && before.peer
-          ? before.peer
-          : servicePeer(entry, app, options);
-    found.set(name, { at: clock.monotonic(), peer, app });
+    const place = entry === undefined ? "" : JSON.stringify([entry.app, entry.address]);
+    const same = before?.place === place ? before.peer : undefined;
+    const peer = same ?? (entry && servicePeer(entry, options));
+    found.set(name, { at: clock.monotonic(), peer, place });
     return peer;
   }
 
@@ -167,10 +191,31 @@ function appPeer(name: string, app: string, given: DelegateSettings, options: De
   };
 }
 
-/** One of ours that says that it runs. */
-function servicePeer({ name }: Registered, app: string, options: DelegatesOptions): Peer {
-  const given = delegateSettings.parse({ app, sameSecret: true });
-  return createPeer({ ...appPeer(name, app, given, options), ...common(options), name });
+/** One of ours that says that it runs: by way of the sidecars where they let it be called, else at its address. */
+function servicePeer({ name, app, address }: Registered, options: DelegatesOptions): Peer {
+  const given = delegateSettings.parse({ url: `${address}/a2a/${name}`, sameSecret: true });
+  const direct = urlPeer(`${address}/a2a/${name}`, given, options);
+  const sidecar = app === undefined ? undefined : appPeer(name, app, given, options);
+  let way = sidecar ?? direct;
+  return createPeer({
+    ...direct,
+    ...common(options),
+    name,
+    async read(signal) {
+      try {
+        const card = await (sidecar ?? direct).read(signal);
+        way = sidecar ?? direct;
+        return card;
+      } catch (error) {
+        if (sidecar === undefined) throw error;
+        const card = await direct.read(signal);
+        way = direct;
+        return card;
+      }
+    },
+    endpointOf: (one) => way.endpointOf(one),
+    headersOf: (caller) => way.headersOf(caller),
+  });
 }
 
 function credentials({ apiKey, headers }: DelegateSettings): Readonly<Record<string, string>> {

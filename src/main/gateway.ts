@@ -2,11 +2,12 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import type { A2aServer } from "../../adapters/a2a/server.ts";
 import { createSafeFetch } from "../../adapters/fetch/index.ts";
+import { createModels } from "../../adapters/models/index.ts";
 import { createServer, type HttpServer } from "../../adapters/http/index.ts";
 import type { Channel, Connection, HttpHandler } from "../channel.ts";
 import { createCore, type Core } from "../core.ts";
-import { createDelegations, type Delegations } from "../delegation.ts";
-import { pushHandler, pushPath, withLocalPush } from "../delegation-push.ts";
+import type { Delegations } from "../delegation.ts";
+import { pushHandler, withLocalPush } from "../delegation-push.ts";
 import { createEffects } from "../effects.ts";
 import { reasonOf } from "../errors.ts";
 import { encodePart } from "../ids.ts";
@@ -14,13 +15,13 @@ import { underLease } from "../lease.ts";
 import type { Clock, Log, Runtime, Signals } from "../ports.ts";
 import { createServing, type Serving } from "./a2a.ts";
 import { accountKey, accountsOf } from "./accounts.ts";
-import { createAgents } from "./agents.ts";
+import { createAgents, modelsSettings } from "./agents.ts";
 import { channelKinds } from "./channels.ts";
 import type { Config } from "./config.ts";
 import { createControl } from "./control.ts";
 import { pageDirectory } from "../../channels/web/page/build.ts";
 import { accessOf } from "./policies.ts";
-import { createDelegates } from "./delegates.ts";
+import { openDelegations } from "./delegates.ts";
 import { createReadiness, type Readiness } from "./readiness.ts";
 import type { Role } from "./roles.ts";
 import { openRuntime, type OpenedRuntime } from "./runtime.ts";
@@ -67,29 +68,21 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const serving = createServing({ config, runtime, clock, log, instance, secret, safeFetch, signals, newId, sender });
   runtime.invoked?.("/a2a", serving.server.handle);
   const { records, blobs } = runtime;
-  const skillDeps = { records, blobs, safeFetch, clock, log, newId, config };
+  const models = createModels(modelsSettings(config), { clock });
+  const skillDeps = { records, blobs, safeFetch, clock, log, newId, models, model: config.model.spec };
   const skilled = createSkills(skillKinds, config.skills, skillDeps);
   for (const agent of skilled) serving.add(agent);
-  const delegations = createDelegations({
+  const delegations = openDelegations({
+    config,
     runtime,
     clock,
     log,
     safeFetch,
     secret,
-    peers: createDelegates({
-      config,
-      local: skilled.map(({ profile }) => profile.name),
-      known: Object.keys(skillKinds),
-      server: serving.server,
-      secret,
-      records,
-      clock,
-      log,
-    }),
+    server: serving.server,
+    local: skilled.map(({ profile }) => profile.name),
+    known: Object.keys(skillKinds),
     prompt: (...of) => core.proactive.prompt(...of),
-    chainName: serving.server.chainName,
-    pushUrl: config.server.publicUrl === undefined ? undefined : `${config.server.publicUrl}${pushPath}`,
-    inlineMs: config.delegation.inlineSeconds * 1_000,
   });
   const outside = { sources: [delegations.source], effects: createEffects(records, clock) };
   const agents = createAgents({ config, clock, log, blobs, outside });

@@ -1,9 +1,9 @@
 /** The skilled agents there are. A new one is a line here and its folder. */
 import type { z } from "zod";
+import type { Models } from "../../adapters/models/index.ts";
 import type { SafeFetch } from "../fetch.ts";
 import type { Blobs, Clock, Log, Records } from "../ports.ts";
 import type { SkilledAgent } from "../skilled.ts";
-import type { Config } from "./config.ts";
 
 /** What the composition gives every skilled agent. */
 export interface SkillDeps {
@@ -14,7 +14,9 @@ export interface SkillDeps {
   readonly log: Log;
   /** Random ids: 128 bits or more, URL-safe. */
   readonly newId: () => string;
-  readonly config: Config;
+  readonly models: Models;
+  /** The model of agents that name none. */
+  readonly model: string;
 }
 
 interface SkillKind<Settings extends z.ZodObject> {

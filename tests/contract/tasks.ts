@@ -36,6 +36,16 @@ interface Stage {
   ended(tasks: Tasks, id: string, ms?: number): Promise<Task>;
 }
 
+/** The records of a process: nothing of what it does arrives there any more once its life is over. */
+function mortal({ records, actors }: Runtime, life: { readonly isOver: boolean }) {
+  const whileAlive =
+    <Given extends readonly unknown[], Result>(work: (...given: Given) => Promise<Result>) =>
+    (...given: Given): Promise<Result> =>
+      life.isOver ? never : work(...given);
+  const { get, put, remove } = records;
+  return { actors, records: { get: whileAlive(get), put: whileAlive(put), remove: whileAlive(remove) } };
+}
+
 export function taskContract({ name, make, slowness = 1 }: TaskContract): void {
   const patience = 20_000 * slowness;
   // A name of its own for each: jobs and records of a broker outlive a test.
@@ -45,11 +55,13 @@ export function taskContract({ name, make, slowness = 1 }: TaskContract): void {
     body: (stage: Stage) => Promise<void>,
     more?: Partial<TaskHostOptions>,
   ) {
-    test(title, { timeout: patience * 3 }, async () => {
+    test(`${title}`, { timeout: patience * 3 }, async () => {
       const subject = await make();
       const agent = `tester-${randomUUID().slice(0, 8)}`;
       const hosts: TaskHost[] = [];
-      const open = (run: Execute, runtime = subject.runtime): HostedTasks => {
+      let life = { isOver: false };
+      const open = (run: Execute, whole = subject.runtime): HostedTasks => {
+        const runtime = { ...mortal(whole, life), jobs: whole.jobs };
         const options = { runtime, clock, log: quietLog, instance: randomUUID(), watchMs: 500, ...more };
         const host = createTaskHost(options);
         hosts.push(host);
@@ -63,6 +75,8 @@ export function taskContract({ name, make, slowness = 1 }: TaskContract): void {
           tasks,
           open,
           async restart(run) {
+            life.isOver = true;
+            life = { isOver: false };
             const runtime = await subject.restart();
             const next = open(run, runtime);
             await runtime.start();
