@@ -1,14 +1,15 @@
-/** Delegations to a skilled agent of the same process: real tasks, real records and jobs, no socket. */
+/** Delegations to a skilled agent of the same process, without a socket, and to one that tells by HTTP: real tasks, records and jobs. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { createPeer } from "../../adapters/a2a/peer.ts";
 import { internalHeaders } from "../../adapters/a2a/server.ts";
 import { createDelegations, type Delegations } from "../../src/delegation.ts";
-import { withLocalPush } from "../../src/delegation-push.ts";
+import { createServer } from "../../adapters/http/index.ts";
+import { pushHandler, withLocalPush } from "../../src/delegation-push.ts";
 import type { Note } from "../../src/proactive.ts";
 import type { PushSender } from "../../src/task-push.ts";
 import { agentOf, secret, serveA2a, type Given } from "../services/a2a.ts";
-import { toolCall } from "../unit/delegation.fixture.ts";
+import { delegationWorld, toolCall } from "../unit/delegation.fixture.ts";
 import { clock, quietLog } from "./embedded-fixture.ts";
 
 const nowhere: PushSender = {
@@ -57,6 +58,47 @@ async function open(execute: Parameters<typeof agentOf>[0], inlineMs = 300) {
   runtime.jobs.handle(async (job, data) => void ((await tasks.run(job, data)) || (await delegations.run(job, data))));
   return { delegations, told, ask: (task: string) => delegations.source.call("tester", toolCall({ task })) };
 }
+
+test("an agent elsewhere tells of a change by HTTP; nobody else does", async () => {
+  const ready = Promise.withResolvers<void>();
+  const agent = agentOf(async () => {
+    await ready.promise;
+    return { kind: "completed", parts: [{ kind: "text", text: "done at last" }] };
+  });
+  const served = await serveA2a({ agents: [agent], listen: true });
+  onTestFinished(() => served.close());
+  let delegations: Delegations;
+  const channels = [pushHandler(() => delegations, quietLog)];
+  const server = createServer({ host: "127.0.0.1", port: 0, channels, health: () => undefined, log: quietLog });
+  const { url } = await server.listen();
+  onTestFinished(() => server.drain(0));
+  const endpoint = `${served.url}/a2a/tester`;
+  const peer = createPeer({
+    name: "tester",
+    local: false,
+    fetch,
+    read: async () =>
+      (await fetch(`${endpoint}/.well-known/agent-card.json`, { headers: { "a2a-version": "1.0" } })).json(),
+    endpointOf: () => endpoint,
+    headersOf: (caller) => internalHeaders(secret, caller),
+    signedBy: [],
+    clock,
+    log: quietLog,
+  });
+  // No job comes round: what is told is told by the push alone.
+  const world = delegationWorld([peer]);
+  delegations = world.start(0, `${url}/delegations`);
+  const call = toolCall({ task: "take your time" });
+  await delegations.source.call("tester", call);
+  const post = (token: string, id = call.key) =>
+    fetch(`${url}/delegations/${id}`, { method: "POST", body: "{}", headers: { "x-a2a-notification-token": token } });
+  expect((await post("guessed")).status).toBe(404);
+  expect((await post("", "another")).status).toBe(404);
+  expect((await fetch(`${url}/delegations/${call.key}`)).status).toBe(405);
+  ready.resolve();
+  await expect.poll(() => world.notes().length, { timeout: 10_000 }).toBe(1);
+  expect(world.notes()[0]?.text).toContain("done at last");
+});
 
 test("a reminder is said to be set at once, and told within two seconds of its time, once", async () => {
   let dueAt = 0;

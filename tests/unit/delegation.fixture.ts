@@ -106,7 +106,7 @@ export function delegationWorld(peers: readonly Peer[]) {
     remove: async (id) => void stored.delete(id),
   };
 
-  function start(inlineMs = 200): Delegations {
+  function start(inlineMs = 200, pushUrl?: string): Delegations {
     return createDelegations({
       runtime: { records, jobs: port, blobs },
       clock,
@@ -119,6 +119,7 @@ export function delegationWorld(peers: readonly Peer[]) {
       },
       safeFetch: Object.assign(() => Promise.reject(new Error("no fetch here")), { refusal: async () => undefined }),
       secret: "a secret of the gateway",
+      pushUrl,
       chainName: (agent) => `here/${agent}`,
       inlineMs,
     });
