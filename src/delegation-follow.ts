@@ -41,7 +41,7 @@ export function createFollow(parts: DelegationParts, words: Words): Follow {
     const waits = row.telling !== "note" && row.telling.call === call;
     if (!waits)
       return row.question === undefined || row.outgoing !== undefined
-        ? background(row, task)
+        ? background(row, task, parts.reaches)
         : asResult(row.question.told);
     if (task === undefined) return undefined;
     if (isEnded(task)) return ended(row, task, call);
@@ -52,13 +52,13 @@ export function createFollow(parts: DelegationParts, words: Words): Follow {
       const artifacts = toldOf(row, task);
       const question = { digest, told, at: clock.now() };
       const written = await handOver(row.id, call, { question, artifacts });
-      return written ? asResult(told) : background(row, task);
+      return written ? asResult(told) : background(row, task, parts.reaches);
     }
     // Who has a task of its own waits on.
     if (row.by.to === undefined || task.dueAt === undefined || task.dueAt < clock.now() + firstPauseMs)
       return undefined;
     await handOver(row.id, call, {});
-    return background(row, task);
+    return background(row, task, parts.reaches);
   }
 
   async function ended(row: Delegation, task: PeerTask, call: string): Promise<ToolResult> {
@@ -68,7 +68,7 @@ export function createFollow(parts: DelegationParts, words: Words): Follow {
       if (now.end !== undefined || now.telling === "note" || now.telling.call !== call) return undefined;
       return { ...now, end: { told, by: "call", turn: now.telling.turn } };
     });
-    if (written?.end === undefined) return background(row, task);
+    if (written?.end === undefined) return background(row, task, parts.reaches);
     await store.delist(row.by.list, row.id, true);
     await parts.disarm(row.id);
     return resultOf(written, written.end.told, written.end.by);
@@ -108,7 +108,7 @@ export function createFollow(parts: DelegationParts, words: Words): Follow {
         }
         if (clock.monotonic() >= end) {
           await handOver(id, call, {});
-          return background(row, task);
+          return background(row, task, parts.reaches);
         }
         hears ??= row.task === undefined ? undefined : hear(row, row.task, gone.signal, bell, progress);
         await bell.rung(Math.min(pauseMs, end - clock.monotonic()), signal, clock);
@@ -203,11 +203,14 @@ function resultOf(row: Delegation, told: Outcome, by: "call" | "note" | "nobody"
   return { text: closingOf(row, "its end was told in this conversation already") };
 }
 
-function background(row: Delegation, task: PeerTask | undefined): ToolResult {
-  const how =
-    row.failing === undefined
-      ? "it goes on in the background. What comes of it is told by a note, without being asked"
-      : "the agent cannot be reached at the moment. It is tried again; what comes of it is told by a note";
+function background(row: Delegation, task: PeerTask | undefined, reaches: DelegationParts["reaches"]): ToolResult {
+  const now =
+    row.failing === undefined ? "it goes on in the background" : "the agent cannot be reached now, and is tried again";
+  const isTold = row.by.to === undefined || reaches(row.by.to);
+  const later = isTold
+    ? "What comes of it is told by a note, without being asked"
+    : "agent__tasks tells later what came of it";
+  const how = `${now}. ${later}`;
   const words = task?.said === undefined ? [] : [clip(task.said, 2_000)];
   return { text: [...words, closingOf(row, how)].join("\n") };
 }

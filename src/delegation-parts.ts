@@ -1,6 +1,7 @@
 import type { Delegation, DelegationStore } from "./delegation-record.ts";
 import type { Standing, Work } from "./delegation-work.ts";
 import { InputError } from "./errors.ts";
+import type { Address } from "./message.ts";
 import type { Peers } from "./peers.ts";
 import type { Clock, Log, Runtime } from "./ports.ts";
 
@@ -14,6 +15,7 @@ export interface DelegationParts {
   readonly log: Log;
   readonly inlineMs: number;
   readonly chainName: (agent: string) => string;
+  readonly reaches: (to: Address) => boolean;
   /** One step, in order with all others of the delegation in this process. */
   readonly advance: (id: string) => Promise<Standing | undefined>;
   /** Looks at it now: one that is due, or that nobody waits for any more. */

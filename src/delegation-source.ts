@@ -17,6 +17,7 @@ import type { ToolCall, ToolCaller, ToolResult, ToolSource, ToolSpec } from "./t
 export const taskTools = ["reply", "cancel", "tasks"] as const;
 export const sourceName = "agent";
 
+const unreachedMs = 120_000;
 const mostSkills = 12;
 const longestSkill = 160;
 /** Of peers at once: a model can choose from so many. */
@@ -119,8 +120,9 @@ export function agentSource(parts: DelegationParts, follow: Follow): ToolSource 
     by: { agentName: call.agentName, list: listOf(call.to), to: call.to, participant: call.participant },
     // No id of a platform leaves the gateway.
     caller: { tenant: call.to.tenant, id: digestOf(call.agent) },
-    chain: [parts.chainName(call.agentName)],
-    mostMs: parts.inlineMs,
+    chain: [...call.chain, parts.chainName(call.to.agent ?? call.agentName)],
+    // Whoever cannot be written to first is told now, or has to ask.
+    mostMs: parts.reaches(call.to) ? parts.inlineMs : Math.max(parts.inlineMs, unreachedMs),
     signal: call.signal,
     progress: call.progress,
     isStopped: () => parts.isStopped(call.to.conversation, call.turn),

@@ -146,7 +146,7 @@ export function createWork(options: WorkOptions): Work {
       log.warn({ delegation: row.id, peer: row.peer, reason }, "a delegation is refused");
       const words =
         error instanceof InputError ? `the agent refuses it: ${error.message}` : "the agent cannot be asked";
-      return giveUp(row, words, false);
+      return giveUp(row, words, row.task !== undefined);
     }
     const { since, n } = row.failing ?? { since: clock.now(), n: 0 };
     log.warn({ delegation: row.id, peer: row.peer, failures: n + 1, reason }, "a delegation is looked at again");
@@ -162,7 +162,8 @@ export function createWork(options: WorkOptions): Work {
   }
 
   async function end(row: Delegation, told: Outcome, { cancel: canceling }: { cancel: boolean }): Promise<Delegation> {
-    if (row.telling === "note" && row.end === undefined) await note(row, "end", "a task's end", told);
+    if (row.telling === "note" && row.end === undefined)
+      await note(row, "end", told.failed ? "a task's failure" : "a task's result", told);
     const written = await store.change(row.id, ({ failing: _failing, ...now }) => {
       const { telling } = now;
       // The call gave way meanwhile: the next look tells it.

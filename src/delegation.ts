@@ -14,6 +14,7 @@ import { createDelegationStore, type Delegation } from "./delegation-record.ts";
 import { createWords } from "./delegation-words.ts";
 import { createWork, nextLook, type Standing } from "./delegation-work.ts";
 import type { ConversationId, TurnId } from "./ids.ts";
+import { blobsIn, type Address } from "./message.ts";
 import type { Peer, Peers } from "./peers.ts";
 import type { Clock, Log, Runtime } from "./ports.ts";
 import type { Proactive } from "./proactive.ts";
@@ -34,6 +35,8 @@ export interface DelegationOptions {
   readonly pushUrl?: string | undefined;
   /** What an agent of this gateway is called in chains. */
   readonly chainName: (agent: string) => string;
+  /** The person can be written to there without having asked. */
+  readonly reaches: (to: Address) => boolean;
   /** How long a call waits for its task. */
   readonly inlineMs: number;
 }
@@ -133,6 +136,7 @@ export function createDelegations(options: DelegationOptions): Delegations {
     log,
     inlineMs,
     chainName: options.chainName,
+    reaches: options.reaches,
     arm,
     disarm,
     advance: (id) => inOrder(id, () => work.advance(id)),
@@ -157,12 +161,16 @@ export function createDelegations(options: DelegationOptions): Delegations {
   }
 
   async function erase(list: string, id: string): Promise<void> {
+    const known = await store.find(id);
+    const files = [...(known?.end?.told.parts ?? []), ...(known?.question?.told.parts ?? [])];
+    const sent = known?.outgoing?.parts.flatMap((part) => (part.kind === "file" ? [part.blob] : [])) ?? [];
+    for (const blob of [...blobsIn(files), ...sent]) await runtime.blobs.remove(blob);
     const erased = await store.change(id, (now) => {
       const { outgoing, question: _question, ...rest } = now;
-      const sent = outgoing === undefined ? {} : { outgoing: { id: outgoing.id, parts: [] } };
+      const unsent = outgoing === undefined ? {} : { outgoing: { id: outgoing.id, parts: [] } };
       const told = { text: "", parts: [], failed: true };
       const still = now.end === undefined ? { canceling: { since: clock.now() } } : {};
-      return { ...rest, ...sent, ...still, asked: "", end: { told, by: "nobody" }, forgotten: true };
+      return { ...rest, ...unsent, ...still, asked: "", end: { told, by: "nobody" }, forgotten: true };
     });
     await store.delist(list, id, false);
     if (erased?.canceling === undefined) await store.remove(id);

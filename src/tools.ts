@@ -50,6 +50,8 @@ export interface ToolCall extends ToolCaller {
   /** What it is doing, in a few words, for the person to see. Best effort. */
   readonly progress: (text: string) => void;
   readonly files: readonly CallFile[];
+  /** The agents that the turn's messages came through, the first one first: see `chain.ts`. */
+  readonly chain: readonly string[];
 }
 
 export interface ToolResult {

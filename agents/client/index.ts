@@ -90,6 +90,7 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
       note: input.resume?.note,
       progress,
       files: filesOf(input, hooks),
+      chain: chainOf(input),
       attached: toldFiles(input),
     });
     const answered = () => context.attached.length > 0 || context.choices !== undefined;
@@ -163,6 +164,11 @@ function callerOf({ agent, to, participant, turn }: TurnInput, { name }: ClientA
 function filesOf({ messages }: TurnInput, { openMedia }: TurnHooks): readonly CallFile[] {
   const media = fromPeople(messages).flatMap(({ message }) => message.parts.filter((part) => "source" in part));
   return media.map((part) => ({ part, open: () => openMedia(part) }));
+}
+
+/** Of messages that are answered together, the one that came the longest way. */
+function chainOf({ messages }: TurnInput): readonly string[] {
+  return messages.map(({ message }) => message.chain ?? []).reduce((a, b) => (b.length > a.length ? b : a), []);
 }
 
 /** Files of what the gateway told the agent are the person's. */

@@ -21,6 +21,8 @@ export interface TurnContext {
   readonly progress: (text: string) => void;
   /** Those of the new messages. */
   readonly files: readonly CallFile[];
+  /** The agents that they came through. */
+  readonly chain: readonly string[];
   /** What goes into the answer besides the model's text: files of what the gateway told, and what tools put there. */
   readonly attached: Answer["parts"][number][];
   choices: { readonly question: string; readonly buttons: readonly Button[] } | undefined;
@@ -36,6 +38,7 @@ export function createTurnContext(of: {
   readonly note?: string | undefined;
   readonly progress: (text: string) => void;
   readonly files: readonly CallFile[];
+  readonly chain: readonly string[];
   readonly attached: readonly Answer["parts"][number][];
 }): TurnContext {
   const calls = new Map<string, number>();

@@ -6,6 +6,7 @@ import { createDelegations, type Delegations } from "../delegation.ts";
 import { pushPath } from "../delegation-push.ts";
 import { TerminalError } from "../errors.ts";
 import type { SafeFetch } from "../fetch.ts";
+import type { Address } from "../message.ts";
 import type { Peer, Peers } from "../peers.ts";
 import type { Clock, Log, Records, Runtime } from "../ports.ts";
 import type { Proactive } from "../proactive.ts";
@@ -32,11 +33,12 @@ export interface DelegationsOptions extends Omit<DelegatesOptions, "records" | "
   readonly safeFetch: SafeFetch;
   readonly server: Pick<A2aServer, "handle" | "chainName">;
   readonly prompt: Proactive["prompt"];
+  readonly reaches: (to: Address) => boolean;
 }
 
 /** Delegations to all of them. */
 export function openDelegations(options: DelegationsOptions): Delegations {
-  const { config, runtime, clock, log, safeFetch, secret, server, prompt } = options;
+  const { config, runtime, clock, log, safeFetch, secret, server, prompt, reaches } = options;
   const { publicUrl } = config.server;
   return createDelegations({
     runtime,
@@ -45,6 +47,7 @@ export function openDelegations(options: DelegationsOptions): Delegations {
     safeFetch,
     secret,
     prompt,
+    reaches,
     peers: createDelegates({ ...options, records: runtime.records }),
     chainName: server.chainName,
     pushUrl: publicUrl === undefined ? undefined : `${publicUrl}${pushPath}`,

@@ -83,6 +83,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     local: skilled.map(({ profile }) => profile.name),
     known: Object.keys(skillKinds),
     prompt: (...of) => core.proactive.prompt(...of),
+    reaches: (to) => channels.get(accountKey(to))?.reach !== undefined,
   });
   const outside = { sources: [delegations.source], effects: createEffects(records, clock) };
   const agents = createAgents({ config, clock, log, blobs, outside });

@@ -53,6 +53,7 @@ async function open(execute: Parameters<typeof agentOf>[0], inlineMs = 300) {
     safeFetch: Object.assign(() => Promise.reject(new Error("no fetch here")), { refusal: async () => undefined }),
     secret,
     chainName: a2a.chainName,
+    reaches: () => true,
     inlineMs,
   });
   runtime.jobs.handle(async (job, data) => void ((await tasks.run(job, data)) || (await delegations.run(job, data))));

@@ -303,6 +303,7 @@ describe("tools", () => {
         now: () => 0,
         progress: () => undefined,
         files: [],
+        chain: [],
         attached: [],
       };
       const context = createTurnContext(of);

@@ -121,6 +121,7 @@ export function delegationWorld(peers: readonly Peer[]) {
       secret: "a secret of the gateway",
       pushUrl,
       chainName: (agent) => `here/${agent}`,
+      reaches: () => true,
       inlineMs,
     });
   }
@@ -157,6 +158,7 @@ export function toolCall(args: unknown, rest: Partial<ToolCall> = {}): ToolCall 
     signal: new AbortController().signal,
     progress: () => undefined,
     files: [],
+    chain: [],
     ...rest,
   };
 }
