@@ -106,7 +106,7 @@ export function delegationWorld(peers: readonly Peer[]) {
     remove: async (id) => void stored.delete(id),
   };
 
-  function start(inlineMs = 200, pushUrl?: string): Delegations {
+  function start(inlineMs = 200, pushUrl?: string, reaches = () => true): Delegations {
     return createDelegations({
       runtime: { records, jobs: port, blobs },
       clock,
@@ -121,7 +121,7 @@ export function delegationWorld(peers: readonly Peer[]) {
       secret: "a secret of the gateway",
       pushUrl,
       chainName: (agent) => `here/${agent}`,
-      reaches: () => true,
+      reaches,
       inlineMs,
     });
   }

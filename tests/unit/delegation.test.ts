@@ -206,6 +206,24 @@ describe("a delegation", () => {
     expect(world.notes()).toHaveLength(60);
   });
 
+  it("is waited for where nobody can be written to first, and stands among the tasks", async () => {
+    const { peer, set, tasks } = scriptedPeer();
+    const world = delegationWorld([peer]);
+    const one = world.start(0, undefined, () => false);
+    const waiting = ask(one, "boil an egg", { chain: ["there/asker"] });
+    await expect.poll(() => tasks.size).toBe(1);
+    set("task-1", done("six minutes"));
+    expect((await waiting).text).toContain("six minutes");
+    expect((await one.source.call("tasks", toolCall({ task: "tester-1" }))).text).toContain("six minutes");
+  });
+
+  it("goes on with the agents that its message came through", async () => {
+    const { peer, state, sent } = scriptedPeer();
+    state.first = () => done("ok");
+    await ask(delegationWorld([peer]).start(), "x", { chain: ["there/asker"] });
+    expect(sent[0]?.chain).toEqual(["there/asker", "here/assistant"]);
+  });
+
   it("that waits for a time says so at once", async () => {
     const { peer, state } = scriptedPeer();
     const world = delegationWorld([peer]);
