@@ -81,6 +81,7 @@ export function delegationWorld(peers: readonly Peer[]) {
     string,
     { readonly bytes: Uint8Array<ArrayBuffer>; readonly type: string; readonly name?: string }
   >();
+  const crashes: true[] = [];
   let offset = 0;
   const real = testClock();
   const clock = { ...real, now: () => real.now() + offset };
@@ -115,6 +116,7 @@ export function delegationWorld(peers: readonly Peer[]) {
       async prompt(to, id, note) {
         const { conversation } = (to as { to: Address }).to;
         if (!notes.has(id)) notes.set(id, { ...note, conversation });
+        if (crashes.splice(0, 1).length > 0) throw new Error("the process dies here");
         return { id: id as never, conversation };
       },
       safeFetch: Object.assign(() => Promise.reject(new Error("no fetch here")), { refusal: async () => undefined }),
@@ -133,10 +135,12 @@ export function delegationWorld(peers: readonly Peer[]) {
     start,
     notes: () => [...notes.values()],
     clock,
+    /** The process dies when the next note is told, before it knows. */
+    crash: () => void crashes.push(true),
     /** Time passes, and what is due then runs in this process. */
     async pass(ms: number, by: Delegations): Promise<void> {
       offset += ms;
-      for (const [name, { dueAt, data }] of jobs) {
+      for (const [name, { dueAt, data }] of [...jobs]) {
         if (dueAt > clock.now()) continue;
         jobs.delete(name);
         await by.run(name, data);

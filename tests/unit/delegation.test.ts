@@ -7,6 +7,9 @@ import { rejection } from "./client-agent.fixture.ts";
 import { delegationWorld, elsewhere, file, made, scriptedPeer, text, toolCall } from "./delegation.fixture.ts";
 
 const minute = 60_000;
+/** Of the only one there is. */
+const toolCallKeyOf = ({ records }: ReturnType<typeof delegationWorld>): string =>
+  [...records.rows.keys()].find((key) => key.startsWith("delegation:"))?.slice("delegation:".length) ?? "";
 const done = (words: string): Partial<PeerTask> => ({ state: "completed", artifacts: [made("result", words)] });
 const ask = (by: Delegations, task = "boil an egg", rest: Parameters<typeof toolCall>[1] = {}) =>
   by.source.call("tester", toolCall({ task }, rest));
@@ -52,6 +55,26 @@ describe("a delegation", () => {
       { conversation: "t:telegram:a:1", text: expect.stringContaining("six minutes") },
     ]);
     expect(world.jobs.size).toBe(0);
+  });
+
+  it("is told once though the process dies between the note and its record", async () => {
+    const { peer, set } = scriptedPeer();
+    const world = delegationWorld([peer]);
+    const one = world.start(0);
+    await ask(one);
+    const steps: Partial<PeerTask>[] = [
+      { artifacts: [made("part", "one egg")] },
+      { state: "input-required", said: "Another?" },
+      { ...done("two eggs"), said: "" },
+    ];
+    for (const step of steps) {
+      set("task-1", step);
+      world.crash();
+      await rejection(world.pass(20 * minute, one));
+      await one.changed(toolCallKeyOf(world));
+      await world.pass(20 * minute, world.start());
+    }
+    expect(world.notes().map(({ topic }) => topic)).toEqual(["news of a task", "a task's question", "a task's result"]);
   });
 
   it("whose process dies while the call waits is the same task when the turn runs again", async () => {
@@ -313,6 +336,16 @@ describe("what ends a delegation", () => {
     await expect.poll(() => cancelled).toEqual(["task-2"]);
     await world.pass(60 * minute, one);
     expect(world.notes()).toEqual([]);
+  });
+
+  it("is /stop, also where it came before the task was begun", async () => {
+    const { peer, cancelled } = scriptedPeer();
+    const world = delegationWorld([peer]);
+    const one = world.start(60_000);
+    const call = toolCall({ task: "boil an egg" }, { signal: AbortSignal.abort(new Error("stopped")) });
+    await one.stopped(call.to.conversation, call.turn);
+    await rejection(one.source.call("tester", call));
+    await expect.poll(() => cancelled).toEqual(["task-1"]);
   });
 
   it("is /forget, which leaves nothing of it", async () => {
