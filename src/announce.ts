@@ -3,6 +3,7 @@
  * whenever it is told again.
  */
 import { createHash } from "node:crypto";
+import type { ConversationId } from "./ids.ts";
 import type { Address, InboundEvent, OutboundEvent } from "./message.ts";
 
 export const announcedKinds = [
@@ -20,6 +21,7 @@ export interface Announcement {
   readonly type: AnnouncedKind;
   readonly at: number;
   readonly of: Pick<Address, "tenant" | "channel" | "account">;
+  readonly conversation: ConversationId;
   readonly data: Readonly<Record<string, unknown>>;
 }
 
@@ -97,6 +99,7 @@ function announcement(
     type,
     at,
     of: { tenant, channel, account },
+    conversation,
     data: { tenant, channel, account, conversation, kind, chat, ...(thread === undefined ? {} : { thread }), ...more },
   };
 }

@@ -5,6 +5,8 @@
  * small interface of its own; an ability that the platform lacks is absent, never a method that throws. What is missing is
  * made up for once, in `format.ts`, from {@link Traits}.
  */
+import type { Belongings } from "./belongings.ts";
+import type { Endings } from "./endings.ts";
 import type { AccountRef, MessageId } from "./ids.ts";
 import type { Address, Button, InboundEvent, MediaKind, MediaPart, NoticeKey, Participant } from "./message.ts";
 import type { Blobs, Clock, Log, Records, Signals, Transcript } from "./ports.ts";
@@ -120,6 +122,19 @@ export interface Connection {
   readonly closed: Promise<void>;
 }
 
+/** The account is a device that a person links to their phone, by a code that the phone scans. */
+export interface DeviceLink {
+  /** Once, before {@link Connect.connect}: `listener` is told of every change. It returns at once and does not throw. */
+  watchLink(listener: (link: LinkState) => void): void;
+}
+export interface LinkState {
+  readonly state: "no browser" | "starting" | "waiting for a scan" | "ready";
+  /** What is to be scanned now, and until when it is good. Whoever scans it links their own phone. */
+  readonly code?: { readonly text: string; readonly until: number } | undefined;
+  /** Why the last browser ended, until another is ready. */
+  readonly trouble?: string | undefined;
+}
+
 /** Frees what sending needed. Called once, after the last send. */
 export interface Close {
   close(): void;
@@ -129,7 +144,8 @@ export interface Close {
 export interface HttpHandler {
   /** Path patterns of the server's router, for example "/webhooks/telegram". */
   readonly paths: readonly string[];
-  handle(request: Request): Promise<Response>;
+  /** @param from the peer's IP address, which is a proxy's where one stands before the gateway; undefined where it is not known. */
+  handle(request: Request, from?: string): Promise<Response>;
 }
 
 /** The channel takes what comes from a component of the runtime. */
@@ -140,7 +156,7 @@ export interface BindingSource {
   take(request: Request): Promise<void>;
 }
 
-/** What `ascent doctor` asks: each finding is a sentence and, when something is wrong, the next step. */
+/** What `ascent doctor` asks: each finding is a sentence and, when something is wrong or doubtful, the next step. */
 export interface Check {
   check(signal: AbortSignal): Promise<readonly Finding[]>;
 }
@@ -184,7 +200,19 @@ export interface Reached {
 export interface Channel
   extends
     AccountRef,
-    Partial<Typing & Preview & MediaFetch & Connect & Close & HttpHandler & BindingSource & Check & Reread & Reach> {
+    Partial<
+      Typing &
+        Preview &
+        MediaFetch &
+        Connect &
+        DeviceLink &
+        Close &
+        HttpHandler &
+        BindingSource &
+        Check &
+        Reread &
+        Reach
+    > {
   readonly traits: Traits;
   readonly dialect: Dialect;
 
@@ -234,6 +262,10 @@ export interface ChannelDeps extends AccountRef {
   readonly records: Records;
   readonly transcript: Transcript;
   readonly blobs: Blobs;
+  /** For words of people in records of the channel's own. */
+  readonly belongings: Belongings;
+  /** For conversations that nobody can come back to. */
+  readonly endings: Endings;
   /** To the other replicas, where there are any. */
   readonly signals?: Signals;
   readonly clock: Clock;

@@ -4,16 +4,18 @@
 import type { Agent, AgentTraits } from "./agent.ts";
 import type { Announce } from "./announce.ts";
 import type { Channel, Inbound } from "./channel.ts";
-import { createAccess } from "./access.ts";
+import { createAccess, type AccessOptions } from "./access.ts";
+import { createBelongings } from "./belongings.ts";
 import type { CallAgent } from "./agent-calls.ts";
 import { createApprovals, type Approvals } from "./approvals.ts";
 import { clientAgents } from "./client-agent.ts";
 import { createDelivery } from "./delivery.ts";
-import { inboundEnvelope, readInbound, readOutbound, readReceipt, readUnreadable } from "./envelope.ts";
+import { beforeInbound, inboundEnvelope, readInbound, readOutbound, readReceipt, readUnreadable } from "./envelope.ts";
 import { InfrastructureError, InputError, reasonOf } from "./errors.ts";
 import type { Reply } from "./events.ts";
 import type { SafeFetch } from "./fetch.ts";
 import { agentIdOf, digestOf, type AccountRef, type ConversationId, type MessageId, type TurnId } from "./ids.ts";
+import { createEndings, type EndingsKeeper } from "./endings.ts";
 import { createInbound } from "./inbound.ts";
 import { createOperators, type Operators } from "./operators.ts";
 import type { Address } from "./message.ts";
@@ -23,6 +25,7 @@ import { openPolicy, type Policy } from "./policy.ts";
 import type { Clock, Log, Runtime } from "./ports.ts";
 import { createProactive, type Proactive } from "./proactive.ts";
 import { createServices } from "./services.ts";
+import { createShares, unshared, type Shares } from "./shares.ts";
 import { createTurns, type LeftTurn } from "./turn.ts";
 
 export interface CoreOptions {
@@ -36,7 +39,11 @@ export interface CoreOptions {
   /** Which agent answers there. */
   readonly agentOf: (to: Address) => { readonly name: string; readonly agent: Agent; readonly traits: AgentTraits };
   /** Who may write there; everybody unless given. `newCode` makes the codes of pairing: letters and digits, 40 bits or more. */
-  readonly access?: { readonly policyOf: (to: AccountRef) => Policy; readonly newCode: () => string };
+  readonly access?: {
+    readonly policyOf: (to: AccountRef) => Policy;
+    readonly newCode: () => string;
+    readonly counts?: AccessOptions["counts"];
+  };
   /** For media that people name by their address. */
   readonly safeFetch?: SafeFetch | undefined;
   /** Where the bytes of a blob can be fetched, for platforms that take a link only. */
@@ -45,8 +52,8 @@ export interface CoreOptions {
   readonly delivers?: boolean;
   /** Where anybody has subscribed to what happens here. */
   readonly announce?: Announce | undefined;
-  /** Turns that run at once in this process. */
-  readonly mostTurns?: number;
+  /** For turns that run at once in this process; 2,000 unless given, whosever they are. */
+  readonly places?: Shares;
   /** Ten letters or digits that nobody can guess; random ones unless given. */
   readonly newCode?: () => string;
   /** Who works for agents beside their turns. */
@@ -64,6 +71,7 @@ export interface Core {
   readonly inbound: Inbound;
   readonly operators: Operators;
   readonly approvals: Approvals;
+  readonly endings: EndingsKeeper;
   /** What nobody asked for: the agent writes first. */
   readonly proactive: Proactive;
   /**
@@ -103,6 +111,8 @@ export function createCore(options: CoreOptions): Core {
   const delivers = options.delivers !== false;
   let stopping = false;
   const call = runtime.actors.call.bind(runtime.actors) as CallAgent;
+  const belongings = createBelongings(runtime, clock);
+  const forget = (conversations: readonly string[]) => options.delegations?.forget(conversations) ?? Promise.resolve();
   const announces = options.announce === undefined ? {} : { announce: options.announce };
   const delivery = createDelivery({
     runtime,
@@ -116,7 +126,7 @@ export function createCore(options: CoreOptions): Core {
   });
   const { policyOf, newCode } = options.access ?? { policyOf: () => openPolicy, newCode: nobodyPairs };
   const pairing = createPairing({ records: runtime.records, clock, newCode });
-  const access = createAccess({ policyOf, pairing, clock, log });
+  const access = createAccess({ policyOf, pairing, clock, log, counts: options.access?.counts });
   const inbound = createInbound({ bus, journal, deadLetters, clock, ingress: digestOf(instance), access, channelOf });
   const { records, jobs } = runtime;
   const approvals = createApprovals({ records, jobs, inbound, call, clock, ...announces });
@@ -133,11 +143,12 @@ export function createCore(options: CoreOptions): Core {
       runtime,
       call,
       clock,
+      belongings,
       newCode: options.newCode,
-      forget: (conversations) => options.delegations?.forget(conversations) ?? Promise.resolve(),
+      forget,
     }),
     tellAlive: !runtime.actors.exclusive,
-    most: options.mostTurns ?? 2_000,
+    places: options.places ?? createShares(2_000, unshared),
   });
 
   runtime.actors.register(
@@ -165,8 +176,7 @@ export function createCore(options: CoreOptions): Core {
     const event = readInbound(envelope);
     const { kind, conversation } = event.address;
     const id = agentIdOf(kind, event.participant.id, conversation);
-    const previous = envelope.previous as MessageId | undefined;
-    const reply = await call(id, "receive", { event, ...(previous === undefined ? {} : { previous }) });
+    const reply = await call(id, "receive", { event, ...beforeInbound(envelope) });
     comesBack(reply);
   });
   if (delivers) bus.subscribe("outbound", async (envelope) => delivery.handle(envelope));
@@ -179,7 +189,7 @@ export function createCore(options: CoreOptions): Core {
   async function handOver(left: readonly LeftTurn[]): Promise<void> {
     const told = left.map(async ({ agent, turn }) => {
       const message = await call(agent, "abandon", turn);
-      if (message !== "stale") await bus.publish("inbound", [inboundEnvelope(message, undefined)]);
+      if (message !== "stale") await bus.publish("inbound", [inboundEnvelope(message, [])]);
     });
     const enough = new Promise<void>((resolve) => clock.after(handOverMs, resolve));
     const failed = Promise.allSettled(told).then((all) => all.filter(({ status }) => status === "rejected").length);
@@ -190,6 +200,7 @@ export function createCore(options: CoreOptions): Core {
   return {
     approvals,
     inbound,
+    endings: createEndings({ runtime, call, belongings, forget, clock, log }),
     operators: createOperators({ pairing, inbound, clock, channelOf, policyOf }),
     proactive: createProactive({ inbound, clock, channelOf, policyOf }),
     async retry(id) {

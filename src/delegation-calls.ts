@@ -8,6 +8,7 @@ import { InputError } from "./errors.ts";
 import { digestOf } from "./ids.ts";
 import { takesType, type Peer, type PeerCard } from "./peers.ts";
 import type { TaskCaller, TaskPart } from "./skilled.ts";
+import { blobsOf } from "./tenant-blobs.ts";
 import type { CallFile, ToolResult } from "./tools.ts";
 
 /** Who asks, by which call. */
@@ -55,7 +56,7 @@ export async function beginTask(
       throw new InputError(
         `the agent ${quoted(name)} is among those that ask: agents are delegating in a circle, which ends here`,
       );
-    const taken = await partsOf(parts, said, peer, card, asking.signal);
+    const taken = await partsOf(parts, said, peer, card, asking);
     left = taken.left;
     const until = follow.until(asking.mostMs);
     // Before anything else: what it finds nothing of it forgets.
@@ -125,7 +126,7 @@ export async function replyTo(
       return {
         text: `Task ${quoted(row.name)} has come to its end already: ${standing.row.end?.told.text ?? "its result follows"}`,
       };
-    const taken = await partsOf(parts, said, peer, card, asking.signal);
+    const taken = await partsOf(parts, said, peer, card, asking);
     left = taken.left;
     const until = follow.until(asking.mostMs);
     const written = await store.change(row.id, ({ deadline: _deadline, failing: _failing, ...now }) => {
@@ -157,10 +158,11 @@ async function partsOf(
   { text, files }: Said,
   peer: Peer,
   card: PeerCard,
-  signal: AbortSignal,
+  { caller, signal }: Asking,
 ): Promise<{ readonly parts: readonly TaskPart[]; readonly left: readonly string[] }> {
   const parts: TaskPart[] = [{ kind: "text", text }];
   const left: string[] = [];
+  const blobs = blobsOf(runtime.blobs, caller.tenant);
   let room = filesBytes;
   for (const [at, { part, open }] of files.entries()) {
     signal.throwIfAborted();
@@ -174,7 +176,7 @@ async function partsOf(
       try {
         const { body } = await open();
         const named = { type: part.type, ...(part.name === undefined ? {} : { name: part.name }) };
-        const { id, size } = await runtime.blobs.put(body, { ...named, maxBytes: room });
+        const { id, size } = await blobs.put(body, { ...named, maxBytes: room });
         room -= size;
         parts.push({ kind: "file", blob: id, size, ...named });
       } catch (error) {

@@ -48,7 +48,7 @@ export function createFollow(parts: DelegationParts, words: Words): Follow {
     const digest = questionOf(task);
     if (task.state === "input-required" && row.question?.digest !== digest) {
       const how = "it asks this. Ask the person, and give the answer with agent__reply";
-      const told = await words.of(untold(row, task), task.said, closingOf(row, how));
+      const told = await words.of(row, untold(row, task), task.said, closingOf(row, how));
       const artifacts = toldOf(row, task);
       const question = { digest, told, at: clock.now() };
       const written = await handOver(row.id, call, { question, artifacts });
@@ -63,7 +63,7 @@ export function createFollow(parts: DelegationParts, words: Words): Follow {
 
   async function ended(row: Delegation, task: PeerTask, call: string): Promise<ToolResult> {
     const failed = task.state !== "completed";
-    const told = await words.of(untold(row, task), failed ? task.said : undefined, closingOf(row), failed);
+    const told = await words.of(row, untold(row, task), failed ? task.said : undefined, closingOf(row), failed);
     const written = await store.change(row.id, (now) => {
       if (now.end !== undefined || now.telling === "note" || now.telling.call !== call) return undefined;
       return { ...now, end: { told, by: "call", turn: now.telling.turn } };

@@ -3,7 +3,6 @@
  * it is said, and whoever says it knows the delegation's token.
  */
 import { localPush, type Delegations } from "./delegation.ts";
-import { bearerOf } from "./callers.ts";
 import type { HttpHandler } from "./channel.ts";
 import { reasonOf, RetryableError, TerminalError } from "./errors.ts";
 import type { Log } from "./ports.ts";
@@ -43,7 +42,8 @@ export function pushHandler(heard: () => Heard, log: Log): HttpHandler {
       await request.body?.cancel();
       if (request.method !== "POST") return new Response(null, { status: 405, headers: { allow: "POST" } });
       const id = decodeURIComponent(new URL(request.url).pathname.split("/").at(-1) ?? "");
-      const token = request.headers.get("x-a2a-notification-token") ?? bearerOf(request.headers) ?? "";
+      // What `Authorization` carries is the peer's own.
+      const token = request.headers.get("x-a2a-notification-token") ?? "";
       if (!heard().isGenuine(id, token)) return new Response(null, { status: 404 });
       try {
         await heard().changed(id);

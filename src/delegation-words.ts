@@ -7,6 +7,7 @@ import type { Answer, MediaPart } from "./message.ts";
 import type { Delegation, Outcome } from "./delegation-record.ts";
 import type { PeerFile, PeerPart, PeerTask } from "./peers.ts";
 import type { Blobs } from "./ports.ts";
+import { blobsOf } from "./tenant-blobs.ts";
 
 const longestText = 12_000;
 const longestAsked = 200;
@@ -49,11 +50,17 @@ export interface WordsOptions {
 
 export interface Words {
   /** @throws RetryableError where a file cannot be kept now. */
-  of(artifacts: readonly Artifact[], said: string | undefined, closing: string, failed?: boolean): Promise<Outcome>;
+  of(
+    row: Pick<Delegation, "caller">,
+    artifacts: readonly Artifact[],
+    said: string | undefined,
+    closing: string,
+    failed?: boolean,
+  ): Promise<Outcome>;
 }
 
 export function createWords({ blobs, safeFetch }: WordsOptions): Words {
-  async function keep(file: PeerFile): Promise<MediaPart | string> {
+  async function keep(file: PeerFile, own: Blobs): Promise<MediaPart | string> {
     const name = file.name === undefined ? undefined : clip(file.name, 120);
     const shown = quoted(name ?? file.type, 120);
     try {
@@ -61,7 +68,7 @@ export function createWords({ blobs, safeFetch }: WordsOptions): Words {
       if (bytes === undefined || bytes.byteLength === 0) return `[the file ${shown} is empty]`;
       const type = /^[\w.+-]+\/[\w.+-]+$/.test(file.type) ? file.type : "application/octet-stream";
       const named = { type, ...(name === undefined ? {} : { name }) };
-      const { id, size } = await blobs.put(new Blob([new Uint8Array(bytes)]).stream(), {
+      const { id, size } = await own.put(new Blob([new Uint8Array(bytes)]).stream(), {
         ...named,
         maxBytes: fileBytes,
       });
@@ -80,12 +87,13 @@ export function createWords({ blobs, safeFetch }: WordsOptions): Words {
   }
 
   return {
-    async of(artifacts, said, closing, failed = false) {
+    async of({ caller }, artifacts, said, closing, failed = false) {
+      const own = blobsOf(blobs, caller.tenant);
       const files = artifacts.flatMap(({ parts }) => parts.filter((part) => part.kind === "file"));
       const kept: Answer["parts"] = [];
       const lines: string[] = [];
       for (const file of files.slice(0, mostFiles)) {
-        const one = await keep(file);
+        const one = await keep(file, own);
         if (typeof one === "string") lines.push(one);
         else {
           kept.push(one);

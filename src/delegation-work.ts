@@ -11,6 +11,7 @@ import type { Peer, PeerMessage, PeerPart, Peers, PeerTask } from "./peers.ts";
 import type { Blobs, Clock, Log } from "./ports.ts";
 import type { Proactive } from "./proactive.ts";
 import type { TaskPart } from "./skilled.ts";
+import { blobsOf } from "./tenant-blobs.ts";
 
 const callMs = 30_000;
 const cancelMs = 24 * 3_600_000;
@@ -93,7 +94,7 @@ export function createWork(options: WorkOptions): Work {
       id: outgoing.id,
       context,
       chain,
-      parts: await loaded(outgoing.parts),
+      parts: await loaded(outgoing.parts, blobsOf(options.blobs, caller.tenant)),
       ...(task === undefined ? {} : { task }),
       ...(row.by.participant?.locale === undefined ? {} : { locale: row.by.participant.locale }),
     };
@@ -110,12 +111,12 @@ export function createWork(options: WorkOptions): Work {
     }
   }
 
-  async function loaded(parts: readonly TaskPart[]): Promise<PeerPart[]> {
+  async function loaded(parts: readonly TaskPart[], blobs: Blobs): Promise<PeerPart[]> {
     return Promise.all(
       parts.map(async (part): Promise<PeerPart> => {
         if (part.kind !== "file") return part;
         const { name, type, blob } = part;
-        const found = await options.blobs.get(blob, { use: true });
+        const found = await blobs.get(blob, { use: true });
         if (found === undefined) return { kind: "text", text: `[the file ${name ?? type} is not kept any more]` };
         const bytes = new Uint8Array(await new Response(found.body).arrayBuffer());
         return { kind: "file", type, bytes, ...(name === undefined ? {} : { name }) };
@@ -182,14 +183,14 @@ export function createWork(options: WorkOptions): Work {
   async function tell(row: Delegation, task: PeerTask, peer: Peer): Promise<Delegation> {
     if (isEnded(task)) {
       const said = task.state === "completed" ? undefined : task.said;
-      const told = await words.of(untold(row, task), said, closingOf(row), task.state !== "completed");
+      const told = await words.of(row, untold(row, task), said, closingOf(row), task.state !== "completed");
       return end(row, told, { cancel: false });
     }
     const now = await tellArtifacts(row, task, peer);
     if (task.state !== "input-required") return now;
     const digest = questionOf(task);
     if (now.question?.digest === digest) return now;
-    const told = await words.of([], task.said, closingOf(now, "it asks, and goes on when it is answered"));
+    const told = await words.of(now, [], task.said, closingOf(now, "it asks, and goes on when it is answered"));
     await note(now, `question ${digest}`, "a task's question", told);
     return (await store.change(row.id, (one) => ({ ...one, question: { digest, told, at: clock.now() } }))) ?? now;
   }
@@ -203,7 +204,7 @@ export function createWork(options: WorkOptions): Work {
       if (notes.n >= mostNotes) break;
       const mayGrow = !whole && now.artifacts.seen[artifact.id] !== digest;
       if (!mayGrow) {
-        const told = await words.of([artifact], undefined, closingOf(now, "it goes on"));
+        const told = await words.of(now, [artifact], undefined, closingOf(now, "it goes on"));
         await note(now, `artifact ${artifact.id} ${digest}`, "news of a task", told);
       }
       const written = await store.change(row.id, (one) => {

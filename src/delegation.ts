@@ -20,6 +20,7 @@ import type { Clock, Log, Runtime } from "./ports.ts";
 import type { Proactive } from "./proactive.ts";
 import { agentSource } from "./delegation-source.ts";
 import { nestedDelegating, type Delegating, type NestedRun } from "./delegation-nested.ts";
+import { blobsOf } from "./tenant-blobs.ts";
 import type { ToolSource } from "./tools.ts";
 
 export interface DelegationOptions {
@@ -164,7 +165,8 @@ export function createDelegations(options: DelegationOptions): Delegations {
     const known = await store.find(id);
     const files = [...(known?.end?.told.parts ?? []), ...(known?.question?.told.parts ?? [])];
     const sent = known?.outgoing?.parts.flatMap((part) => (part.kind === "file" ? [part.blob] : [])) ?? [];
-    for (const blob of [...blobsIn(files), ...sent]) await runtime.blobs.remove(blob);
+    const blobs = blobsOf(runtime.blobs, known?.caller.tenant ?? "");
+    for (const blob of [...blobsIn(files), ...sent]) await blobs.remove(blob);
     const erased = await store.change(id, (now) => {
       const { outgoing, question: _question, ...rest } = now;
       const unsent = outgoing === undefined ? {} : { outgoing: { id: outgoing.id, parts: [] } };

@@ -7,6 +7,7 @@
  */
 import { z } from "zod";
 import { announcedKinds, type Announce, type AnnouncedKind, type Announcement } from "./announce.ts";
+import type { Belongings } from "./belongings.ts";
 import { ConflictError, InputError, reasonOf } from "./errors.ts";
 import { digestOf } from "./ids.ts";
 import type { Clock, Log, Runtime } from "./ports.ts";
@@ -50,6 +51,8 @@ const delivery = z.object({
   webhookId: z.string(),
   subscriber: z.string(),
   name: z.string(),
+  /** Whose conversation it is about; absent in what older versions kept. */
+  tenant: z.string().optional(),
   type: z.enum(announcedKinds),
   at: z.number(),
   body: z.string(),
@@ -71,6 +74,7 @@ export interface Subscriptions {
   run(job: string, data: unknown): Promise<boolean>;
   /** The newest first. */
   log(limit: number): Promise<readonly LoggedDelivery[]>;
+  get(id: string): Promise<LoggedDelivery | undefined>;
   /** Sends it again under the same webhook-id. @returns false where there is no such delivery. @throws InputError */
   replay(id: string): Promise<boolean>;
 }
@@ -87,12 +91,14 @@ const prefix = "webhook:";
 
 export interface SubscriptionsOptions {
   readonly runtime: Pick<Runtime, "records" | "jobs">;
+  readonly belongings: Belongings;
   readonly clock: Clock;
   readonly log: Log;
   readonly subscribers: readonly Subscriber[];
 }
 
-export function createSubscriptions({ runtime, clock, log, subscribers }: SubscriptionsOptions): Subscriptions {
+export function createSubscriptions(options: SubscriptionsOptions): Subscriptions {
+  const { runtime, belongings, clock, log, subscribers } = options;
   const { records, jobs } = runtime;
   const ids = createDeliveryIds(records);
   const running = new Map<string, number>();
@@ -121,7 +127,10 @@ export function createSubscriptions({ runtime, clock, log, subscribers }: Subscr
     if (!wanted && !(of.type === "delivery.failed" && to.events.includes("message.answered"))) return;
     const fresh = deliveryOf(of, to, wanted);
     try {
-      await records.put(keyOf(fresh.id), fresh, { etag: null, ttlMs: keptMs });
+      await Promise.all([
+        wanted ? belongings.note(of.conversation, keyOf(fresh.id)) : undefined,
+        records.put(keyOf(fresh.id), fresh, { etag: null, ttlMs: keptMs }),
+      ]);
     } catch (error) {
       if (!(error instanceof ConflictError)) throw error;
       // Told before: by a process that may have died before its job was there.
@@ -206,6 +215,10 @@ export function createSubscriptions({ runtime, clock, log, subscribers }: Subscr
       const found = await Promise.all((await ids.list(limit)).map((id) => find(id)));
       return found.flatMap((one) => (one === undefined ? [] : [loggedOf(one.value)]));
     },
+    async get(id) {
+      const found = await find(id);
+      return found && loggedOf(found.value);
+    },
     async replay(id) {
       const found = await find(id);
       if (found === undefined) return false;
@@ -219,13 +232,14 @@ export function createSubscriptions({ runtime, clock, log, subscribers }: Subscr
   };
 }
 
-function deliveryOf({ id, type, at, data }: Announcement, { key, name }: Subscriber, wanted: boolean): Delivery {
+function deliveryOf({ id, type, at, of, data }: Announcement, { key, name }: Subscriber, wanted: boolean): Delivery {
   return {
     v: 1,
     id: `${id}.${key}`,
     webhookId: id,
     subscriber: key,
     name,
+    tenant: of.tenant,
     type,
     at,
     body: wanted ? JSON.stringify({ type, timestamp: new Date(at).toISOString(), data }) : "",

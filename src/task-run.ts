@@ -235,7 +235,7 @@ function says(task: StoredTask, text: string): StoredTask {
 }
 
 function withOutcome(before: StoredTask, outcome: TaskOutcome, clock: Clock): StoredTask {
-  const { runner: _runner, dueAt: _due, said: _said, ...rest } = before;
+  const { runner: _runner, dueAt: _due, said, ...rest } = before;
   const task: StoredTask = seen({ ...rest, attempts: 0 }, clock);
   const saved = "state" in outcome && outcome.state !== undefined ? { saved: outcome.state } : {};
   switch (outcome.kind) {
@@ -251,7 +251,9 @@ function withOutcome(before: StoredTask, outcome: TaskOutcome, clock: Clock): St
     case "input-required":
       return { ...says(task, outcome.question), ...saved, state: "input-required" };
     case "waiting": {
-      const waits = outcome.said === undefined ? task : says(task, outcome.said);
+      // Without words of its own what was said meanwhile, or before, stands.
+      const waits =
+        outcome.said === undefined ? { ...task, ...(said !== undefined && { said }) } : says(task, outcome.said);
       return { ...waits, ...saved, state: "working", because: "due", dueAt: outcome.until };
     }
     case "failed":

@@ -8,7 +8,7 @@ import { HTTP_EXTENSION_HEADER, type AgentCard } from "@a2a-js/sdk";
 import { RequestMalformedError, restStatusFor, toRestErrorBody } from "@a2a-js/sdk/errors";
 import { defaultServerCallContextBuilder, type A2ARequestHandler } from "@a2a-js/sdk/server";
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
-import { bearerOf, createCallers } from "../../src/callers.ts";
+import { createKeyring, keyName } from "../../src/api-keys.ts";
 import { chainExtension } from "../../src/chain.ts";
 import { createCounter } from "../../src/counter.ts";
 import { InputError } from "../../src/errors.ts";
@@ -49,7 +49,10 @@ export interface A2aOptions {
   readonly settings: A2aSettings;
   /** The gateway's: what signs derives from it, and what its own parts call each other with. */
   readonly secret: string;
+  /** Those of all tenants. */
   readonly blobs: Blobs;
+  /** Of callers with a key. */
+  readonly tenant: string;
   readonly safeFetch: SafeFetch;
   readonly clock: Clock;
   readonly log: Log;
@@ -100,7 +103,7 @@ export function createA2aServer(options: A2aOptions): A2aServer {
   const { settings, secret, blobs, safeFetch, clock, log, newId, publicUrl } = options;
   const key = createSigningKey(secret);
   const wire = createWire(blobs);
-  const callers = createCallers(settings.keys);
+  const callers = createKeyring(settings.keys.map((one) => [one, keyName(one)]));
   const served = new Map<string, Served>();
   let alone: string | undefined;
   const { enter } = createCounter(settings.streamsPerCaller);
@@ -144,7 +147,7 @@ export function createA2aServer(options: A2aOptions): A2aServer {
     if (internal !== null) return internalCaller(secret, internal, headers);
     const apiKey = headers.get("x-api-key");
     const id = callers.of(apiKey === null ? headers : new Headers({ authorization: `Bearer ${apiKey}` }));
-    return id === undefined ? undefined : { tenant: "default", id: within(id, headers.get("x-ascent-for")) };
+    return id === undefined ? undefined : { tenant: options.tenant, id: within(id, headers.get("x-ascent-for")) };
   }
 
   async function handle(request: Request): Promise<Response> {
@@ -213,7 +216,7 @@ const hasNoBody = (request: Request) => request.body === null || request.headers
 
 function internalCaller(secret: string, given: string, headers: Headers): TaskCaller | undefined {
   const wanted = Buffer.from(internalToken(secret, given));
-  const token = Buffer.from(bearerOf(headers) ?? "");
+  const token = Buffer.from(headers.get("authorization")?.replace(/^Bearer +/i, "") ?? "");
   if (token.length !== wanted.length || !timingSafeEqual(token, wanted)) return undefined;
   return taskCaller.parse(JSON.parse(Buffer.from(given, "base64url").toString()));
 }

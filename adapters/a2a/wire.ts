@@ -12,6 +12,7 @@ import {
 import { ContentTypeNotSupportedError, RequestMalformedError } from "@a2a-js/sdk/errors";
 import type { Blobs } from "../../src/ports.ts";
 import { dueExtension } from "./extensions.ts";
+import { blobsOf } from "../../src/tenant-blobs.ts";
 import type { Profile, TaskMessage, TaskPart } from "../../src/skilled.ts";
 import type { Task, TaskArtifact, TaskEvent, TaskPush, TaskState } from "../../src/tasks.ts";
 
@@ -46,16 +47,25 @@ export interface Wire {
   /** What of `event` is new to who saw `before`. */
   updates(event: TaskEvent, before: Task): Promise<StreamResponse[]>;
   /** @throws an error that says what to do, for what this agent does not take. */
-  parts(message: Message, profile: Profile): Promise<TaskPart[]>;
+  parts(message: Message, profile: Profile, tenant: string): Promise<TaskPart[]>;
 }
 
-export function createWire(blobs: Pick<Blobs, "get" | "put">): Wire {
-  async function partOf(part: TaskPart, room: { left: number }): Promise<Part> {
+/** What is left for files, and where they are. */
+interface Room {
+  left: number;
+  readonly blobs: Blobs;
+}
+
+/** @param whole those of all tenants: a task's are its caller's tenant's. */
+export function createWire(whole: Blobs): Wire {
+  const roomOf = ({ caller }: Task): Room => ({ left: filesBytes, blobs: blobsOf(whole, caller.tenant) });
+
+  async function partOf(part: TaskPart, room: Room): Promise<Part> {
     if (part.kind === "text")
       return { ...nothing, content: { $case: "text", value: part.text }, mediaType: "text/plain" };
     if (part.kind === "data")
       return { ...nothing, content: { $case: "data", value: part.data }, mediaType: "application/json" };
-    const found = await blobs.get(part.blob);
+    const found = await room.blobs.get(part.blob);
     const name = part.name ?? "file";
     if (found === undefined || found.size > room.left) {
       await found?.body.cancel();
@@ -67,13 +77,13 @@ export function createWire(blobs: Pick<Blobs, "get" | "put">): Wire {
     return { ...nothing, content: { $case: "raw", value }, filename: part.name ?? "", mediaType: part.type };
   }
 
-  const partsOf = async (parts: readonly TaskPart[], room: { left: number }) => {
+  const partsOf = async (parts: readonly TaskPart[], room: Room) => {
     const made: Part[] = [];
     for (const part of parts) made.push(await partOf(part, room));
     return made;
   };
 
-  async function messageOf(task: Task, { id, role, parts }: TaskMessage, room: { left: number }): Promise<Message> {
+  async function messageOf(task: Task, { id, role, parts }: TaskMessage, room: Room): Promise<Message> {
     return {
       messageId: id,
       contextId: task.context,
@@ -86,12 +96,12 @@ export function createWire(blobs: Pick<Blobs, "get" | "put">): Wire {
     };
   }
 
-  async function artifactOf({ id, parts }: TaskArtifact, room: { left: number }): Promise<Artifact> {
+  async function artifactOf({ id, parts }: TaskArtifact, room: Room): Promise<Artifact> {
     const made = await partsOf(parts, room);
     return { artifactId: id, name: "", description: "", parts: made, metadata: undefined, extensions: [] };
   }
 
-  async function statusOf(task: Task, room: { left: number }) {
+  async function statusOf(task: Task, room: Room) {
     return {
       state: wireStates[task.state],
       message: task.said && (await messageOf(task, task.said, room)),
@@ -101,7 +111,7 @@ export function createWire(blobs: Pick<Blobs, "get" | "put">): Wire {
 
   return {
     async task(task, { historyLength, artifacts = true } = {}) {
-      const room = { left: filesBytes };
+      const room = roomOf(task);
       const told = task.messages.filter(({ id }) => id !== task.said?.id);
       const history = historyLength === undefined ? told : historyLength === 0 ? [] : told.slice(-historyLength);
       return {
@@ -114,7 +124,7 @@ export function createWire(blobs: Pick<Blobs, "get" | "put">): Wire {
       };
     },
     async updates({ task, progress }, before) {
-      const room = { left: filesBytes };
+      const room = roomOf(task);
       const of = { taskId: task.id, contextId: task.context, metadata: undefined };
       if (progress !== undefined) {
         const said: TaskMessage = {
@@ -137,7 +147,8 @@ export function createWire(blobs: Pick<Blobs, "get" | "put">): Wire {
         updates.push({ payload: { $case: "statusUpdate", value: { ...of, status: await statusOf(task, room) } } });
       return updates;
     },
-    async parts(message, profile) {
+    async parts(message, profile, tenant) {
+      const blobs = blobsOf(whole, tenant);
       let left = filesBytes;
       const parts: TaskPart[] = [];
       for (const { content, filename, mediaType } of message.parts) {

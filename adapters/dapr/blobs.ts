@@ -2,9 +2,11 @@
  * Bytes in plain state, in pieces of which each fits a request. They are deleted by the store itself: every piece has a time
  * to live, which begins anew when a message uses them.
  */
-import { createHash, randomUUID } from "node:crypto";
+import { randomUUID, type Hash } from "node:crypto";
+import { blobDigest } from "../../src/blob-digest.ts";
 import { InputError } from "../../src/errors.ts";
 import type { Blob, Blobs } from "../../src/ports.ts";
+import { blobSuffix } from "../../src/tenant-blobs.ts";
 import type { DaprRecords } from "./records.ts";
 
 const pieceBytes = 512 * 1024;
@@ -24,13 +26,18 @@ export function createBlobs(records: DaprRecords, keptMs: number): Blobs {
   const lifeOf = (draft: boolean) => ({ ttlMs: draft ? Math.min(draftMs, keptMs) : keptMs });
 
   async function find(id: string): Promise<Kept | undefined> {
-    if (!/^[0-9a-f]{64}$/.test(id)) return undefined;
+    if (!/^[0-9a-f]{64}(-[\w-]{11})?$/.test(id)) return undefined;
     return (await records.get(keyOf(id)))?.value as Kept | undefined;
   }
 
   /** @returns how many pieces were written, the digest and the size. */
-  async function receive(body: ReadableStream<Uint8Array>, pieces: string, maxBytes: number, draft: boolean) {
-    const hash = createHash("sha256");
+  async function receive(
+    body: ReadableStream<Uint8Array>,
+    pieces: string,
+    hash: Hash,
+    maxBytes: number,
+    draft: boolean,
+  ) {
     let size = 0;
     let count = 0;
     let pending = Buffer.alloc(0);
@@ -51,7 +58,7 @@ export function createBlobs(records: DaprRecords, keptMs: number): Blobs {
       await discard(pieces, count);
       throw error;
     }
-    return { id: hash.digest("hex"), size, count };
+    return { digest: hash.digest("hex"), size, count };
   }
 
   async function discard(pieces: string, count: number): Promise<void> {
@@ -68,9 +75,10 @@ export function createBlobs(records: DaprRecords, keptMs: number): Blobs {
   }
 
   return {
-    async put(body, { type, name, maxBytes, draft = false }) {
+    async put(body, { type, name, maxBytes, owner, draft = false, tenant }) {
       const pieces = randomUUID();
-      const { id, size, count } = await receive(body, pieces, maxBytes, draft);
+      const { digest, size, count } = await receive(body, pieces, blobDigest(owner), maxBytes, draft);
+      const id = `${digest}${blobSuffix(tenant)}`;
       const known = await find(id);
       if (known !== undefined) {
         await discard(pieces, count);

@@ -52,6 +52,7 @@ export function a2a(settings: A2aSettings, deps: ChannelDeps, { profiles, host }
         try {
           // One that died in between counts once more than it was: better than one that nobody counts.
           await inbound.admit(event);
+          await deps.endings.note(event, settings.contextDays);
           await inbound.accept([event], { admitted: true });
         } catch (error) {
           if (error instanceof RefusedError) return { kind: "rejected", reason: error.message };

@@ -13,9 +13,7 @@ import { dialect } from "./format.ts";
 import { createRoutes } from "./routes.ts";
 import { callOf, createSend } from "./send.ts";
 import type { OpenaiSettings } from "./settings.ts";
-import { createCallers } from "../../src/callers.ts";
-
-export { openaiSettings } from "./settings.ts";
+import { createCallers } from "./verify.ts";
 
 /** @param settings as {@link openaiSettings} gave them. */
 export function openai(

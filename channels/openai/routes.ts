@@ -6,7 +6,7 @@ import { refuse } from "./errors.ts";
 import { callOfId, itemOf, modelOf, response } from "./format.ts";
 import { chatOf, ownModels } from "./parse.ts";
 import { parseResponses } from "./responses.ts";
-import type { Callers } from "../../src/callers.ts";
+import type { Callers } from "./verify.ts";
 
 export interface RouteParts extends Omit<AskParts, "knows"> {
   readonly callers: Callers;

@@ -19,11 +19,8 @@ export const webSettings = z.strictObject({
     notice: z.string().optional(),
     examples: z.array(z.string()).optional(),
   }),
-  commands: z.array(z.strictObject({ name: z.string(), description: z.string() })).default([
-    { name: "help", description: "What I can do" },
-    { name: "stop", description: "Stop the running answer" },
-    { name: "reset", description: "Forget this conversation" },
-  ]),
+  /** APIs that /docs describes beside the page's own. */
+  documents: z.array(z.strictObject({ name: z.string(), url: z.string() })).default([]),
   /** UTF-16 code units in one message. */
   textLength: z.number().int().positive().default(32_000),
   maxAttachmentBytes: z

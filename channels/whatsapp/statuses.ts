@@ -87,7 +87,11 @@ export function createStatuses(
     accepted: (key) => arrived.get(key),
     async keep(key, to, words) {
       if (asTemplate === undefined) return;
-      await records.put(keyOf(key), { v: 1, to, words }, { ttlMs: keptMs });
+      const record = keyOf(key);
+      await Promise.all([
+        deps.belongings.note(to.conversation, record),
+        records.put(record, { v: 1, to, words }, { ttlMs: keptMs }),
+      ]);
     },
     async take({ id, status, biz_opaque_callback_data: key, errors }) {
       if (key !== undefined) arrived.set(key, id);

@@ -4,6 +4,7 @@ import type { SafeFetch } from "../fetch.ts";
 import type { Clock, Log, Runtime, Signals } from "../ports.ts";
 import { createTaskHost, type TaskHost } from "../task-host.ts";
 import type { PushSender } from "../task-push.ts";
+import { accountsOf } from "./accounts.ts";
 import type { Config } from "./config.ts";
 
 export interface Serving {
@@ -38,6 +39,7 @@ export function createServing(options: ServingOptions): Serving {
     settings: { keys, waitMs: waitSeconds * 1_000, streamMs, streamsPerCaller, bodyBytes },
     secret,
     blobs: runtime.blobs,
+    tenant: tenantOf(config),
     safeFetch,
     clock,
     log,
@@ -63,4 +65,9 @@ export function createServing(options: ServingOptions): Serving {
       return made;
     },
   };
+}
+
+/** Whoever asks with a key is of the tenant whose account it is. */
+function tenantOf(config: Config): string {
+  return accountsOf(config).find(({ name }) => name === "a2a")?.own.tenant ?? "default";
 }

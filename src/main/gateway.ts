@@ -5,19 +5,22 @@ import { createSafeFetch } from "../../adapters/fetch/index.ts";
 import { createModels } from "../../adapters/models/index.ts";
 import { createServer, type HttpServer } from "../../adapters/http/index.ts";
 import type { Channel, Connection, HttpHandler } from "../channel.ts";
+import { createBelongings } from "../belongings.ts";
 import { createCore, type Core } from "../core.ts";
+import { createConnections, type Connections } from "../connections.ts";
 import type { Delegations } from "../delegation.ts";
 import { pushHandler, withLocalPush } from "../delegation-push.ts";
 import { createEffects } from "../effects.ts";
 import { reasonOf } from "../errors.ts";
-import { encodePart } from "../ids.ts";
-import { underLease } from "../lease.ts";
-import type { Clock, Log, Runtime, Signals } from "../ports.ts";
+import { operationsOf, type Operated, type Operations } from "../operations.ts";
+import type { Clock, Log, Signals } from "../ports.ts";
 import { createServing, type Serving } from "./a2a.ts";
 import { accountKey, accountsOf } from "./accounts.ts";
 import { createAgents, modelsSettings } from "./agents.ts";
 import { channelKinds } from "./channels.ts";
 import type { Config } from "./config.ts";
+import { createConnecting } from "./connecting.ts";
+import { consoleOf, documentsOf } from "./console.ts";
 import { createControl } from "./control.ts";
 import { pageDirectory } from "../../channels/web/page/build.ts";
 import { accessOf } from "./policies.ts";
@@ -29,15 +32,16 @@ import type { PushSender } from "../task-push.ts";
 import { createSkills, skillKinds } from "./skills.ts";
 import { createSubscriptions, type Subscriptions } from "../subscriptions.ts";
 import { subscribersOf } from "./subscribers.ts";
+import { turnPlaces } from "./tenants.ts";
+import { blobsOf } from "../tenant-blobs.ts";
 
 export interface Gateway {
   readonly url: string;
-  readonly channels: readonly Channel[];
-  readonly runtime: Runtime;
   readonly core: Core;
-  readonly subscriptions: Subscriptions;
   /** The agents by A2A, without a socket: `fetch` for what in this process asks them, with {@link internalHeaders}. */
   readonly a2a: Pick<A2aServer, "handle" | "chainName">;
+  /** A command's. */
+  readonly operations: Operations;
   /** Listens, begins deliveries and has the channels connect. */
   start(): Promise<void>;
   /** Resolves when /readyz says so for the first time; call it after {@link start}. */
@@ -87,8 +91,10 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   });
   const outside = { sources: [delegations.source], effects: createEffects(records, clock) };
   const agents = createAgents({ config, clock, log, blobs, outside });
+  const counts = config.redis.url === undefined ? undefined : await openCounts(config.redis.url, clock, log);
   const subscribers = subscribersOf(config, { safeFetch, clock, bindings: runtime.bindings });
-  const subscriptions = createSubscriptions({ runtime, clock, log, subscribers });
+  const belongings = createBelongings(runtime, clock);
+  const subscriptions = createSubscriptions({ runtime, belongings, clock, log, subscribers });
   runtime.jobs.handle(async (job, data) => {
     const known =
       (await subscriptions.run(job, data)) ||
@@ -104,23 +110,26 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     instance,
     channelOf: (to) => channels.get(accountKey(to)),
     agentOf: (to) => agents.of(to),
-    access: accessOf(config),
+    access: { ...accessOf(config), counts },
     safeFetch,
-    mostTurns: config.limits.turns,
+    places: turnPlaces(config),
     delivers: role !== "agents",
     delegations,
     ...(subscribers.length === 0 ? {} : { announce: subscriptions.announce }),
   });
   for (const { name, account, settings, own } of accountsOf(config)) {
     const ref = { tenant: own.tenant, channel: name, account };
-    const channel = channelKinds[name].make(
+    const make = await channelKinds[name].load();
+    const channel = make(
       settings,
       {
         ...ref,
         inbound: core.inbound,
         records: runtime.records,
         transcript: runtime.transcript,
-        blobs: runtime.blobs,
+        blobs: blobsOf(runtime.blobs, own.tenant),
+        belongings,
+        endings: core.endings,
         ...(signals === undefined ? {} : { signals }),
         clock,
         log,
@@ -135,6 +144,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
         agent: agents.introduce(own.agent),
         agents: agents.names,
         pageDirectory,
+        documents: documentsOf(config),
         safeFetch,
         groups: own.groups,
         data: config.data,
@@ -153,7 +163,12 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   }
 
   const all = [...channels.values()];
-  const control = createControl({ runtime, core, subscriptions, channels: all, log });
+  const connections = createConnections({ records, clock, log, instance, shared: !runtime.actors.exclusive });
+  for (const channel of all) connections.watch(channel);
+  const operated: Operated = { runtime, core, subscriptions, connections, channels: all, log };
+  const operations = operationsOf(operated, { name: "a command" });
+  const control = createControl({ operations, log });
+  const web = all.filter(answersHttp);
   const readiness = createReadiness({ clock, log });
   const server = createServer({
     host: config.server.host,
@@ -161,21 +176,27 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     channels:
       role === "agents"
         ? []
-        : [pushHandler(() => delegations, log), ...servedTo(config, serving), ...all.filter(answersHttp)].toSorted(
-            byCatchAll,
-          ),
+        : [
+            pushHandler(() => delegations, log),
+            ...(await consoleOf(config, operated, clock)),
+            ...servedTo(config, serving),
+            ...web,
+          ].toSorted(byCatchAll),
     health: () => readiness.reason() ?? runtime.health(),
+    off: () => readiness.off(),
     log,
   });
   const connects = role === "agents" ? [] : all.filter((channel) => channel.connect !== undefined);
   return assemble(
-    { config, clock, log },
+    { config, clock, log, role },
     {
       opened,
       core,
       subscriptions,
       serving,
       delegations,
+      operations,
+      connections,
       instance,
       channels: all,
       connects,
@@ -183,8 +204,14 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
       control,
       readiness,
       signals,
+      counts,
     },
   );
+}
+
+async function openCounts(url: string, clock: Clock, log: Log) {
+  const { connectCounts } = await import("../../adapters/redis/counts.ts");
+  return connectCounts({ url, clock, log });
 }
 
 async function openSignals(url: string, instance: string, log: Log): Promise<Signals & { close(): void }> {
@@ -201,6 +228,8 @@ interface Parts {
   readonly subscriptions: Subscriptions;
   readonly serving: Serving;
   readonly delegations: Delegations;
+  readonly operations: Operations;
+  readonly connections: Connections;
   readonly instance: string;
   readonly channels: readonly Channel[];
   /** Those of them that hold a socket or poll, here. */
@@ -209,71 +238,52 @@ interface Parts {
   readonly control: ReturnType<typeof createControl>;
   readonly readiness: Readiness;
   readonly signals: { close(): void } | undefined;
+  readonly counts: { close(): void } | undefined;
 }
 
-function assemble(
-  { config, clock, log }: GatewayOptions,
-  {
+function assemble({ config, clock, log, role }: GatewayOptions, parts: Parts): Gateway {
+  const {
     opened,
     core,
     subscriptions,
     serving,
     delegations,
     instance,
+    connections,
     channels,
     connects,
     server,
     control,
-    readiness,
-    signals,
-  }: Parts,
-): Gateway {
+  } = parts;
+  const { signals, counts } = parts;
   const { runtime } = opened;
   const intake = new AbortController();
-  const connections = new Map<string, Promise<Connection | undefined>>();
+  const attempts = new Map<string, Promise<Connection | undefined>>();
   let ready = Promise.resolve();
   let url = "";
+  let endSweeps = () => {};
   let stopped: Promise<void> | undefined;
 
-  async function connect(channel: Channel): Promise<Connection | undefined> {
-    const of = { channel: channel.channel, account: channel.account };
-    try {
-      const connection = await (runtime.actors.exclusive ? channel.connect?.(intake.signal) : leased(channel));
-      if (connection === undefined) return undefined;
-      log.info(of, "channel connected");
-      connection.closed.catch((error: unknown) => {
-        log.error({ ...of, reason: reasonOf(error) }, "channel lost its connection for good and stays off");
-      });
-      return connection;
-    } catch (error) {
-      // One account's trouble is not another's: the gateway goes on without it, and `ascent doctor` explains.
-      if (!intake.signal.aborted) log.error({ ...of, reason: reasonOf(error) }, "channel cannot connect and stays off");
-      return undefined;
-    }
-  }
-
-  /** Where there may be other replicas, one holds the socket: connected means that this one does, or stands by. */
-  function leased(channel: Channel): Promise<Connection> {
-    const name = [channel.tenant, channel.channel, channel.account].map(encodePart).join(":");
-    const lease = { records: runtime.records, clock, log, instance, leaseMs: config.dapr.leaseSeconds * 1_000 };
-    const first = Promise.withResolvers<void>();
-    const closed = underLease(name, lease, intake.signal, async (signal) => {
-      const connection = await channel.connect?.(signal);
-      first.resolve();
-      await connection?.closed;
-    });
-    closed.catch(first.reject);
-    clock.after(config.dapr.leaseSeconds * 1_000, first.resolve);
-    return first.promise.then(() => ({ closed }));
-  }
+  const connect = createConnecting({
+    records: runtime.records,
+    clock,
+    log,
+    instance,
+    leaseMs: config.dapr.leaseSeconds * 1_000,
+    exclusive: runtime.actors.exclusive,
+    connections,
+    isOff: (channel) => parts.readiness.isOff(nameOf(channel)),
+    signal: intake.signal,
+  });
 
   /** Within the grace time as a whole, whatever each step takes of it. */
   async function stop(): Promise<void> {
     const until = clock.monotonic() + config.server.graceSeconds * 1_000;
     const left = () => Math.max(0, until - clock.monotonic());
     intake.abort();
+    endSweeps();
     const drained = server.drain(left());
-    const closed = Promise.allSettled([...connections.values()].map(async (connection) => (await connection)?.closed));
+    const closed = Promise.allSettled([...attempts.values()].map(async (connection) => (await connection)?.closed));
     await Promise.race([closed, new Promise<void>((resolve) => void clock.after(left(), resolve))]);
     await Promise.all([core.drain(left()), serving.host.drain(left())]);
     await delegations.drain(left());
@@ -281,6 +291,7 @@ function assemble(
     await runtime.stop(Math.max(left(), stopMs));
     for (const channel of channels) channel.close?.();
     signals?.close();
+    counts?.close();
     await control.close();
   }
 
@@ -288,11 +299,9 @@ function assemble(
     get url() {
       return url;
     },
-    channels,
-    runtime,
     core,
-    subscriptions,
     a2a: serving.server,
+    operations: parts.operations,
     async start() {
       const listening = await server.listen();
       url = config.server.publicUrl ?? listening.url;
@@ -301,8 +310,9 @@ function assemble(
       subscriptions.resume().catch((error: unknown) => {
         log.warn({ reason: reasonOf(error) }, "webhooks that wait could not be looked for");
       });
-      for (const channel of connects) connections.set(`${channel.channel}/${channel.account}`, connect(channel));
-      ready = readiness.connecting(connections);
+      for (const channel of connects) attempts.set(nameOf(channel), connect(channel));
+      if (role !== "agents") endSweeps = core.endings.start();
+      ready = parts.readiness.connecting(attempts);
     },
     ready: () => ready,
     stop: () => (stopped ??= stop()),
@@ -312,6 +322,10 @@ function assemble(
 /** Nobody outside has a key: nothing answers there, agent cards included. */
 function servedTo(config: Config, { server }: Serving): readonly HttpHandler[] {
   return config.a2a.keys.length === 0 ? [] : [server];
+}
+
+function nameOf({ channel, account }: Channel): string {
+  return `${channel}/${account}`;
 }
 
 function answersHttp(channel: Channel): channel is Channel & HttpHandler {

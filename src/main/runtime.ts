@@ -1,12 +1,12 @@
 /** The runtime that the configuration names, with the secret that all replicas sign with. */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { openEmbedded } from "../../adapters/embedded/index.ts";
 import { ConflictError } from "../errors.ts";
 import type { Clock, Log, Records, Runtime } from "../ports.ts";
 import type { Config } from "./config.ts";
 import type { Role } from "./roles.ts";
 import { loadSecret } from "./secret.ts";
+import { areSeveral, blobBytesOf } from "./tenants.ts";
 
 export interface OpenedRuntime {
   readonly runtime: Runtime;
@@ -30,7 +30,9 @@ export async function openRuntime(
   const blobMs = blobDays * dayMs;
   if (config.runtime === "embedded") {
     const directory = agent === undefined ? config.data : join(config.data, "agents", agent);
-    const runtime = await openEmbedded({ directory, clock, log, limits: { blobBytes, blobMs } });
+    const { openEmbedded } = await import("../../adapters/embedded/index.ts");
+    const limits = { blobBytes, blobMs, blobBytesOf: blobBytesOf(config), shared: areSeveral(config) };
+    const runtime = await openEmbedded({ directory, clock, log, limits });
     const secret = config.secret ?? loadSecret(directory);
     return { runtime, secret: async () => secret, describe: (info) => runtime.describe(info) };
   }

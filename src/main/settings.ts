@@ -1,10 +1,11 @@
 /** The shape of ascent.yaml. Every setting has a default; `ascent.example.yaml` shows them all. */
 import { z } from "zod";
 import { clientAgentSettings } from "../../agents/client/settings.ts";
-import { secretProblem } from "../../channels/webhook/verify.ts";
+import { operatorsSettings } from "../../channels/console/settings.ts";
+import { secretProblem } from "../../channels/webhook/secrets.ts";
 import { announcedKinds } from "../announce.ts";
 import { accessKinds, groupKinds } from "../policy.ts";
-import { isKey, keyAdvice } from "../callers.ts";
+import { isKey, keyAdvice } from "../api-keys.ts";
 import { channelKinds } from "./channels.ts";
 import { delegateName, delegateSettings } from "./delegate-settings.ts";
 import { skillKinds, type SkillKinds } from "./skills.ts";
@@ -61,6 +62,16 @@ const accounts = Object.fromEntries(
     z.record(slug, accountOf(kind.settings)).prefault(kind.always ? { main: {} } : {}),
   ]),
 );
+
+/** One tenant's, of what {@link settings}' own limits are for all. */
+const tenantLimits = {
+  /** Turns that run at once; else, where there are several tenants, as many as it leaves free. */
+  turns: z.number().int().positive().optional(),
+  /** Taken from all people of all its accounts together. */
+  messagesPerMinute: rate.default("off"),
+  /** Bytes of its files; else, where there are several tenants, as much as it leaves free. */
+  blobBytes: z.number().int().positive().optional(),
+};
 
 const signingSecret = z.string().superRefine((given, context) => {
   const message = secretProblem(given);
@@ -124,6 +135,8 @@ export const settings = z.strictObject({
     .string()
     .min(32, 'needs 32 characters or more: take what "openssl rand -hex 32" prints, or unset it')
     .optional(),
+  /** Whose keys open the operators' API; without any it is off. */
+  operators: operatorsSettings.optional(),
   access: access.default("open"),
   logLevel: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
   models: z
@@ -192,6 +205,10 @@ export const settings = z.strictObject({
       inlineSeconds: z.number().min(0).max(120, "must be 120 at most").default(20),
     })
     .prefault({}),
+  /** Where it is given it names all tenants that accounts may have. */
+  tenants: z
+    .record(z.string().min(1), z.strictObject({ limits: z.strictObject(tenantLimits).prefault({}) }))
+    .optional(),
   webhooks: z
     .strictObject({
       /** Hosts in private networks that callbacks and subscribers may be at. */

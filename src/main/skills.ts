@@ -8,6 +8,7 @@ import type { SkilledAgent } from "../skilled.ts";
 /** What the composition gives every skilled agent. */
 export interface SkillDeps {
   readonly records: Records;
+  /** Those of all tenants: `blobsOf` gives a caller's. */
   readonly blobs: Blobs;
   readonly safeFetch: SafeFetch;
   readonly clock: Clock;

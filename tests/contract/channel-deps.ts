@@ -1,6 +1,7 @@
 /** What a channel is given in its contract suite: everything in memory, every hand-over and every line of the log kept. */
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { createBelongings } from "../../src/belongings.ts";
 import type { ChannelDeps, Unreadable } from "../../src/channel.ts";
 import { ConflictError, InputError } from "../../src/errors.ts";
 import type { AccountRef } from "../../src/ids.ts";
@@ -49,6 +50,7 @@ export function probe(
   const offered: InboundEvent[] = [];
   const lines: string[] = [];
   const records = shared.records ?? new Map<string, unknown>();
+  const stores: Stores = shared.stores ?? { records: recordsIn(records), transcript: transcript() };
   const self: Probe = {
     accepted,
     offered,
@@ -82,10 +84,10 @@ export function probe(
           self.aside.push(unreadable);
         },
       },
-      records: recordsIn(records),
-      transcript: transcript(),
+      ...stores,
       blobs: shared.blobs ?? blobs(),
-      ...shared.stores,
+      belongings: createBelongings(stores, clock),
+      endings: { note: async () => undefined },
       clock,
       log: logTo(lines),
       newId: () => crypto.randomUUID().replaceAll("-", ""),

@@ -37,13 +37,13 @@ interface Stage {
 }
 
 /** The records of a process: nothing of what it does arrives there any more once its life is over. */
-function mortal({ records, actors }: Runtime, life: { readonly isOver: boolean }) {
+function mortal({ records }: Runtime, life: { readonly isOver: boolean }) {
   const whileAlive =
     <Given extends readonly unknown[], Result>(work: (...given: Given) => Promise<Result>) =>
     (...given: Given): Promise<Result> =>
       life.isOver ? never : work(...given);
   const { get, put, remove } = records;
-  return { actors, records: { get: whileAlive(get), put: whileAlive(put), remove: whileAlive(remove) } };
+  return { records: { get: whileAlive(get), put: whileAlive(put), remove: whileAlive(remove) } };
 }
 
 export function taskContract({ name, make, slowness = 1 }: TaskContract): void {
@@ -53,7 +53,7 @@ export function taskContract({ name, make, slowness = 1 }: TaskContract): void {
     title: string,
     execute: Execute,
     body: (stage: Stage) => Promise<void>,
-    more?: Partial<TaskHostOptions>,
+    { shared, ...more }: Partial<TaskHostOptions> & { readonly shared?: true } = {},
   ) {
     test(`${title}`, { timeout: patience * 3 }, async () => {
       const subject = await make();
@@ -61,7 +61,8 @@ export function taskContract({ name, make, slowness = 1 }: TaskContract): void {
       const hosts: TaskHost[] = [];
       let life = { isOver: false };
       const open = (run: Execute, whole = subject.runtime): HostedTasks => {
-        const runtime = { ...mortal(whole, life), jobs: whole.jobs };
+        const actors = shared === true ? { exclusive: false } : whole.actors;
+        const runtime = { ...mortal(whole, life), actors, jobs: whole.jobs };
         const options = { runtime, clock, log: quietLog, instance: randomUUID(), watchMs: 500, ...more };
         const host = createTaskHost(options);
         hosts.push(host);
@@ -322,6 +323,42 @@ export function taskContract({ name, make, slowness = 1 }: TaskContract): void {
         expect((await tasks.list(ann, { limit: 100 })).tasks).toHaveLength(10);
       },
       { limits: { messageBytes: 4_000, artifactBytes: 8_000, tasks: 10 } },
+    );
+
+    let atOnce = 0;
+    let most = 0;
+    const replica: Execute = async (run, hooks) => {
+      most = Math.max(most, ++atOnce);
+      try {
+        if (textOf(run) === "first") await new Promise((_, reject) => hooks.signal.addEventListener("abort", reject));
+        await sleep(200);
+        return done(textOf(run));
+      } finally {
+        atOnce -= 1;
+      }
+    };
+    check(
+      "are run by one replica at a time: what is said at, or cancelled by, another one reaches the one that runs",
+      replica,
+      async ({ tasks, open, ended }) => {
+        most = 0;
+        const other = open(replica);
+        const { id } = await tasks.send(ann, said("first"));
+        await expect.poll(() => atOnce, { timeout: patience }).toBe(1);
+        await Promise.all([
+          other.send(ann, said("second", { task: id })),
+          other.send(ann, said("third", { task: id })),
+        ]);
+        const task = await ended(other, id);
+        expect(JSON.stringify(task.artifacts)).toMatch(/second|third/);
+        expect(most).toBe(1);
+        const long = await tasks.send(ann, said("first"));
+        await expect.poll(() => atOnce, { timeout: patience }).toBe(1);
+        expect((await other.cancel(ann, long.id))?.state).toBe("canceled");
+        await expect.poll(() => atOnce, { timeout: patience }).toBe(0);
+        expect((await tasks.get(ann, long.id))?.state).toBe("canceled");
+      },
+      { shared: true },
     );
 
     check(

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { internalHeaders } from "../../adapters/a2a/server.ts";
 import { chainExtension, chainOf } from "../../src/chain.ts";
+import { TerminalError } from "../../src/errors.ts";
 import type { TaskOutcome } from "../../src/skilled.ts";
 import { agentOf, apiKey, otherKey, secret, serveA2a, textOf, type Served } from "../services/a2a.ts";
 
@@ -10,7 +11,7 @@ const runs: string[] = [];
 beforeAll(async () => {
   const tester = agentOf(async (run): Promise<TaskOutcome> => {
     runs.push(textOf(run));
-    if (textOf(run).startsWith("fail")) throw new TypeError(`CANARY ${textOf(run)} at /srv/agent.ts`);
+    if (textOf(run).startsWith("fail")) throw new TerminalError(`CANARY ${textOf(run)} at /srv/agent.ts`);
     return { kind: "input-required", question: "And?" };
   });
   served = await serveA2a({
@@ -153,10 +154,32 @@ describe("bodies", () => {
   );
 });
 
-test("why an agent failed is told to nobody outside", async () => {
-  const { text } = await send("fail with a prompt");
-  expect(text).not.toMatch(/CANARY|agent\.ts|TypeError/);
+test("why an agent failed is told to nobody outside, nor why its server did", async () => {
+  const failed = await send("fail with a prompt");
+  expect(failed.body.result?.task?.status.state).toBe("TASK_STATE_FAILED");
+  expect(failed.text).not.toMatch(/CANARY|agent\.ts|TerminalError/);
+  const broken = () => Promise.reject(new TypeError("CANARY of the store"));
+  const { profile } = agentOf(broken, "broken");
+  served.a2a.serve({ profile, send: broken, get: broken, list: broken, cancel: broken, watch: broken, ...noPushes });
+  for (const [method, params] of [
+    ["GetTask", { id: "x" }],
+    ["ListTasks", {}],
+    ["CancelTask", { id: "x" }],
+    ["SendMessage", message("x")],
+    ["SendStreamingMessage", message("x")],
+    ["SubscribeToTask", { id: "x" }],
+  ] as const)
+    for (const version of ["1.0", "0.3"]) {
+      const { text } = await post(rpc(method, params), { "a2a-version": version }, "/../broken");
+      expect(text).not.toContain("CANARY");
+      expect(text).toMatch(version === "1.0" ? /its log has the cause/ : /not found/i);
+    }
 });
+const noPushes = {
+  addPush: () => Promise.resolve(undefined),
+  pushes: () => Promise.resolve(undefined),
+  removePush: () => Promise.resolve(false),
+};
 
 describe("agents in a circle", () => {
   const metadata = (agents: readonly string[]) => ({ metadata: { [chainExtension]: agents } });

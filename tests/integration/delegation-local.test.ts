@@ -20,7 +20,6 @@ const nowhere: PushSender = {
 async function open(execute: Parameters<typeof agentOf>[0], inlineMs = 300) {
   const told: { readonly note: Note; readonly at: number }[] = [];
   const ids = new Set<string>();
-  let delegations: Delegations;
   const sender = withLocalPush(nowhere, () => delegations);
   const given: Given = { agents: [agentOf(execute)], host: { sender } };
   const served = await serveA2a(given);
@@ -40,7 +39,7 @@ async function open(execute: Parameters<typeof agentOf>[0], inlineMs = 300) {
     clock,
     log: quietLog,
   });
-  delegations = createDelegations({
+  const delegations: Delegations = createDelegations({
     runtime,
     clock,
     log: quietLog,
@@ -68,7 +67,6 @@ test("an agent elsewhere tells of a change by HTTP; nobody else does", async () 
   });
   const served = await serveA2a({ agents: [agent], listen: true });
   onTestFinished(() => served.close());
-  let delegations: Delegations;
   const channels = [pushHandler(() => delegations, quietLog)];
   const server = createServer({ host: "127.0.0.1", port: 0, channels, health: () => undefined, log: quietLog });
   const { url } = await server.listen();
@@ -88,7 +86,7 @@ test("an agent elsewhere tells of a change by HTTP; nobody else does", async () 
   });
   // No job comes round: what is told is told by the push alone.
   const world = delegationWorld([peer]);
-  delegations = world.start(0, `${url}/delegations`);
+  const delegations: Delegations = world.start(0, `${url}/delegations`);
   const call = toolCall({ task: "take your time" });
   await delegations.source.call("tester", call);
   const post = (token: string, id = call.key) =>

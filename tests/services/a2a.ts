@@ -57,6 +57,7 @@ export async function serveA2a({ agents, settings, host, allowHosts = ["127.0.0.
     settings: { ...defaultA2aSettings, keys: [apiKey, otherKey], waitMs: 5_000, ...settings },
     secret,
     blobs: runtime.blobs,
+    tenant: "default",
     safeFetch: createSafeFetch({ allowHosts }),
     clock,
     log: quietLog,

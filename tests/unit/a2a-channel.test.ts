@@ -25,7 +25,7 @@ async function open() {
   const core = probe({ tenant: "t", channel: "a2a", account: "main" });
   let tasks: HostedTasks | undefined;
   const { profile } = agentOf(async () => ({ kind: "failed", reason: "" }), "assistant");
-  const channel = a2a({ textLength: 1_000 }, core.deps, {
+  const channel = a2a({ textLength: 1_000, contextDays: 30 }, core.deps, {
     profiles: [profile],
     host: (agent, elsewhere) => (tasks = host.add(agent, elsewhere)),
   });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { InfrastructureError, type RefusedError } from "../../src/errors.ts";
-import { noticeKeys } from "../../src/message.ts";
+import { conversationId, messageId } from "../../src/ids.ts";
+import { noticeKeys, type InboundMessage } from "../../src/message.ts";
 import { noticeText } from "../../src/notices.ts";
 import type { Policy } from "../../src/policy.ts";
 import { account, createTime, openDoor, says, type Said } from "./access.fixture.ts";
@@ -95,6 +96,34 @@ describe("groups", () => {
 });
 
 describe("pairing", () => {
+  it("what was set aside before stays so when it comes again, whoever else writes meanwhile", async () => {
+    const records = new Map<string, unknown>();
+    const time = createTime();
+    const door = openDoor({ access: "pairing" }, { time, records });
+    const early = says();
+    const dated = { ...says(), sentAt: time.now() };
+    for (const one of [early, dated]) expect(await door.ruleFor(one)).toBe("not paired");
+    await door.operators.decide(code, "approved", [account]);
+    const other = openDoor({ access: "pairing" }, { time, records });
+    for (const one of [early, dated]) expect(await other.ruleFor(one)).toBe("not paired");
+    // The platform's clock may be behind ours: what is new is taken.
+    expect(await other.ruleFor({ ...says(), sentAt: time.now() - 60_000 })).toBeUndefined();
+    time.pass(hour);
+    await other.ruleFor(says());
+    const { reads } = other;
+    expect(await other.ruleFor({ ...says(), sentAt: time.now() })).toBeUndefined();
+    expect(other.reads).toBe(reads);
+    expect(other.published.map(({ id }) => id)).not.toContain(early.id);
+  });
+
+  it("whoever was told at once that it was not taken may send the same again", async () => {
+    const door = openDoor({ access: "pairing" }, { refuses: true });
+    const message = says();
+    await expect(door.inbound.admit(message)).rejects.toThrow("CODE-1001");
+    await door.operators.decide(code, "approved", [account]);
+    await door.inbound.admit(message);
+  });
+
   it("gives a code once, and lets in whom an operator approves, from the next message on", async () => {
     const door = openDoor({ access: "pairing" });
     const first = says({ locale: "de-AT" });
@@ -175,7 +204,8 @@ describe("pairing", () => {
     time.pass(5_000);
     expect(await there!.ruleFor(says())).toBeUndefined();
     const { reads } = there!;
-    for (let i = 0; i < 20; i++) await there!.ruleFor(says());
+    const sentAt = time.now() + 600_000;
+    for (let i = 0; i < 20; i++) await there!.ruleFor({ ...says(), sentAt });
     expect(there!.reads).toBe(reads);
     await here!.operators.decide("test/main/ann", "denied", [account]);
     time.pass(5_000);
@@ -210,7 +240,7 @@ describe("pairing", () => {
 });
 
 describe("rates", () => {
-  const perMinute = { person: 3, account: Infinity };
+  const perMinute = { person: 3, account: Infinity, tenant: Infinity };
   const sendMany = async (door: ReturnType<typeof openDoor>, count: number, said: Said = {}) => {
     const rules: (string | undefined)[] = [];
     for (let i = 0; i < count; i++) rules.push(await door.ruleFor(says(said)));
@@ -232,9 +262,23 @@ describe("rates", () => {
   });
 
   it("are also of an account as a whole", async () => {
-    const door = openDoor({ perMinute: { person: Infinity, account: 2 } });
+    const door = openDoor({ perMinute: { person: Infinity, account: 2, tenant: Infinity } });
     expect(await sendMany(door, 2)).toEqual([undefined, undefined]);
     expect(await sendMany(door, 1, { user: "bob" })).toEqual(["too many messages"]);
+  });
+
+  it("are also of a tenant, in all of its accounts, and of no other's", async () => {
+    const door = openDoor({ perMinute: { person: Infinity, account: Infinity, tenant: 2 } });
+    const elsewhere = (tenant: string, name: string): InboundMessage => {
+      const message = says();
+      const other = { tenant, channel: "test", account: name };
+      const address = { ...message.address, ...other, conversation: conversationId(other, "ann") };
+      return { ...message, id: messageId(other, "ann", message.id), address };
+    };
+    expect(await door.ruleFor(elsewhere("acme", "one"))).toBeUndefined();
+    expect(await door.ruleFor(elsewhere("acme", "two"))).toBeUndefined();
+    expect(await door.ruleFor(elsewhere("acme", "three"))).toBe("too many messages");
+    expect(await door.ruleFor(elsewhere("globex", "one"))).toBeUndefined();
   });
 
   it("do not count what the platform has to send again", async () => {
@@ -299,7 +343,7 @@ describe("whoever waits for an answer", () => {
   });
 
   it("is asked to come back by a rate", async () => {
-    const door = openDoor({ perMinute: { person: 1, account: Infinity } }, { refuses: true });
+    const door = openDoor({ perMinute: { person: 1, account: Infinity, tenant: Infinity } }, { refuses: true });
     await door.inbound.admit(says());
     const refusal = await door.inbound.admit(says()).catch((error: unknown) => error);
     expect(refusal).toMatchObject({ status: 429, headers: { "retry-after": "60" } });

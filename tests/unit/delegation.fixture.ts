@@ -1,4 +1,5 @@
 /** A gateway's part in delegating, without the gateway: processes that come and go over what is kept, and a peer that does what it is told. */
+import { createHash } from "node:crypto";
 import { createDelegations, type Delegations } from "../../src/delegation.ts";
 import { RetryableError } from "../../src/errors.ts";
 import type { AgentId, ConversationId, TurnId } from "../../src/ids.ts";
@@ -6,6 +7,7 @@ import type { Address, MediaPart } from "../../src/message.ts";
 import type { Peer, PeerCard, PeerMessage, PeerTask } from "../../src/peers.ts";
 import type { Blobs, Jobs } from "../../src/ports.ts";
 import type { Note } from "../../src/proactive.ts";
+import { blobSuffix } from "../../src/tenant-blobs.ts";
 import type { TaskCaller } from "../../src/skilled.ts";
 import type { ToolCall } from "../../src/tools.ts";
 import { ann, direct, memoryRecords, quiet, testClock } from "./client-agent.fixture.ts";
@@ -93,9 +95,9 @@ export function delegationWorld(peers: readonly Peer[]) {
     handle: () => undefined,
   };
   const blobs: Blobs = {
-    async put(body, { type, name }) {
+    async put(body, { type, name, tenant }) {
       const bytes = new Uint8Array(await new Response(body).arrayBuffer());
-      const id = `blob-${stored.size + 1}`;
+      const id = `${createHash("sha256").update(bytes).digest("hex")}${blobSuffix(tenant)}`;
       stored.set(id, { bytes, type, ...(name === undefined ? {} : { name }) });
       return { id, type, size: bytes.byteLength, ...(name === undefined ? {} : { name }) };
     },
@@ -140,7 +142,7 @@ export function delegationWorld(peers: readonly Peer[]) {
     /** Time passes, and what is due then runs in this process. */
     async pass(ms: number, by: Delegations): Promise<void> {
       offset += ms;
-      for (const [name, { dueAt, data }] of [...jobs]) {
+      for (const [name, { dueAt, data }] of Array.from(jobs)) {
         if (dueAt > clock.now()) continue;
         jobs.delete(name);
         await by.run(name, data);

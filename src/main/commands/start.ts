@@ -4,6 +4,7 @@ import { accountsOf } from "../accounts.ts";
 import { endOnSignals } from "../ends.ts";
 import { openGateway } from "../gateway.ts";
 import { createLog } from "../log.ts";
+import { describeAccess, exposedAdvice } from "../policies.ts";
 import type { Role } from "../roles.ts";
 import { returnMemoryWhenIdle } from "../memory.ts";
 import { buildPage } from "../../../channels/web/page/build.ts";
@@ -30,9 +31,16 @@ export async function start(role: Role): Promise<void> {
   if (!ends.begun()) announce(config, gateway.url);
 }
 
+/** The usual account goes without a name. */
+function shortOf(account: string): string {
+  return account.replace(/\/main$/, "");
+}
+
 function announce(config: Config, url: string): void {
   const { spec, because } = config.model;
-  const channels = accountsOf(config).map(({ name, account }) => (account === "main" ? name : `${name}/${account}`));
+  const channels = accountsOf(config).map(({ name, account }) => shortOf(`${name}/${account}`));
+  const access = describeAccess(config);
+  const exposed = access.filter((one) => one.exposed).map(({ account }) => shortOf(account));
   const data = config.runtime === "dapr" ? "Dapr's state store" : config.data;
   const lines = [
     "",
@@ -40,8 +48,16 @@ function announce(config: Config, url: string): void {
     "",
     `  model     ${spec} (${because})`,
     `  channels  ${channels.join(", ")}`,
+    ...access.map(({ account, text }, at) => `  ${at === 0 ? "access" : "      "}    ${shortOf(account)}: ${text}`),
     `  data      ${data}`,
     ...(config.file === undefined ? [] : [`  settings  ${config.file}`]),
+    ...(exposed.length === 0
+      ? []
+      : [
+          "",
+          `  WARNING   everybody may write to ${exposed.join(", ")} at a public address.`,
+          `            ${exposedAdvice}`,
+        ]),
     "",
   ];
   process.stdout.write(`${lines.join("\n")}\n`);
