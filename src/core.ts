@@ -21,6 +21,8 @@ import { createOperators, type Operators } from "./operators.ts";
 import type { Address } from "./message.ts";
 import { noticeText } from "./notices.ts";
 import { createPairing } from "./pairing.ts";
+import { createReceipts, readMarks, type Marks } from "./receipts.ts";
+import { createSentLog } from "./sent.ts";
 import { openPolicy, type Policy } from "./policy.ts";
 import type { Clock, Log, Runtime } from "./ports.ts";
 import { createProactive, type Proactive } from "./proactive.ts";
@@ -71,6 +73,8 @@ export interface Core {
   readonly inbound: Inbound;
   readonly operators: Operators;
   readonly approvals: Approvals;
+  /** How far the conversation's platform says that its answers got; empty where it says nothing. */
+  marks(conversation: ConversationId): Promise<Marks>;
   readonly endings: EndingsKeeper;
   /** What nobody asked for: the agent writes first. */
   readonly proactive: Proactive;
@@ -114,6 +118,7 @@ export function createCore(options: CoreOptions): Core {
   const belongings = createBelongings(runtime, clock);
   const forget = (conversations: readonly string[]) => options.delegations?.forget(conversations) ?? Promise.resolve();
   const announces = options.announce === undefined ? {} : { announce: options.announce };
+  const sent = createSentLog(runtime.records, log);
   const delivery = createDelivery({
     runtime,
     clock,
@@ -121,13 +126,25 @@ export function createCore(options: CoreOptions): Core {
     instance,
     channelOf,
     notice: noticeText,
+    sent,
     ...announces,
     ...(options.blobUrl === undefined ? {} : { blobUrl: options.blobUrl }),
   });
   const { policyOf, newCode } = options.access ?? { policyOf: () => openPolicy, newCode: nobodyPairs };
   const pairing = createPairing({ records: runtime.records, clock, newCode });
   const access = createAccess({ policyOf, pairing, clock, log, counts: options.access?.counts });
-  const inbound = createInbound({ bus, journal, deadLetters, clock, ingress: digestOf(instance), access, channelOf });
+  const receipts = createReceipts({
+    runtime,
+    log,
+    sent,
+    announce: options.announce,
+    partsOf(entry) {
+      const channel = channelOf(entry.to);
+      return channel && delivery.partsOf(channel, entry);
+    },
+  });
+  const ingress = digestOf(instance);
+  const inbound = createInbound({ bus, journal, deadLetters, clock, ingress, access, channelOf, receipts });
   const { records, jobs } = runtime;
   const approvals = createApprovals({ records, jobs, inbound, call, clock, ...announces });
   const turns = createTurns({
@@ -202,6 +219,7 @@ export function createCore(options: CoreOptions): Core {
     inbound,
     endings: createEndings({ runtime, call, belongings, forget, clock, log }),
     operators: createOperators({ pairing, inbound, clock, channelOf, policyOf }),
+    marks: (conversation) => readMarks(runtime.records, conversation),
     proactive: createProactive({ inbound, clock, channelOf, policyOf }),
     async retry(id) {
       const letter = await deadLetters.get(id);

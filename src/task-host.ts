@@ -85,6 +85,7 @@ export function createTaskHost(options: TaskHostOptions): TaskHost {
   const bell = createBell({ clock, signals, shared });
   const pushes = createPushes({ store, sender, clock, log, view });
   const agents = new Map<string, SkilledAgent>();
+  const hosted = new Map<string, HostedTasks>();
 
   const arm = (key: string, dueAt: number) => jobs.schedule(`${prefix}${key}`, { dueAt }, { key });
 
@@ -104,6 +105,10 @@ export function createTaskHost(options: TaskHostOptions): TaskHost {
     shared,
     changed,
     arm,
+    async complete({ agent, caller, id }: Pick<StoredTask, "agent" | "caller" | "id">) {
+      const end = ({ messages, artifacts }: Task) => ({ state: "completed" as const, messages, artifacts });
+      await hosted.get(agent)?.settle(caller, id, end);
+    },
   };
 
   const pursuits = createPursuits({
@@ -174,7 +179,7 @@ export function createTaskHost(options: TaskHostOptions): TaskHost {
     }
 
     const reads = createTaskReads({ agent: name, store, bell, clock, view: shown });
-    return {
+    const tasks: HostedTasks = {
       profile: agent.profile,
       ...reads,
       async send(caller, told, push) {
@@ -235,6 +240,8 @@ export function createTaskHost(options: TaskHostOptions): TaskHost {
       },
       progress: (caller, id, text) => bell.ring(keyOf(caller, id), text.slice(0, mostProgress)),
     };
+    hosted.set(name, tasks);
+    return tasks;
   }
 
   return {

@@ -2,8 +2,9 @@
 import { untilAborted } from "./abort.ts";
 import { ConflictError, fateOf, InfrastructureError, InputError, reasonOf } from "./errors.ts";
 import type { Clock, Log, Records } from "./ports.ts";
-import type { SkilledAgent, TaskOutcome, TaskPart } from "./skilled.ts";
+import type { SkilledAgent, TaskHooks, TaskOutcome, TaskPart } from "./skilled.ts";
 import type { Bell } from "./task-bell.ts";
+import { besideTask } from "./task-beside.ts";
 import { bytesOf, digest, type StoredTask, type TaskLimits, type TaskStore } from "./task-store.ts";
 import { isSettled, resultId } from "./tasks.ts";
 
@@ -31,6 +32,8 @@ export interface RunParts {
   readonly shared: boolean;
   /** A change that callers see was written. */
   readonly changed: (key: string, task: StoredTask) => void;
+  /** Another task comes to its end, with what it has. */
+  readonly complete: (task: Pick<StoredTask, "agent" | "caller" | "id">) => Promise<void>;
   /** Its job, no later than the write. */
   readonly arm: (key: string, dueAt: number) => Promise<void>;
 }
@@ -87,7 +90,8 @@ export async function runTask(
     if (bytesOf(value) > most) throw new InputError(`${what} has at most ${most} bytes.`, { status: 413 });
   };
 
-  const hooks = {
+  const hooks: TaskHooks = {
+    ...besideTask(store, claimed, parts.complete),
     signal,
     progress: (text: string) => {
       if (!signal.aborted) bell.ring(key, text.slice(0, 200));

@@ -56,7 +56,7 @@ export interface TaskLimits {
 }
 
 export const defaultTaskLimits: TaskLimits = {
-  tasks: 200,
+  tasks: 250,
   messageBytes: 256 * 1024,
   artifactBytes: 512 * 1024,
   taskBytes: 1024 * 1024,

@@ -1,17 +1,15 @@
 /** The client agent: {@link Agent} on the OpenAI Agents SDK. It keeps nothing between turns. */
 import {
   Agent as SdkAgent,
-  MaxTurnsExceededError,
   Runner,
   type AgentInputItem,
   type Model,
   type ModelProvider,
   type ModelSettings,
 } from "@openai/agents";
-import { untilAborted } from "../../src/abort.ts";
 import type { Agent, HistoryItem, TurnHooks, TurnInput, TurnOutput } from "../../src/agent.ts";
 import type { Effects } from "../../src/effects.ts";
-import { InputError, RetryableError, TerminalError } from "../../src/errors.ts";
+import { TerminalError } from "../../src/errors.ts";
 import { fromPeople, type Answer } from "../../src/message.ts";
 import type { Blobs, Clock, Log } from "../../src/ports.ts";
 import type { Documents, Transcriber } from "../../src/reading.ts";
@@ -19,6 +17,7 @@ import type { CallFile, ToolSource } from "../../src/tools.ts";
 import { blobsOf } from "../../src/tenant-blobs.ts";
 import { promptOf } from "./context.ts";
 import { edgeModel } from "./edge.ts";
+import { settled } from "./failures.ts";
 import { withPictures } from "./images.ts";
 import { instructionsOf, summaryInstructions } from "./instructions.ts";
 import { createMediaReader, type Readings } from "./media.ts";
@@ -207,31 +206,6 @@ function answerOf(output: string, { attached, choices }: TurnContext): Answer {
   parts.push(...attached);
   if (parts.length === 0) throw new TerminalError("the model gave an empty answer");
   return choices === undefined ? { parts } : { parts, buttons: [...choices.buttons] };
-}
-
-async function settled<Result>(
-  work: Promise<Result>,
-  signal: AbortSignal,
-  settings: ClientAgentSettings,
-): Promise<Result> {
-  try {
-    return await untilAborted(work, signal);
-  } catch (error) {
-    if (signal.aborted) throw signal.reason;
-    throw finalError(error, settings);
-  }
-}
-
-/** Retrying the turn would repeat the same failure: the retries are within. Words of the SDK's errors may quote messages. */
-function finalError(error: unknown, settings: ClientAgentSettings): Error {
-  if (error instanceof TerminalError) return error;
-  if (error instanceof InputError) return new TerminalError(error.message);
-  if (error instanceof MaxTurnsExceededError) {
-    return new TerminalError(`the model went on calling tools and gave no answer in ${settings.maxTurns} calls`);
-  }
-  if (error instanceof RetryableError) return new TerminalError(error.message, { cause: error });
-  const kind = error instanceof Error ? error.constructor.name : typeof error;
-  return new TerminalError(`the run on ${settings.model} failed (${kind})`);
 }
 
 function summaryPrompt(summary: string | undefined, items: readonly HistoryItem[]): string {

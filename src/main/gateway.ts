@@ -12,6 +12,7 @@ import type { Delegations } from "../delegation.ts";
 import { pushHandler, withLocalPush } from "../delegation-push.ts";
 import { createEffects } from "../effects.ts";
 import { reasonOf } from "../errors.ts";
+import { throughHolder, type HeldChannel } from "../holder.ts";
 import { operationsOf, type Operated, type Operations } from "../operations.ts";
 import type { Clock, Log, Signals } from "../ports.ts";
 import { createServing, type Serving } from "./a2a.ts";
@@ -26,6 +27,7 @@ import { pageDirectory } from "../../channels/web/page/build.ts";
 import { accessOf } from "./policies.ts";
 import { openDelegations } from "./delegates.ts";
 import { createReadiness, type Readiness } from "./readiness.ts";
+import { createReplicas, replicaToken, type Replicas } from "./replicas.ts";
 import type { Role } from "./roles.ts";
 import { openRuntime, type OpenedRuntime } from "./runtime.ts";
 import type { PushSender } from "../task-push.ts";
@@ -117,6 +119,14 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     delegations,
     ...(subscribers.length === 0 ? {} : { announce: subscriptions.announce }),
   });
+  const token = replicaToken(secret);
+  const held: HeldChannel[] = [];
+  /** Where one replica alone can send, the others ask it. */
+  const reachable = (channel: Channel): Channel => {
+    if (runtime.actors.exclusive || channel.traits.bySocket !== true) return channel;
+    held.push(throughHolder(channel, { records: runtime.records, clock, instance, token, fetch }));
+    return held.at(-1)?.channel ?? channel;
+  };
   for (const { name, account, settings, own } of accountsOf(config)) {
     const ref = { tenant: own.tenant, channel: name, account };
     const make = await channelKinds[name].load();
@@ -152,7 +162,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
         host: serving.add,
       },
     );
-    channels.set(accountKey(ref), channel);
+    channels.set(accountKey(ref), reachable(channel));
     const { binding, take } = channel;
     if (binding === undefined || take === undefined) continue;
     if (runtime.bindings === undefined)
@@ -187,6 +197,8 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     log,
   });
   const connects = role === "agents" ? [] : all.filter((channel) => channel.connect !== undefined);
+  const holds = role !== "agents" && held.length > 0;
+  const replicas = holds ? createReplicas(config.dapr, { held, token, log }) : undefined;
   return assemble(
     { config, clock, log, role },
     {
@@ -201,6 +213,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
       channels: all,
       connects,
       server,
+      replicas,
       control,
       readiness,
       signals,
@@ -235,6 +248,8 @@ interface Parts {
   /** Those of them that hold a socket or poll, here. */
   readonly connects: readonly Channel[];
   readonly server: HttpServer;
+  /** Where other replicas may have to ask this one. */
+  readonly replicas: Replicas | undefined;
   readonly control: ReturnType<typeof createControl>;
   readonly readiness: Readiness;
   readonly signals: { close(): void } | undefined;
@@ -242,25 +257,14 @@ interface Parts {
 }
 
 function assemble({ config, clock, log, role }: GatewayOptions, parts: Parts): Gateway {
-  const {
-    opened,
-    core,
-    subscriptions,
-    serving,
-    delegations,
-    instance,
-    connections,
-    channels,
-    connects,
-    server,
-    control,
-  } = parts;
-  const { signals, counts } = parts;
+  const { opened, core, subscriptions, serving, delegations, instance, connections } = parts;
+  const { channels, connects, server, control, signals, counts, replicas } = parts;
   const { runtime } = opened;
   const intake = new AbortController();
   const attempts = new Map<string, Promise<Connection | undefined>>();
   let ready = Promise.resolve();
   let url = "";
+  let replicaAddress: string | undefined;
   let endSweeps = () => {};
   let stopped: Promise<void> | undefined;
 
@@ -272,6 +276,7 @@ function assemble({ config, clock, log, role }: GatewayOptions, parts: Parts): G
     leaseMs: config.dapr.leaseSeconds * 1_000,
     exclusive: runtime.actors.exclusive,
     connections,
+    replicaAddress: () => replicaAddress,
     isOff: (channel) => parts.readiness.isOff(nameOf(channel)),
     signal: intake.signal,
   });
@@ -291,6 +296,7 @@ function assemble({ config, clock, log, role }: GatewayOptions, parts: Parts): G
     await runtime.stop(Math.max(left(), stopMs));
     for (const channel of channels) channel.close?.();
     signals?.close();
+    await replicas?.close();
     counts?.close();
     await control.close();
   }
@@ -305,6 +311,7 @@ function assemble({ config, clock, log, role }: GatewayOptions, parts: Parts): G
     async start() {
       const listening = await server.listen();
       url = config.server.publicUrl ?? listening.url;
+      replicaAddress = await replicas?.listen();
       opened.describe({ address: listening.url, ...(await control.listen()) });
       await runtime.start();
       subscriptions.resume().catch((error: unknown) => {

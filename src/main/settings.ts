@@ -123,6 +123,9 @@ export const settings = z.strictObject({
       resources: z.array(z.string().min(1)).default([]),
       /** Seconds after which another replica takes over a channel's socket. More makes an idle gateway cheaper. */
       leaseSeconds: z.number().min(4).default(7),
+      /** Where other replicas reach this one, for channels that send through their socket; its own address unless given. */
+      replicaHost: z.string().min(1).optional(),
+      replicaPort: port.default(0),
     })
     .prefault({}),
   redis: z
@@ -190,7 +193,7 @@ export const settings = z.strictObject({
         .max(25 * 1024 * 1024)
         .default(12 * 1024 * 1024),
       /** Of one caller with one agent. */
-      tasks: z.number().int().min(10).max(1_000).default(200),
+      tasks: z.number().int().min(10).max(1_000).default(250),
       /** Days after which a task that has ended is forgotten. */
       taskDays: z.number().positive().default(7),
     })

@@ -1,5 +1,8 @@
 /** The skilled agents there are. A new one is a line here and its folder. */
 import type { z } from "zod";
+import { createScheduler } from "../../agents/skills/scheduler/index.ts";
+import { schedulerSettings } from "../../agents/skills/scheduler/settings.ts";
+import type { SkillModels } from "../../agents/skills/run.ts";
 import type { Models } from "../../adapters/models/index.ts";
 import type { SafeFetch } from "../fetch.ts";
 import type { Blobs, Clock, Log, Records } from "../ports.ts";
@@ -34,7 +37,22 @@ export function skill<Settings extends z.ZodObject>(of: SkillKind<Settings>): Sk
   return of as unknown as SkillKind<z.ZodObject>;
 }
 
-export const skillKinds: SkillKinds = {};
+export const skillKinds: SkillKinds = {
+  scheduler: skill({
+    settings: schedulerSettings,
+    on: true,
+    make: (settings, deps) => createScheduler(modelOf(settings, deps), { models: modelsOf(deps), clock: deps.clock }),
+  }),
+};
+
+/** An agent that names no model has that of all others. */
+function modelOf<Settings extends { readonly model?: string | undefined }>(settings: Settings, { model }: SkillDeps) {
+  return { ...settings, model: settings.model ?? model };
+}
+
+function modelsOf({ models, clock, log }: SkillDeps): SkillModels {
+  return { provider: models, clock, log, tracing: models.tracing };
+}
 
 /** The settings of all of them, by their names. */
 type Given = Readonly<Record<string, unknown>>;

@@ -362,6 +362,39 @@ export function taskContract({ name, make, slowness = 1 }: TaskContract): void {
     );
 
     check(
+      "know of their caller's other ones that are open, and end them with nothing to tell",
+      async (run, { others, end }) => {
+        const [verb, id = ""] = textOf(run).split(" ");
+        if (verb === "wait") return { kind: "waiting", until: Date.now() + 3_600_000, said: "later", state: { n: id } };
+        if (verb === "ask") return { kind: "input-required", question: "What?", state: { n: id } };
+        if (verb === "end") await end(id);
+        return done(JSON.stringify((await others()).map(({ task, state }) => [task, state])));
+      },
+      async ({ tasks, ended }) => {
+        const waits = await tasks.send(ann, said("wait 1"));
+        const asks = await tasks.send(ann, said("ask 2"));
+        const foreign = await tasks.send(bob, said("wait 3"));
+        await ended(tasks, asks.id);
+        const seen = async (text: string) => {
+          const { id } = await tasks.send(ann, said(text));
+          const [part] = (await ended(tasks, id)).artifacts.flatMap(({ parts }) => parts);
+          return part?.kind === "text" ? (JSON.parse(part.text) as unknown) : undefined;
+        };
+        expect(await seen("look")).toEqual([
+          [asks.id, { n: "2" }],
+          [waits.id, { n: "1" }],
+        ]);
+        expect(await seen(`end ${waits.id}`)).toEqual([[asks.id, { n: "2" }]]);
+        expect(await seen(`end ${foreign.id}`)).toEqual([[asks.id, { n: "2" }]]);
+        expect(await seen("end nothing")).toEqual([[asks.id, { n: "2" }]]);
+        const gone = await tasks.get(ann, waits.id);
+        expect(gone).toMatchObject({ state: "completed", artifacts: [] });
+        expect(gone?.dueAt).toBeUndefined();
+        expect((await tasks.get(bob, foreign.id))?.state).toBe("working");
+      },
+    );
+
+    check(
       "are told to who watches as they change, until they are settled",
       async (_run, hooks) => {
         hooks.progress("looking");
