@@ -125,3 +125,20 @@ describe("a task", () => {
     expect(files.files?.[0]?.name).toBe("table.csv");
   }, 60_000);
 });
+
+test("the gateway's own scheduler reminds in time, though the gateway was killed and replaced meanwhile", async () => {
+  const stage = await openStage({ env: { ASCENT_MODEL: "demo" } });
+  const says = (text: string) => stage.platform.user(ann).sends(ann, text);
+  await says("/start");
+  await says("remind me in 15 seconds to drink tea");
+  const asked = performance.now();
+  await eventually("its word", () => said(stage, ann).find((text) => /tea/.test(text)));
+  await stage.gateway.kill();
+  await stage.gateway.start();
+  await eventually("the reminder", () => said(stage, ann).filter((text) => /tea/.test(text)).length > 1, 40_000);
+  const late = performance.now() - asked - 15_000;
+  expect(late).toBeGreaterThan(-1_500);
+  expect(late).toBeLessThan(4_000);
+  await sleep(2_000);
+  expect(said(stage, ann).filter((text) => /tea/.test(text))).toHaveLength(2);
+}, 90_000);
