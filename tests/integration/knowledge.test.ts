@@ -12,6 +12,7 @@ import { a2aClient, requestOf, textsOf } from "../services/a2a-client.ts";
 import { docxOf, pdfOf } from "../unit/documents.fixture.ts";
 import { openSite } from "../unit/library/fixture.ts";
 import { createGateway } from "./gateway-process.ts";
+import { eventually, openStage, said } from "./stage.ts";
 
 const key = "a-key-of-whoever-asks-the-agents";
 const timeout = 90_000;
@@ -147,4 +148,21 @@ test("the researcher reads what the gateway may reach, and names itself", { time
   expect(site.asked[0]?.agent).toBe(`Ascent-Researcher/1 (+${gateway.url})`);
   const refused = await ask("researcher", "research http://169.254.169.254/latest/meta-data and http://[::1]:3000/");
   expect(refused.state).toBe(TaskState.TASK_STATE_FAILED);
+});
+
+test("a person is answered from pages and documents, on the demo model too", { timeout }, async () => {
+  const site = await openSite({ "/tea": "<title>On tea</title><h1>Tea</h1><p>Tea likes rain. It grows." });
+  onTestFinished(site.close);
+  const stage = await openStage({ env: { ASCENT_MODEL: "demo", WEBHOOK_ALLOW_HOSTS: site.host } });
+  const file = join(dirname(stage.gateway.data), "handbook.md");
+  await writeFile(file, "# Handbook\n\n## Leave\n\nEmployees have 30 days of leave a year.\n");
+  await stage.gateway.ascent("knowledge", "add", file);
+  const ann = 7_300_001;
+  const says = (text: string) => stage.platform.user(ann).sends(ann, text);
+  const heard = (words: string) =>
+    eventually(words, () => said(stage, ann).find((text) => text.includes(words)), 30_000);
+  await says("what do the documents say about leave?");
+  expect(await heard("30 days of leave")).toContain("handbook.md");
+  await says(`research ${site.url}/tea`);
+  expect(await heard("Tea likes rain. It grows.")).toContain(`${site.url}/tea`);
 });
