@@ -93,11 +93,12 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     prompt: (...of) => core.proactive.prompt(...of),
     reaches: (to) => channels.get(accountKey(to))?.reach !== undefined,
   });
-  const outside = { sources: [delegations.source], effects: createEffects(records, clock) };
+  const belongings = createBelongings(runtime, clock);
+  const effects = createEffects({ records, clock, belongings });
+  const outside = { sources: [delegations.source], effects };
   const agents = createAgents({ config, clock, log, blobs, outside });
   const counts = config.redis.url === undefined ? undefined : await openCounts(config.redis.url, clock, log);
   const subscribers = subscribersOf(config, { safeFetch, clock, bindings: runtime.bindings });
-  const belongings = createBelongings(runtime, clock);
   const subscriptions = createSubscriptions({ runtime, belongings, clock, log, subscribers });
   runtime.jobs.handle(async (job, data) => {
     const known =
