@@ -9,6 +9,7 @@ import { createScheduler } from "../../agents/skills/scheduler/index.ts";
 import { schedulerSettings } from "../../agents/skills/scheduler/settings.ts";
 import type { SkillModels } from "../../agents/skills/run.ts";
 import type { Models } from "../../adapters/models/index.ts";
+import type { Delegating, NestedRun } from "../delegation-nested.ts";
 import type { SafeFetch } from "../fetch.ts";
 import type { Blobs, Clock, Log, Records } from "../ports.ts";
 import type { SkilledAgent } from "../skilled.ts";
@@ -30,6 +31,8 @@ export interface SkillDeps {
   readonly library: Library;
   /** Where the gateway is, for those who are asked by it. */
   readonly publicUrl: string | undefined;
+  /** For an agent that asks others while it works; absent where it runs alone. */
+  readonly delegating?: (run: NestedRun) => Delegating;
 }
 
 interface SkillKind<Settings extends z.ZodObject> {
