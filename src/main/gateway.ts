@@ -25,6 +25,7 @@ import { createConnecting } from "./connecting.ts";
 import { consoleOf, documentsOf } from "./console.ts";
 import { createControl } from "./control.ts";
 import { pageDirectory } from "../../channels/web/page/build.ts";
+import { createLibrary } from "./library.ts";
 import { accessOf } from "./policies.ts";
 import { openDelegations } from "./delegates.ts";
 import { createReadiness, type Readiness } from "./readiness.ts";
@@ -76,9 +77,12 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   runtime.invoked?.("/a2a", serving.server.handle);
   const { records, blobs } = runtime;
   const models = createModels(modelsSettings(config), { clock });
+  const { spec: model } = config.model;
+  const { publicUrl } = config.server;
+  const library = createLibrary(config.data, { clock, log });
   const delegating = (run: NestedRun) => delegations.within(run);
-  const skillDeps = { records, blobs, safeFetch, clock, log, newId, models, model: config.model.spec, delegating };
-  const skilled = createSkills(skillKinds, config.skills, skillDeps);
+  const deps = { records, blobs, safeFetch, clock, log, newId, models, model, library, publicUrl, delegating };
+  const skilled = createSkills(skillKinds, config.skills, deps);
   for (const agent of skilled) serving.add(agent);
   const delegations = openDelegations({
     config,

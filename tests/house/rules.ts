@@ -91,7 +91,7 @@ const rules: IForbiddenRuleType[] = [
   { name: "tests-stay-outside", from: { pathNot: "^tests/" }, to: { path: "^tests/" } },
   {
     name: "sqlite-in-embedded",
-    from: { pathNot: inside(["adapters/embedded", "tests"]) },
+    from: { pathNot: inside(["adapters/embedded", "adapters/vectors", "tests"]) },
     to: { path: builtin(["sqlite"]) },
   },
   ...owners.map(({ packages, folders }): IForbiddenRuleType => ({
