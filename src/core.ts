@@ -14,13 +14,15 @@ import { beforeInbound, inboundEnvelope, readInbound, readOutbound, readReceipt,
 import { InfrastructureError, InputError } from "./errors.ts";
 import type { Reply } from "./events.ts";
 import type { SafeFetch } from "./fetch.ts";
-import { agentIdOf, digestOf, type AccountRef, type MessageId } from "./ids.ts";
+import { agentIdOf, digestOf, type AccountRef, type ConversationId, type MessageId } from "./ids.ts";
 import { createEndings, type EndingsKeeper } from "./endings.ts";
 import { createInbound } from "./inbound.ts";
 import { createOperators, type Operators } from "./operators.ts";
 import type { Address } from "./message.ts";
 import { noticeText } from "./notices.ts";
 import { createPairing } from "./pairing.ts";
+import { createReceipts, readMarks, type Marks } from "./receipts.ts";
+import { createSentLog } from "./sent.ts";
 import { openPolicy, type Policy } from "./policy.ts";
 import type { Clock, Log, Runtime } from "./ports.ts";
 import { createProactive, type Proactive } from "./proactive.ts";
@@ -62,6 +64,8 @@ export interface Core {
   readonly inbound: Inbound;
   readonly operators: Operators;
   readonly approvals: Approvals;
+  /** How far the conversation's platform says that its answers got; empty where it says nothing. */
+  marks(conversation: ConversationId): Promise<Marks>;
   readonly endings: EndingsKeeper;
   /** What nobody asked for: the agent writes first. */
   readonly proactive: Proactive;
@@ -104,6 +108,7 @@ export function createCore(options: CoreOptions): Core {
   const call = runtime.actors.call.bind(runtime.actors) as CallAgent;
   const belongings = createBelongings(runtime, clock);
   const announces = options.announce === undefined ? {} : { announce: options.announce };
+  const sent = createSentLog(runtime.records, log);
   const delivery = createDelivery({
     runtime,
     clock,
@@ -111,13 +116,25 @@ export function createCore(options: CoreOptions): Core {
     instance,
     channelOf,
     notice: noticeText,
+    sent,
     ...announces,
     ...(options.blobUrl === undefined ? {} : { blobUrl: options.blobUrl }),
   });
   const { policyOf, newCode } = options.access ?? { policyOf: () => openPolicy, newCode: nobodyPairs };
   const pairing = createPairing({ records: runtime.records, clock, newCode });
   const access = createAccess({ policyOf, pairing, clock, log, counts: options.access?.counts });
-  const inbound = createInbound({ bus, journal, deadLetters, clock, ingress: digestOf(instance), access, channelOf });
+  const receipts = createReceipts({
+    runtime,
+    log,
+    sent,
+    announce: options.announce,
+    partsOf(entry) {
+      const channel = channelOf(entry.to);
+      return channel && delivery.partsOf(channel, entry);
+    },
+  });
+  const ingress = digestOf(instance);
+  const inbound = createInbound({ bus, journal, deadLetters, clock, ingress, access, channelOf, receipts });
   const { records, jobs } = runtime;
   const approvals = createApprovals({ records, jobs, inbound, call, clock, ...announces });
   const turns = createTurns({
@@ -180,6 +197,7 @@ export function createCore(options: CoreOptions): Core {
     inbound,
     endings: createEndings({ runtime, call, belongings, clock, log }),
     operators: createOperators({ pairing, inbound, clock, channelOf, policyOf }),
+    marks: (conversation) => readMarks(runtime.records, conversation),
     proactive: createProactive({ inbound, clock, channelOf, policyOf }),
     async retry(id) {
       const letter = await deadLetters.get(id);

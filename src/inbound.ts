@@ -3,7 +3,7 @@
  * aside by a rule that the journal names; only then may the platform be told so.
  */
 import { noticeFor, wordsFor, type Access, type Verdict } from "./access.ts";
-import type { Channel, Inbound } from "./channel.ts";
+import type { Channel, Inbound, MarksIn } from "./channel.ts";
 import { inboundEnvelope, unreadableEnvelope } from "./envelope.ts";
 import { RefusedError } from "./errors.ts";
 import type { AccountRef, ConversationId, MessageId } from "./ids.ts";
@@ -37,6 +37,7 @@ export interface InboundOptions extends Pick<Runtime, "bus" | "journal" | "deadL
   readonly ingress: string;
   readonly access: Access;
   readonly channelOf: (to: AccountRef) => Channel | undefined;
+  readonly receipts: MarksIn;
 }
 
 export interface WayIn extends Inbound {
@@ -124,6 +125,7 @@ export function createInbound(options: InboundOptions): WayIn {
   }
 
   return {
+    ...options.receipts,
     async accept(events, { admitted = false } = {}) {
       if (admitted) return publish(events, []);
       const undo: (() => void)[] = [];

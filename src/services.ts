@@ -12,6 +12,8 @@ import { digestOf, type AccountRef, type AgentId } from "./ids.ts";
 import type { Serving } from "./link-events.ts";
 import type { Address, Answer, InboundMessage, NoticeKey } from "./message.ts";
 import type { Clock, DeadLetter, Runtime } from "./ports.ts";
+import { forgetMarks } from "./receipts.ts";
+import { forgetSent } from "./sent.ts";
 import { blobsOf } from "./tenant-blobs.ts";
 
 export interface ServiceOptions {
@@ -130,6 +132,8 @@ export function createServices(options: ServiceOptions): Serve {
       // Whoever waits for the answer to the command itself gets it.
       await belongings.erase(conversation, command.id);
       await runtime.transcript.clear(conversation);
+      await forgetSent(records, conversation);
+      await forgetMarks(records, conversation);
     }
     for (const letter of await runtime.deadLetters.list(mostLetters)) {
       if (isOf(letter, own)) await runtime.deadLetters.drop(letter.id);

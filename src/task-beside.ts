@@ -3,13 +3,13 @@ import type { TaskHooks } from "./skilled.ts";
 import { taskKey, type StoredTask, type TaskStore } from "./task-store.ts";
 import { isEnded } from "./tasks.ts";
 
-export type Beside = Pick<TaskHooks, "others" | "end">;
+type Named = Pick<StoredTask, "agent" | "caller" | "id">;
 
 export function besideTask(
   store: TaskStore,
-  { agent, caller, id }: Pick<StoredTask, "agent" | "caller" | "id">,
-  complete: (task: string) => Promise<void>,
-): Beside {
+  { agent, caller, id }: Named,
+  complete: (task: Named) => Promise<void>,
+): Pick<TaskHooks, "others" | "end"> {
   return {
     async others() {
       const ids = (await store.ids(agent, caller)).filter((other) => other !== id);
@@ -20,7 +20,7 @@ export function besideTask(
       });
     },
     async end(other) {
-      if (other !== id) await complete(other);
+      if (other !== id) await complete({ agent, caller, id: other });
     },
   };
 }

@@ -6,15 +6,14 @@
  * One run at a time of one task: a run claims the record by its ETag, and where other processes may take tasks over, its runner says
  * every four seconds that it lives. Only the outcome of the claim that holds is written.
  */
-import { InputError, reasonOf } from "./errors.ts";
+import { InputError } from "./errors.ts";
 import type { Clock, Log, Runtime, Signals } from "./ports.ts";
 import type { SkilledAgent, TaskCaller } from "./skilled.ts";
 import { createBell } from "./task-bell.ts";
-import { besideTask } from "./task-beside.ts";
 import { checkPush, createPushes, type PushSender } from "./task-push.ts";
-import { failed, mostAttempts, poke, RunOver, runTask, seen, showsLife } from "./task-run.ts";
+import { createPursuits } from "./task-pursuits.ts";
+import { poke, seen } from "./task-run.ts";
 import {
-  bytesOf,
   createTaskStore,
   defaultTaskLimits,
   digest,
@@ -24,6 +23,7 @@ import {
   type TaskLimits,
 } from "./task-store.ts";
 import { createTaskReads } from "./task-reads.ts";
+import { checkTold, fresh, view, withMessage, withoutDue } from "./task-told.ts";
 import { isEnded, isSettled, type Task, type TaskPush, type Tasks, type Told } from "./tasks.ts";
 
 export interface TaskHostOptions {
@@ -75,28 +75,17 @@ const defaultRunMs = 30 * 60_000;
 const defaultMostRuns = 64;
 const defaultWatchMs = 10_000;
 
-interface Pursuit {
-  again: boolean;
-  abort: AbortController | undefined;
-}
-
 export function createTaskHost(options: TaskHostOptions): TaskHost {
   const { runtime, clock, log, instance, signals, sender } = options;
   const { records, jobs } = runtime;
   const limits = { ...defaultTaskLimits, ...options.limits };
   const shared = !runtime.actors.exclusive;
   const watchMs = options.watchMs ?? defaultWatchMs;
-  const mostRuns = options.mostRuns ?? defaultMostRuns;
   const store = createTaskStore(records, clock, limits);
   const bell = createBell({ clock, signals, shared });
   const pushes = createPushes({ store, sender, clock, log, view });
   const agents = new Map<string, SkilledAgent>();
   const hosted = new Map<string, HostedTasks>();
-  const pursuits = new Map<string, Pursuit>();
-  const places: (() => void)[] = [];
-  let active = 0;
-  let draining = false;
-  let idle: (() => void) | undefined;
 
   const arm = (key: string, dueAt: number) => jobs.schedule(`${prefix}${key}`, { dueAt }, { key });
 
@@ -116,97 +105,21 @@ export function createTaskHost(options: TaskHostOptions): TaskHost {
     shared,
     changed,
     arm,
+    async complete({ agent, caller, id }: Pick<StoredTask, "agent" | "caller" | "id">) {
+      const end = ({ messages, artifacts }: Task) => ({ state: "completed" as const, messages, artifacts });
+      await hosted.get(agent)?.settle(caller, id, end);
+    },
   };
 
-  /** Has this process look at the task now, once more where it is at it already. */
-  function wake(key: string, agent: SkilledAgent): void {
-    const known = pursuits.get(key);
-    if (known !== undefined) return void (known.again = true);
-    if (draining) return;
-    const pursuit: Pursuit = { again: true, abort: undefined };
-    pursuits.set(key, pursuit);
-    void pursue(key, agent, pursuit)
-      .catch((error: unknown) => log.warn({ job: key, reason: reasonOf(error) }, "a task waits for its job"))
-      .finally(() => {
-        pursuits.delete(key);
-        if (pursuit.again && !draining) wake(key, agent);
-        else if (pursuits.size === 0) idle?.();
-      });
-  }
-
-  async function pursue(key: string, agent: SkilledAgent, pursuit: Pursuit): Promise<void> {
-    while (pursuit.again && !draining) {
-      pursuit.again = false;
-      await step(key, agent, pursuit);
-    }
-  }
-
-  async function step(key: string, agent: SkilledAgent, pursuit: Pursuit): Promise<void> {
-    const task = await store.find(key);
-    if (task === undefined) return void (await jobs.cancel(`${prefix}${key}`));
-    if (isSettled(task)) return rest(key, undefined);
-    if (task.dueAt !== undefined && task.dueAt > clock.now()) return rest(key, task.dueAt);
-    if (task.runner !== undefined && task.runner !== instance && shared && (await showsLife(records, clock, key)))
-      return rest(key, clock.now() + watchMs);
-    await place();
-    try {
-      if (draining) return;
-      const claimed = await claim(key, task);
-      pursuit.again = true;
-      if (claimed === undefined || isSettled(claimed)) return;
-      pursuit.abort = new AbortController();
-      await runTask({ ...parts, beside: besideOf(claimed) }, agent, key, claimed, pursuit.abort);
-    } finally {
-      pursuit.abort = undefined;
-      active--;
-      places.shift()?.();
-    }
-  }
-
-  const besideOf = ({ agent, caller, id }: StoredTask) =>
-    besideTask(store, { agent, caller, id }, async (other) => {
-      await hosted
-        .get(agent)
-        ?.settle(caller, other, ({ messages, artifacts }) => ({ state: "completed", messages, artifacts }));
-    });
-
-  function place(): Promise<void> {
-    active++;
-    return active <= mostRuns ? Promise.resolve() : new Promise((resolve) => void places.push(resolve));
-  }
-
-  /** Nothing runs until then: its job comes at that time, or when somebody is to be told again. */
-  async function rest(key: string, dueAt: number | undefined): Promise<void> {
-    const next = await pushes.deliver(key);
-    const at = Math.min(dueAt ?? Infinity, next ?? Infinity);
-    if (at === Infinity) await jobs.cancel(`${prefix}${key}`);
-    else await arm(key, at);
-  }
-
-  async function claim(key: string, before: StoredTask): Promise<StoredTask | undefined> {
-    const written = await store.change(key, (task) => {
-      if (task.runs !== before.runs || task.runner !== before.runner || isSettled(task)) return undefined;
-      const died = task.runner !== undefined;
-      const attempts = task.attempts + (died ? 1 : 0);
-      if (attempts >= mostAttempts) return failed({ ...task, attempts }, undefined, clock);
-      const { dueAt: _due, ...rest_ } = task;
-      const next = { ...rest_, state: "working" as const, runner: instance, runs: task.runs + 1, attempts };
-      const run: StoredTask = died ? { ...next, because: "died" } : next;
-      return task.state === "working" ? run : seen(run, clock);
-    });
-    if (written !== undefined && written.version > before.version) changed(key, written);
-    return written;
-  }
-
-  function check(told: Told): void {
-    if (told.id === "" || told.id.length > 200) throw new InputError("A message's id has 1 to 200 characters.");
-    if ((told.context?.length ?? 0) > 200) throw new InputError("A context's id has at most 200 characters.");
-    if (told.parts.length === 0) throw new InputError("A message has to have parts.");
-    if (bytesOf(told.parts) > limits.messageBytes)
-      throw new InputError(`A message has ${limits.messageBytes} bytes at most: send files as bytes, or less text.`, {
-        status: 413,
-      });
-  }
+  const pursuits = createPursuits({
+    ...parts,
+    pushes,
+    instance,
+    watchMs,
+    mostRuns: options.mostRuns ?? defaultMostRuns,
+    cancel: (key) => jobs.cancel(`${prefix}${key}`),
+  });
+  const { wake } = pursuits;
 
   function add(agent: SkilledAgent, elsewhere?: Elsewhere): HostedTasks {
     const { name } = agent.profile;
@@ -247,7 +160,7 @@ export function createTaskHost(options: TaskHostOptions): TaskHost {
         if (known === undefined) throw none;
         return known;
       }
-      pursuits.get(key)?.abort?.abort(new RunOver("superseded"));
+      pursuits.abort(key, "superseded");
       if (shared && written.runner !== undefined) await poke(records, key, instance);
       changed(key, written);
       return written;
@@ -270,7 +183,7 @@ export function createTaskHost(options: TaskHostOptions): TaskHost {
       profile: agent.profile,
       ...reads,
       async send(caller, told, push) {
-        check(told);
+        checkTold(told, limits);
         const task = await (told.task === undefined ? begin(caller, told, push) : goOn(caller, told.task, told, push));
         if (!isSettled(task)) wake(keyOf(caller, task.id), agent);
         return shown(task);
@@ -286,7 +199,7 @@ export function createTaskHost(options: TaskHostOptions): TaskHost {
           return { ...seen(rest_, clock), state: "canceled" };
         });
         if (written === undefined) return undefined;
-        pursuits.get(key)?.abort?.abort(new RunOver("canceled"));
+        pursuits.abort(key, "canceled");
         if (shared && known.runner !== undefined) await poke(records, key, instance);
         changed(key, written);
         wake(key, agent);
@@ -336,7 +249,7 @@ export function createTaskHost(options: TaskHostOptions): TaskHost {
     async run(job, data) {
       if (!job.startsWith(prefix)) return false;
       const { key } = data as { key: string };
-      if (draining) {
+      if (pursuits.draining) {
         await arm(key, clock.now() + leftMs);
         return true;
       }
@@ -350,95 +263,10 @@ export function createTaskHost(options: TaskHostOptions): TaskHost {
       if (task === undefined || !isSettled(task) || task.pushed)
         await arm(key, Math.max(clock.now() + watchMs, task?.dueAt ?? 0));
       wake(key, agent);
+      // Its run may take long: who was not reached meanwhile is told again.
+      if (task === undefined || task.pushed) pushes.deliver(key).catch(() => undefined);
       return true;
     },
-    async drain(graceMs) {
-      draining = true;
-      if (pursuits.size === 0) return;
-      const ended = new Promise<void>((resolve) => (idle = resolve));
-      const cancel = clock.after(graceMs, () => {
-        for (const { abort } of pursuits.values()) abort?.abort(new RunOver("stopping"));
-      });
-      const late = new Promise<void>((resolve) => void clock.after(graceMs + 1_000, resolve));
-      await Promise.race([ended, late]);
-      cancel();
-    },
-  };
-}
-
-function withoutDue({ dueAt: _due, ...task }: Task): Task {
-  return task;
-}
-
-/** A task as its caller sees it. */
-function view(stored: StoredTask): Task {
-  const { id, agent, caller, context, state, said, messages, artifacts, createdAt, changedAt, dueAt, version } = stored;
-  const task = { id, agent, caller, context, state, messages, artifacts, createdAt, changedAt, version };
-  return { ...task, ...(said !== undefined && { said }), ...(dueAt !== undefined && { dueAt }) };
-}
-
-interface Fresh {
-  readonly agent: string;
-  readonly caller: TaskCaller;
-  readonly id: string;
-  readonly told: Told;
-  readonly pushed: boolean;
-  readonly clock: Clock;
-}
-
-function fresh({ agent, caller, id, told, pushed, clock }: Fresh): StoredTask {
-  const now = clock.now();
-  return {
-    v: 1,
-    id,
-    agent,
-    caller,
-    context: told.context ?? digest("context", id),
-    state: "submitted",
-    messages: [{ id: told.id, role: "user", parts: [...told.parts] }],
-    artifacts: [],
-    createdAt: now,
-    changedAt: now,
-    version: 0,
-    saved: null,
-    seen: [digest(told.id)],
-    runs: 0,
-    because: "said",
-    attempts: 0,
-    pushed,
-    ...personOf(told),
-  };
-}
-
-function personOf({ locale, timeZone, chain }: Told) {
-  return {
-    ...(locale !== undefined && { locale }),
-    ...(timeZone !== undefined && { timeZone }),
-    ...(chain !== undefined && { chain: [...chain] }),
-  };
-}
-
-/** @throws InputError where it takes no more. */
-function withMessage(task: StoredTask, told: Told, pushed: boolean, limits: TaskLimits, clock: Clock): StoredTask {
-  if (isEnded(task))
-    throw new InputError(`The task is ${task.state}: begin another one, with the same context where it goes on.`, {
-      status: 409,
-    });
-  if (told.context !== undefined && told.context !== task.context)
-    throw new InputError("The task belongs to another context than this message.");
-  if (task.messages.length >= limits.messages)
-    throw new InputError(`A task has ${limits.messages} messages at most: begin another one with the same context.`, {
-      status: 413,
-    });
-  const { dueAt: _due, said: _said, ...rest } = task;
-  return {
-    ...seen(rest, clock),
-    state: "working",
-    because: "said",
-    attempts: 0,
-    messages: [...task.messages, { id: told.id, role: "user", parts: [...told.parts] }],
-    seen: [...task.seen, digest(told.id)],
-    pushed: task.pushed || pushed,
-    ...personOf(told),
+    drain: pursuits.drain,
   };
 }

@@ -4,7 +4,7 @@ import { ConflictError, fateOf, InfrastructureError, InputError, reasonOf } from
 import type { Clock, Log, Records } from "./ports.ts";
 import type { SkilledAgent, TaskHooks, TaskOutcome, TaskPart } from "./skilled.ts";
 import type { Bell } from "./task-bell.ts";
-import type { Beside } from "./task-beside.ts";
+import { besideTask } from "./task-beside.ts";
 import { bytesOf, digest, type StoredTask, type TaskLimits, type TaskStore } from "./task-store.ts";
 import { isSettled, resultId } from "./tasks.ts";
 
@@ -21,7 +21,6 @@ const savedBytes = 64 * 1024;
 const stubbornMs = 5_000;
 
 export interface RunParts {
-  readonly beside: Beside;
   readonly store: TaskStore;
   readonly records: Records;
   readonly clock: Clock;
@@ -33,6 +32,8 @@ export interface RunParts {
   readonly shared: boolean;
   /** A change that callers see was written. */
   readonly changed: (key: string, task: StoredTask) => void;
+  /** Another task comes to its end, with what it has. */
+  readonly complete: (task: Pick<StoredTask, "agent" | "caller" | "id">) => Promise<void>;
   /** Its job, no later than the write. */
   readonly arm: (key: string, dueAt: number) => Promise<void>;
 }
@@ -90,7 +91,7 @@ export async function runTask(
   };
 
   const hooks: TaskHooks = {
-    ...parts.beside,
+    ...besideTask(store, claimed, parts.complete),
     signal,
     progress: (text: string) => {
       if (!signal.aborted) bell.ring(key, text.slice(0, 200));

@@ -9,6 +9,7 @@ import { createBelongings } from "../belongings.ts";
 import { createCore, type Core } from "../core.ts";
 import { createConnections, type Connections } from "../connections.ts";
 import { reasonOf } from "../errors.ts";
+import { throughHolder, type HeldChannel } from "../holder.ts";
 import { operationsOf, type Operated, type Operations } from "../operations.ts";
 import type { Clock, Log, Signals } from "../ports.ts";
 import { createServing, type Serving } from "./a2a.ts";
@@ -22,6 +23,7 @@ import { createControl } from "./control.ts";
 import { pageDirectory } from "../../channels/web/page/build.ts";
 import { accessOf } from "./policies.ts";
 import { createReadiness, type Readiness } from "./readiness.ts";
+import { createReplicas, replicaToken, type Replicas } from "./replicas.ts";
 import type { Role } from "./roles.ts";
 import { openRuntime, type OpenedRuntime } from "./runtime.ts";
 import { createSkills, skillKinds } from "./skills.ts";
@@ -94,6 +96,14 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     delivers: role !== "agents",
     ...(subscribers.length === 0 ? {} : { announce: subscriptions.announce }),
   });
+  const token = replicaToken(secret);
+  const held: HeldChannel[] = [];
+  /** Where one replica alone can send, the others ask it. */
+  const reachable = (channel: Channel): Channel => {
+    if (runtime.actors.exclusive || channel.traits.bySocket !== true) return channel;
+    held.push(throughHolder(channel, { records: runtime.records, clock, instance, token, fetch }));
+    return held.at(-1)?.channel ?? channel;
+  };
   for (const { name, account, settings, own } of accountsOf(config)) {
     const ref = { tenant: own.tenant, channel: name, account };
     const make = await channelKinds[name].load();
@@ -129,7 +139,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
         host: serving.add,
       },
     );
-    channels.set(accountKey(ref), channel);
+    channels.set(accountKey(ref), reachable(channel));
     const { binding, take } = channel;
     if (binding === undefined || take === undefined) continue;
     if (runtime.bindings === undefined)
@@ -159,6 +169,8 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     log,
   });
   const connects = role === "agents" ? [] : all.filter((channel) => channel.connect !== undefined);
+  const holds = role !== "agents" && held.length > 0;
+  const replicas = holds ? createReplicas(config.dapr, { held, token, log }) : undefined;
   return assemble(
     { config, clock, log, role },
     {
@@ -172,6 +184,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
       channels: all,
       connects,
       server,
+      replicas,
       control,
       readiness,
       signals,
@@ -205,6 +218,8 @@ interface Parts {
   /** Those of them that hold a socket or poll, here. */
   readonly connects: readonly Channel[];
   readonly server: HttpServer;
+  /** Where other replicas may have to ask this one. */
+  readonly replicas: Replicas | undefined;
   readonly control: ReturnType<typeof createControl>;
   readonly readiness: Readiness;
   readonly signals: { close(): void } | undefined;
@@ -213,12 +228,13 @@ interface Parts {
 
 function assemble({ config, clock, log, role }: GatewayOptions, parts: Parts): Gateway {
   const { opened, core, subscriptions, serving, instance, connections, channels, connects, server, control } = parts;
-  const { signals, counts } = parts;
+  const { signals, counts, replicas } = parts;
   const { runtime } = opened;
   const intake = new AbortController();
   const attempts = new Map<string, Promise<Connection | undefined>>();
   let ready = Promise.resolve();
   let url = "";
+  let replicaAddress: string | undefined;
   let endSweeps = () => {};
   let stopped: Promise<void> | undefined;
 
@@ -230,6 +246,7 @@ function assemble({ config, clock, log, role }: GatewayOptions, parts: Parts): G
     leaseMs: config.dapr.leaseSeconds * 1_000,
     exclusive: runtime.actors.exclusive,
     connections,
+    replicaAddress: () => replicaAddress,
     isOff: (channel) => parts.readiness.isOff(nameOf(channel)),
     signal: intake.signal,
   });
@@ -248,6 +265,7 @@ function assemble({ config, clock, log, role }: GatewayOptions, parts: Parts): G
     await runtime.stop(Math.max(left(), stopMs));
     for (const channel of channels) channel.close?.();
     signals?.close();
+    await replicas?.close();
     counts?.close();
     await control.close();
   }
@@ -262,6 +280,7 @@ function assemble({ config, clock, log, role }: GatewayOptions, parts: Parts): G
     async start() {
       const listening = await server.listen();
       url = config.server.publicUrl ?? listening.url;
+      replicaAddress = await replicas?.listen();
       opened.describe({ address: listening.url, ...(await control.listen()) });
       await runtime.start();
       subscriptions.resume().catch((error: unknown) => {

@@ -122,6 +122,9 @@ export const settings = z.strictObject({
       resources: z.array(z.string().min(1)).default([]),
       /** Seconds after which another replica takes over a channel's socket. More makes an idle gateway cheaper. */
       leaseSeconds: z.number().min(4).default(7),
+      /** Where other replicas reach this one, for channels that send through their socket; its own address unless given. */
+      replicaHost: z.string().min(1).optional(),
+      replicaPort: port.default(0),
     })
     .prefault({}),
   redis: z

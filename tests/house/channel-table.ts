@@ -44,7 +44,7 @@ const rows: readonly Row[] = [
   ["can be written to first", ({ reach }) => yes(reach !== undefined)],
   ["typing", ({ typing }) => yes(typing !== undefined)],
   ["the answer as it grows", previewOf],
-  ["delivery receipts", ({ traits }) => yes(traits.receipts)],
+  ["delivery receipts", ({ traits }) => yes(traits.receipts !== false)],
   ["a repeated send is recognised", ({ traits }) => spanOf(traits.idempotentMs)],
   [
     "order within a chat by",

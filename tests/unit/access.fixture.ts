@@ -126,6 +126,7 @@ export function openDoor(policy: Partial<Policy>, options: DoorOptions = {}): Do
     ingress: "here",
     access: createAccess({ policyOf, pairing, clock: time, log: deps.log }),
     channelOf,
+    receipts: deps.inbound,
   });
   const door: Door = {
     inbound,

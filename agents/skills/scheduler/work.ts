@@ -38,12 +38,19 @@ export function createWork(
 ): Execute {
   async function execute(run: TaskRun, hooks: TaskHooks): Promise<TaskOutcome> {
     const read = stateSchema.safeParse(run.state);
-    const before = read.success ? read.data : undefined;
-    if (before?.kind === "canceling") return cancelAll(run, before, hooks);
-    if (before?.kind !== "set") return hear(run, before, hooks);
-    if (before.replaces !== undefined) await hooks.end(before.replaces);
-    const now = clock.now();
+    const found = read.success ? read.data : undefined;
+    if (found?.kind === "canceling") return cancelAll(run, found, hooks);
+    if (found?.kind !== "set") return hear(run, found, hooks);
+    const { replaces, ...before } = found;
     const isHeard = before.heard === lastOf(run)?.id;
+    if (replaces !== undefined) {
+      // The run that moved it died before it could say so.
+      await hooks.end(replaces);
+      const { text, repeats, language } = before;
+      if (isHeard && before.nextAt > clock.now())
+        return waiting(before, wordsIn[language].moved(momentOf(before), text, repeats));
+    }
+    const now = clock.now();
     if (before.nextAt > now) return isHeard ? waiting(before) : hear(run, before, hooks);
     const next = await fire(before, now, hooks);
     if ("outcome" in next) return next.outcome;
@@ -95,7 +102,7 @@ export function createWork(
         const state = { ...fresh, replaces: decision.task };
         await hooks.save(state);
         await hooks.end(decision.task);
-        return waiting(state, said);
+        return waiting(fresh, said);
       }
       case "cancel":
         return cancelAll(run, { tasks: decision.tasks, said, heard }, hooks, own);

@@ -91,6 +91,8 @@ describe.each(zones)("a year of days in %s", (zone) => {
     for (const one of expected) {
       const next = nextOf(schedule, last);
       expect(new Date(next ?? 0).toISOString()).toBe(new Date(one).toISOString());
+      // Between the clock's jump and a time that it jumped over, too.
+      expect(nextOf(schedule, one - 20 * minute)).toBe(one);
       last = one;
     }
     for (let tries = 0; tries < 40; tries += 1) {

@@ -308,8 +308,23 @@ describe("a kill between any two steps", () => {
       desk.revive();
       if (moving?.outcome === undefined && moving !== undefined) await desk.again(moving);
       expect(tea.ended).toBe(true);
+      expect(moving === undefined ? "" : saidBy(moving)).toMatch(/^Changed\. I will remind you .* at 17:00/);
+      expect(moving?.state).not.toHaveProperty("replaces");
       await desk.pass(day);
       expect([...desk.tasks.values()].flatMap(desk.told)).toEqual(["Reminder: drink tea"]);
     }
+  });
+
+  it("hears what is said to a move that died", async () => {
+    const desk = openDesk(berlin);
+    await desk.say("remind me in 10 minutes to drink tea");
+    desk.killAfter(1);
+    await expect(desk.say("move the tea reminder to 17:00")).rejects.toThrow(Killed);
+    desk.revive();
+    const moving = desk.tasks.get("task-2");
+    if (moving === undefined) throw new Error("there is no such task");
+    await desk.say("cancel it", { task: moving });
+    expect(saidBy(moving)).toBe("Cancelled: drink tea");
+    expect([...desk.tasks.values()].map(({ ended }) => ended)).toEqual([true, true]);
   });
 });
