@@ -5,6 +5,7 @@ export type Format = "csv" | "json" | "text";
 const types: Readonly<Record<string, Format>> = {
   "text/csv": "csv",
   "application/csv": "csv",
+  "text/comma-separated-values": "csv",
   "text/tab-separated-values": "csv",
   "application/json": "json",
   "text/json": "json",

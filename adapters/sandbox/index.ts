@@ -69,7 +69,9 @@ async function runInThread(
   { clock, log }: { readonly clock: Clock; readonly log: Log },
 ): Promise<SandboxOutcome> {
   const { memoryPages, outputChars, logChars, heapMb } = limits;
-  const workerData: Work = { program, timeMs, memoryPages, outputChars, logChars };
+  // A part of a larger buffer would take all of that along.
+  const files = program.files.map((file) => ({ ...file, bytes: new Uint8Array(file.bytes) }));
+  const workerData: Work = { program: { ...program, files }, timeMs, memoryPages, outputChars, logChars };
   const thread = new Worker(new URL("./worker.ts", import.meta.url), {
     workerData,
     resourceLimits: { maxOldGenerationSizeMb: heapMb, maxYoungGenerationSizeMb: 32, stackSizeMb: 8 },

@@ -49,7 +49,9 @@ async function read(id: string, name: string, most: number, blobs: Blobs): Promi
     await blob.body.cancel();
     throw new InputError(tooMuch(most));
   }
-  return new Response(blob.body).bytes();
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of blob.body) chunks.push(chunk);
+  return Buffer.concat(chunks);
 }
 
 const tooMuch = (most: number) =>

@@ -34,6 +34,15 @@ export const profile: Profile = {
       examples: ["line chart of temperature by month", "Kreisdiagramm von Umsatz nach Stadt"],
     },
   ],
-  inputModes: ["text/plain", "text/csv", "application/json"],
+  // CSV by all the names that platforms give it.
+  inputModes: [
+    "text/plain",
+    "text/csv",
+    "application/csv",
+    "text/comma-separated-values",
+    "text/tab-separated-values",
+    "application/vnd.ms-excel",
+    "application/json",
+  ],
   outputModes: ["text/plain", "image/png", "text/csv"],
 };

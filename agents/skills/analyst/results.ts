@@ -1,5 +1,4 @@
 /** What a program made, as parts of an answer: tables in text, long ones as CSV files, charts as pictures. */
-import Papa from "papaparse";
 import { z } from "zod";
 import { altTextOf, chartSpec, type Chart, type Charts } from "../../../src/charts.ts";
 import type { Blobs } from "../../../src/ports.ts";
@@ -79,7 +78,8 @@ export async function partsOf(text: string, made: readonly Made[], to: Presentin
     }
     const isShort = one.rows.length <= mostInText.rows && one.columns.length <= mostInText.columns;
     said.push(markdownOf(one, to.locale));
-    if (!isShort) files.push(await keep(new TextEncoder().encode(csvOf(one)), `${stem}.csv`, "text/csv", to.blobs));
+    if (!isShort)
+      files.push(await keep(new TextEncoder().encode(await csvOf(one)), `${stem}.csv`, "text/csv", to.blobs));
   }
   return [{ kind: "text", text: said.filter((part) => part !== "").join("\n\n") }, ...files];
 }
@@ -102,7 +102,8 @@ function markdownOf({ title, columns, rows }: Extract<Made, { kind: "table" }>, 
 }
 
 /** Cells that a spreadsheet would run as formulas are marked as text. */
-function csvOf({ columns, rows }: Extract<Made, { kind: "table" }>): string {
+async function csvOf({ columns, rows }: Extract<Made, { kind: "table" }>): Promise<string> {
+  const { default: Papa } = await import("papaparse");
   const data = rows.map((row) => columns.map((_, at) => (typeof row[at] === "number" ? row[at] : textOf(row[at]))));
   return Papa.unparse({ fields: [...columns], data }, { escapeFormulae: true });
 }

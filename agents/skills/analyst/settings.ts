@@ -5,4 +5,3 @@ export const analystSettings = skillSettings.extend({
   /** Of one program; an answer may take several. */
   programSeconds: z.number().min(1).max(60).default(10),
 });
-export type AnalystSettings = z.infer<typeof analystSettings>;
