@@ -40,10 +40,13 @@ const spareBytes = 8 * 1024 * 1024;
 /** What was printed is still fetched from a program that is out of time. */
 const fetchMs = 300;
 
+let hasStarted = false;
+
 async function run({ program, timeMs, memoryPages, outputChars, logChars }: Work): Promise<Reply> {
   const data = JSON.stringify(program.files.map(readData));
   const wasmMemory = new Memory({ initial: initialPages, maximum: memoryPages });
   const engine = await newQuickJSWASMModuleFromVariant(newVariant(RELEASE_SYNC, { wasmMemory }));
+  hasStarted = true;
   parentPort?.postMessage({ kind: "started" } satisfies Reply);
   const runtime = engine.newRuntime();
   runtime.setMemoryLimit(memoryPages * 65_536 - spareBytes);
@@ -106,6 +109,7 @@ function evaluate(
 
 const reply = await run(workerData as Work).catch((error: unknown): Reply => {
   if (error instanceof InputError) return { kind: "refused", reason: error.message };
+  if (!hasStarted) throw error;
   if (error instanceof RangeError) return { kind: "failed", problem: "it calls itself too deeply" };
   return { kind: "failed", problem: "" };
 });
