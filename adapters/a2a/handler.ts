@@ -14,6 +14,7 @@ import { InfrastructureError, InputError, reasonOf } from "../../src/errors.ts";
 import type { Clock, Log } from "../../src/ports.ts";
 import type { TaskCaller } from "../../src/skilled.ts";
 import { isSettled, type Task, type TaskPush, type Tasks } from "../../src/tasks.ts";
+import { personExtension } from "./extensions.ts";
 import { configOf, pushOf, stateOf, type Wire } from "./wire.ts";
 
 export interface Caller {
@@ -227,9 +228,6 @@ function timeOf(given: string | undefined): number | undefined {
   if (Number.isNaN(at)) throw new RequestMalformedError("statusTimestampAfter must be a time in ISO 8601.");
   return at;
 }
-
-/** What a caller tells of the person that it asks for. */
-export const personExtension = "urn:ascent:a2a:person:v1";
 
 function personOf(metadata: Readonly<Record<string, unknown>> | undefined) {
   const given = metadata?.[personExtension];

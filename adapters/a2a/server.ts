@@ -7,7 +7,7 @@
 import { HTTP_EXTENSION_HEADER, type AgentCard } from "@a2a-js/sdk";
 import { RequestMalformedError, restStatusFor, toRestErrorBody } from "@a2a-js/sdk/errors";
 import { defaultServerCallContextBuilder, type A2ARequestHandler } from "@a2a-js/sdk/server";
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { createKeyring, keyName } from "../../src/api-keys.ts";
 import { chainExtension } from "../../src/chain.ts";
 import { createCounter } from "../../src/counter.ts";
@@ -147,7 +147,7 @@ export function createA2aServer(options: A2aOptions): A2aServer {
     if (internal !== null) return internalCaller(secret, internal, headers);
     const apiKey = headers.get("x-api-key");
     const id = callers.of(apiKey === null ? headers : new Headers({ authorization: `Bearer ${apiKey}` }));
-    return id === undefined ? undefined : { tenant: options.tenant, id };
+    return id === undefined ? undefined : { tenant: options.tenant, id: within(id, headers.get("x-ascent-for")) };
   }
 
   async function handle(request: Request): Promise<Response> {
@@ -205,6 +205,11 @@ export function createA2aServer(options: A2aOptions): A2aServer {
     handle,
     chainName,
   };
+}
+
+/** A caller that asks for several others keeps their tasks apart: each of them is a caller of its own, and none is anybody else's. */
+function within(caller: string, other: string | null): string {
+  return other === null ? caller : `${caller}.${createHash("sha256").update(other).digest("base64url").slice(0, 22)}`;
 }
 
 const hasNoBody = (request: Request) => request.body === null || request.headers.get("content-length") === "0";

@@ -11,6 +11,7 @@ import {
 } from "@a2a-js/sdk";
 import { ContentTypeNotSupportedError, RequestMalformedError } from "@a2a-js/sdk/errors";
 import type { Blobs } from "../../src/ports.ts";
+import { dueExtension } from "./extensions.ts";
 import { blobsOf } from "../../src/tenant-blobs.ts";
 import type { Profile, TaskMessage, TaskPart } from "../../src/skilled.ts";
 import type { Task, TaskArtifact, TaskEvent, TaskPush, TaskState } from "../../src/tasks.ts";
@@ -119,7 +120,7 @@ export function createWire(whole: Blobs): Wire {
         status: await statusOf(task, room),
         artifacts: artifacts ? await all(task.artifacts, (one) => artifactOf(one, room)) : [],
         history: await all(history, (one) => messageOf(task, one, room)),
-        metadata: undefined,
+        metadata: task.dueAt === undefined ? undefined : { [dueExtension]: new Date(task.dueAt).toISOString() },
       };
     },
     async updates({ task, progress }, before) {

@@ -10,11 +10,11 @@ import {
 import type { Agent, HistoryItem, TurnHooks, TurnInput, TurnOutput } from "../../src/agent.ts";
 import type { Effects } from "../../src/effects.ts";
 import { TerminalError } from "../../src/errors.ts";
-import type { Answer } from "../../src/message.ts";
+import { fromPeople, type Answer } from "../../src/message.ts";
 import type { Blobs, Clock, Log } from "../../src/ports.ts";
 import type { Documents, Transcriber } from "../../src/reading.ts";
+import type { CallFile, ToolSource } from "../../src/tools.ts";
 import { blobsOf } from "../../src/tenant-blobs.ts";
-import type { ToolSource } from "../../src/tools.ts";
 import { promptOf } from "./context.ts";
 import { edgeModel } from "./edge.ts";
 import { settled } from "./failures.ts";
@@ -78,7 +78,9 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     const bounds = { sees, documentBytes: tokens * 2, mostMs: settings.timeoutMs / 2 };
     const readings = await readMedia(input, hooks, bounds);
     hooks.signal.throwIfAborted();
-    const prompt = promptOf(withoutResumed(input), tokens, clock.now(), readings);
+    const toolbox = await openToolbox(outside, callerOf(input, settings), hooks.signal);
+    const known = { readings, standing: toolbox.standing };
+    const prompt = promptOf(withoutResumed(input), tokens, clock.now(), known);
     const messages = withPictures(prompt.messages, picturesOf(input, readings));
     const { turn, attempt, to } = input;
     const { conversation, tenant } = to;
@@ -93,8 +95,10 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
       now: clock.now,
       note: input.resume?.note,
       progress,
+      files: filesOf(input, hooks),
+      chain: chainOf(input),
+      attached: toldFiles(input),
     });
-    const toolbox = await openToolbox(outside, callerOf(input, settings), signal);
     const answered = () => context.attached.length > 0 || context.choices !== undefined;
     const edge = {
       model,
@@ -158,8 +162,25 @@ function withoutResumed(input: TurnInput): TurnInput {
   return resume === undefined ? input : { ...input, history: history.filter(({ turn }) => turn !== resume.turn) };
 }
 
-function callerOf({ agent, to, participant }: TurnInput, { name }: ClientAgentSettings) {
-  return { agent, agentName: name, to, participant };
+function callerOf({ agent, to, participant, turn }: TurnInput, { name }: ClientAgentSettings) {
+  return { agent, agentName: name, to, participant, turn };
+}
+
+/** What people sent that a tool may pass on. */
+function filesOf({ messages }: TurnInput, { openMedia }: TurnHooks): readonly CallFile[] {
+  const media = fromPeople(messages).flatMap(({ message }) => message.parts.filter((part) => "source" in part));
+  return media.map((part) => ({ part, open: () => openMedia(part) }));
+}
+
+/** Of messages that are answered together, the one that came the longest way. */
+function chainOf({ messages }: TurnInput): readonly string[] {
+  return messages.map(({ message }) => message.chain ?? []).reduce((a, b) => (b.length > a.length ? b : a), []);
+}
+
+/** Files of what the gateway told the agent are the person's. */
+function toldFiles({ messages }: TurnInput): Answer["parts"] {
+  const notes = messages.filter(({ note }) => note !== undefined);
+  return notes.flatMap(({ message }) => message.parts.filter((part) => "source" in part));
 }
 
 function picturesOf({ messages }: TurnInput, readings: Readings) {

@@ -3,6 +3,7 @@ import { createA2aServer, type A2aServer } from "../../adapters/a2a/server.ts";
 import type { SafeFetch } from "../fetch.ts";
 import type { Clock, Log, Runtime, Signals } from "../ports.ts";
 import { createTaskHost, type TaskHost } from "../task-host.ts";
+import type { PushSender } from "../task-push.ts";
 import { accountsOf } from "./accounts.ts";
 import type { Config } from "./config.ts";
 
@@ -23,6 +24,8 @@ export interface ServingOptions {
   readonly safeFetch: SafeFetch;
   readonly signals: Signals | undefined;
   readonly newId: () => string;
+  /** What is done with push notifications of its tasks; by default they go where their callers say. */
+  readonly sender?: (outside: PushSender) => PushSender;
   /** The one agent of this process: its card is the address's own. */
   readonly alone?: true;
 }
@@ -44,7 +47,15 @@ export function createServing(options: ServingOptions): Serving {
     publicUrl: config.server.publicUrl,
   });
   const limits = { tasks, endedDays: taskDays };
-  const host = createTaskHost({ runtime, clock, log, instance, signals, limits, sender: server.sender });
+  const host = createTaskHost({
+    runtime,
+    clock,
+    log,
+    instance,
+    signals,
+    limits,
+    sender: options.sender?.(server.sender) ?? server.sender,
+  });
   return {
     server,
     host,

@@ -55,6 +55,7 @@ export async function loadConfig(own: Environment = process.env): Promise<Config
   const model = chooseModel(parsed.data);
   checkAgents(parsed.data);
   checkNames(parsed.data);
+  checkDelegates(parsed.data);
   checkTenants(parsed.data);
   checkOperators(parsed.data);
   checkSubscribers(parsed.data);
@@ -174,6 +175,21 @@ function checkNames({ agents, skills, a2a, channels }: Settings): void {
         problems.push(
           `agents.${name}: cannot stand in an A2A address: use letters, digits, dashes, dots and underscores`,
         );
+  if (problems.length > 0) throw new ConfigError(problems);
+}
+
+function checkDelegates({ delegates, skills, runtime }: Settings): void {
+  const running = Object.entries(skills as Record<string, { enabled?: boolean }>).flatMap(([name, { enabled }]) =>
+    enabled === false ? [] : [name],
+  );
+  const problems = Object.entries(delegates).flatMap(([name, { app, local }]) => {
+    if (app !== undefined && runtime !== "dapr")
+      return [`delegates.${name}.app: only the Dapr runtime has them: set ASCENT_RUNTIME=dapr, or give its url`];
+    if (local === undefined || running.includes(local)) return [];
+    return [
+      `delegates.${name}.local: there is no skilled agent "${local}" here; there are ${running.join(", ") || "none"}`,
+    ];
+  });
   if (problems.length > 0) throw new ConfigError(problems);
 }
 

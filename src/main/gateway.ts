@@ -8,6 +8,9 @@ import type { Channel, Connection, HttpHandler } from "../channel.ts";
 import { createBelongings } from "../belongings.ts";
 import { createCore, type Core } from "../core.ts";
 import { createConnections, type Connections } from "../connections.ts";
+import type { Delegations } from "../delegation.ts";
+import { pushHandler, withLocalPush } from "../delegation-push.ts";
+import { createEffects } from "../effects.ts";
 import { reasonOf } from "../errors.ts";
 import { throughHolder, type HeldChannel } from "../holder.ts";
 import { operationsOf, type Operated, type Operations } from "../operations.ts";
@@ -22,10 +25,12 @@ import { consoleOf, documentsOf } from "./console.ts";
 import { createControl } from "./control.ts";
 import { pageDirectory } from "../../channels/web/page/build.ts";
 import { accessOf } from "./policies.ts";
+import { openDelegations } from "./delegates.ts";
 import { createReadiness, type Readiness } from "./readiness.ts";
 import { createReplicas, replicaToken, type Replicas } from "./replicas.ts";
 import type { Role } from "./roles.ts";
 import { openRuntime, type OpenedRuntime } from "./runtime.ts";
+import type { PushSender } from "../task-push.ts";
 import { createSkills, skillKinds } from "./skills.ts";
 import { createSubscriptions, type Subscriptions } from "../subscriptions.ts";
 import { subscribersOf } from "./subscribers.ts";
@@ -61,17 +66,33 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const { runtime } = opened;
   const instance = randomUUID();
   const secret = await opened.secret();
-  const agents = createAgents({ config, clock, log, blobs: runtime.blobs });
   const channels = new Map<string, Channel>();
   const safeFetch = createSafeFetch({ allowHosts: config.webhooks.allowHosts });
   const signals = config.redis.url === undefined ? undefined : await openSignals(config.redis.url, instance, log);
   const newId = () => randomBytes(18).toString("base64url");
-  const serving = createServing({ config, runtime, clock, log, instance, secret, safeFetch, signals, newId });
+  const sender = (outside: PushSender) => withLocalPush(outside, () => delegations);
+  const serving = createServing({ config, runtime, clock, log, instance, secret, safeFetch, signals, newId, sender });
   runtime.invoked?.("/a2a", serving.server.handle);
   const { records, blobs } = runtime;
   const models = createModels(modelsSettings(config), { clock });
   const skillDeps = { records, blobs, safeFetch, clock, log, newId, models, model: config.model.spec };
-  for (const agent of createSkills(skillKinds, config.skills, skillDeps)) serving.add(agent);
+  const skilled = createSkills(skillKinds, config.skills, skillDeps);
+  for (const agent of skilled) serving.add(agent);
+  const delegations = openDelegations({
+    config,
+    runtime,
+    clock,
+    log,
+    safeFetch,
+    secret,
+    server: serving.server,
+    local: skilled.map(({ profile }) => profile.name),
+    known: Object.keys(skillKinds),
+    prompt: (...of) => core.proactive.prompt(...of),
+    reaches: (to) => channels.get(accountKey(to))?.reach !== undefined,
+  });
+  const outside = { sources: [delegations.source], effects: createEffects(records, clock) };
+  const agents = createAgents({ config, clock, log, blobs, outside });
   const counts = config.redis.url === undefined ? undefined : await openCounts(config.redis.url, clock, log);
   const subscribers = subscribersOf(config, { safeFetch, clock, bindings: runtime.bindings });
   const belongings = createBelongings(runtime, clock);
@@ -80,7 +101,8 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     const known =
       (await subscriptions.run(job, data)) ||
       (await core.approvals.run(job, data)) ||
-      (await serving.host.run(job, data));
+      (await serving.host.run(job, data)) ||
+      (await delegations.run(job, data));
     if (!known) log.warn({ job }, "a job that nothing here knows is over");
   });
   const core = createCore({
@@ -94,6 +116,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     safeFetch,
     places: turnPlaces(config),
     delivers: role !== "agents",
+    delegations,
     ...(subscribers.length === 0 ? {} : { announce: subscriptions.announce }),
   });
   const token = replicaToken(secret);
@@ -163,7 +186,12 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     channels:
       role === "agents"
         ? []
-        : [...(await consoleOf(config, operated, clock)), ...servedTo(config, serving), ...web].toSorted(byCatchAll),
+        : [
+            pushHandler(() => delegations, log),
+            ...(await consoleOf(config, operated, clock)),
+            ...servedTo(config, serving),
+            ...web,
+          ].toSorted(byCatchAll),
     health: () => readiness.reason() ?? runtime.health(),
     off: () => readiness.off(),
     log,
@@ -178,6 +206,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
       core,
       subscriptions,
       serving,
+      delegations,
       operations,
       connections,
       instance,
@@ -211,6 +240,7 @@ interface Parts {
   readonly core: Core;
   readonly subscriptions: Subscriptions;
   readonly serving: Serving;
+  readonly delegations: Delegations;
   readonly operations: Operations;
   readonly connections: Connections;
   readonly instance: string;
@@ -227,8 +257,8 @@ interface Parts {
 }
 
 function assemble({ config, clock, log, role }: GatewayOptions, parts: Parts): Gateway {
-  const { opened, core, subscriptions, serving, instance, connections, channels, connects, server, control } = parts;
-  const { signals, counts, replicas } = parts;
+  const { opened, core, subscriptions, serving, delegations, instance, connections } = parts;
+  const { channels, connects, server, control, signals, counts, replicas } = parts;
   const { runtime } = opened;
   const intake = new AbortController();
   const attempts = new Map<string, Promise<Connection | undefined>>();
@@ -261,6 +291,7 @@ function assemble({ config, clock, log, role }: GatewayOptions, parts: Parts): G
     const closed = Promise.allSettled([...attempts.values()].map(async (connection) => (await connection)?.closed));
     await Promise.race([closed, new Promise<void>((resolve) => void clock.after(left(), resolve))]);
     await Promise.all([core.drain(left()), serving.host.drain(left())]);
+    await delegations.drain(left());
     await drained;
     await runtime.stop(Math.max(left(), stopMs));
     for (const channel of channels) channel.close?.();

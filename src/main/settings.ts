@@ -7,6 +7,7 @@ import { announcedKinds } from "../announce.ts";
 import { accessKinds, groupKinds } from "../policy.ts";
 import { isKey, keyAdvice } from "../api-keys.ts";
 import { channelKinds } from "./channels.ts";
+import { delegateName, delegateSettings } from "./delegate-settings.ts";
 import { skillKinds, type SkillKinds } from "./skills.ts";
 
 const address = z.url({ protocol: /^https?$/, message: "must be a URL that begins with http:// or https://" });
@@ -199,6 +200,14 @@ export const settings = z.strictObject({
     .prefault({}),
   /** Skilled agents in the gateway itself; `ascent agent serve` runs one as a process of its own. */
   skills: z.strictObject(skillSettings(skillKinds)).prefault({}),
+  /** Agents elsewhere that client agents can give tasks to, besides the skilled agents of the gateway. */
+  delegates: z.record(delegateName, delegateSettings).default({}),
+  delegation: z
+    .strictObject({
+      /** How long a turn waits for a task before it goes on in the background. */
+      inlineSeconds: z.number().min(0).max(120, "must be 120 at most").default(20),
+    })
+    .prefault({}),
   /** Where it is given it names all tenants that accounts may have. */
   tenants: z
     .record(z.string().min(1), z.strictObject({ limits: z.strictObject(tenantLimits).prefault({}) }))
