@@ -58,7 +58,7 @@ const compute = (rows) => {
   return Number((operation === "sum" ? sum : sum / numbers.length).toPrecision(12));
 };
 const { rows } = files[file];
-if (by === undefined) return { value: compute(rows), skipped: column === undefined ? 0 : rows.filter((row) => typeof row[column] === "string").length };
+if (by === undefined) return { value: compute(rows) };
 const groups = new Map();
 for (const row of rows) {
   const key = row[by] === null || row[by] === undefined ? "–" : typeof row[by] === "object" ? JSON.stringify(row[by]) : String(row[by]);

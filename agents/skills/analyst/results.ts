@@ -1,6 +1,7 @@
 /** What a program made, as parts of an answer: tables in text, long ones as CSV files, charts as pictures. */
 import { z } from "zod";
 import { altTextOf, chartSpec, type Chart, type Charts } from "../../../src/charts.ts";
+import { InputError } from "../../../src/errors.ts";
 import type { Blobs } from "../../../src/ports.ts";
 import type { TaskPart } from "../../../src/skilled.ts";
 
@@ -71,8 +72,8 @@ export async function partsOf(text: string, made: readonly Made[], to: Presentin
   for (const [at, one] of made.entries()) {
     const stem = stemOf(one.title, `${one.kind}-${at + 1}`);
     if (one.kind === "chart") {
-      const png = await to.charts.draw(one.chart, to.locale, to.signal);
-      files.push(await keep(png, `${stem}.png`, "image/png", to.blobs));
+      const png = await drawn(one.chart, to);
+      if (png !== undefined) files.push(await keep(png, `${stem}.png`, "image/png", to.blobs));
       said.push(altTextOf(one.chart, to.locale));
       continue;
     }
@@ -82,6 +83,16 @@ export async function partsOf(text: string, made: readonly Made[], to: Presentin
       files.push(await keep(new TextEncoder().encode(await csvOf(one)), `${stem}.csv`, "text/csv", to.blobs));
   }
   return [{ kind: "text", text: said.filter((part) => part !== "").join("\n\n") }, ...files];
+}
+
+/** An answer is not given up for a picture: what it would show is in the text. */
+async function drawn(chart: Chart, { charts, locale, signal }: Presenting): Promise<Uint8Array | undefined> {
+  try {
+    return await charts.draw(chart, locale, signal);
+  } catch (error) {
+    if (error instanceof InputError) return undefined;
+    throw error;
+  }
 }
 
 function markdownOf({ title, columns, rows }: Extract<Made, { kind: "table" }>, locale: string): string {

@@ -11,7 +11,6 @@ interface Words {
   readonly columns: (file: string, names: string) => string;
   readonly unknown: (name: string, file: string, names: string) => string;
   readonly noNumbers: (name: string) => string;
-  readonly skipped: (count: number) => string;
   readonly tooMany: (count: number) => string;
   readonly help: string;
   readonly noFile: string;
@@ -26,7 +25,6 @@ export const wordsIn: Readonly<Record<Language, Words>> = {
     columns: (file, names) => `The columns of ${file}: ${names}`,
     unknown: (name, file, names) => `${file} has no column “${name}”. It has: ${names}`,
     noNumbers: (name) => `The column “${name}” is not of numbers alone, so I cannot compute with it.`,
-    skipped: (count) => `${count} cells that are no numbers are left out.`,
     tooMany: (count) => `There are ${count} groups, too many for this chart; here they are as a table.`,
     help:
       "I run without a language model and understand simple requests only, such as “sum of revenue by city”, “average price”, “bar chart of " +
@@ -41,7 +39,6 @@ export const wordsIn: Readonly<Record<Language, Words>> = {
     columns: (file, names) => `Die Spalten von ${file}: ${names}`,
     unknown: (name, file, names) => `${file} hat keine Spalte „${name}“. Es gibt: ${names}`,
     noNumbers: (name) => `Die Spalte „${name}“ besteht nicht nur aus Zahlen, damit kann ich nicht rechnen.`,
-    skipped: (count) => `${count} Zellen, die keine Zahlen sind, zählen nicht mit.`,
     tooMany: (count) => `Es sind ${count} Gruppen, zu viele für dieses Diagramm; hier sind sie als Tabelle.`,
     help:
       "Ich laufe ohne Sprachmodell und verstehe nur einfache Anfragen wie „Summe von Umsatz nach Stadt“, „Durchschnitt von Preis“, " +
@@ -56,7 +53,6 @@ export const wordsIn: Readonly<Record<Language, Words>> = {
     columns: (file, names) => `Las columnas de ${file}: ${names}`,
     unknown: (name, file, names) => `${file} no tiene la columna «${name}». Tiene: ${names}`,
     noNumbers: (name) => `La columna «${name}» no contiene solo números, así que no puedo calcular con ella.`,
-    skipped: (count) => `No cuentan ${count} celdas que no son números.`,
     tooMany: (count) => `Hay ${count} grupos, demasiados para este gráfico; aquí están como tabla.`,
     help:
       "Funciono sin modelo de lenguaje y solo entiendo peticiones sencillas, como «suma de ventas por ciudad», «promedio de precio» o «gráfico " +

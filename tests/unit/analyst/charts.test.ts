@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { createCharts } from "../../../adapters/charts/index.ts";
+import { partsOf } from "../../../agents/skills/analyst/results.ts";
 import { altTextOf, chartSpec } from "../../../src/charts.ts";
-import { quiet, rejection, testClock } from "../client-agent.fixture.ts";
+import { InputError } from "../../../src/errors.ts";
+import { memoryBlobs, quiet, rejection, testClock } from "../client-agent.fixture.ts";
 
 const charts = createCharts({ clock: testClock(), log: quiet });
 const bar = {
@@ -61,5 +63,12 @@ describe("charts", { timeout: 120_000 }, () => {
     expect(altTextOf(chartSpec.parse({ kind: "pie", title: "t", labels: ["a"], values: [1] }), "en")).toBe(
       "t (pie): a 1",
     );
+  });
+
+  it("are words where there is no picture of them", async () => {
+    const broken = { draw: () => Promise.reject(new InputError("the chart cannot be drawn")) };
+    const to = { charts: broken, blobs: memoryBlobs(), locale: "en", signal: new AbortController().signal };
+    const made = [{ kind: "chart" as const, title: "Umsätze", chart: chartSpec.parse(bar) }];
+    expect(await partsOf("Here.", made, to)).toEqual([{ kind: "text", text: "Here.\n\nUmsätze (bar): Köln 1,234.5" }]);
   });
 });
