@@ -1,5 +1,9 @@
 /** The skilled agents there are. A new one is a line here and its folder. */
 import type { z } from "zod";
+import { createCharts } from "../../adapters/charts/index.ts";
+import { createSandbox } from "../../adapters/sandbox/index.ts";
+import { createAnalyst } from "../../agents/skills/analyst/index.ts";
+import { analystSettings } from "../../agents/skills/analyst/settings.ts";
 import { createKnowledge } from "../../agents/skills/knowledge/index.ts";
 import { knowledgeSettings } from "../../agents/skills/knowledge/settings.ts";
 import { createResearcher, type ResearcherDeps } from "../../agents/skills/researcher/index.ts";
@@ -50,6 +54,17 @@ export function skill<Settings extends z.ZodObject>(of: SkillKind<Settings>): Sk
 }
 
 export const skillKinds: SkillKinds = {
+  analyst: skill({
+    settings: analystSettings,
+    on: true,
+    make: (settings, deps) =>
+      createAnalyst(modelOf(settings, deps), {
+        models: modelsOf(deps),
+        sandbox: createSandbox(deps, { timeMs: settings.programSeconds * 1_000 }),
+        charts: createCharts(deps),
+        blobs: deps.blobs,
+      }),
+  }),
   scheduler: skill({
     settings: schedulerSettings,
     on: true,
