@@ -139,9 +139,10 @@ export async function plant(bug: Bug): Promise<Mutant> {
   symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
   const load = (module: string) => import(/* @vite-ignore */ pathToFileURL(join(folder, "src", module)).href);
   const core = (await load("core.ts")) as Pick<Subject, "createCore">;
+  const effects = (await load("effects.ts")) as Pick<Subject, "createEffects">;
   const errors = (await load("errors.ts")) as Subject["errors"];
   return {
-    subject: { createCore: core.createCore, errors },
+    subject: { createCore: core.createCore, createEffects: effects.createEffects, errors },
     remove: () => rmSync(folder, { recursive: true }),
   };
 }

@@ -1,4 +1,5 @@
 /** Judges a run by the promise: I1 to I8, and that an idle gateway is idle. */
+import { checkAsks } from "./asks.ts";
 import { checkEnds } from "./ends.ts";
 import { repliesOf, type Evidence, type Violation } from "./evidence.ts";
 import { checkHistory } from "./history.ts";
@@ -19,14 +20,16 @@ export function check(evidence: Evidence): Violation[] {
     ...checkTurns(evidence, replies),
     ...checkHistory(evidence, replies),
     ...checkLinks(evidence, replies),
+    ...checkAsks(evidence),
     ...checkIdle(evidence),
   ];
 }
 
 /** An agent with nothing to do is stored bytes and nothing else. */
-function checkIdle({ quiet, armed, unsettled }: Evidence): Violation[] {
+function checkIdle({ quiet, armed, unsettled, waiting }: Evidence): Violation[] {
   const left = [
     ...armed.map((name) => `reminder ${name}`),
+    ...waiting,
     ...(unsettled > 0 ? [`${unsettled} events on the bus`] : []),
     ...(quiet || armed.length > 0 ? [] : ["something that never ends"]),
   ];
