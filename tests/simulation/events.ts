@@ -27,7 +27,11 @@ export function participantOf(conversation: ConversationPlan, user: string): Par
 }
 
 /** What the message is known by that the post becomes; that of an operator's word, by what is decided with it. */
-export function postId({ conversation, action, words = "" }: Pick<Post, "conversation" | "action" | "words">): MessageId {
+export function postId({
+  conversation,
+  action,
+  words = "",
+}: Pick<Post, "conversation" | "action" | "words">): MessageId {
   if (action.does.kind !== "decide") return idOf(conversation, action.id);
   const to = addressOf(conversation);
   return messageId(to, "requested", to.conversation, `approval ${words}`);

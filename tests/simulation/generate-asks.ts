@@ -1,15 +1,28 @@
 /** Calls that wait for a word, added to a plan: where the agent stops, who decides and when, and what goes wrong then. */
-import { askOperations, type Action, type Asking, type ConversationPlan, type Fault, type Mood } from "./plan.ts";
+import {
+  askOperations,
+  type Action,
+  type Asking,
+  type ChannelPlan,
+  type ConversationPlan,
+  type Fault,
+  type Mood,
+} from "./plan.ts";
 import type { Random } from "./random.ts";
 
 const second = 1_000;
 
-export function askedOf(random: Random, conversations: readonly ConversationPlan[]): readonly ConversationPlan[] {
+export function askedOf(
+  random: Random,
+  conversations: readonly ConversationPlan[],
+  channels: readonly ChannelPlan[],
+): readonly ConversationPlan[] {
   if (!random.chance(0.4)) return conversations;
   const known = conversations.flatMap(({ actions }) => actions.map(({ id }) => Number(id.slice(1))));
   let last = Math.max(...known);
   const nextId = () => `m${++last}`;
   return conversations.map((conversation) => {
+    const typed = channels.some(({ name, buttons }) => name === conversation.channel && !buttons);
     const users = [...new Set(conversation.actions.map(({ user }) => user))];
     const actions = conversation.actions.flatMap((action) => {
       const { does } = action;
@@ -17,7 +30,8 @@ export function askedOf(random: Random, conversations: readonly ConversationPlan
       const asks = askingOf(random);
       const ends = random.chance(0.7) ? "answers" : does.mood.ends;
       const asking = { ...action, does: { ...does, mood: { ...does.mood, ends, asks } } };
-      return [asking, ...wordsOf(random, nextId, { users, user: action.user, asks })];
+      const words = wordsOf(random, nextId, { users, user: action.user, asks });
+      return [asking, ...words.flatMap((word) => [word, ...changesOf(random, nextId, word, typed)])];
     });
     return { ...conversation, actions };
   });
@@ -40,6 +54,7 @@ function wordsOf(
   return Array.from({ length: random.pick([0, 1, 1, 1, 2, 2, 3]) }, (): Action => {
     const says = random.chance(0.75) ? "approve" : "deny";
     const mood = moodOf(random);
+    const ends = random.chance(0.1);
     const decides = random.chance(asks.by === "operator" ? 0.75 : 0.2);
     const of = random.chance(0.85) ? "latest" : "first";
     return {
@@ -47,10 +62,21 @@ function wordsOf(
       user: random.chance(0.6) ? user : random.pick(users),
       after: random.chance(0.7) ? "previous" : "answer",
       waitMs: waitOf(random, asks.forMs),
-      does: decides ? { kind: "decide", says, mood } : { kind: "press", says, of, mood },
+      does: ends
+        ? { kind: "command", name: random.pick(["stop", "reset"]) }
+        : decides
+          ? { kind: "decide", says, mood }
+          : { kind: "press", says, of, mood },
       copies: random.chance(0.15) ? random.int(2, 4) : 1,
     };
   });
+}
+
+/** A word that is typed is a message like any other. */
+function changesOf(random: Random, nextId: () => string, { id, user, does }: Action, typed: boolean): Action[] {
+  if (!typed || does.kind !== "press" || !random.chance(0.3)) return [];
+  const change = { kind: random.pick(["edit", "delete"] as const), of: id };
+  return [{ id: nextId(), user, after: "previous", waitMs: random.int(0, 3 * second), does: change, copies: 1 }];
 }
 
 /** Often about when it expires. */

@@ -25,7 +25,7 @@ export function planOf(seed: number, flavour: Flavour): Plan {
   const channels = channelsOf(streams("channels"), streams("buttons"));
   const apart = conversationsOf(streams("conversations"), channels);
   const linked = linkedOf(streams("links"), channels, apart);
-  const conversations = askedOf(streams("approvals"), linked);
+  const conversations = askedOf(streams("approvals"), linked, channels);
   const calm = random.chance(0.12);
   return {
     seed,

@@ -27,7 +27,9 @@ export function startPeople(world: World, platform: Platform, gateways: Gateways
   const wordsOf = (conversation: ConversationPlan, { does }: Action): string | undefined => {
     if (does.kind === "join") return codes(platform, does.of).at(-1);
     if (does.kind === "press") return buttonOf(platform, conversation.name, does);
-    return does.kind === "decide" ? askedIn(runs, conversation) : "";
+    if (does.kind === "decide") return askedIn(runs, conversation);
+    const changes = does.kind === "edit" || does.kind === "delete";
+    return changes && !platform.posts.some(({ action }) => action.id === does.of) ? undefined : "";
   };
 
   const post = (conversation: ConversationPlan, action: Action): void => {

@@ -105,6 +105,36 @@ export const bugs: readonly Bug[] = [
     find: 'add(draft, [{ role: "agent", text: describeAnswer(answer)',
     replace: 'if (turn === "") add(draft, [{ role: "agent", text: describeAnswer(answer)',
   },
+  {
+    name: "a word does not close what it decides",
+    file: "outcome.ts",
+    find: "for (const { ask } of decided) closeAsk(draft, conversation, ask);",
+    replace: "",
+  },
+  {
+    name: "a run goes on as another turn when it starts again",
+    file: "scheduling.ts",
+    find: "const again = { ...turn, attempt",
+    replace: "const again = { ...turn, id: turn.command === undefined ? turn.id : `${turn.id}a`, attempt",
+  },
+  {
+    name: "time runs out for a word that waits",
+    file: "asks.ts",
+    find: 'if (waiting.some((message) => isWordOn(id, message, thread))) return "busy";',
+    replace: "",
+  },
+  {
+    name: "anybody's press counts",
+    file: "asks.ts",
+    find: 'open.by === "person" && open.of.includes(of.participant.id)',
+    replace: 'open.by === "person"',
+  },
+  {
+    name: "what waits for a word outlives a /stop",
+    file: "conversation.ts",
+    find: "closeAsks(draft, conversation);",
+    replace: "",
+  },
 ];
 
 /** No bug: so little room that what waits seldom fits the inbox, or fits at all. */

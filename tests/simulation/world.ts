@@ -16,7 +16,13 @@ export interface Subject {
   readonly createEffects: typeof createEffects;
   readonly errors: Pick<
     typeof errors,
-    "ConflictError" | "InfrastructureError" | "InputError" | "RateLimitedError" | "RetryableError" | "TerminalError" | "fateOf"
+    | "ConflictError"
+    | "InfrastructureError"
+    | "InputError"
+    | "RateLimitedError"
+    | "RetryableError"
+    | "TerminalError"
+    | "fateOf"
   >;
 }
 

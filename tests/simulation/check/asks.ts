@@ -21,13 +21,17 @@ export function checkAsks(evidence: Evidence): Violation[] {
   const words = evidence.posts.filter((post) => isWord(post) && post.refused === undefined);
   return [
     ...lives.flatMap((life) => [...once(evidence, life), ...allowed(evidence, life), ...inTime(evidence, life)]),
+    ...evidence.waiting.map((text) => ({ rule: "I1", text: `left at the end: ${text}` })),
     ...words.flatMap((word) => [...deaf(evidence, word), ...passedOver(evidence, lives, word)]),
   ];
 }
 
 function livesOf({ runs }: Evidence): Life[] {
   const askOf = new Map(runs.map((run) => [run.name, run.ask?.id]));
-  const asking = Map.groupBy(runs.filter(({ ask }) => ask !== undefined), ({ ask }) => ask?.id ?? "");
+  const asking = Map.groupBy(
+    runs.filter(({ ask }) => ask !== undefined),
+    ({ ask }) => ask?.id ?? "",
+  );
   return [...asking].flatMap(([id, attempts]) => {
     const resumed = runs.filter(({ input: { resume } }) => resume && askOf.get(stateOf(resume.state).run) === id);
     const kept = resumed[0]?.input.resume && stateOf(resumed[0].input.resume.state).run;
@@ -76,7 +80,9 @@ function inTime(evidence: Evidence, { id, asking, resumed }: Life): Violation[] 
   if (first === undefined || post === undefined) return [];
   const expiredAt = Math.min(...jobsOf(evidence, id).map(({ doneAt = Infinity }) => doneAt));
   const shownAt = shown(evidence, asking);
-  const stop = stopsOf(evidence, asking).find(({ at, ...of }) => shownAt < at && handledAt(evidence, { at, ...of }) < first.startedAt);
+  const stop = stopsOf(evidence, asking).find(
+    ({ at, ...of }) => shownAt < at && handledAt(evidence, { at, ...of }) < first.startedAt,
+  );
   return [
     ...((post.arrivedAt ?? Infinity) > expiredAt ? [{ rule: "I8", text: `${id} went on after it had expired` }] : []),
     ...(stop === undefined ? [] : [{ rule: "I8", text: `${id} went on after ${stop.action.id} had ended it` }]),

@@ -26,10 +26,9 @@ export function check(evidence: Evidence): Violation[] {
 }
 
 /** An agent with nothing to do is stored bytes and nothing else. */
-function checkIdle({ quiet, armed, unsettled, waiting }: Evidence): Violation[] {
+function checkIdle({ quiet, armed, unsettled }: Evidence): Violation[] {
   const left = [
     ...armed.map((name) => `reminder ${name}`),
-    ...waiting,
     ...(unsettled > 0 ? [`${unsettled} events on the bus`] : []),
     ...(quiet || armed.length > 0 ? [] : ["something that never ends"]),
   ];

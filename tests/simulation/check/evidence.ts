@@ -101,7 +101,9 @@ export function repliesOf({ received, posts }: Evidence): Reply[] {
 
 /** Messages, commands, requests and words: what an answer is owed for. */
 export function owed(posts: readonly Post[]): Post[] {
-  return posts.filter(({ action }) => ["say", "command", "join", "request", "press", "decide"].includes(action.does.kind));
+  return posts.filter(({ action }) =>
+    ["say", "command", "join", "request", "press", "decide"].includes(action.does.kind),
+  );
 }
 
 export function isWords({ action: { does } }: Post): boolean {

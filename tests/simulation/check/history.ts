@@ -39,7 +39,10 @@ function forgotten(evidence: Evidence, replies: readonly Reply[], run: Run): Vio
     }
     const answeredAt = replies.find(({ name }) => name === other.name)?.parts[0]?.sends[0]?.at ?? Infinity;
     if (answeredAt >= run.startedAt || reset === "perhaps") return [];
-    const owed = [other.name, ...other.tokens.filter((token) => !wasDeleted(evidence, token) && !wasTyped(evidence, token))];
+    const owed = [
+      other.name,
+      ...other.tokens.filter((token) => !wasDeleted(evidence, token) && !wasTyped(evidence, token)),
+    ];
     const missing = owed.filter((item) => !known.has(item));
     return missing.map((item) => ({
       rule: "I7",

@@ -50,9 +50,7 @@ function mislabelled({ posts }: Evidence, reply: Reply): Violation[] {
   const ids = new Set(
     written.map((token) => {
       const post = postOf(token);
-      return post === undefined || post.conversation.name !== reply.conversation
-        ? token
-        : (postId(post) as string);
+      return post === undefined || post.conversation.name !== reply.conversation ? token : (postId(post) as string);
     }),
   );
   const wrong = reply.parts
