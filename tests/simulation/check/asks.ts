@@ -6,12 +6,15 @@ import { addressOf, isTyped, participantOf, postId } from "../events.ts";
 import { stateOf, type Run } from "../model.ts";
 import type { Post } from "../platform.ts";
 import type { Evidence, Violation } from "./evidence.ts";
+import { nameOf } from "./links.ts";
 
 /** What one ask's life shows. */
 interface Life {
   readonly id: string;
   /** The run whose question was kept. */
   readonly asking: Run;
+  /** It may have been asked more than once, and kept once. */
+  readonly attempts: readonly Run[];
   /** The runs that went on with it. */
   readonly resumed: readonly Run[];
 }
@@ -21,6 +24,7 @@ export function checkAsks(evidence: Evidence): Violation[] {
   const words = evidence.posts.filter((post) => isWord(post) && post.refused === undefined);
   return [
     ...lives.flatMap((life) => [...once(evidence, life), ...allowed(evidence, life), ...inTime(evidence, life)]),
+    ...told(evidence, lives),
     ...evidence.waiting.map((text) => ({ rule: "I1", text: `left at the end: ${text}` })),
     ...words.flatMap((word) => [...deaf(evidence, word), ...passedOver(evidence, lives, word)]),
   ];
@@ -36,7 +40,7 @@ function livesOf({ runs }: Evidence): Life[] {
     const resumed = runs.filter(({ input: { resume } }) => resume && askOf.get(stateOf(resume.state).run) === id);
     const kept = resumed[0]?.input.resume && stateOf(resumed[0].input.resume.state).run;
     const own = attempts.find(({ name }) => name === kept) ?? attempts.at(-1);
-    return own === undefined ? [] : [{ id, asking: own, resumed }];
+    return own === undefined ? [] : [{ id, asking: own, attempts, resumed }];
   });
 }
 
@@ -89,6 +93,28 @@ function inTime(evidence: Evidence, { id, asking, resumed }: Life): Violation[] 
   ];
 }
 
+/** Who waited in vain is told so, and nobody else. */
+function told(evidence: Evidence, lives: readonly Life[]): Violation[] {
+  const { received, letters } = evidence;
+  return [...Map.groupBy(lives, ({ asking }) => nameOf(evidence, asking))].flatMap(([name, own]) => {
+    const inVain = own.filter(({ resumed }) => resumed.length === 0);
+    const asked = inVain.filter(({ attempts }) => attempts.some((run) => shown(evidence, run) < Infinity));
+    const said = received.filter(
+      ({ conversation, text }) => conversation === name && text.startsWith("Nobody decided"),
+    );
+    const times = new Set(said.map(({ key }) => key)).size;
+    if (times > inVain.length) return [{ rule: "I2", text: `${name} is told ${times} times that nobody decided` }];
+    if (times >= asked.length || letters.length > 0 || mayEnd(evidence) || own.length > mostOpen) return [];
+    return [{ rule: "I1", text: `${name} is told ${times} times that nobody decided, not ${asked.length} times` }];
+  });
+}
+
+/** Something that people did may have ended what waited. */
+function mayEnd({ posts }: Evidence): boolean {
+  const ends = ["stop", "reset", "link", "unlink"];
+  return posts.some(({ action: { does } }) => does.kind === "command" && ends.includes(does.name));
+}
+
 function jobsOf({ jobs }: Evidence, id: string) {
   return jobs.filter(({ name }) => name === `approval:${id}`);
 }
@@ -132,12 +158,10 @@ function passedOver(evidence: Evidence, lives: readonly Life[], word: Post): Vio
   if (rules.has("not theirs to decide") && mayDecide(word, asking))
     return [{ rule: "I1", text: `${word.action.id} was set aside although it is theirs to decide` }];
   if (!rules.has("already decided")) return [];
-  const ends = ["stop", "reset", "link", "unlink"];
-  const ended = evidence.posts.some(({ action: { does } }) => does.kind === "command" && ends.includes(does.name));
   const other = resumed.some(({ messages }) => !messages.includes(id));
   const asked = lives.filter((one) => one.asking.input.to.conversation === asking.input.to.conversation);
   const firedAt = Math.min(...jobsOf(evidence, life.id).map(({ startedAt }) => startedAt));
-  if (ended || other || asked.length > mostOpen || firedAt <= handledAt(evidence, word)) return [];
+  if (mayEnd(evidence) || other || asked.length > mostOpen || firedAt <= handledAt(evidence, word)) return [];
   return [{ rule: "I1", text: `${word.action.id} was set aside although ${life.id} was still to be decided` }];
 }
 
