@@ -47,7 +47,8 @@ export interface Holdings {
 
 /** The actor's methods: data in, reply out; all of it JSON. */
 export interface AgentCalls {
-  receive(data: { event: InboundEvent; previous?: MessageId; via?: Via }): Reply;
+  /** `previous` and `earlier`: the events before it, the latest first, as its ingress saw them. */
+  receive(data: { event: InboundEvent; previous?: MessageId; earlier?: readonly MessageId[]; via?: Via }): Reply;
   take(data: TurnRef): Taken | "stale";
   finish(
     data: TurnRef & {

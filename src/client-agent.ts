@@ -18,7 +18,9 @@ import { isOwn, type Address, type InboundMessage, type OutboundEvent } from "./
 import type { Actor, ActorContext, Clock, Log, Runtime, SetAside } from "./ports.ts";
 import { later, type Later } from "./later.ts";
 import { createLinking } from "./linking.ts";
+import { gapMs } from "./order.ts";
 import { createOutgoing } from "./outgoing.ts";
+import { createRecent } from "./recent.ts";
 import { batchOf } from "./scheduling.ts";
 import { isBusy, nobody, readState, stateKeys, threadsOf, type AgentState, type Thread } from "./state.ts";
 import { createWatch, watchdog } from "./watch.ts";
@@ -27,11 +29,6 @@ import { createWatch, watchdog } from "./watch.ts";
 const silenceMs = 20_000;
 /** Outbox entries from which on the settled ones are cleared with the next answer. */
 const crowdedOutbox = 8;
-/**
- * How long a turn waits for a message that was sent before one that came. After an outage brokers hand out what piled up many
- * seconds apart; what never comes (a dead letter) costs this once.
- */
-const gapMs = 15_000;
 /** Characters of history from which on the older part is folded, whatever the number of items. */
 const foldChars = 48_000;
 
@@ -48,6 +45,8 @@ export interface ClientAgentOptions {
   /** This process starts no turns any more, and another one will have its agents. */
   readonly isStopping: () => boolean;
   readonly announce?: Announce;
+  /** The turn is over for good, and gave no answer. */
+  readonly stopped?: (conversation: ConversationId, turn: TurnId) => void;
   /** The delivery of this process, where answers need not go by their topic: see `delivery.ts`. */
   readonly deliver?: (entry: OutboundEvent) => Promise<boolean>;
 }
@@ -66,6 +65,8 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
   let journaled: readonly SetAside[] | undefined;
   const taken = new Map<TurnId, readonly MessageId[]>();
   const waits = new Set<MessageId>();
+  /** When the bus was first asked to keep it, on this process's monotonic clock. */
+  const early = createRecent<MessageId, number>(clock);
   let inherited = stored.outbox.entries.length > 0;
   let recovered = !runtime.actors.exclusive;
   stored = await withDays(context, stored, undefined, clock.now());
@@ -152,6 +153,9 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
           break;
         case "cancel":
           turns.cancel(id, effect);
+          // One that starts again comes back to what it waits for.
+          if (!effects.some((other) => other.kind === "start" && other.turn === effect.turn))
+            options.stopped?.(effect.conversation, effect.turn);
           break;
         case "wait":
           wait(effect.conversation, effect.missing);
@@ -308,12 +312,13 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     ) => Promise<ReturnType<AgentCalls[Method]> | Later>;
   } = {
     ...linking.methods,
-    async receive({ event, previous, via }) {
+    async receive({ event, previous, earlier = [], via }) {
       // It would wait here for a turn that does not start any more: the bus brings it to where the agent goes.
       if (options.isStopping()) throw new InfrastructureError("the gateway is stopping", { retryAfterMs: 1_000 });
+      const before = previous === undefined ? [] : [previous, ...earlier];
       stored = await withDays(context, stored, event, clock.now());
       stored = await withThread(context, stored, event.address.conversation);
-      if (linking.heir() !== undefined) return linking.forward(event, previous);
+      if (linking.heir() !== undefined) return linking.forward(event, before);
       linking.check(via);
       stored = await withSpilled(context, stored, [event.address.conversation], concernsAll(event));
       const { [event.address.conversation]: thread } = { ...stored.quiet, ...stored.inbox.threads };
@@ -326,7 +331,8 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
         ...moment(),
         type: "received",
         event,
-        ...(previous === undefined ? {} : { previous }),
+        previous: before,
+        ...(event.kind === "said" ? { heldMs: clock.monotonic() - (early.get(event.id) ?? clock.monotonic()) } : {}),
         ...(took === undefined ? {} : { taken: took }),
         ...(via === undefined ? {} : { via }),
       };
@@ -335,6 +341,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
       const reply = await step(events, options.traitsOf(event.address));
       if (inherited) await outgoing.publishLate(stored.outbox.entries);
       inherited = false;
+      if (reply === "early" && early.get(event.id) === undefined) early.set(event.id, clock.monotonic());
       // However seldom the person answers.
       if (reply === "accepted" && event.kind === "said") fold(event.address.conversation);
       return via === undefined ? watch.kept(reply) : watched(reply);

@@ -10,17 +10,19 @@ import type { CallAgent } from "./agent-calls.ts";
 import { createApprovals, type Approvals } from "./approvals.ts";
 import { clientAgents } from "./client-agent.ts";
 import { createDelivery } from "./delivery.ts";
-import { inboundEnvelope, readInbound, readOutbound, readReceipt, readUnreadable } from "./envelope.ts";
-import { InfrastructureError, InputError } from "./errors.ts";
+import { beforeInbound, inboundEnvelope, readInbound, readOutbound, readReceipt, readUnreadable } from "./envelope.ts";
+import { InfrastructureError, InputError, reasonOf } from "./errors.ts";
 import type { Reply } from "./events.ts";
 import type { SafeFetch } from "./fetch.ts";
-import { agentIdOf, digestOf, type AccountRef, type MessageId } from "./ids.ts";
+import { agentIdOf, digestOf, type AccountRef, type ConversationId, type MessageId, type TurnId } from "./ids.ts";
 import { createEndings, type EndingsKeeper } from "./endings.ts";
 import { createInbound } from "./inbound.ts";
 import { createOperators, type Operators } from "./operators.ts";
 import type { Address } from "./message.ts";
 import { noticeText } from "./notices.ts";
 import { createPairing } from "./pairing.ts";
+import { createReceipts, readMarks, type Marks } from "./receipts.ts";
+import { createSentLog } from "./sent.ts";
 import { openPolicy, type Policy } from "./policy.ts";
 import type { Clock, Log, Runtime } from "./ports.ts";
 import { createProactive, type Proactive } from "./proactive.ts";
@@ -56,12 +58,23 @@ export interface CoreOptions {
   readonly places?: Shares;
   /** Ten letters or digits that nobody can guess; random ones unless given. */
   readonly newCode?: () => string;
+  /** Who works for agents beside their turns. */
+  readonly delegations?:
+    | {
+        /** The turn is over for good, and gave no answer. */
+        stopped(conversation: ConversationId, turn: TurnId): Promise<void>;
+        /** The person has all of these conversations forgotten. */
+        forget(conversations: readonly string[]): Promise<void>;
+      }
+    | undefined;
 }
 
 export interface Core {
   readonly inbound: Inbound;
   readonly operators: Operators;
   readonly approvals: Approvals;
+  /** How far the conversation's platform says that its answers got; empty where it says nothing. */
+  marks(conversation: ConversationId): Promise<Marks>;
   readonly endings: EndingsKeeper;
   /** What nobody asked for: the agent writes first. */
   readonly proactive: Proactive;
@@ -103,7 +116,9 @@ export function createCore(options: CoreOptions): Core {
   let stopping = false;
   const call = runtime.actors.call.bind(runtime.actors) as CallAgent;
   const belongings = createBelongings(runtime, clock);
+  const forget = (conversations: readonly string[]) => options.delegations?.forget(conversations) ?? Promise.resolve();
   const announces = options.announce === undefined ? {} : { announce: options.announce };
+  const sent = createSentLog(runtime.records, log);
   const delivery = createDelivery({
     runtime,
     clock,
@@ -111,13 +126,25 @@ export function createCore(options: CoreOptions): Core {
     instance,
     channelOf,
     notice: noticeText,
+    sent,
     ...announces,
     ...(options.blobUrl === undefined ? {} : { blobUrl: options.blobUrl }),
   });
   const { policyOf, newCode } = options.access ?? { policyOf: () => openPolicy, newCode: nobodyPairs };
   const pairing = createPairing({ records: runtime.records, clock, newCode });
   const access = createAccess({ policyOf, pairing, clock, log, counts: options.access?.counts });
-  const inbound = createInbound({ bus, journal, deadLetters, clock, ingress: digestOf(instance), access, channelOf });
+  const receipts = createReceipts({
+    runtime,
+    log,
+    sent,
+    announce: options.announce,
+    partsOf(entry) {
+      const channel = channelOf(entry.to);
+      return channel && delivery.partsOf(channel, entry);
+    },
+  });
+  const ingress = digestOf(instance);
+  const inbound = createInbound({ bus, journal, deadLetters, clock, ingress, access, channelOf, receipts });
   const { records, jobs } = runtime;
   const approvals = createApprovals({ records, jobs, inbound, call, clock, ...announces });
   const turns = createTurns({
@@ -129,7 +156,14 @@ export function createCore(options: CoreOptions): Core {
     agentOf,
     channelOf,
     approvals,
-    serve: createServices({ runtime, call, clock, belongings, newCode: options.newCode }),
+    serve: createServices({
+      runtime,
+      call,
+      clock,
+      belongings,
+      newCode: options.newCode,
+      forget,
+    }),
     tellAlive: !runtime.actors.exclusive,
     places: options.places ?? createShares(2_000, unshared),
   });
@@ -144,6 +178,11 @@ export function createCore(options: CoreOptions): Core {
       call,
       traitsOf: (to) => agentOf(to).traits,
       settled: (conversation) => delivery.settled(conversation),
+      stopped(conversation, turn) {
+        options.delegations?.stopped(conversation, turn).catch((error: unknown) => {
+          log.warn({ conversation, turn, reason: reasonOf(error) }, "what a stopped turn waited for goes on");
+        });
+      },
       isStopping: () => stopping && !runtime.actors.exclusive,
       ...announces,
       // One process's bus is its own: there the topic costs nothing.
@@ -154,8 +193,7 @@ export function createCore(options: CoreOptions): Core {
     const event = readInbound(envelope);
     const { kind, conversation } = event.address;
     const id = agentIdOf(kind, event.participant.id, conversation);
-    const previous = envelope.previous as MessageId | undefined;
-    const reply = await call(id, "receive", { event, ...(previous === undefined ? {} : { previous }) });
+    const reply = await call(id, "receive", { event, ...beforeInbound(envelope) });
     comesBack(reply);
   });
   if (delivers) bus.subscribe("outbound", async (envelope) => delivery.handle(envelope));
@@ -168,7 +206,7 @@ export function createCore(options: CoreOptions): Core {
   async function handOver(left: readonly LeftTurn[]): Promise<void> {
     const told = left.map(async ({ agent, turn }) => {
       const message = await call(agent, "abandon", turn);
-      if (message !== "stale") await bus.publish("inbound", [inboundEnvelope(message, undefined)]);
+      if (message !== "stale") await bus.publish("inbound", [inboundEnvelope(message, [])]);
     });
     const enough = new Promise<void>((resolve) => clock.after(handOverMs, resolve));
     const failed = Promise.allSettled(told).then((all) => all.filter(({ status }) => status === "rejected").length);
@@ -179,8 +217,9 @@ export function createCore(options: CoreOptions): Core {
   return {
     approvals,
     inbound,
-    endings: createEndings({ runtime, call, belongings, clock, log }),
+    endings: createEndings({ runtime, call, belongings, forget, clock, log }),
     operators: createOperators({ pairing, inbound, clock, channelOf, policyOf }),
+    marks: (conversation) => readMarks(runtime.records, conversation),
     proactive: createProactive({ inbound, clock, channelOf, policyOf }),
     async retry(id) {
       const letter = await deadLetters.get(id);

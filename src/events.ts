@@ -36,7 +36,10 @@ export type AgentEvent = Moment &
         readonly event: InboundEvent;
         /** What the conversation's running turn took, where it is known. */
         readonly taken?: readonly MessageId[];
-        readonly previous?: MessageId;
+        /** Those published before it, the latest first: see `inbound.ts`. */
+        readonly previous?: readonly MessageId[];
+        /** So long the bus has kept it for something before it: see "early". */
+        readonly heldMs?: number;
         readonly via?: Via;
       }
     | (TurnRef & {

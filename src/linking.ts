@@ -50,7 +50,7 @@ export interface Linking {
   /** What came in by way of a joiner is taken only while that link holds. @throws InfrastructureError once it is over. */
   check(via: Via | undefined): void;
   /** The event is another agent's: it has it when this resolves, and this one will know the event again. */
-  forward(event: InboundEvent, previous: InboundEvent["id"] | undefined): Promise<Reply>;
+  forward(event: InboundEvent, previous: readonly InboundEvent["id"][]): Promise<Reply>;
   /** A receipt, or an answer that is said again, goes to the agent that has the conversation now. */
   heir(): AgentId | undefined;
   /** Goes on with what is owed to other agents, off the lock. */
@@ -214,10 +214,11 @@ export function createLinking(self: Self): Linking {
       const { conversation } = event.address;
       const known = targetsOf(event).filter((target) => isSeen(state(), target));
       const seq = (threads[conversation] ?? state().quiet[conversation])?.seq ?? 0;
+      // What this one has seen, the other need not wait for.
+      const [latest, ...earlier] = previous.filter((before) => !isSeen(state(), before));
       const reply = await call(forward.to, "receive", {
         event,
-        // What this one has seen, the other need not wait for.
-        ...(previous === undefined || isSeen(state(), previous) ? {} : { previous }),
+        ...(latest === undefined ? {} : { previous: latest, earlier }),
         via: { agent: id, link: forward.link, seq, known },
       });
       if (reply === "accepted" || reply === "duplicate") await tell({ type: "forwarded", event }, event.address);

@@ -12,15 +12,23 @@ import { waiting } from "./waiting.ts";
 /** How often what a person does starts a running turn again; what comes after that waits for it to end. */
 const maxRestarts = 8;
 
-/** The messages that the next turn of a conversation answers together: up to the next command, or one that is missing. */
-export function batchOf(thread: Thread): readonly InboundMessage[] {
-  const { gaps = [], turn } = thread;
-  if (turn?.command !== undefined) return thread.pending.filter(({ id }) => id === turn.command);
-  const end = thread.pending.findIndex(
-    (message) => isOwnCommand(message) || gaps.some(({ before }) => !before.includes(message.id)),
-  );
-  return thread.pending.slice(0, end === -1 ? waiting.together : Math.min(end, waiting.together));
+/**
+ * The messages that a turn of a conversation answers together: up to the next command, or one that is missing. Where one of those
+ * has come before messages that a running turn began with, these stay together, and nothing newer joins them.
+ */
+export function batchOf({ gaps = [], pending, turn }: Thread): readonly InboundMessage[] {
+  if (turn?.command !== undefined) return pending.filter(({ id }) => id === turn.command);
+  const parts = (message: InboundMessage) =>
+    isOwnCommand(message) || gaps.some(({ before }) => !before.includes(message.id));
+  const hasBegun = ({ id }: InboundMessage) => turn?.began?.includes(id) === true;
+  const last = pending.findLastIndex(hasBegun);
+  const end = pending.findIndex(parts);
+  if (end !== -1 && end < last) return pending.filter(hasBegun);
+  const from = Math.max(0, last + 1 - waiting.together);
+  return pending.slice(from, Math.min(end === -1 ? Infinity : end, from + waiting.together));
 }
+
+const idsOf = (messages: readonly InboundMessage[]) => messages.map(({ id }) => id);
 
 /** Starts what can start: commands that have come to the front are answered, the rest becomes a turn. */
 export function advance(draft: Draft, conversation: ConversationId, at: Moment & { readonly agent: AgentId }): void {
@@ -30,12 +38,13 @@ export function advance(draft: Draft, conversation: ConversationId, at: Moment &
   if (before.gaps !== undefined) return;
   takeEdits(draft, conversation, at.now);
   answerCommands(draft, conversation, at);
-  const head = draft.thread(conversation)?.pending[0];
-  if (head === undefined) return;
+  const thread = draft.thread(conversation);
+  const head = thread?.pending[0];
+  if (thread === undefined || head === undefined) return;
   const turns = draft.state.inbox.turns + 1;
   draft.inbox({ turns });
-  const command = standsAlone(head) ? { command: head.id } : {};
-  run(draft, conversation, { id: `t${turns}` as TurnId, attempt: 1, owner: at.instance, ...command });
+  const begins = standsAlone(head) ? { command: head.id } : { began: idsOf(batchOf(thread)) };
+  run(draft, conversation, { id: `t${turns}` as TurnId, attempt: 1, owner: at.instance, ...begins });
 }
 
 /** The messages of these edits do not come: they were set aside before anybody saw them, as those that mention nobody are. */
@@ -96,9 +105,12 @@ export function restart(
   // A command that was sent before its messages came after it had begun.
   answerCommands(draft, conversation, at);
   const rest = draft.thread(conversation);
-  // What is left may wait for one that is missing.
-  if (rest === undefined || batchOf({ ...rest, turn }).length === 0) return;
-  const again = { ...turn, attempt: turn.attempt + 1, owner: at.instance };
+  // What is left may wait for one that is missing; a command that joins another agent is not served again meanwhile.
+  const batch = rest === undefined ? [] : batchOf({ ...rest, turn });
+  if (batch.length === 0) return;
+  if (turn.command !== undefined && draft.state.inbox.forward !== undefined) return;
+  const began = turn.command === undefined ? { began: idsOf(batch) } : {};
+  const again = { ...turn, ...began, attempt: turn.attempt + 1, owner: at.instance };
   run(draft, conversation, deaths === undefined ? again : { ...again, deaths });
 }
 

@@ -12,6 +12,8 @@ import { digestOf, type AccountRef, type AgentId } from "./ids.ts";
 import type { Serving } from "./link-events.ts";
 import type { Address, Answer, InboundMessage, NoticeKey } from "./message.ts";
 import type { Clock, DeadLetter, Runtime } from "./ports.ts";
+import { forgetMarks } from "./receipts.ts";
+import { forgetSent } from "./sent.ts";
 import { blobsOf } from "./tenant-blobs.ts";
 
 export interface ServiceOptions {
@@ -21,6 +23,8 @@ export interface ServiceOptions {
   readonly belongings: Belongings;
   /** Ten letters or digits that nobody can guess. */
   readonly newCode?: (() => string) | undefined;
+  /** What others keep of these conversations, or do for them, ends with it. */
+  readonly forget?: ((conversations: readonly string[]) => Promise<void>) | undefined;
 }
 
 export interface Served {
@@ -130,10 +134,13 @@ export function createServices(options: ServiceOptions): Serve {
       // Whoever waits for the answer to the command itself gets it.
       await belongings.erase(conversation, command.id);
       await runtime.transcript.clear(conversation);
+      await forgetSent(records, conversation);
+      await forgetMarks(records, conversation);
     }
     for (const letter of await runtime.deadLetters.list(mostLetters)) {
       if (isOf(letter, own)) await runtime.deadLetters.drop(letter.id);
     }
+    await options.forget?.(own.map(({ conversation }) => conversation));
     await codes.revoke(agent);
     // For as long as the records are kept, unlike the journal's entry.
     await records.put(`forgotten:${digestOf(agent)}`, { v: 1, at: clock.now() });

@@ -26,6 +26,11 @@ export interface ActiveTurn {
   readonly owner: string;
   /** How many attempts fell silent. */
   readonly deaths?: number;
+  /**
+   * The messages that this attempt began with: the next attempt has them too, since a side effect is known by its turn. Absent
+   * where it serves a command.
+   */
+  readonly began?: readonly MessageId[];
   /** It serves this command of the gateway's own, and nothing else. What the person does meanwhile does not touch it. */
   readonly command?: MessageId;
 }
@@ -37,6 +42,8 @@ export interface Gap {
   readonly missing: MessageId;
   /** What waited when it was noticed: what a turn may still take. */
   readonly before: readonly MessageId[];
+  /** Those before it that had not come either, the latest first. */
+  readonly earlier?: readonly MessageId[];
 }
 
 /** One conversation of the agent. */
@@ -150,6 +157,7 @@ const turn = z.object({
   attempt: z.number(),
   owner: z.string(),
   deaths: z.number().optional(),
+  began: z.array(z.string()).optional(),
   command: z.string().optional(),
 });
 
@@ -159,7 +167,15 @@ const thread = z.object({
   spilled: z.object({ first: z.number(), next: z.number() }).optional(),
   turn: turn.optional(),
   seq: z.number(),
-  gaps: z.array(z.object({ missing: z.string(), before: z.array(z.string()).default([]) })).optional(),
+  gaps: z
+    .array(
+      z.object({
+        missing: z.string(),
+        before: z.array(z.string()).default([]),
+        earlier: z.array(z.string()).optional(),
+      }),
+    )
+    .optional(),
   early: z.array(inboundEvent).optional(),
   failed: z.array(z.number()).optional(),
   choices: choices.optional(),

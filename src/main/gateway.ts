@@ -1,16 +1,23 @@
 /** The gateway put together: runtime, agents, channels, server; started in this order and stopped in the other. */
 import { createHash, randomBytes, randomUUID } from "node:crypto";
+import type { A2aServer } from "../../adapters/a2a/server.ts";
 import { createSafeFetch } from "../../adapters/fetch/index.ts";
+import { createModels } from "../../adapters/models/index.ts";
 import { createServer, type HttpServer } from "../../adapters/http/index.ts";
 import type { Channel, Connection, HttpHandler } from "../channel.ts";
 import { createBelongings } from "../belongings.ts";
 import { createCore, type Core } from "../core.ts";
 import { createConnections, type Connections } from "../connections.ts";
+import type { Delegations } from "../delegation.ts";
+import { pushHandler, withLocalPush } from "../delegation-push.ts";
+import { createEffects } from "../effects.ts";
 import { reasonOf } from "../errors.ts";
+import { throughHolder, type HeldChannel } from "../holder.ts";
 import { operationsOf, type Operated, type Operations } from "../operations.ts";
 import type { Clock, Log, Signals } from "../ports.ts";
+import { createServing, type Serving } from "./a2a.ts";
 import { accountKey, accountsOf } from "./accounts.ts";
-import { createAgents } from "./agents.ts";
+import { createAgents, modelsSettings } from "./agents.ts";
 import { channelKinds } from "./channels.ts";
 import type { Config } from "./config.ts";
 import { createConnecting } from "./connecting.ts";
@@ -18,9 +25,13 @@ import { consoleOf, documentsOf } from "./console.ts";
 import { createControl } from "./control.ts";
 import { pageDirectory } from "../../channels/web/page/build.ts";
 import { accessOf } from "./policies.ts";
+import { openDelegations } from "./delegates.ts";
 import { createReadiness, type Readiness } from "./readiness.ts";
+import { createReplicas, replicaToken, type Replicas } from "./replicas.ts";
 import type { Role } from "./roles.ts";
 import { openRuntime, type OpenedRuntime } from "./runtime.ts";
+import type { PushSender } from "../task-push.ts";
+import { createSkills, skillKinds } from "./skills.ts";
 import { createSubscriptions, type Subscriptions } from "../subscriptions.ts";
 import { subscribersOf } from "./subscribers.ts";
 import { turnPlaces } from "./tenants.ts";
@@ -29,6 +40,8 @@ import { blobsOf } from "../tenant-blobs.ts";
 export interface Gateway {
   readonly url: string;
   readonly core: Core;
+  /** The agents by A2A, without a socket: `fetch` for what in this process asks them, with {@link internalHeaders}. */
+  readonly a2a: Pick<A2aServer, "handle" | "chainName">;
   /** A command's. */
   readonly operations: Operations;
   /** Listens, begins deliveries and has the channels connect. */
@@ -53,17 +66,44 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const { runtime } = opened;
   const instance = randomUUID();
   const secret = await opened.secret();
-  const agents = createAgents({ config, clock, log, blobs: runtime.blobs });
   const channels = new Map<string, Channel>();
   const safeFetch = createSafeFetch({ allowHosts: config.webhooks.allowHosts });
   const signals = config.redis.url === undefined ? undefined : await openSignals(config.redis.url, instance, log);
+  const newId = () => randomBytes(18).toString("base64url");
+  const sender = (outside: PushSender) => withLocalPush(outside, () => delegations);
+  const serving = createServing({ config, runtime, clock, log, instance, secret, safeFetch, signals, newId, sender });
+  runtime.invoked?.("/a2a", serving.server.handle);
+  const { records, blobs } = runtime;
+  const models = createModels(modelsSettings(config), { clock });
+  const skillDeps = { records, blobs, safeFetch, clock, log, newId, models, model: config.model.spec };
+  const skilled = createSkills(skillKinds, config.skills, skillDeps);
+  for (const agent of skilled) serving.add(agent);
+  const delegations = openDelegations({
+    config,
+    runtime,
+    clock,
+    log,
+    safeFetch,
+    secret,
+    server: serving.server,
+    local: skilled.map(({ profile }) => profile.name),
+    known: Object.keys(skillKinds),
+    prompt: (...of) => core.proactive.prompt(...of),
+    reaches: (to) => channels.get(accountKey(to))?.reach !== undefined,
+  });
+  const outside = { sources: [delegations.source], effects: createEffects(records, clock) };
+  const agents = createAgents({ config, clock, log, blobs, outside });
   const counts = config.redis.url === undefined ? undefined : await openCounts(config.redis.url, clock, log);
   const subscribers = subscribersOf(config, { safeFetch, clock, bindings: runtime.bindings });
   const belongings = createBelongings(runtime, clock);
   const subscriptions = createSubscriptions({ runtime, belongings, clock, log, subscribers });
   runtime.jobs.handle(async (job, data) => {
-    if (!(await subscriptions.run(job, data)) && !(await core.approvals.run(job, data)))
-      log.warn({ job }, "a job that nothing here knows is over");
+    const known =
+      (await subscriptions.run(job, data)) ||
+      (await core.approvals.run(job, data)) ||
+      (await serving.host.run(job, data)) ||
+      (await delegations.run(job, data));
+    if (!known) log.warn({ job }, "a job that nothing here knows is over");
   });
   const core = createCore({
     runtime,
@@ -76,8 +116,17 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     safeFetch,
     places: turnPlaces(config),
     delivers: role !== "agents",
+    delegations,
     ...(subscribers.length === 0 ? {} : { announce: subscriptions.announce }),
   });
+  const token = replicaToken(secret);
+  const held: HeldChannel[] = [];
+  /** Where one replica alone can send, the others ask it. */
+  const reachable = (channel: Channel): Channel => {
+    if (runtime.actors.exclusive || channel.traits.bySocket !== true) return channel;
+    held.push(throughHolder(channel, { records: runtime.records, clock, instance, token, fetch }));
+    return held.at(-1)?.channel ?? channel;
+  };
   for (const { name, account, settings, own } of accountsOf(config)) {
     const ref = { tenant: own.tenant, channel: name, account };
     const make = await channelKinds[name].load();
@@ -94,7 +143,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
         ...(signals === undefined ? {} : { signals }),
         clock,
         log,
-        newId: () => randomBytes(18).toString("base64url"),
+        newId,
         publicUrl: config.server.publicUrl,
         // Each account signs with a key of its own.
         secret: createHash("sha256")
@@ -109,9 +158,11 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
         safeFetch,
         groups: own.groups,
         data: config.data,
+        profiles: agents.profiles,
+        host: serving.add,
       },
     );
-    channels.set(accountKey(ref), channel);
+    channels.set(accountKey(ref), reachable(channel));
     const { binding, take } = channel;
     if (binding === undefined || take === undefined) continue;
     if (runtime.bindings === undefined)
@@ -122,7 +173,6 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   }
 
   const all = [...channels.values()];
-  const { records } = runtime;
   const connections = createConnections({ records, clock, log, instance, shared: !runtime.actors.exclusive });
   for (const channel of all) connections.watch(channel);
   const operated: Operated = { runtime, core, subscriptions, connections, channels: all, log };
@@ -133,24 +183,37 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const server = createServer({
     host: config.server.host,
     port: config.server.port,
-    channels: role === "agents" ? [] : [...(await consoleOf(config, operated, clock)), ...web].toSorted(byCatchAll),
+    channels:
+      role === "agents"
+        ? []
+        : [
+            pushHandler(() => delegations, log),
+            ...(await consoleOf(config, operated, clock)),
+            ...servedTo(config, serving),
+            ...web,
+          ].toSorted(byCatchAll),
     health: () => readiness.reason() ?? runtime.health(),
     off: () => readiness.off(),
     log,
   });
   const connects = role === "agents" ? [] : all.filter((channel) => channel.connect !== undefined);
+  const holds = role !== "agents" && held.length > 0;
+  const replicas = holds ? createReplicas(config.dapr, { held, token, log }) : undefined;
   return assemble(
     { config, clock, log, role },
     {
       opened,
       core,
       subscriptions,
+      serving,
+      delegations,
       operations,
       connections,
       instance,
       channels: all,
       connects,
       server,
+      replicas,
       control,
       readiness,
       signals,
@@ -176,6 +239,8 @@ interface Parts {
   readonly opened: OpenedRuntime;
   readonly core: Core;
   readonly subscriptions: Subscriptions;
+  readonly serving: Serving;
+  readonly delegations: Delegations;
   readonly operations: Operations;
   readonly connections: Connections;
   readonly instance: string;
@@ -183,6 +248,8 @@ interface Parts {
   /** Those of them that hold a socket or poll, here. */
   readonly connects: readonly Channel[];
   readonly server: HttpServer;
+  /** Where other replicas may have to ask this one. */
+  readonly replicas: Replicas | undefined;
   readonly control: ReturnType<typeof createControl>;
   readonly readiness: Readiness;
   readonly signals: { close(): void } | undefined;
@@ -190,13 +257,14 @@ interface Parts {
 }
 
 function assemble({ config, clock, log, role }: GatewayOptions, parts: Parts): Gateway {
-  const { opened, core, subscriptions, instance, connections, channels, connects, server, control } = parts;
-  const { signals, counts } = parts;
+  const { opened, core, subscriptions, serving, delegations, instance, connections } = parts;
+  const { channels, connects, server, control, signals, counts, replicas } = parts;
   const { runtime } = opened;
   const intake = new AbortController();
   const attempts = new Map<string, Promise<Connection | undefined>>();
   let ready = Promise.resolve();
   let url = "";
+  let replicaAddress: string | undefined;
   let endSweeps = () => {};
   let stopped: Promise<void> | undefined;
 
@@ -208,6 +276,7 @@ function assemble({ config, clock, log, role }: GatewayOptions, parts: Parts): G
     leaseMs: config.dapr.leaseSeconds * 1_000,
     exclusive: runtime.actors.exclusive,
     connections,
+    replicaAddress: () => replicaAddress,
     isOff: (channel) => parts.readiness.isOff(nameOf(channel)),
     signal: intake.signal,
   });
@@ -221,11 +290,13 @@ function assemble({ config, clock, log, role }: GatewayOptions, parts: Parts): G
     const drained = server.drain(left());
     const closed = Promise.allSettled([...attempts.values()].map(async (connection) => (await connection)?.closed));
     await Promise.race([closed, new Promise<void>((resolve) => void clock.after(left(), resolve))]);
-    await core.drain(left());
+    await Promise.all([core.drain(left()), serving.host.drain(left())]);
+    await delegations.drain(left());
     await drained;
     await runtime.stop(Math.max(left(), stopMs));
     for (const channel of channels) channel.close?.();
     signals?.close();
+    await replicas?.close();
     counts?.close();
     await control.close();
   }
@@ -235,10 +306,12 @@ function assemble({ config, clock, log, role }: GatewayOptions, parts: Parts): G
       return url;
     },
     core,
+    a2a: serving.server,
     operations: parts.operations,
     async start() {
       const listening = await server.listen();
       url = config.server.publicUrl ?? listening.url;
+      replicaAddress = await replicas?.listen();
       opened.describe({ address: listening.url, ...(await control.listen()) });
       await runtime.start();
       subscriptions.resume().catch((error: unknown) => {
@@ -251,6 +324,11 @@ function assemble({ config, clock, log, role }: GatewayOptions, parts: Parts): G
     ready: () => ready,
     stop: () => (stopped ??= stop()),
   };
+}
+
+/** Nobody outside has a key: nothing answers there, agent cards included. */
+function servedTo(config: Config, { server }: Serving): readonly HttpHandler[] {
+  return config.a2a.keys.length === 0 ? [] : [server];
 }
 
 function nameOf({ channel, account }: Channel): string {

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createBelongings } from "../../src/belongings.ts";
-import type { ChannelDeps, Unreadable } from "../../src/channel.ts";
+import type { ChannelDeps, DeliveryMark, FailedMark, Unreadable } from "../../src/channel.ts";
 import { ConflictError, InputError } from "../../src/errors.ts";
 import type { AccountRef } from "../../src/ids.ts";
 import type { InboundEvent } from "../../src/message.ts";
@@ -20,6 +20,10 @@ export interface Probe {
   readonly records: Map<string, unknown>;
   /** What became a dead letter. */
   readonly aside: Unreadable[];
+  /** What the platform said of messages that it took. */
+  readonly marks: DeliveryMark[];
+  /** Failures that are handed over are of messages that the core does not know. */
+  unknown: boolean;
   /** The next hand-overs are refused so, first come first served. */
   readonly refusals: Error[];
   /** Hand-overs wait until it resolves. */
@@ -57,6 +61,8 @@ export function probe(
     lines,
     records,
     aside: [],
+    marks: [],
+    unknown: false,
     refusals: [],
     gate: Promise.resolve(),
     begun: 0,
@@ -83,6 +89,13 @@ export function probe(
         async setAside(unreadable) {
           self.aside.push(unreadable);
         },
+        async marks(_account, marks) {
+          const refusal = self.refusals.shift();
+          if (refusal !== undefined) throw refusal;
+          self.marks.push(...marks);
+          return marks.filter((mark): mark is FailedMark => mark.kind === "failed" && self.unknown);
+        },
+        sent: async () => undefined,
       },
       ...stores,
       blobs: shared.blobs ?? blobs(),

@@ -178,6 +178,7 @@ export const contracts: readonly ChannelContract[] = [
     read,
     hostile,
     deviations: {
+      "reports delivery": "the caller has the answer with its response",
       "that nobody can read is set aside visibly and blocks nothing":
         "the caller is told with 400 and nothing was acknowledged: below",
       "and can never be accepted is set aside visibly and blocks nothing":

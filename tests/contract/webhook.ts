@@ -193,6 +193,7 @@ export const contracts: readonly ChannelContract[] = [
     read,
     hostile,
     deviations: {
+      "reports delivery": "the receiver has the answer when it answers 2xx",
       "that nobody can read is set aside visibly and blocks nothing":
         "the sender is told with 400 and nothing was acknowledged: below",
       "and can never be accepted is set aside visibly and blocks nothing":
