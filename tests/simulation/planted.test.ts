@@ -13,7 +13,7 @@ describe("the simulator sees a planted bug", () => {
     const { seed, rules } = await firstCaught(bug);
     expect(seed, "the first seed that shows it").toBeLessThanOrEqual(mostSeeds);
     expect(rules.filter((rule) => /^I[1-8]$/.test(rule))).not.toEqual([]);
-  });
+  }, 240_000);
 });
 
 test("a bug that cannot be planted is reported, not passed over", async () => {

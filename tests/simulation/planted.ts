@@ -114,8 +114,8 @@ export const bugs: readonly Bug[] = [
   {
     name: "a run goes on as another turn when it starts again",
     file: "scheduling.ts",
-    find: "const again = { ...turn, attempt",
-    replace: "const again = { ...turn, id: turn.command === undefined ? turn.id : `${turn.id}a`, attempt",
+    find: "const again = { ...turn, ...began,",
+    replace: "const again = { ...turn, id: turn.command === undefined ? turn.id : `${turn.id}a`, ...began,",
   },
   {
     name: "time runs out for a word that waits",
