@@ -64,7 +64,8 @@ export interface AgentCalls {
   alive(data: TurnRef): "accepted" | "stale";
   /** Its runner stops before its end: the agent's next host starts it again at once. @returns one of its messages. */
   abandon(data: TurnRef): InboundMessage | "stale";
-  expire(data: { conversation: ConversationId; ask: string }): Reply;
+  /** "busy" while a word on it waits, or the turn that asks has not ended. */
+  expire(data: { conversation: ConversationId; ask: string; turn?: TurnId }): Reply;
   waited(data: { conversation: ConversationId; missing: MessageId }): Reply;
   summarized(data: { through: TurnId; summary: string }): Reply;
   undelivered(data: ReceiptEvent): Reply;

@@ -366,7 +366,10 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
         ...(decided === undefined ? {} : { decided }),
       };
     },
-    expire: (data) => step([{ ...moment(), ...data, type: "expired" }], traits(data.conversation)),
+    async expire(data) {
+      stored = await withSpilled(context, stored, [data.conversation], true);
+      return watch.kept(await step([{ ...moment(), ...data, type: "expired" }], traits(data.conversation)));
+    },
     finish: (data) => ended({ ...moment(), ...data, type: "finished" }),
     fail: (data) => ended({ ...moment(), ...data, type: "failed" }),
     async alive(turn) {
