@@ -93,8 +93,10 @@ export function createModel(world: World, recordsOf: (process: Process) => Recor
         done.push({ key, run, at: world.loop.now() });
         return { text: "paid" };
       });
-    const effects = world.subject.createEffects(recordsOf(process), process.clock);
-    await effects.once({ key, effect, args: run.input.resume?.state }, work).catch((error: unknown) => {
+    const belongings = { note: async () => undefined };
+    const effects = world.subject.createEffects({ records: recordsOf(process), clock: process.clock, belongings });
+    const { conversation } = run.input.to;
+    await effects.once({ key, effect, args: run.input.resume?.state, conversation }, work).catch((error: unknown) => {
       world.note(process.name, () => `model ${run.name} is told: ${String(error)}`);
     });
   }
