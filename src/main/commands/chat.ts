@@ -98,13 +98,14 @@ function render({ text, attachments, buttons }: Shown): string {
 
 function createClient(url: string, sessionFile: string) {
   const gone = `The gateway at ${url} is gone: start it again, then \`ascent chat\`; the conversation goes on where it was.`;
+  const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
   let cookie = existsSync(sessionFile) ? readFileSync(sessionFile, "utf8") : "";
 
   async function request(
     path: string,
     init: { method?: string; body?: string; signal?: AbortSignal },
   ): Promise<Response> {
-    const headers = init.body === undefined ? {} : { "content-type": "application/json" };
+    const headers = init.body === undefined ? {} : { "content-type": "application/json", "x-time-zone": timeZone };
     const sent = fetch(new URL(path, url), { ...init, headers: { ...headers, cookie, origin: url } });
     const response = await sent.catch((error: unknown) => {
       throw new Error(gone, { cause: error });
