@@ -275,20 +275,15 @@ function within({ told, seen }: Delegation["artifacts"], task: PeerTask): Delega
   return { told: pick(told), seen: pick(seen) };
 }
 
-/** When it is to be looked at again; undefined: never. */
-export function nextLook(
-  row: Delegation,
-  task: PeerTask | undefined,
-  prompt: boolean,
-  now: number,
-): number | undefined {
+/** When it is to be looked at again; undefined: never. @param told its peer tells of changes. */
+export function nextLook(row: Delegation, task: PeerTask | undefined, told: boolean, now: number): number | undefined {
   if (isOver(row)) return undefined;
   const backoff = (n: number, most: number) => now + Math.min(1_000 * 2 ** Math.min(n, 20), most);
   if (row.failing !== undefined) return backoff(row.failing.n, 60_000);
   if (row.canceling !== undefined) return now;
   if (row.telling !== "note") return Math.max(row.telling.until, now);
   if (row.notes.n >= mostNotes && now - row.notes.since < hourMs) return row.notes.since + hourMs;
-  const most = prompt ? 600_000 : 60_000;
+  const most = told ? 600_000 : 60_000;
   const due = task?.dueAt === undefined || task.dueAt < now ? Infinity : task.dueAt + 500;
   const next = Math.min(due === Infinity ? backoff(row.looks, most) : now + most, due, row.deadline ?? Infinity);
   return row.state === "input-required" ? Math.max(next, backoff(row.looks, most)) : next;

@@ -9,6 +9,7 @@ import { createBelongings } from "../belongings.ts";
 import { createCore, type Core } from "../core.ts";
 import { createConnections, type Connections } from "../connections.ts";
 import type { Delegations } from "../delegation.ts";
+import type { NestedRun } from "../delegation-nested.ts";
 import { pushHandler, withLocalPush } from "../delegation-push.ts";
 import { createEffects } from "../effects.ts";
 import { reasonOf } from "../errors.ts";
@@ -75,7 +76,8 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   runtime.invoked?.("/a2a", serving.server.handle);
   const { records, blobs } = runtime;
   const models = createModels(modelsSettings(config), { clock });
-  const skillDeps = { records, blobs, safeFetch, clock, log, newId, models, model: config.model.spec };
+  const delegating = (run: NestedRun) => delegations.within(run);
+  const skillDeps = { records, blobs, safeFetch, clock, log, newId, models, model: config.model.spec, delegating };
   const skilled = createSkills(skillKinds, config.skills, skillDeps);
   for (const agent of skilled) serving.add(agent);
   const delegations = openDelegations({
@@ -91,11 +93,12 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     prompt: (...of) => core.proactive.prompt(...of),
     reaches: (to) => channels.get(accountKey(to))?.reach !== undefined,
   });
-  const outside = { sources: [delegations.source], effects: createEffects(records, clock) };
+  const belongings = createBelongings(runtime, clock);
+  const effects = createEffects({ records, clock, belongings });
+  const outside = { sources: [delegations.source], effects };
   const agents = createAgents({ config, clock, log, blobs, outside });
   const counts = config.redis.url === undefined ? undefined : await openCounts(config.redis.url, clock, log);
   const subscribers = subscribersOf(config, { safeFetch, clock, bindings: runtime.bindings });
-  const belongings = createBelongings(runtime, clock);
   const subscriptions = createSubscriptions({ runtime, belongings, clock, log, subscribers });
   runtime.jobs.handle(async (job, data) => {
     const known =

@@ -4,6 +4,7 @@ import { createScheduler } from "../../agents/skills/scheduler/index.ts";
 import { schedulerSettings } from "../../agents/skills/scheduler/settings.ts";
 import type { SkillModels } from "../../agents/skills/run.ts";
 import type { Models } from "../../adapters/models/index.ts";
+import type { Delegating, NestedRun } from "../delegation-nested.ts";
 import type { SafeFetch } from "../fetch.ts";
 import type { Blobs, Clock, Log, Records } from "../ports.ts";
 import type { SkilledAgent } from "../skilled.ts";
@@ -21,6 +22,8 @@ export interface SkillDeps {
   readonly models: Models;
   /** The model of agents that name none. */
   readonly model: string;
+  /** For an agent that asks others while it works; absent where it runs alone. */
+  readonly delegating?: (run: NestedRun) => Delegating;
 }
 
 interface SkillKind<Settings extends z.ZodObject> {
