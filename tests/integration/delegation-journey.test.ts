@@ -50,7 +50,7 @@ describe("tasks of people on two channels", () => {
       web: true,
       env: { ASCENT_MODEL: "demo" },
       config: {
-        delegation: { inlineSeconds: 1 },
+        delegation: { inlineSeconds: 5 },
         skills: { scheduler: { enabled: false } },
         delegates: {
           tester: { url: `${tester.url}/a2a/tester`, apiKey: delegateKey },
@@ -65,7 +65,7 @@ describe("tasks of people on two channels", () => {
     await stage.gateway.start();
     await judgeTold(people);
     const before = drafts(stage.platform).length;
-    await stage.platform.user(ann).sends(ann, "ask tester to be slow 900");
+    await stage.platform.user(ann).sends(ann, "ask tester to be slow 2500");
     await judgeSeen(() =>
       drafts(stage.platform)
         .slice(before)
