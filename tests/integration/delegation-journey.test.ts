@@ -3,7 +3,7 @@
  * gateway, an agent that is a process of its own, and on Dapr the sidecars.
  */
 import { join } from "node:path";
-import { describe, expect, onTestFailed, onTestFinished, test } from "vitest";
+import { describe, onTestFailed, onTestFinished, test } from "vitest";
 import { freePorts } from "../../src/main/dapr/ports.ts";
 import { startTelegramFake, type TelegramFake } from "../fakes/telegram.ts";
 import { needsDapr, startCluster } from "../services/dapr.ts";
@@ -12,7 +12,7 @@ import { ask, judgeTold, type Person } from "./delegation-journey.ts";
 import { delegateKey, startDelegate } from "./delegate-process.ts";
 import { createGateway, type GatewayOptions } from "./gateway-process.ts";
 import { webStop } from "./journey/web.ts";
-import { openStage, said } from "./stage.ts";
+import { eventually, openStage, said } from "./stage.ts";
 
 const { missing } = await needsDapr();
 const ann = 7_500_001;
@@ -66,7 +66,7 @@ describe("tasks of people on two channels", () => {
     await judgeTold(people);
     const before = drafts(stage.platform).length;
     await stage.platform.user(ann).sends(ann, "ask tester to be slow 2500");
-    await judgeSeen(() =>
+    await eventually("what the agent is doing", () =>
       drafts(stage.platform)
         .slice(before)
         .some((text) => text.includes("tester: thinking hard")),
@@ -85,8 +85,6 @@ describe("tasks of people on two channels", () => {
     await judgeTold(people, agents);
   }, 120_000);
 });
-
-const judgeSeen = (probe: () => boolean) => expect.poll(probe, { timeout: 20_000, interval: 50 }).toBe(true);
 
 describe.skipIf(missing)("on Dapr", () => {
   test("a registered agent's tasks come back, though gateway, agent and both sidecars are killed", async () => {
