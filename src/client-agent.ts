@@ -19,6 +19,7 @@ import type { Actor, ActorContext, Clock, Log, Runtime, SetAside } from "./ports
 import { later, type Later } from "./later.ts";
 import { createLinking } from "./linking.ts";
 import { createOutgoing } from "./outgoing.ts";
+import { stateOf } from "./questions.ts";
 import { batchOf } from "./scheduling.ts";
 import { isBusy, nobody, readState, stateKeys, threadsOf, type AgentState, type Thread } from "./state.ts";
 import { createWatch, watchdog } from "./watch.ts";
@@ -353,6 +354,9 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
         ...(decided === undefined ? {} : { decided }),
       };
     },
+    question: (data) => step([{ ...moment(), ...data, type: "questioned" }], traits(data.conversation)),
+    replied: async ({ conversation, id: asked }) => stateOf(stored.inbox.threads[conversation], asked),
+    unquestion: (data) => step([{ ...moment(), ...data, type: "unquestioned" }], traits(data.conversation)),
     expire: (data) => step([{ ...moment(), ...data, type: "expired" }], traits(data.conversation)),
     finish: (data) => ended({ ...moment(), ...data, type: "finished" }),
     fail: (data) => ended({ ...moment(), ...data, type: "failed" }),

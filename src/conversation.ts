@@ -24,6 +24,7 @@ import {
   undelivered,
 } from "./outcome.ts";
 import { insert, isAfter } from "./order.ts";
+import { isReplyPress, questioned, takeReply, unquestioned } from "./questions.ts";
 import { advance, end, isNoticeCommand, mayRestart, restart } from "./scheduling.ts";
 import { isRecent, isSeen } from "./seen.ts";
 import type { AgentState, Thread } from "./state.ts";
@@ -59,6 +60,10 @@ function apply(draft: Draft, event: AgentEvent, traits: AgentTraits): Reply {
       if (traits.whileRunning === "interrupt") interrupt(draft, event.conversation, event);
       advance(draft, event.conversation, event);
       return "accepted";
+    case "questioned":
+      return questioned(draft, event);
+    case "unquestioned":
+      return unquestioned(draft, event);
     case "expired":
       return expire(draft, event, event.conversation, event.ask) ? "accepted" : "stale";
     case "journaled":
@@ -204,13 +209,16 @@ function accept(draft: Draft, of: Received, event: InboundMessage, traits: Agent
   const given = (early ?? event).message;
   const content = note === undefined ? understood(given, participant, thread.choices) : given;
   const message = withoutRaw({ ...event, message: content });
+  const replies = takeReply(draft, conversation, message);
+  if (!replies && isReplyPress(message))
+    return draft.setAside(conversation, [event.id], "the question is over", of.now);
   draft.media(blobsIn(content.parts));
   const isFull = thread.spilled !== undefined || thread.pending.length >= waiting.inbox;
   // One that was sent before others of the inbox has its place among them.
   if (isFull && !thread.pending.some((other) => isAfter(other, message))) return draft.spill(conversation, message);
   draft.patch(conversation, { to: event.address, pending: insert(thread.pending, message) });
   // A note is no second thought of the person's, nor is a word about something else: they wait for the turn to end.
-  const isThought = note === undefined && decisionOf(message) === undefined && !isNoticeCommand(event);
+  const isThought = note === undefined && !replies && decisionOf(message) === undefined && !isNoticeCommand(event);
   if (traits.whileRunning === "interrupt" && isThought) interrupt(draft, conversation, of);
 }
 
@@ -250,6 +258,7 @@ function stop(draft: Draft, event: InboundMessage, now: number): void {
   const served = all.find((other) => other.id === thread.turn?.command && decisionOf(other) === undefined);
   const stopped = all.filter((other) => !isNoticeCommand(other) && !isAfter(other, event) && other !== served);
   closeAsks(draft, conversation);
+  draft.patch(conversation, { questions: undefined });
   draft.setAside(
     conversation,
     stopped.map(({ id }) => id),

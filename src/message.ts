@@ -154,6 +154,8 @@ export const noticeKeys = [
   "deny",
   "approvalByOperator",
   "approvalExpired",
+  "toolAsks",
+  "ratherNot",
 ] as const;
 export type NoticeKey = (typeof noticeKeys)[number];
 /** What a sentence has places for. */

@@ -51,6 +51,8 @@ const en: Sentences = {
   deny: "Deny",
   approvalByOperator: "Somebody who runs this service has to allow this first. I will come back to you:",
   approvalExpired: "Nobody decided in time, so I did not do it.",
+  toolAsks: "**{{from}}** asks:",
+  ratherNot: "I'd rather not say",
 };
 
 const de: Sentences = {
@@ -103,6 +105,8 @@ const de: Sentences = {
   deny: "Nein",
   approvalByOperator: "Das muss erst jemand erlauben, der diesen Dienst betreibt. Ich melde mich wieder:",
   approvalExpired: "Niemand hat rechtzeitig entschieden, also habe ich es nicht getan.",
+  toolAsks: "**{{from}}** fragt:",
+  ratherNot: "Lieber nicht",
 };
 
 const es: Sentences = {
@@ -151,6 +155,8 @@ const es: Sentences = {
   deny: "Rechazar",
   approvalByOperator: "Antes tiene que permitirlo quien lleva este servicio. Te avisaré:",
   approvalExpired: "Nadie decidió a tiempo, así que no lo hice.",
+  toolAsks: "**{{from}}** pregunta:",
+  ratherNot: "Prefiero no decirlo",
 };
 
 const languages = { en, de, es } as const;

@@ -2,8 +2,9 @@
 import { decisionOf, objection } from "./asks.ts";
 import type { Draft } from "./draft.ts";
 import type { Moment } from "./events.ts";
-import type { AgentId, ConversationId, TurnId } from "./ids.ts";
+import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
 import type { InboundMessage, NoticeKey } from "./message.ts";
+import type { Question } from "./question-state.ts";
 import type { ActiveTurn, Thread } from "./state.ts";
 import { insert } from "./order.ts";
 import { waiting } from "./waiting.ts";
@@ -15,10 +16,19 @@ const maxRestarts = 8;
 export function batchOf(thread: Thread): readonly InboundMessage[] {
   const { gaps = [], turn } = thread;
   if (turn?.command !== undefined) return thread.pending.filter(({ id }) => id === turn.command);
-  const end = thread.pending.findIndex(
+  // A tool of the turn has asked for these.
+  const replies = repliesIn(thread);
+  const pending = thread.pending.filter(({ id }) => !replies.has(id));
+  const end = pending.findIndex(
     (message) => isOwnCommand(message) || gaps.some(({ before }) => !before.includes(message.id)),
   );
-  return thread.pending.slice(0, end === -1 ? waiting.together : Math.min(end, waiting.together));
+  return pending.slice(0, end === -1 ? waiting.together : Math.min(end, waiting.together));
+}
+
+/** What answers questions of the running turn, each with its question. */
+export function repliesIn({ questions = [], turn }: Thread): ReadonlyMap<MessageId, Question> {
+  const own = questions.filter((one) => one.turn === turn?.id);
+  return new Map(own.flatMap((one) => (one.reply === undefined ? [] : [[one.reply.message, one] as const])));
 }
 
 /** Starts what can start: commands that have come to the front are answered, the rest becomes a turn. */

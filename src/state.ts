@@ -7,6 +7,7 @@ import type { HistoryItem } from "./agent.ts";
 import { openAsk, type OpenAsk } from "./ask-state.ts";
 import { choices, type Choices } from "./choices.ts";
 import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
+import { question, type Question } from "./question-state.ts";
 import { storedLinks, type Forward, type Joiner, type Leaving } from "./link-state.ts";
 import {
   address,
@@ -59,6 +60,8 @@ export interface Thread {
   readonly choices?: Choices;
   /** Calls of tools that wait for somebody's word. */
   readonly asks?: readonly OpenAsk[];
+  /** What tools of the running turn ask the person. */
+  readonly questions?: readonly Question[];
   /** Its messages come by way of this agent. */
   readonly via?: AgentId;
   /** The gateway has spoken for itself here, and nobody was heard yet. */
@@ -158,6 +161,7 @@ const thread = z.object({
   failed: z.array(z.number()).optional(),
   choices: choices.optional(),
   asks: z.array(openAsk).optional(),
+  questions: z.array(question).optional(),
   via: z.string().optional(),
   unheard: z.literal(true).optional(),
 });

@@ -31,6 +31,8 @@ import { createTurnContext, type TurnContext } from "./turn-context.ts";
 import { seesPictures } from "./vision.ts";
 
 export interface ClientAgentDeps {
+  /** In the configuration; the one that people are shown unless given. */
+  readonly name?: string;
   readonly models: ModelProvider;
   readonly clock: Clock;
   readonly blobs: Blobs;
@@ -87,8 +89,9 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
       now: clock.now,
       note: input.resume?.note,
       progress,
+      ask: hooks.onQuestion,
     });
-    const toolbox = await openToolbox(outside, callerOf(input, settings), signal);
+    const toolbox = await openToolbox(outside, callerOf(input, deps.name ?? settings.name), signal);
     const answered = () => context.attached.length > 0 || context.choices !== undefined;
     const edge = {
       model,
@@ -152,8 +155,8 @@ function withoutResumed(input: TurnInput): TurnInput {
   return resume === undefined ? input : { ...input, history: history.filter(({ turn }) => turn !== resume.turn) };
 }
 
-function callerOf({ agent, to, participant }: TurnInput, { name }: ClientAgentSettings) {
-  return { agent, agentName: name, to, participant };
+function callerOf({ agent, to, participant }: TurnInput, agentName: string) {
+  return { agent, agentName, to, participant };
 }
 
 function picturesOf({ messages }: TurnInput, readings: Readings) {

@@ -110,8 +110,8 @@ function sdkTool(
       turn.signal.throwIfAborted();
       if (needed(name, args) === "refuse") return "Not done: the operator of this agent does not allow it.";
       const key = keyOf(caller, turn.nextKey(name));
-      const { signal, progress } = turn;
-      const call = { ...caller, turn: turn.turn, key, args, signal, progress };
+      const { signal, progress, ask } = turn;
+      const call = { ...caller, turn: turn.turn, key, args, signal, progress, ask };
       try {
         const result = await effects.once({ key, effect: spec.effect, args }, () => source.call(spec.name, call));
         turn.attached.push(...(result.parts ?? []));

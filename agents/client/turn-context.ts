@@ -1,6 +1,7 @@
 import type { Answer, Button } from "../../src/message.ts";
 import type { Blobs } from "../../src/ports.ts";
 import type { TurnId } from "../../src/ids.ts";
+import type { AskPerson } from "../../src/tools.ts";
 
 /** What the tools of one run share. Never serialized: a run's saved state must not hold what belongs to the process. */
 export interface TurnContext {
@@ -18,6 +19,8 @@ export interface TurnContext {
   readonly note: string | undefined;
   /** What a tool is doing, in a few words, for the person to see. */
   readonly progress: (text: string) => void;
+  /** Absent where nobody could answer while a call waits. */
+  readonly ask: AskPerson | undefined;
   /** What the tools put into the answer, besides the model's text. */
   readonly attached: Answer["parts"][number][];
   choices: { readonly question: string; readonly buttons: readonly Button[] } | undefined;
@@ -32,11 +35,13 @@ export function createTurnContext(of: {
   readonly now: () => number;
   readonly note?: string | undefined;
   readonly progress: (text: string) => void;
+  readonly ask?: AskPerson | undefined;
 }): TurnContext {
   const calls = new Map<string, number>();
   return {
     ...of,
     note: of.note,
+    ask: of.ask,
     nextKey(tool) {
       const n = (calls.get(tool) ?? 0) + 1;
       calls.set(tool, n);
