@@ -1,0 +1,157 @@
+/**
+ * The connections to one server, made when they are needed. A server that may ask people has one call at a time on each, so that
+ * what it asks belongs to that call and no other; all others share one.
+ */
+import { InputError, reasonOf } from "../../../src/errors.ts";
+import type { Clock, Log } from "../../../src/ports.ts";
+import type { Session } from "./session.ts";
+
+const mostSessions = 8;
+/** After a connection could not be made: none is tried for that long, doubled each time. */
+const leastBackoffMs = 1_000;
+const mostBackoffMs = 60_000;
+/** More than one is kept for so long. */
+const idleMs = 60_000;
+
+export interface PoolOptions {
+  readonly name: string;
+  readonly exclusive: boolean;
+  readonly open: () => Promise<Session>;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface Pool {
+  /**
+   * With a connection of its own, where they are exclusive. What rejects leaves none behind that the next one gets.
+   * @throws InputError where there is none to be had: nothing was asked.
+   */
+  use<Result>(work: (session: Session) => Promise<Result>, signal: AbortSignal): Promise<Result>;
+  /** Any that is there, or a new one: for what the server only tells. */
+  any(): Promise<Session>;
+  close(): Promise<void>;
+}
+
+export function createPool({ name, exclusive, open, clock, log }: PoolOptions): Pool {
+  const sessions = new Set<Session>();
+  const busy = new Set<Session>();
+  const waiting = new Set<() => void>();
+  let opening: Promise<Session> | undefined;
+  let inOpening = 0;
+  let failures = 0;
+  let notBefore = 0;
+  let closed = false;
+
+  async function fresh(): Promise<Session> {
+    if (closed) throw new InputError(`the server "${name}" is not used any more`);
+    if (clock.monotonic() < notBefore) throw new InputError(`the server "${name}" cannot be reached now`);
+    inOpening += 1;
+    try {
+      const session = await open();
+      failures = 0;
+      sessions.add(session);
+      session.lost.addEventListener("abort", () => forget(session), { once: true });
+      if (session.lost.aborted) forget(session);
+      if (closed) await session.close();
+      return session;
+    } catch (error) {
+      failures += 1;
+      const backoffMs = Math.min(leastBackoffMs * 2 ** (failures - 1), mostBackoffMs);
+      notBefore = clock.monotonic() + backoffMs;
+      log.warn({ server: name, backoffMs, reason: kindOf(error) }, "an MCP server cannot be reached");
+      throw new InputError(`the server "${name}" cannot be reached now`, { cause: error });
+    } finally {
+      inOpening -= 1;
+    }
+  }
+
+  function forget(session: Session): void {
+    sessions.delete(session);
+    busy.delete(session);
+    next();
+  }
+
+  function next(): void {
+    const [first] = waiting;
+    if (first === undefined) return;
+    waiting.delete(first);
+    first();
+  }
+
+  /** One attempt at a time, whoever waits for it. */
+  function shared(): Promise<Session> {
+    const [known] = sessions;
+    if (known !== undefined) return Promise.resolve(known);
+    return (opening ??= fresh().finally(() => (opening = undefined)));
+  }
+
+  async function own(signal: AbortSignal): Promise<Session> {
+    for (;;) {
+      signal.throwIfAborted();
+      const idle = [...sessions].find((session) => !busy.has(session));
+      if (idle !== undefined) {
+        busy.add(idle);
+        return idle;
+      }
+      if (sessions.size + inOpening < mostSessions) {
+        const session = await fresh();
+        // Somebody who waited for any may be on it: that asks nothing.
+        if (busy.has(session)) continue;
+        busy.add(session);
+        return session;
+      }
+      await new Promise<void>((resolve) => {
+        const end = () => {
+          waiting.delete(end);
+          signal.removeEventListener("abort", end);
+          resolve();
+        };
+        waiting.add(end);
+        signal.addEventListener("abort", end, { once: true });
+      });
+    }
+  }
+
+  function release(session: Session): void {
+    busy.delete(session);
+    next();
+    clock.after(idleMs, () => {
+      if (sessions.size > 1 && !busy.has(session)) end(session);
+    });
+  }
+
+  function end(session: Session): void {
+    forget(session);
+    session.close().catch((error: unknown) => {
+      log.debug({ server: name, reason: reasonOf(error) }, "an MCP connection was not closed in order");
+    });
+  }
+
+  return {
+    any: shared,
+    async use(work, signal) {
+      if (!exclusive) return work(await shared());
+      const session = await own(signal);
+      try {
+        const result = await work(session);
+        release(session);
+        return result;
+      } catch (error) {
+        // The call may still run there, and ask.
+        end(session);
+        throw error;
+      }
+    },
+    async close() {
+      closed = true;
+      await Promise.allSettled([...sessions].map((session) => session.close()));
+    },
+  };
+}
+
+/** Without the server's own words. */
+function kindOf(error: unknown): string {
+  if (!(error instanceof Error)) return typeof error;
+  const { code } = error as { code?: unknown };
+  return code === undefined ? error.name : `${error.name} ${String(code)}`;
+}
