@@ -66,22 +66,24 @@ export function createAccess({ policyOf, pairing, clock, log }: AccessOptions): 
   }
 
   function judgeRate({ address, participant }: InboundEvent, { perMinute }: Policy): Verdict {
-    if (perMinute.person === Infinity && perMinute.account === Infinity) return letIn;
+    const { person: ofPerson, account: ofAccount, tenant: ofTenant } = perMinute;
+    if (ofPerson === Infinity && ofAccount === Infinity && ofTenant === Infinity) return letIn;
     const account = JSON.stringify([address.tenant, address.channel, address.account]);
     const person = `${account}${participant.user}`;
-    const personMs = rates.take(person, perMinute.person);
-    const accountMs = personMs > 0 ? 0 : rates.take(account, perMinute.account);
-    if (personMs + accountMs === 0) {
-      return {
-        undo() {
-          rates.giveBack(person);
-          rates.giveBack(account);
-        },
-      };
-    }
-    // What the account has no room for does not count against the person.
-    if (accountMs > 0) rates.giveBack(person);
-    const retryAfterMs = Math.max(personMs, accountMs);
+    const taken: string[] = [];
+    const undo = () => {
+      for (const key of taken) rates.giveBack(key);
+    };
+    const take = (key: string, most: number): number => {
+      const ms = rates.take(key, most);
+      if (ms === 0) taken.push(key);
+      return ms;
+    };
+    const retryAfterMs =
+      take(person, ofPerson) || take(account, ofAccount) || take(`tenant ${address.tenant}`, ofTenant);
+    if (retryAfterMs === 0) return { undo };
+    // What one of them has no room for does not count against the others.
+    undo();
     const says = { key: "tooMany", values: { seconds: String(Math.ceil(retryAfterMs / 1_000)) } } as const;
     return { rule: "too many messages", retryAfterMs, says, ...(isNews(person) ? { news: true } : {}) };
   }

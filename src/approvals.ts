@@ -40,7 +40,7 @@ export interface Approvals {
   want(of: Omit<Wanted, "verdict" | "at">): Promise<void>;
   /** The agent knows the word, or that none came. */
   close(of: Pick<Wanted, "id" | "to">, outcome: { readonly approved: boolean; readonly by: string }): Promise<void>;
-  /** The oldest first. */
+  /** What nobody has decided yet, the oldest first. */
   list(accounts: readonly AccountRef[]): Promise<readonly Wanted[]>;
   /**
    * Durable when it resolves; the agent goes on with it in its conversation's order.

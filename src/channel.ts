@@ -118,6 +118,19 @@ export interface Connection {
   readonly closed: Promise<void>;
 }
 
+/** The account is a device that a person links to their phone, by a code that the phone scans. */
+export interface DeviceLink {
+  /** Once, before {@link Connect.connect}: `listener` is told of every change. It returns at once and does not throw. */
+  watchLink(listener: (link: LinkState) => void): void;
+}
+export interface LinkState {
+  readonly state: "no browser" | "starting" | "waiting for a scan" | "ready";
+  /** What is to be scanned now, and until when it is good. Whoever scans it links their own phone. */
+  readonly code?: { readonly text: string; readonly until: number } | undefined;
+  /** Why the last browser ended, until another is ready. */
+  readonly trouble?: string | undefined;
+}
+
 /** Frees what sending needed. Called once, after the last send. */
 export interface Close {
   close(): void;
@@ -127,7 +140,8 @@ export interface Close {
 export interface HttpHandler {
   /** Path patterns of the server's router, for example "/webhooks/telegram". */
   readonly paths: readonly string[];
-  handle(request: Request): Promise<Response>;
+  /** @param from the peer's IP address, which is a proxy's where one stands before the gateway; undefined where it is not known. */
+  handle(request: Request, from?: string): Promise<Response>;
 }
 
 /** The channel takes what comes from a component of the runtime. */
@@ -182,7 +196,19 @@ export interface Reached {
 export interface Channel
   extends
     AccountRef,
-    Partial<Typing & Preview & MediaFetch & Connect & Close & HttpHandler & BindingSource & Check & Reread & Reach> {
+    Partial<
+      Typing &
+        Preview &
+        MediaFetch &
+        Connect &
+        DeviceLink &
+        Close &
+        HttpHandler &
+        BindingSource &
+        Check &
+        Reread &
+        Reach
+    > {
   readonly traits: Traits;
   readonly dialect: Dialect;
 

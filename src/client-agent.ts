@@ -14,7 +14,7 @@ import { outboundEnvelope } from "./envelope.ts";
 import { InfrastructureError, reasonOf } from "./errors.ts";
 import type { AgentEvent, Effect, Reply, Step, TurnRef } from "./events.ts";
 import type { ConversationId, MessageId, TurnId } from "./ids.ts";
-import type { Address, InboundMessage, OutboundEvent } from "./message.ts";
+import { isOwn, type Address, type InboundMessage, type OutboundEvent } from "./message.ts";
 import type { Actor, ActorContext, Clock, Log, Runtime, SetAside } from "./ports.ts";
 import { later, type Later } from "./later.ts";
 import { createLinking } from "./linking.ts";
@@ -315,7 +315,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
       stored = await withSpilled(context, stored, [event.address.conversation], concernsAll(event));
       const { [event.address.conversation]: thread } = { ...stored.quiet, ...stored.inbox.threads };
       // What the gateway tells somebody who is not let in starts none.
-      const isFirst = event.kind !== "notice" && (thread === undefined || thread.unheard === true);
+      const isFirst = !isOwn(event) && (thread === undefined || thread.unheard === true);
       if (isFirst) await options.announce?.([started(event)]);
       const turn = stored.inbox.threads[event.address.conversation]?.turn;
       const took = turn === undefined ? undefined : taken.get(turn.id);
@@ -339,6 +339,8 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     async take(turn) {
       const thread = stored.inbox.threads[turn.conversation];
       if (thread === undefined || !current(turn)) return "stale";
+      // It may have waited for its place for longer than the watchdog waits.
+      heard.set(turn.turn, clock.monotonic());
       const { summary, items } = stored.history;
       const messages = batchOf(thread);
       taken.set(

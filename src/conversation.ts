@@ -10,7 +10,7 @@ import type { AgentEvent, Moment, Reply, Step } from "./events.ts";
 import type { AgentId, ConversationId, MessageId } from "./ids.ts";
 import { mostLatest } from "./link-state.ts";
 import { linkStep } from "./merging.ts";
-import { blobsIn, describe, type InboundEvent, type InboundMessage, type InboundNotice } from "./message.ts";
+import { blobsIn, describe, isOwn, type InboundEvent, type InboundMessage, type InboundNotice } from "./message.ts";
 import {
   abandoned,
   ended,
@@ -133,12 +133,12 @@ function tell(draft: Draft, { agent, now }: Received, event: InboundNotice): voi
   draft.put({ v: 1, agent, to, seq: 1, answers: [], ...(locale === undefined ? {} : { locale }), answer, at: now });
 }
 
-/** A conversation in which the gateway only told something of its own has not started yet. */
+/** A conversation in which nobody but the gateway has said anything has not started yet. */
 function open(draft: Draft, of: Received): void {
   const { conversation } = of.event.address;
   const isNew = !draft.knows(conversation);
   openThread(draft, of);
-  if (of.event.kind === "notice") {
+  if (isOwn(of.event)) {
     if (isNew) draft.patch(conversation, { unheard: true });
   } else if (draft.thread(conversation)?.unheard === true) draft.patch(conversation, { unheard: undefined });
 }

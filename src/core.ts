@@ -23,6 +23,7 @@ import { openPolicy, type Policy } from "./policy.ts";
 import type { Clock, Log, Runtime } from "./ports.ts";
 import { createProactive, type Proactive } from "./proactive.ts";
 import { createServices } from "./services.ts";
+import { createShares, unshared, type Shares } from "./shares.ts";
 import { createTurns, type LeftTurn } from "./turn.ts";
 
 export interface CoreOptions {
@@ -45,8 +46,8 @@ export interface CoreOptions {
   readonly delivers?: boolean;
   /** Where anybody has subscribed to what happens here. */
   readonly announce?: Announce | undefined;
-  /** Turns that run at once in this process. */
-  readonly mostTurns?: number;
+  /** For turns that run at once in this process; 2,000 unless given, whosever they are. */
+  readonly places?: Shares;
   /** Ten letters or digits that nobody can guess; random ones unless given. */
   readonly newCode?: () => string;
 }
@@ -122,7 +123,7 @@ export function createCore(options: CoreOptions): Core {
     approvals,
     serve: createServices({ runtime, call, clock, newCode: options.newCode }),
     tellAlive: !runtime.actors.exclusive,
-    most: options.mostTurns ?? 2_000,
+    places: options.places ?? createShares(2_000, unshared),
   });
 
   runtime.actors.register(

@@ -64,6 +64,11 @@ export function digestOf(id: string): string {
   return createHash("sha256").update(id).digest("base64url").slice(0, 11);
 }
 
+/** The tenant of an id that a channel minted, as it stands there; "" for any other text. */
+export function tenantOf(id: string): string {
+  return id.slice(0, Math.max(id.indexOf(":"), 0));
+}
+
 /** The parts behind the account of an id that a channel minted; undefined where one was too long to keep. */
 export function partsOf(id: ConversationId | ParticipantId | MessageId): string[] | undefined {
   const parts = id.split(":").slice(3);

@@ -18,6 +18,8 @@ const leaseRecord = z.object({
 });
 type LeaseRecord = z.infer<typeof leaseRecord>;
 
+const leaseKey = (name: string) => `lease:${name}`;
+
 export interface LeaseOptions {
   readonly records: Records;
   readonly clock: Clock;
@@ -25,6 +27,12 @@ export interface LeaseOptions {
   readonly instance: string;
   /** How long another waits after the holder's last sign of life. */
   readonly leaseMs: number;
+}
+
+/** The process that holds it, or held it last and has not let go. */
+export async function leaseHolder(name: string, records: Records): Promise<string | undefined> {
+  const found = await records.get(leaseKey(name));
+  return found === undefined ? undefined : leaseRecord.parse(found.value).holder;
 }
 
 /**
@@ -37,7 +45,7 @@ export async function underLease(
   signal: AbortSignal,
   work: (signal: AbortSignal, token: number) => Promise<void>,
 ): Promise<void> {
-  const key = `lease:${name}`;
+  const key = leaseKey(name);
   const renewMs = leaseMs / 4;
   const about = { lease: name };
 

@@ -231,6 +231,11 @@ export type InboundMessage = Extract<InboundEvent, { kind: "message" }>;
 export type InboundNotice = Extract<InboundEvent, { kind: "notice" }>;
 export type InboundSaid = Extract<InboundEvent, { kind: "said" }>;
 
+/** From the gateway itself: nobody was heard by it. */
+export function isOwn(event: InboundEvent): boolean {
+  return event.kind === "notice" || event.kind === "said" || (event.kind === "message" && event.note !== undefined);
+}
+
 /** Those of them that people wrote: what a platform knows of, and an answer can reply to. */
 export function fromPeople(messages: readonly InboundMessage[]): readonly InboundMessage[] {
   return messages.filter(({ note }) => note === undefined);

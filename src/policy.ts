@@ -18,8 +18,8 @@ export interface Policy {
    */
   readonly allowGroups: ReadonlySet<string> | undefined;
   readonly bots: boolean;
-  /** Messages; Infinity for any number. */
-  readonly perMinute: { readonly person: number; readonly account: number };
+  /** Messages of a person, of the account, and of all accounts of its tenant; Infinity for any number. */
+  readonly perMinute: { readonly person: number; readonly account: number; readonly tenant: number };
 }
 
 export const openPolicy: Policy = {
@@ -29,7 +29,7 @@ export const openPolicy: Policy = {
   groups: "mention",
   allowGroups: undefined,
   bots: false,
-  perMinute: { person: Infinity, account: Infinity },
+  perMinute: { person: Infinity, account: Infinity, tenant: Infinity },
 };
 
 /** Why a message does not come in; in the journal, and in the answers of channels whose callers wait for one. */

@@ -170,11 +170,12 @@ export interface TranscriptEntry {
 export interface Blobs {
   /**
    * @param options.draft no message has it yet: it is deleted after a day unless it is used, or put without this.
+   * @param options.tenant whose it is, "default" unless given: of the same bytes each tenant has a blob of its own.
    * @throws InputError, and nothing is kept: 413 past `maxBytes`, 507 where there is no room for all of it.
    */
   put(
     body: ReadableStream<Uint8Array>,
-    options: { type: string; name?: string; maxBytes: number; draft?: boolean },
+    options: { type: string; name?: string; maxBytes: number; draft?: boolean; tenant?: string },
   ): Promise<Blob>;
   /**
    * Undefined where it is not, or no more; whoever opens a body reads or cancels it.
@@ -184,7 +185,7 @@ export interface Blobs {
     id: string,
     options?: { use?: boolean },
   ): Promise<(Blob & { readonly body: ReadableStream<Uint8Array> }) | undefined>;
-  /** Deletes it for everybody, whoever put the same bytes; one that is not there is no error. Who reads it just now may fail. */
+  /** Deletes it for all of its tenant, whoever put the same bytes; one that is not there is no error. Who reads it just now may fail. */
   remove(id: string): Promise<void>;
 }
 export interface Blob {
@@ -215,11 +216,16 @@ export interface DeadLetter {
   readonly attempts: number;
   readonly at: number;
 }
+/** `n` is its place, from which a listing goes on: it rises, but may skip, and stays good when the letter is gone. */
+export type ListedLetter = DeadLetter & { readonly n: number };
 export interface DeadLetters {
   /** For what is given up outside a subscription's own retries: an outbox entry that no platform takes. */
   add(letter: DeadLetter): Promise<void>;
-  /** The newest first. */
-  list(limit: number): Promise<readonly DeadLetter[]>;
+  /**
+   * The newest first; those before the place `before` where it is given. One that was retried and failed again may stand at its
+   * former place too, once for each.
+   */
+  list(limit: number, before?: number): Promise<readonly ListedLetter[]>;
   get(id: string): Promise<DeadLetter | undefined>;
   /** Publishes it again and removes it. @returns false where there is no such letter. */
   retry(id: string): Promise<boolean>;

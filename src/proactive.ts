@@ -24,6 +24,10 @@ export interface Note {
   readonly text: string;
 }
 
+/**
+ * What resolves is durable. Where it rejects nothing is kept: an InputError or a RefusedError says what to do, after a
+ * RetryableError the same may be asked again.
+ */
 export interface Proactive {
   /**
    * The conversation's next message, whatever waits or runs there; the agent remembers it as its own. What the platform does not
@@ -39,12 +43,8 @@ export interface Proactive {
   prompt(to: Recipient, id: string, note: Note): Promise<Requested>;
 }
 
-/**
- * It is durable now.
- * Otherwise nothing is kept, and the caller is told by an InputError or a RefusedError that says what to do, or by a
- * RetryableError that the same may be asked again.
- */
 export interface Requested {
+  /** What the outbox's entry and a dead letter name. */
   readonly id: MessageId;
   readonly conversation: ConversationId;
 }
@@ -72,17 +72,19 @@ export function createProactive({ inbound, clock, channelOf, policyOf }: Proacti
       throw new InputError(`${name} cannot be written to first: nobody listens there unless they have asked`, {
         status: 422,
       });
+    const { block } = policyOf(account);
+    const refuseBlocked = (user: string) => {
+      if (!block.has(user)) return;
+      const words = `${name} blocks ${user}: nothing is sent there until its \`block\` does not`;
+      throw new RefusedError(words, { rule: "blocked" });
+    };
+    if ("id" in to) refuseBlocked(to.id);
     const found = "to" in to ? to : await reach(channel, to);
-    const { participant } = found;
-    if (policyOf(account).block.has(participant.user))
-      throw new RefusedError(`${name} blocks ${participant.user}: nothing is sent there until its \`block\` does not`, {
-        rule: "blocked",
-      });
-    return { to: found.to, participant, channel };
+    refuseBlocked(found.participant.user);
+    return { to: found.to, participant: found.participant, channel };
   }
 
   const headerOf = ({ to, participant }: Reached, id: string) => {
-    if (id === "" || id.length > longestId) throw new InputError(`an id has 1 to ${longestId} characters`);
     // Of more parts than a channel's ids that people choose, so that nobody can take it before.
     const own = messageId(to, "requested", to.conversation, id);
     return { v: 1, id: own, address: to, participant, receivedAt: clock.now() } as const;
@@ -90,6 +92,7 @@ export function createProactive({ inbound, clock, channelOf, policyOf }: Proacti
 
   return {
     async say(to, id, answer) {
+      checkId(id);
       checkAnswer(answer);
       const { channel, ...place } = await reached(to);
       const header = headerOf(place, id);
@@ -98,6 +101,7 @@ export function createProactive({ inbound, clock, channelOf, policyOf }: Proacti
       return { id: header.id, conversation: place.to.conversation };
     },
     async prompt(to, id, { topic, text }) {
+      checkId(id);
       checkText("a note", text, longestNote);
       checkText("a note's topic", topic, longestTopic);
       const place = await reached(to);
@@ -118,6 +122,10 @@ async function reach(channel: Channel, { kind, id, thread }: Target): Promise<Re
     if (!(error instanceof TerminalError)) throw error;
     throw new InputError(error.message, { status: 422, cause: error });
   }
+}
+
+function checkId(id: string): void {
+  if (id === "" || id.length > longestId) throw new InputError(`an id has 1 to ${longestId} characters`);
 }
 
 function checkAnswer({ parts }: Answer): void {

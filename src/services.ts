@@ -10,6 +10,7 @@ import { digestOf, type AgentId } from "./ids.ts";
 import type { Serving } from "./link-events.ts";
 import type { Answer, InboundMessage, NoticeKey } from "./message.ts";
 import type { Clock, Runtime } from "./ports.ts";
+import { blobsOf } from "./tenant-blobs.ts";
 
 export interface ServiceOptions {
   readonly runtime: Pick<Runtime, "records" | "blobs" | "transcript" | "deadLetters">;
@@ -87,12 +88,13 @@ export function createServices(options: ServiceOptions): Serve {
     return answerTo(reply, "notLinked");
   }
 
-  async function exported({ agent }: Served): Promise<Answer> {
+  async function exported({ agent, command }: Served): Promise<Answer> {
     const holdings = await call(agent, "holdings", {});
     const bytes = new TextEncoder().encode(JSON.stringify(fileOf(holdings, clock.now()), undefined, 2));
     const body = new Blob([bytes]).stream();
     const type = "application/json";
-    const blob = await runtime.blobs.put(body, { type, name: "ascent-export.json", maxBytes: exportBytes });
+    const own = blobsOf(runtime.blobs, command.address.tenant);
+    const blob = await own.put(body, { type, name: "ascent-export.json", maxBytes: exportBytes });
     const source = { from: "blob", id: blob.id } as const;
     return say("exported", [{ kind: "file", source, type, name: "ascent-export.json", size: blob.size }]);
   }

@@ -50,6 +50,8 @@ const delivery = z.object({
   webhookId: z.string(),
   subscriber: z.string(),
   name: z.string(),
+  /** Whose conversation it is about; absent in what older versions kept. */
+  tenant: z.string().optional(),
   type: z.enum(announcedKinds),
   at: z.number(),
   body: z.string(),
@@ -71,6 +73,7 @@ export interface Subscriptions {
   run(job: string, data: unknown): Promise<boolean>;
   /** The newest first. */
   log(limit: number): Promise<readonly LoggedDelivery[]>;
+  get(id: string): Promise<LoggedDelivery | undefined>;
   /** Sends it again under the same webhook-id. @returns false where there is no such delivery. @throws InputError */
   replay(id: string): Promise<boolean>;
 }
@@ -206,6 +209,10 @@ export function createSubscriptions({ runtime, clock, log, subscribers }: Subscr
       const found = await Promise.all((await ids.list(limit)).map((id) => find(id)));
       return found.flatMap((one) => (one === undefined ? [] : [loggedOf(one.value)]));
     },
+    async get(id) {
+      const found = await find(id);
+      return found && loggedOf(found.value);
+    },
     async replay(id) {
       const found = await find(id);
       if (found === undefined) return false;
@@ -219,13 +226,14 @@ export function createSubscriptions({ runtime, clock, log, subscribers }: Subscr
   };
 }
 
-function deliveryOf({ id, type, at, data }: Announcement, { key, name }: Subscriber, wanted: boolean): Delivery {
+function deliveryOf({ id, type, at, of, data }: Announcement, { key, name }: Subscriber, wanted: boolean): Delivery {
   return {
     v: 1,
     id: `${id}.${key}`,
     webhookId: id,
     subscriber: key,
     name,
+    tenant: of.tenant,
     type,
     at,
     body: wanted ? JSON.stringify({ type, timestamp: new Date(at).toISOString(), data }) : "",

@@ -23,6 +23,7 @@ import type { Blobs, Clock, Log } from "./ports.ts";
 import { showProgress, type Progress } from "./progress.ts";
 import { isServiceCommand } from "./scheduling.ts";
 import type { Serve } from "./services.ts";
+import { createRoundRobin, type Shares } from "./shares.ts";
 
 const foldTimeoutMs = 60_000;
 
@@ -48,8 +49,8 @@ export interface TurnOptions {
   readonly serve: Serve;
   /** Runners tell the actor that they live: needed where it may be hosted by another process. */
   readonly tellAlive: boolean;
-  /** Turns that run at once; more wait for a place in the order of their start. */
-  readonly most: number;
+  /** One for each turn that runs; more wait, tenants in turn and each one's in the order of their start. */
+  readonly places: Shares;
 }
 
 export interface Turns extends TurnRunner {
@@ -68,10 +69,10 @@ interface Running extends LeftTurn {
 }
 
 export function createTurns(options: TurnOptions): Turns {
-  const { clock, log } = options;
+  const { clock, log, places } = options;
   /** By conversation: one runner each. */
   const running = new Map<string, Running>();
-  const waiting = new Set<Running>();
+  const waiting = createRoundRobin<Running>();
   const folding = new Map<AgentId, AbortController>();
   let active = 0;
   let draining = false;
@@ -82,21 +83,25 @@ export function createTurns(options: TurnOptions): Turns {
   const keyOf = (agent: AgentId, turn: TurnRef): string => `${agent} ${turn.conversation}`;
   const isSame = (a: TurnRef | undefined, b: TurnRef): boolean => a?.turn === b.turn && a.attempt === b.attempt;
 
+  const mayStart = (tenant: string): boolean => places.fits(tenant, 1);
+
+  function launchNext(): void {
+    for (let next; !draining && (next = waiting.next(mayStart)) !== undefined;) launch(next);
+  }
+
   function launch(run: Running): void {
     active++;
+    places.take(run.to.tenant, 1);
     void runTurn(options, run)
       .catch((error: unknown) => {
         log.error({ agent: run.agent, turn: run.turn.turn, reason: reasonOf(error) }, "turn runner failed");
       })
       .finally(() => {
         active--;
+        places.giveBack(run.to.tenant, 1);
         const key = keyOf(run.agent, run.turn);
         if (running.get(key) === run) running.delete(key);
-        const [next] = waiting;
-        if (next !== undefined && !draining) {
-          waiting.delete(next);
-          launch(next);
-        }
+        launchNext();
         if (active === 0) idle?.();
       });
   }
@@ -105,7 +110,7 @@ export function createTurns(options: TurnOptions): Turns {
     const run = running.get(key);
     if (run === undefined) return;
     run.abort.abort(new TurnAbandoned("superseded"));
-    waiting.delete(run);
+    waiting.delete(run.to.tenant, run);
     running.delete(key);
   }
 
@@ -118,8 +123,8 @@ export function createTurns(options: TurnOptions): Turns {
       abandon(key);
       const run: Running = { agent, to, turn, abort: new AbortController() };
       running.set(key, run);
-      if (active < options.most) launch(run);
-      else waiting.add(run);
+      waiting.add(to.tenant, run);
+      launchNext();
     },
     cancel(agent, turn) {
       const key = keyOf(agent, turn);
@@ -146,7 +151,7 @@ export function createTurns(options: TurnOptions): Turns {
     async drain(graceMs) {
       draining = true;
       for (const abort of folding.values()) abort.abort(new TurnAbandoned("stopping"));
-      for (const run of waiting) {
+      for (let run; (run = waiting.next(() => true)) !== undefined;) {
         left.push(run);
         abandon(keyOf(run.agent, run.turn));
       }

@@ -5,6 +5,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { InputError } from "../../src/errors.ts";
 import type { Blob, Blobs } from "../../src/ports.ts";
+import { blobSuffix } from "../../src/tenant-blobs.ts";
 import type { DaprRecords } from "./records.ts";
 
 const pieceBytes = 512 * 1024;
@@ -24,7 +25,7 @@ export function createBlobs(records: DaprRecords, keptMs: number): Blobs {
   const lifeOf = (draft: boolean) => ({ ttlMs: draft ? Math.min(draftMs, keptMs) : keptMs });
 
   async function find(id: string): Promise<Kept | undefined> {
-    if (!/^[0-9a-f]{64}$/.test(id)) return undefined;
+    if (!/^[0-9a-f]{64}(-[\w-]{11})?$/.test(id)) return undefined;
     return (await records.get(keyOf(id)))?.value as Kept | undefined;
   }
 
@@ -51,7 +52,7 @@ export function createBlobs(records: DaprRecords, keptMs: number): Blobs {
       await discard(pieces, count);
       throw error;
     }
-    return { id: hash.digest("hex"), size, count };
+    return { digest: hash.digest("hex"), size, count };
   }
 
   async function discard(pieces: string, count: number): Promise<void> {
@@ -68,9 +69,10 @@ export function createBlobs(records: DaprRecords, keptMs: number): Blobs {
   }
 
   return {
-    async put(body, { type, name, maxBytes, draft = false }) {
+    async put(body, { type, name, maxBytes, draft = false, tenant }) {
       const pieces = randomUUID();
-      const { id, size, count } = await receive(body, pieces, maxBytes, draft);
+      const { digest, size, count } = await receive(body, pieces, maxBytes, draft);
+      const id = `${digest}${blobSuffix(tenant)}`;
       const known = await find(id);
       if (known !== undefined) {
         await discard(pieces, count);

@@ -1,5 +1,5 @@
 /** Dead letters: a record each, and a log of their ids. One that is retried or dropped leaves its id in the log. */
-import type { Bus, DeadLetter, DeadLetters } from "../../src/ports.ts";
+import type { Bus, DeadLetter, DeadLetters, ListedLetter } from "../../src/ports.ts";
 import { createPagedLog } from "./log.ts";
 import type { DaprRecords } from "./records.ts";
 
@@ -26,17 +26,17 @@ export function createDeadLetters(records: DaprRecords, bus: Bus): DeadLetters {
       await records.put(keyOf(letter.id), letter);
       if (known === undefined) await log.append(logName, [{ key: letter.id, at: letter.at, entry: null }]);
     },
-    async list(limit) {
-      const found: DeadLetter[] = [];
+    async list(limit, from = Infinity) {
+      const found: ListedLetter[] = [];
       const seen = new Set<string>();
-      for (let before = Infinity; found.length < limit;) {
+      for (let before = from; found.length < limit;) {
         const ids = await log.list(logName, { before, limit });
         if (ids.length === 0) break;
-        for (const { key } of ids.toReversed()) {
+        for (const { key, n } of ids.toReversed()) {
           if (seen.has(key)) continue;
           seen.add(key);
           const letter = await get(key);
-          if (letter !== undefined) found.push(letter);
+          if (letter !== undefined) found.push({ ...letter, n });
         }
         before = ids[0]?.n ?? 0;
       }

@@ -1,4 +1,4 @@
-/** Bytes as files "blobs/<first two digits>/<SHA-256>", what is known of them in the file of the store. */
+/** Bytes as files "blobs/<first two digits>/<SHA-256><tenant>", what is known of them in the file of the store. */
 import { createHash, randomUUID } from "node:crypto";
 import { createReadStream, existsSync, mkdirSync, rmSync } from "node:fs";
 import { mkdir, open, rename, rm, type FileHandle } from "node:fs/promises";
@@ -6,6 +6,8 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { InfrastructureError, InputError } from "../../src/errors.ts";
 import type { Blob, Blobs, Clock } from "../../src/ports.ts";
+import { createShares } from "../../src/shares.ts";
+import { blobSuffix, suffixOf } from "../../src/tenant-blobs.ts";
 import type { Limits } from "./limits.ts";
 import type { Store } from "./store.ts";
 
@@ -20,7 +22,7 @@ export interface BlobOptions {
   readonly store: Store;
   readonly directory: string;
   readonly clock: Clock;
-  readonly limits: Pick<Limits, "blobBytes" | "blobMs">;
+  readonly limits: Pick<Limits, "blobBytes" | "blobBytesOf" | "blobMs" | "shared">;
 }
 
 export interface EmbeddedBlobs extends Blobs {
@@ -52,8 +54,13 @@ export function createBlobs({ store, directory, clock, limits }: BlobOptions): E
   const remove = store.prepare("DELETE FROM blob WHERE id = ?");
   const pathOf = (id: string) => join(root, id.slice(0, 2), id);
 
+  const mostOf = new Map(Object.entries(limits.blobBytesOf).map(([tenant, most]) => [blobSuffix(tenant), most]));
   /** Bytes that are kept or coming in. */
-  let taken = (store.prepare("SELECT coalesce(sum(size), 0) AS bytes FROM blob").get() as { bytes: number }).bytes;
+  const taken = createShares(limits.blobBytes, (of) => mostOf.get(of) ?? (limits.shared ? undefined : Infinity));
+  for (const row of store.prepare("SELECT substr(id, 65) AS of, sum(size) AS bytes FROM blob GROUP BY of").iterate()) {
+    const { of, bytes } = row as { of: string; bytes: number };
+    taken.take(of, bytes);
+  }
   /** Ids that somebody is about to use, as often as that: they are not purged meanwhile. */
   const held: string[] = [];
 
@@ -104,29 +111,30 @@ export function createBlobs({ store, directory, clock, limits }: BlobOptions): E
   }
 
   return {
-    async put(body, { type, name, maxBytes, draft = false }) {
+    async put(body, { type, name, maxBytes, draft = false, tenant }) {
       const temporary = join(incoming, randomUUID());
+      const of = blobSuffix(tenant);
       let own = 0;
       const take = (bytes: number) => {
         if (own + bytes > maxBytes) {
           throw new InputError(`More than ${maxBytes} bytes: send something smaller.`, { status: 413 });
         }
-        if (taken + bytes > limits.blobBytes) {
+        if (!taken.fits(of, bytes)) {
           throw new InputError("This gateway has no room for more files: try again later.", { status: 507 });
         }
-        taken += bytes;
+        taken.take(of, bytes);
         own += bytes;
       };
       try {
-        const id = await receive(temporary, body, take);
+        const id = `${await receive(temporary, body, take)}${of}`;
         const known = await holding(id, async () => {
           await place(temporary, id);
           return record([id, type, name ?? null, own, Math.round(clock.now()), Number(draft)]);
         });
-        if (known) taken -= own;
+        if (known) taken.giveBack(of, own);
         return find(id) as Blob;
       } catch (error) {
-        taken -= own;
+        taken.giveBack(of, own);
         await rm(temporary, { force: true });
         throw isSystem(error) ? new InfrastructureError("The bytes could not be stored.", { cause: error }) : error;
       }
@@ -147,7 +155,7 @@ export function createBlobs({ store, directory, clock, limits }: BlobOptions): E
       // The file first, as below.
       await rm(pathOf(id), { force: true });
       const gone = await store.write(() => Number(remove.run(id).changes));
-      if (gone > 0) taken -= size;
+      if (gone > 0) taken.giveBack(suffixOf(id), size);
     },
     async purge() {
       const now = Math.round(clock.now());
@@ -160,7 +168,7 @@ export function createBlobs({ store, directory, clock, limits }: BlobOptions): E
       await store.write(() => {
         for (const { id } of rows) remove.run(id);
       });
-      for (const { size } of rows) taken -= size;
+      for (const { id, size } of rows) taken.giveBack(suffixOf(id), size);
       return all.length === purgeAtOnce;
     },
   };

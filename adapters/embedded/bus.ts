@@ -4,7 +4,9 @@
  * that is left is delivered again, each subject in its order.
  */
 import { fateOf, OverloadedError, reasonOf } from "../../src/errors.ts";
+import { tenantOf } from "../../src/ids.ts";
 import { topics, type Bus, type Clock, type CloudEvent, type Log, type Topic } from "../../src/ports.ts";
+import { createShares, unshared } from "../../src/shares.ts";
 import { createBacklog, type Backlog } from "./backlog.ts";
 import { createLanes, type Lanes } from "./lanes.ts";
 import type { Limits } from "./limits.ts";
@@ -27,6 +29,7 @@ export interface EmbeddedBus extends Bus {
 
 interface Row {
   readonly seq: number;
+  readonly tenant: string;
   readonly bytes: number;
   /** Absent: read from the file when its turn comes. */
   readonly event: CloudEvent | undefined;
@@ -70,9 +73,12 @@ export function createBus({ store, clock, log, limits }: BusOptions): EmbeddedBu
     SELECT ? || CASE WHEN json_valid(event) THEN event ->> '$.id' ELSE seq END, topic, event, ?, ?, ?
     FROM bus WHERE seq = ?`);
   let nextSeq = 1;
+  const whose = limits.shared ? tenantOf : () => "";
+  const mostOf = limits.shared ? () => undefined : unshared;
 
   const states = topics.map((name, at): TopicState => {
-    const lanes = createLanes<Row>({ cap: limits.handlers, clock, handle: (row) => deliver(state, row) });
+    const places = createShares(limits.handlers, mostOf);
+    const lanes = createLanes<Row>({ places, tenantOf: whose, clock, handle: (row) => deliver(state, row) });
     const state: TopicState = { name, at, lanes, backlog: createBacklog(name, limits), handler: undefined };
     return state;
   });
@@ -83,9 +89,11 @@ export function createBus({ store, clock, log, limits }: BusOptions): EmbeddedBu
     .iterate()) {
     const { seq, topic, subject, attempts, bytes } = left as Record<string, number> & { subject: string };
     const state = states[topic as number] as TopicState;
-    state.backlog.add(bytes as number);
+    const tenant = whose(subject);
+    state.backlog.add(tenant, bytes as number);
     const row = {
       seq: seq as number,
+      tenant,
       bytes: bytes as number,
       event: undefined,
       attempts: attempts as number,
@@ -100,14 +108,15 @@ export function createBus({ store, clock, log, limits }: BusOptions): EmbeddedBu
     const text = JSON.stringify(event);
     const seq = nextSeq++;
     const bytes = text.length;
-    state.backlog.add(bytes);
+    const tenant = whose(event.subject);
+    state.backlog.add(tenant, bytes);
     return {
       write: () => void insert.run(seq, state.at, event.subject, text),
       committed() {
-        const kept = state.backlog.keep(state.lanes.depth(event.subject), bytes);
-        state.lanes.add(event.subject, { seq, bytes, event: kept ? event : undefined, attempts: 0, tries: 0 });
+        const kept = state.backlog.keep(tenant, state.lanes.depth(event.subject), bytes);
+        state.lanes.add(event.subject, { seq, tenant, bytes, event: kept ? event : undefined, attempts: 0, tries: 0 });
       },
-      failed: () => state.backlog.remove(bytes),
+      failed: () => state.backlog.remove(tenant, bytes),
     };
   }
 
@@ -128,8 +137,8 @@ export function createBus({ store, clock, log, limits }: BusOptions): EmbeddedBu
   }
 
   function done(state: TopicState, row: Row): void {
-    state.backlog.remove(row.bytes);
-    if (row.event !== undefined) state.backlog.release(row.bytes);
+    state.backlog.remove(row.tenant, row.bytes);
+    if (row.event !== undefined) state.backlog.release(row.tenant, row.bytes);
   }
 
   async function failed(state: TopicState, row: Row, error: unknown): Promise<number | undefined> {
@@ -167,6 +176,7 @@ export function createBus({ store, clock, log, limits }: BusOptions): EmbeddedBu
 
   function refuseFlood(state: TopicState, events: readonly CloudEvent[]): void {
     for (const event of events) {
+      state.backlog.check(whose(event.subject), events.length);
       if (state.lanes.depth(event.subject) + events.length <= limits.backlogPerSubject) continue;
       throw new OverloadedError(`Too many events of one conversation wait in topic "${state.name}".`);
     }
@@ -180,7 +190,6 @@ export function createBus({ store, clock, log, limits }: BusOptions): EmbeddedBu
       if (events.length === 0) return;
       const state = stateOf(topic);
       refuseFlood(state, events);
-      state.backlog.check(events.length);
       const staged = events.map((event) => stage(topic, event));
       await store.write(
         () => {

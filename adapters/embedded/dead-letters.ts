@@ -15,7 +15,7 @@ interface Row {
 export function createDeadLetters(store: Store, bus: EmbeddedBus): DeadLetters {
   const columns = "id, topic, event, reason, attempts, at";
   const insert = store.prepare(`INSERT OR REPLACE INTO dead (${columns}) VALUES (?, ?, ?, ?, ?, ?)`);
-  const select = store.prepare(`SELECT ${columns} FROM dead ORDER BY n DESC LIMIT ?`);
+  const select = store.prepare(`SELECT n, ${columns} FROM dead WHERE n < ? ORDER BY n DESC LIMIT ?`);
   const find = store.prepare(`SELECT ${columns} FROM dead WHERE id = ?`);
   const remove = store.prepare("DELETE FROM dead WHERE id = ?");
 
@@ -26,8 +26,9 @@ export function createDeadLetters(store: Store, bus: EmbeddedBus): DeadLetters {
       const at = Math.round(letter.at);
       await store.write(() => void insert.run(letter.id, topic, event, letter.reason, letter.attempts, at));
     },
-    async list(limit) {
-      return (select.all(limit) as unknown as Row[]).map(letterOf);
+    async list(limit, before = Number.MAX_SAFE_INTEGER) {
+      const rows = select.all(before, limit) as unknown as (Row & { n: number })[];
+      return rows.map((row) => ({ ...letterOf(row), n: row.n }));
     },
     async get(id) {
       const row = find.get(id) as unknown as Row | undefined;

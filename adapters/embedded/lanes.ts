@@ -1,8 +1,9 @@
 /**
- * The dispatcher of one topic, in memory: a lane per subject with work, one item of a lane in flight, lanes served in turn.
- * A subject that floods or fails holds up nobody but itself; a lane without items is forgotten.
+ * The dispatcher of one topic, in memory: a lane per subject with work, one item of a lane in flight, tenants served in turn and
+ * each one's lanes in turn. A subject that floods or fails holds up nobody but itself; a lane without items is forgotten.
  */
 import type { Clock } from "../../src/ports.ts";
+import { createRoundRobin, type Shares } from "../../src/shares.ts";
 import { createFifo, type Fifo } from "./fifo.ts";
 
 export interface Lanes<Item> {
@@ -17,12 +18,14 @@ export interface Lanes<Item> {
 
 interface Lane<Item> {
   readonly subject: string;
+  readonly tenant: string;
   readonly items: Fifo<Item>;
 }
 
 export interface LanesOptions<Item> {
-  /** Items handled at once. */
-  readonly cap: number;
+  /** One for each item that is being handled. */
+  readonly places: Shares;
+  readonly tenantOf: (subject: string) => string;
   readonly clock: Clock;
   /** Undefined: done. A number: the item stays first in its lane and is handled again after so many ms. Never rejects. */
   readonly handle: (item: Item) => Promise<number | undefined>;
@@ -31,35 +34,37 @@ export interface LanesOptions<Item> {
 /** A timer that is set for longer than this fires at once. @see https://nodejs.org/api/timers.html */
 const longestWaitMs = 2 ** 31 - 1;
 
-export function createLanes<Item>({ cap, clock, handle }: LanesOptions<Item>): Lanes<Item> {
+export function createLanes<Item>({ places, tenantOf, clock, handle }: LanesOptions<Item>): Lanes<Item> {
   const lanes = new Map<string, Lane<Item>>();
-  const ready = createFifo<Lane<Item>>();
+  const ready = createRoundRobin<Lane<Item>>();
   const stopped = Promise.withResolvers<void>();
   let open = false;
   let running = 0;
 
+  const mayRun = (tenant: string): boolean => places.fits(tenant, 1);
+
   function pump(): void {
-    while (open && running < cap) {
-      const lane = ready.shift();
-      if (lane === undefined) return;
+    for (let lane; open && (lane = ready.next(mayRun)) !== undefined;) {
       running += 1;
+      places.take(lane.tenant, 1);
       void run(lane);
     }
   }
 
   function again(lane: Lane<Item>): void {
-    ready.push(lane);
+    ready.add(lane.tenant, lane);
     pump();
   }
 
   async function run(lane: Lane<Item>): Promise<void> {
     const wait = await handle(lane.items.peek() as Item);
     running -= 1;
+    places.giveBack(lane.tenant, 1);
     if (wait !== undefined) {
       clock.after(Math.min(wait, longestWaitMs), () => again(lane));
     } else {
       lane.items.shift();
-      if (lane.items.length > 0) ready.push(lane);
+      if (lane.items.length > 0) ready.add(lane.tenant, lane);
       else lanes.delete(lane.subject);
     }
     if (open) pump();
@@ -70,9 +75,9 @@ export function createLanes<Item>({ cap, clock, handle }: LanesOptions<Item>): L
     add(subject, item) {
       let lane = lanes.get(subject);
       if (lane === undefined) {
-        lane = { subject, items: createFifo() };
+        lane = { subject, tenant: tenantOf(subject), items: createFifo() };
         lanes.set(subject, lane);
-        ready.push(lane);
+        ready.add(lane.tenant, lane);
       }
       lane.items.push(item);
       pump();

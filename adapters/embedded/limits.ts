@@ -1,5 +1,7 @@
 /** What one gateway may hold. Every figure bounds memory, disk or work; the defaults suit a 512 MB machine. */
 export interface Limits {
+  /** There are several tenants: of handlers, window and backlog none takes more than it leaves free. */
+  readonly shared: boolean;
   /** Handlers that run at once, per topic. */
   readonly handlers: number;
   /** Undelivered events kept in memory, per topic; the others are read from the file when their turn comes. */
@@ -20,11 +22,14 @@ export interface Limits {
   readonly jobs: number;
   /** All blobs together: past it, storing one is refused. */
   readonly blobBytes: number;
+  /** Those of these tenants; of another one, where there are several, as much as it leaves free. */
+  readonly blobBytesOf: Readonly<Record<string, number>>;
   /** A blob that nobody used for so long is deleted. */
   readonly blobMs: number;
 }
 
 export const defaultLimits: Limits = {
+  shared: false,
   handlers: 512,
   windowRows: 4096,
   windowBytes: 32 * 1024 * 1024,
@@ -34,7 +39,8 @@ export const defaultLimits: Limits = {
   backlogPerSubject: 10_000,
   idleMs: 60_000,
   reminders: 256,
-  jobs: 16,
+  jobs: 64,
   blobBytes: 2 * 1024 * 1024 * 1024,
+  blobBytesOf: {},
   blobMs: 30 * 24 * 60 * 60 * 1000,
 };

@@ -1,4 +1,5 @@
-import { Hono } from "hono";
+import type { HttpBindings } from "@hono/node-server";
+import { type Context, Hono } from "hono";
 import type { HttpHandler } from "../../src/channel.ts";
 import type { Log } from "../../src/ports.ts";
 import { limitBody } from "./body.ts";
@@ -9,6 +10,7 @@ import type { Streams } from "./streams.ts";
 export interface AppOptions {
   readonly channels: readonly HttpHandler[];
   readonly health: () => string | undefined;
+  readonly off?: (() => readonly string[]) | undefined;
   readonly log: Log;
   readonly limits: { readonly bodyBytes: number };
   readonly streams: Streams;
@@ -28,7 +30,7 @@ const defaultHeaders: readonly (readonly [string, string])[] = [
   ["cache-control", "no-store"],
 ];
 
-export function createApp({ channels, health, log, limits, streams, state }: AppOptions): Hono {
+export function createApp({ channels, health, off = () => [], log, limits, streams, state }: AppOptions): Hono {
   const app = new Hono();
 
   app.use(async (c, next) => {
@@ -46,7 +48,8 @@ export function createApp({ channels, health, log, limits, streams, state }: App
   app.get("/healthz", () => Response.json({ status: "alive" }));
   app.get("/readyz", () => {
     const reason = state.draining ? "The gateway is stopping." : health();
-    return reason === undefined ? Response.json({ status: "ready" }) : unavailable("not_ready", reason, 2);
+    if (reason !== undefined) return unavailable("not_ready", reason, 2);
+    return Response.json({ status: "ready", ...(off().length > 0 && { off: off() }) });
   });
   for (const path of ["/healthz", "/readyz"]) {
     app.all(path, () => errorResponse(405, "method_not_allowed", "Use GET.", { allow: "GET, HEAD" }));
@@ -63,7 +66,7 @@ export function createApp({ channels, health, log, limits, streams, state }: App
   for (const channel of channels) {
     for (const path of channel.paths) {
       app.all(path, async (c) => {
-        const answer = channel.handle(limitBody(c.req.raw, limits.bodyBytes));
+        const answer = channel.handle(limitBody(c.req.raw, limits.bodyBytes), peerOf(c));
         const response = await orStopping(answer);
         // A stream that answers a POST ends by itself, and nobody could resume it: it has the grace time as any answer has.
         return c.req.method === "POST" ? response : streams.track(response);
@@ -74,6 +77,11 @@ export function createApp({ channels, health, log, limits, streams, state }: App
   app.notFound(() => errorResponse(404, "not_found", "There is nothing at this address."));
   app.onError((error) => responseOf(error, log));
   return app;
+}
+
+function peerOf(c: Context): string | undefined {
+  const { incoming } = (c.env ?? {}) as Partial<HttpBindings>;
+  return incoming?.socket.remoteAddress;
 }
 
 /** The caller's own id where it is fit for a log, so that a request can be followed across systems. */

@@ -39,6 +39,8 @@ export interface ServerOptions {
   readonly channels: readonly HttpHandler[];
   /** Why the process is not ready; undefined while it is. */
   readonly health: () => string | undefined;
+  /** What is off though the process is ready, by name. */
+  readonly off?: () => readonly string[];
   readonly log: Log;
   readonly limits?: Partial<ServerLimits>;
 }

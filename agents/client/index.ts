@@ -15,6 +15,7 @@ import { InputError, RetryableError, TerminalError } from "../../src/errors.ts";
 import type { Answer } from "../../src/message.ts";
 import type { Blobs, Clock, Log } from "../../src/ports.ts";
 import type { Documents, Transcriber } from "../../src/reading.ts";
+import { blobsOf } from "../../src/tenant-blobs.ts";
 import type { ToolSource } from "../../src/tools.ts";
 import { promptOf } from "./context.ts";
 import { edgeModel } from "./edge.ts";
@@ -26,7 +27,7 @@ import { clip } from "./render.ts";
 import type { ClientAgentSettings } from "./settings.ts";
 import { askOperator } from "./ask-operator.ts";
 import { openToolbox } from "./toolbox.ts";
-import { createTools } from "./tools.ts";
+import { createTools, ownNeedOf } from "./tools.ts";
 import { createTurnContext, type TurnContext } from "./turn-context.ts";
 import { seesPictures } from "./vision.ts";
 
@@ -62,7 +63,10 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
   const { transcriber, documents } = deps;
   const readMedia = createMediaReader({ transcriber, documents, clock, log });
   const sees = seesPictures(settings.vision, settings.model);
-  const own = [...createTools(settings.tools, log), ...(settings.asksOperator ? [askOperator] : [])];
+  const own = [
+    ...createTools({ allowed: settings.tools, rules: settings.rules, log }),
+    ...(settings.asksOperator ? [askOperator] : []),
+  ];
   const { tools: allowed, rules } = settings;
   const outside = deps.outside === undefined ? undefined : { ...deps.outside, allowed, rules, log };
   const modelSettings: ModelSettings = {
@@ -79,13 +83,14 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     hooks.signal.throwIfAborted();
     const prompt = promptOf(withoutResumed(input), tokens, clock.now(), readings);
     const messages = withPictures(prompt.messages, picturesOf(input, readings));
-    const { turn, attempt } = input;
+    const { turn, attempt, to } = input;
     const { signal, onProgress: progress = () => undefined } = hooks;
+    const blobs = blobsOf(deps.blobs, to.tenant);
     const context = createTurnContext({
       turn,
       attempt,
       signal,
-      blobs: deps.blobs,
+      blobs,
       now: clock.now,
       note: input.resume?.note,
       progress,
@@ -122,7 +127,7 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     const { requests, inputTokens, outputTokens } = result.runContext.usage;
     const usage = { requests, inputTokens, outputTokens };
     const needOf = (name: string, args: unknown) =>
-      name === askOperator.name ? "operator" : toolbox.needOf(name, args);
+      name === askOperator.name ? "operator" : (toolbox.needOf(name, args) ?? ownNeedOf(name, args, rules));
     const pause = pauseOf(result, needOf, settings.approvalSeconds * 1_000);
     const said = { usage, ...keptOf(input, readings) };
     if (pause !== undefined) return { answer: { parts: context.attached }, pause, ...said };

@@ -29,10 +29,18 @@ export interface ToolboxOptions {
   readonly log: Log;
 }
 
+/** What the model is told of a call that a rule refuses. */
+export const refused = "Not done: the operator of this agent does not allow it.";
+
+/** Somebody's word is waited for. */
+export function isAsked(need: Need | undefined): boolean {
+  return need === "person" || need === "operator";
+}
+
 export interface Toolbox {
   readonly tools: readonly Tool<TurnContext>[];
-  /** What this call needs before it is made. */
-  needOf(name: string, args: unknown): Need;
+  /** What this call needs before it is made; undefined for a tool that is not one of these. */
+  needOf(name: string, args: unknown): Need | undefined;
 }
 
 interface Offered {
@@ -47,16 +55,15 @@ export async function openToolbox(
   caller: ToolCaller,
   signal: AbortSignal,
 ): Promise<Toolbox> {
-  if (options === undefined) return { tools: [], needOf: () => "nothing" };
+  if (options === undefined) return { tools: [], needOf: () => undefined };
   const lists = await Promise.all(options.sources.map((source) => offeredBy(source, options, caller, signal)));
   const offered = new Map<string, Offered>();
   for (const one of lists.flat()) {
     if (offered.size < mostTools && !offered.has(one.name)) offered.set(one.name, one);
   }
-  const needed = (name: string, args: unknown): Need => {
+  const needed = (name: string, args: unknown): Need | undefined => {
     const of = offered.get(name);
-    if (of === undefined) return "nothing";
-    return needOf({ tool: name, effect: of.spec.effect, args }, options.rules, of.source.needs);
+    return of && needOf({ tool: name, effect: of.spec.effect, args }, options.rules, of.source.needs);
   };
   return { tools: [...offered.values()].map((of) => sdkTool(of, options, caller, needed)), needOf: needed };
 }
@@ -102,13 +109,13 @@ function sdkTool(
     // Not every server's schema is one that a strict model takes.
     strict: false,
     parameters: schemaOf(spec),
-    needsApproval: async (_context, args) => ["person", "operator"].includes(needed(name, args)),
+    needsApproval: async (_context, args) => isAsked(needed(name, args)),
     errorFunction: () => "Not done: the call does not fit the tool's parameters.",
     async execute(args: unknown, context?: RunContext<unknown>) {
       const turn = context?.context as TurnContext | undefined;
       if (turn === undefined) throw new Error("a tool runs in a turn only");
       turn.signal.throwIfAborted();
-      if (needed(name, args) === "refuse") return "Not done: the operator of this agent does not allow it.";
+      if (needed(name, args) === "refuse") return refused;
       const key = keyOf(caller, turn.nextKey(name));
       const { signal, progress, ask } = turn;
       const call = { ...caller, turn: turn.turn, key, args, signal, progress, ask };

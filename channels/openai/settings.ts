@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { isKey, keyAdvice } from "./verify.ts";
+import { isKey, keyAdvice } from "../../src/api-keys.ts";
 
 export const openaiSettings = z.strictObject({
   /** ASCENT_API_KEYS: each key is a caller of its own; "sha256:" and 64 hex digits stand for a key that is kept elsewhere. */

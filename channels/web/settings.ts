@@ -19,6 +19,8 @@ export const webSettings = z.strictObject({
     notice: z.string().optional(),
     examples: z.array(z.string()).optional(),
   }),
+  /** APIs that /docs describes beside the page's own. */
+  documents: z.array(z.strictObject({ name: z.string(), url: z.string() })).default([]),
   commands: z.array(z.strictObject({ name: z.string(), description: z.string() })).default([
     { name: "help", description: "What I can do" },
     { name: "stop", description: "Stop the running answer" },

@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { gzip } from "node:zlib";
 import { promisify } from "node:util";
 import { type Context, Hono } from "hono";
+import type { WebSettings } from "./settings.ts";
 
 const types: Readonly<Record<string, string>> = {
   css: "text/css; charset=utf-8",
@@ -41,12 +42,14 @@ interface File {
 }
 
 /** Swagger UI has a dark form, but leaves it to the page to choose it. */
-const docsStart = `
+const docsStart = (urls: readonly string[]) => `
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const dress = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
 dark.addEventListener("change", dress);
 dress();
-SwaggerUIBundle({ url: "/openapi.json", dom_id: "#docs", deepLinking: true });
+const urls = ${JSON.stringify(urls)};
+const url = urls[Number(new URLSearchParams(location.search).get("api"))] ?? urls[0];
+SwaggerUIBundle({ url, dom_id: "#docs", deepLinking: true });
 `;
 
 const pack = promisify(gzip);
@@ -76,10 +79,8 @@ function answer(c: Context, file: File, headers: Readonly<Record<string, string>
 export function createSite({
   pageDirectory,
   embedOrigins,
-}: {
-  pageDirectory: string;
-  embedOrigins: readonly string[];
-}) {
+  documents,
+}: Pick<WebSettings, "pageDirectory" | "embedOrigins" | "documents">) {
   const app = new Hono();
   /** Hashed names: what was read once is what will be read. */
   const assets = new Map<string, File>();
@@ -105,6 +106,10 @@ export function createSite({
     });
   });
 
+  const described = [{ name: "Web chat", url: "/openapi.json" }, ...documents];
+  // Swagger UI's own bar would need inline styles.
+  const links = described.map(({ name }, at) => `<a href="/docs?api=${at}">${name}</a>`).join(" · ");
+  const choice = documents.length === 0 ? "" : `<nav class="swagger-ui"><p class="wrapper info">${links}</p></nav>`;
   app.get("/docs", (c) => {
     c.header("content-security-policy", policy("'none'"));
     c.header("referrer-policy", "same-origin");
@@ -112,11 +117,11 @@ export function createSite({
       `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Ascent API</title>` +
         `<meta name="viewport" content="width=device-width, initial-scale=1">` +
         `<link rel="icon" href="/docs/favicon-32x32.png"><link rel="stylesheet" href="/docs/swagger-ui.css">` +
-        `</head><body><div id="docs"></div><script src="/docs/swagger-ui-bundle.js"></script><script src="/docs/start.js"></script></body></html>`,
+        `</head><body>${choice}<div id="docs"></div><script src="/docs/swagger-ui-bundle.js"></script><script src="/docs/start.js"></script></body></html>`,
     );
   });
   app.get("/docs/start.js", (c) =>
-    c.body(docsStart, 200, {
+    c.body(docsStart(described.map(({ url }) => url)), 200, {
       "content-type": types["js"] ?? "",
       "cache-control": revalidate,
     }),

@@ -13,11 +13,8 @@ export async function reach(account: AccountRef, calls: Calls, { kind, id, threa
     );
   const to = addressOf(account, { kind, conversation: thread ?? id, participant: id });
   if ((await calls.target(to.conversation)) === undefined)
-    throw new InputError(
-      "webhook: nobody listens in this conversation: post a message with `callbackUrl` there first",
-      {
-        status: 422,
-      },
-    );
+    throw new InputError("webhook: nobody listens in this conversation: post a message with `callbackUrl` there", {
+      status: 422,
+    });
   return { to, participant: { id: participantId(account, id), user: id } };
 }

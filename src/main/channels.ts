@@ -20,6 +20,8 @@ export interface ChannelSetting {
   /** All agents by their names in the configuration. */
   readonly agents: readonly string[];
   readonly pageDirectory: string;
+  /** What /docs describes beside the web page's API. */
+  readonly documents: WebSettings["documents"];
   readonly safeFetch: SafeFetch;
   /** What the account answers in groups: some platforms have to be asked for more. */
   readonly groups: Policy["groups"];
@@ -52,9 +54,10 @@ export const channelKinds = {
   }),
   telegram: kind({ settings: telegramSettings, make: telegram }),
   web: kind({
-    settings: webSettings.omit({ pageDirectory: true, agent: true }),
+    settings: webSettings.omit({ pageDirectory: true, agent: true, documents: true }),
     always: true,
-    make: (settings, deps, { agent, pageDirectory }) => web({ ...settings, agent, pageDirectory }, deps),
+    make: (settings, deps, { agent, pageDirectory, documents }) =>
+      web({ ...settings, agent, pageDirectory, documents }, deps),
   }),
   webhook: kind({
     settings: webhookSettings,

@@ -1,4 +1,4 @@
-/** The command line: `ascent start | chat | send | doctor | pairing | journal | deadletters | webhooks`. */
+/** The command line: `ascent start | chat | send | doctor | pairing | approvals | journal | deadletters | webhooks`. */
 import { Command, InvalidArgumentError, Option } from "commander";
 import { reasonOf } from "../errors.ts";
 import { ConfigError } from "./config.ts";
@@ -58,6 +58,26 @@ pairing
   .description("give a person no code for a day; also one who was let in before")
   .argument("<who>", "the person's code, or channel/account/user id")
   .action(async (who: string) => (await import("./commands/pairing.ts")).decide(who, "denied"));
+
+const approvals = program.command("approvals").description("calls of tools that wait for a word");
+approvals
+  .command("list")
+  .description("show them, the oldest first")
+  .option("--json", "as JSON")
+  .action(async (options: { json?: true }) => (await import("./commands/approvals.ts")).list(options));
+for (const [name, description, approved] of [
+  ["approve", "let the agent go on with one", true],
+  ["deny", "tell the agent that one may not be", false],
+] as const) {
+  approvals
+    .command(name)
+    .description(description)
+    .argument("<id>")
+    .option("--note <words>", "for the agent")
+    .action(async (id: string, { note }: { note?: string }) =>
+      (await import("./commands/approvals.ts")).decide(id, approved, note),
+    );
+}
 
 program
   .command("journal")

@@ -7,6 +7,7 @@ import { besideDapr } from "./dapr/beside.ts";
 import { isMap, variableOf, withEnvironment, type Environment } from "./environment.ts";
 import { storedSettings, withSecrets } from "./sidecar-settings.ts";
 import { settings, type Settings } from "./settings.ts";
+import { tenantProblems } from "./tenant-settings.ts";
 
 /** What is wrong with the configuration, a line each; every line says where and what to do. */
 export class ConfigError extends Error {
@@ -53,6 +54,8 @@ export async function loadConfig(own: Environment = process.env): Promise<Config
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
   const model = chooseModel(parsed.data);
   checkAgents(parsed.data);
+  checkTenants(parsed.data);
+  checkOperators(parsed.data);
   checkSubscribers(parsed.data);
   checkDapr(parsed.data);
   checkModels(parsed.data, model.spec);
@@ -147,6 +150,25 @@ function checkAgents({ agents, channels }: Settings): void {
     ),
   );
   if (Object.keys(agents).length === 0) problems.push("agents: at least one is needed");
+  if (problems.length > 0) throw new ConfigError(problems);
+}
+
+function checkTenants(given: Settings): void {
+  const problems = tenantProblems(given);
+  if (problems.length > 0) throw new ConfigError(problems);
+}
+
+function checkOperators({ operators = [], channels }: Settings): void {
+  const tenants = Object.values(channels).flatMap((of) =>
+    Object.values(of as Record<string, { tenant: string }>).map(({ tenant }) => tenant),
+  );
+  const problems = operators.flatMap(({ tenant }, at) =>
+    tenant === undefined || tenants.includes(tenant)
+      ? []
+      : [
+          `operators.${at}.tenant: no account is of the tenant "${tenant}"; there are ${[...new Set(tenants)].join(", ")}`,
+        ],
+  );
   if (problems.length > 0) throw new ConfigError(problems);
 }
 

@@ -30,6 +30,7 @@ export const variables: Readonly<Record<string, Variable>> = {
   APP_PORT: { path: ["dapr", "appPort"] },
   REDIS_URL: { path: ["redis", "url"], stored: true },
   ASCENT_SECRET: { path: ["secret"], secret: true, stored: true },
+  ASCENT_OPERATOR_KEYS: { path: ["operators"], list: true, secret: true, stored: true },
   ASCENT_ACCESS: { path: ["access"] },
   ASCENT_MESSAGES_PER_MINUTE: { path: ["limits", "messagesPerMinute", "person"] },
   ASCENT_MODEL: { path: ["models", "default"] },

@@ -4,14 +4,16 @@ import { createSafeFetch } from "../../adapters/fetch/index.ts";
 import { createServer, type HttpServer } from "../../adapters/http/index.ts";
 import type { Channel, Connection, HttpHandler } from "../channel.ts";
 import { createCore, type Core } from "../core.ts";
+import { createConnections, type Connections } from "../connections.ts";
 import { reasonOf } from "../errors.ts";
-import { encodePart } from "../ids.ts";
-import { underLease } from "../lease.ts";
-import type { Clock, Log, Runtime, Signals } from "../ports.ts";
+import { operationsOf, type Operated, type Operations } from "../operations.ts";
+import type { Clock, Log, Signals } from "../ports.ts";
 import { accountKey, accountsOf } from "./accounts.ts";
 import { createAgents } from "./agents.ts";
 import { channelKinds } from "./channels.ts";
 import type { Config } from "./config.ts";
+import { createConnecting } from "./connecting.ts";
+import { consoleOf, documentsOf } from "./console.ts";
 import { createControl } from "./control.ts";
 import { pageDirectory } from "../../channels/web/page/build.ts";
 import { accessOf } from "./policies.ts";
@@ -20,13 +22,14 @@ import type { Role } from "./roles.ts";
 import { openRuntime, type OpenedRuntime } from "./runtime.ts";
 import { createSubscriptions, type Subscriptions } from "../subscriptions.ts";
 import { subscribersOf } from "./subscribers.ts";
+import { turnPlaces } from "./tenants.ts";
+import { blobsOf } from "../tenant-blobs.ts";
 
 export interface Gateway {
   readonly url: string;
-  readonly channels: readonly Channel[];
-  readonly runtime: Runtime;
   readonly core: Core;
-  readonly subscriptions: Subscriptions;
+  /** A command's. */
+  readonly operations: Operations;
   /** Listens, begins deliveries and has the channels connect. */
   start(): Promise<void>;
   /** Resolves when /readyz says so for the first time; call it after {@link start}. */
@@ -68,7 +71,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     agentOf: (to) => agents.of(to),
     access: accessOf(config),
     safeFetch,
-    mostTurns: config.limits.turns,
+    places: turnPlaces(config),
     delivers: role !== "agents",
     ...(subscribers.length === 0 ? {} : { announce: subscriptions.announce }),
   });
@@ -81,7 +84,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
         inbound: core.inbound,
         records: runtime.records,
         transcript: runtime.transcript,
-        blobs: runtime.blobs,
+        blobs: blobsOf(runtime.blobs, own.tenant),
         ...(signals === undefined ? {} : { signals }),
         clock,
         log,
@@ -96,6 +99,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
         agent: agents.introduce(own.agent),
         agents: agents.names,
         pageDirectory,
+        documents: documentsOf(config),
         safeFetch,
         groups: own.groups,
         data: config.data,
@@ -112,19 +116,39 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   }
 
   const all = [...channels.values()];
-  const control = createControl({ runtime, core, subscriptions, channels: all, log });
+  const { records } = runtime;
+  const connections = createConnections({ records, clock, log, instance, shared: !runtime.actors.exclusive });
+  for (const channel of all) connections.watch(channel);
+  const operated: Operated = { runtime, core, subscriptions, connections, channels: all, log };
+  const operations = operationsOf(operated, { name: "a command" });
+  const control = createControl({ operations, log });
+  const web = all.filter(answersHttp);
   const readiness = createReadiness({ clock, log });
   const server = createServer({
     host: config.server.host,
     port: config.server.port,
-    channels: role === "agents" ? [] : all.filter(answersHttp).toSorted(byCatchAll),
+    channels: role === "agents" ? [] : [...(await consoleOf(config, operated, clock)), ...web].toSorted(byCatchAll),
     health: () => readiness.reason() ?? runtime.health(),
+    off: () => readiness.off(),
     log,
   });
   const connects = role === "agents" ? [] : all.filter((channel) => channel.connect !== undefined);
   return assemble(
     { config, clock, log },
-    { opened, core, subscriptions, instance, channels: all, connects, server, control, readiness, signals },
+    {
+      opened,
+      core,
+      subscriptions,
+      operations,
+      connections,
+      instance,
+      channels: all,
+      connects,
+      server,
+      control,
+      readiness,
+      signals,
+    },
   );
 }
 
@@ -140,6 +164,8 @@ interface Parts {
   readonly opened: OpenedRuntime;
   readonly core: Core;
   readonly subscriptions: Subscriptions;
+  readonly operations: Operations;
+  readonly connections: Connections;
   readonly instance: string;
   readonly channels: readonly Channel[];
   /** Those of them that hold a socket or poll, here. */
@@ -150,48 +176,26 @@ interface Parts {
   readonly signals: { close(): void } | undefined;
 }
 
-function assemble(
-  { config, clock, log }: GatewayOptions,
-  { opened, core, subscriptions, instance, channels, connects, server, control, readiness, signals }: Parts,
-): Gateway {
+function assemble({ config, clock, log }: GatewayOptions, parts: Parts): Gateway {
+  const { opened, core, subscriptions, instance, connections, channels, connects, server, control, signals } = parts;
   const { runtime } = opened;
   const intake = new AbortController();
-  const connections = new Map<string, Promise<Connection | undefined>>();
+  const attempts = new Map<string, Promise<Connection | undefined>>();
   let ready = Promise.resolve();
   let url = "";
   let stopped: Promise<void> | undefined;
 
-  async function connect(channel: Channel): Promise<Connection | undefined> {
-    const of = { channel: channel.channel, account: channel.account };
-    try {
-      const connection = await (runtime.actors.exclusive ? channel.connect?.(intake.signal) : leased(channel));
-      if (connection === undefined) return undefined;
-      log.info(of, "channel connected");
-      connection.closed.catch((error: unknown) => {
-        log.error({ ...of, reason: reasonOf(error) }, "channel lost its connection for good and stays off");
-      });
-      return connection;
-    } catch (error) {
-      // One account's trouble is not another's: the gateway goes on without it, and `ascent doctor` explains.
-      if (!intake.signal.aborted) log.error({ ...of, reason: reasonOf(error) }, "channel cannot connect and stays off");
-      return undefined;
-    }
-  }
-
-  /** Where there may be other replicas, one holds the socket: connected means that this one does, or stands by. */
-  function leased(channel: Channel): Promise<Connection> {
-    const name = [channel.tenant, channel.channel, channel.account].map(encodePart).join(":");
-    const lease = { records: runtime.records, clock, log, instance, leaseMs: config.dapr.leaseSeconds * 1_000 };
-    const first = Promise.withResolvers<void>();
-    const closed = underLease(name, lease, intake.signal, async (signal) => {
-      const connection = await channel.connect?.(signal);
-      first.resolve();
-      await connection?.closed;
-    });
-    closed.catch(first.reject);
-    clock.after(config.dapr.leaseSeconds * 1_000, first.resolve);
-    return first.promise.then(() => ({ closed }));
-  }
+  const connect = createConnecting({
+    records: runtime.records,
+    clock,
+    log,
+    instance,
+    leaseMs: config.dapr.leaseSeconds * 1_000,
+    exclusive: runtime.actors.exclusive,
+    connections,
+    isOff: (channel) => parts.readiness.isOff(nameOf(channel)),
+    signal: intake.signal,
+  });
 
   /** Within the grace time as a whole, whatever each step takes of it. */
   async function stop(): Promise<void> {
@@ -199,7 +203,7 @@ function assemble(
     const left = () => Math.max(0, until - clock.monotonic());
     intake.abort();
     const drained = server.drain(left());
-    const closed = Promise.allSettled([...connections.values()].map(async (connection) => (await connection)?.closed));
+    const closed = Promise.allSettled([...attempts.values()].map(async (connection) => (await connection)?.closed));
     await Promise.race([closed, new Promise<void>((resolve) => void clock.after(left(), resolve))]);
     await core.drain(left());
     await drained;
@@ -213,10 +217,8 @@ function assemble(
     get url() {
       return url;
     },
-    channels,
-    runtime,
     core,
-    subscriptions,
+    operations: parts.operations,
     async start() {
       const listening = await server.listen();
       url = config.server.publicUrl ?? listening.url;
@@ -225,12 +227,16 @@ function assemble(
       subscriptions.resume().catch((error: unknown) => {
         log.warn({ reason: reasonOf(error) }, "webhooks that wait could not be looked for");
       });
-      for (const channel of connects) connections.set(`${channel.channel}/${channel.account}`, connect(channel));
-      ready = readiness.connecting(connections);
+      for (const channel of connects) attempts.set(nameOf(channel), connect(channel));
+      ready = parts.readiness.connecting(attempts);
     },
     ready: () => ready,
     stop: () => (stopped ??= stop()),
   };
+}
+
+function nameOf({ channel, account }: Channel): string {
+  return `${channel}/${account}`;
 }
 
 function answersHttp(channel: Channel): channel is Channel & HttpHandler {

@@ -22,7 +22,11 @@ export function accessOf(config: Config): NonNullable<CoreOptions["access"]> {
           groups: own.groups,
           allowGroups: own.allowGroups === undefined ? undefined : new Set(own.allowGroups),
           bots: own.bots,
-          perMinute: { person: numberOf(person), account: numberOf(perAccount) },
+          perMinute: {
+            person: numberOf(person),
+            account: numberOf(perAccount),
+            tenant: numberOf(config.tenants?.[own.tenant]?.limits.messagesPerMinute ?? "off"),
+          },
         },
       ];
     }),

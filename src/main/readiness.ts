@@ -11,11 +11,17 @@ export interface Readiness {
   reason(): string | undefined;
   /** Call it when the runtime has started, with what connects by name. Resolves when the gateway is ready. */
   connecting(attempts: ReadonlyMap<string, Promise<unknown>>): Promise<void>;
+  /** It will not connect any more: `ascent doctor` says why. */
+  isOff(name: string): void;
+  off(): readonly string[];
 }
 
 export function createReadiness({ clock, log }: { readonly clock: Clock; readonly log: Log }): Readiness {
   let reason: string | undefined = "The gateway is starting.";
+  const off = new Set<string>();
   return {
+    isOff: (name) => void off.add(name),
+    off: () => [...off],
     reason: () => reason,
     async connecting(attempts) {
       const open = new Set(attempts.keys());

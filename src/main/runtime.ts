@@ -6,6 +6,7 @@ import type { Clock, Log, Records, Runtime } from "../ports.ts";
 import type { Config } from "./config.ts";
 import type { Role } from "./roles.ts";
 import { loadSecret } from "./secret.ts";
+import { areSeveral, blobBytesOf } from "./tenants.ts";
 
 export interface OpenedRuntime {
   readonly runtime: Runtime;
@@ -21,7 +22,8 @@ export async function openRuntime(config: Config, role: Role, clock: Clock, log:
   const { blobBytes, blobDays } = config.limits;
   const blobMs = blobDays * dayMs;
   if (config.runtime === "embedded") {
-    const runtime = await openEmbedded({ directory: config.data, clock, log, limits: { blobBytes, blobMs } });
+    const limits = { blobBytes, blobMs, blobBytesOf: blobBytesOf(config), shared: areSeveral(config) };
+    const runtime = await openEmbedded({ directory: config.data, clock, log, limits });
     const secret = config.secret ?? loadSecret(config.data);
     return { runtime, secret: async () => secret, describe: (info) => runtime.describe(info) };
   }

@@ -1,6 +1,7 @@
 /** The shape of ascent.yaml. Every setting has a default; `ascent.example.yaml` shows them all. */
 import { z } from "zod";
 import { clientAgentSettings } from "../../agents/client/settings.ts";
+import { operatorsSettings } from "../../channels/console/settings.ts";
 import { secretProblem } from "../../channels/webhook/verify.ts";
 import { announcedKinds } from "../announce.ts";
 import { accessKinds, groupKinds } from "../policy.ts";
@@ -59,6 +60,16 @@ const accounts = Object.fromEntries(
   ]),
 );
 
+/** One tenant's, of what {@link settings}' own limits are for all. */
+const tenantLimits = {
+  /** Turns that run at once; else, where there are several tenants, as many as it leaves free. */
+  turns: z.number().int().positive().optional(),
+  /** Taken from all people of all its accounts together. */
+  messagesPerMinute: rate.default("off"),
+  /** Bytes of its files; else, where there are several tenants, as much as it leaves free. */
+  blobBytes: z.number().int().positive().optional(),
+};
+
 const signingSecret = z.string().superRefine((given, context) => {
   const message = secretProblem(given);
   if (message !== undefined) context.addIssue({ code: "custom", message });
@@ -108,6 +119,8 @@ export const settings = z.strictObject({
     .string()
     .min(32, 'needs 32 characters or more: take what "openssl rand -hex 32" prints, or unset it')
     .optional(),
+  /** Whose keys open the operators' API; without any it is off. */
+  operators: operatorsSettings.optional(),
   access: access.default("open"),
   logLevel: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
   models: z
@@ -141,6 +154,10 @@ export const settings = z.strictObject({
     .record(z.string().min(1), clientAgentSettings.extend({ model: z.string().min(1).optional() }).strict())
     .prefault({ assistant: {} }),
   channels: z.strictObject(accounts).prefault({}),
+  /** Where it is given it names all tenants that accounts may have. */
+  tenants: z
+    .record(z.string().min(1), z.strictObject({ limits: z.strictObject(tenantLimits).prefault({}) }))
+    .optional(),
   webhooks: z
     .strictObject({
       /** Hosts in private networks that callbacks and subscribers may be at. */

@@ -4,7 +4,8 @@ import type { CloudEvent, DeadLetter } from "../../src/ports.ts";
 import { numberOf, recorder, type Stage, type Check } from "./runtime-stage.ts";
 
 async function lettersOf(stage: Stage, subject: string): Promise<DeadLetter[]> {
-  return (await stage.runtime.deadLetters.list(100)).filter((letter) => letter.event.subject === subject);
+  const all = await stage.runtime.deadLetters.list(100);
+  return all.flatMap(({ n: _n, ...letter }) => (letter.event.subject === subject ? [letter] : []));
 }
 
 /** Fails this test's event number 1 as `fail` says, counting its deliveries; all else, other tests' leftovers too, succeeds. */
@@ -151,6 +152,26 @@ export function failureContract(check: Check): void {
     deepEqual(await lettersOf(stage, subject), []);
     equal(await stage.runtime.deadLetters.retry(oldest?.id ?? ""), false);
     equal(await stage.runtime.deadLetters.drop(newest?.id ?? ""), false);
+  });
+
+  check("dead letters are listed page by page, also when those of the last page are gone", async (stage) => {
+    const { deadLetters } = stage.runtime;
+    await stage.runtime.start();
+    const ids = Array.from({ length: 5 }, (_, at) => stage.unique(`page-${at}`));
+    for (const [at, id] of ids.entries()) {
+      const letter = { topic: "outbound", event: stage.event("pages", at), reason: "gone", attempts: 1, at } as const;
+      await deadLetters.add({ id, ...letter });
+    }
+    const seen: string[] = [];
+    for (let before: number | undefined; ;) {
+      const page = await deadLetters.list(2, before);
+      before = page.at(-1)?.n;
+      seen.push(...page.map(({ id }) => id).filter((id) => ids.includes(id)));
+      if (page.length === 0) break;
+      ok(page.length <= 2);
+      for (const { id } of page) if (ids.includes(id)) await deadLetters.drop(id);
+    }
+    deepEqual(seen, ids.toReversed());
   });
 
   check("keeps the dead letters that the core adds, over a restart", async (stage) => {

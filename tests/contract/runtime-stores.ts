@@ -1,7 +1,8 @@
 import { deepEqual, equal, notEqual, ok, rejects } from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { ConflictError, InputError } from "../../src/errors.ts";
-import type { SetAside } from "../../src/ports.ts";
+import type { Blobs, SetAside } from "../../src/ports.ts";
+import { blobsOf } from "../../src/tenant-blobs.ts";
 import { range, type Check } from "./runtime-stage.ts";
 
 function streamOf(...chunks: Uint8Array[]): ReadableStream<Uint8Array> {
@@ -209,6 +210,25 @@ function blobContract(check: Check): void {
     equal((await put(bytes)).id, id);
     const again = await stage.runtime.blobs.get(id);
     ok(again !== undefined && Buffer.from(await new Response(again.body).arrayBuffer()).equals(bytes));
+  });
+
+  check("the same bytes of two tenants are two blobs: neither sees, names or deletes the other's", async (stage) => {
+    const bytes = randomBytes(700_000);
+    const [one, two] = ["one", "two"].map((tenant) => blobsOf(stage.runtime.blobs, tenant)) as [Blobs, Blobs];
+    const put = (of: Blobs, name: string) => of.put(streamOf(bytes), { type: "a/b", name, maxBytes: 700_000 });
+    const first = await put(one, "plans-of-one.pdf");
+    const second = await put(two, "two.pdf");
+    equal(second.name, "two.pdf");
+    equal((await put(one, "again.pdf")).id, first.id);
+    equal(await two.get(first.id, { use: true }), undefined);
+    equal(await two.get(createHash("sha256").update(bytes).digest("hex")), undefined);
+    await two.remove(first.id);
+    await two.remove(second.id);
+    equal(await two.get(second.id), undefined);
+    await stage.restart();
+    const kept = await blobsOf(stage.runtime.blobs, "one").get(first.id);
+    equal(kept?.name, "plans-of-one.pdf");
+    ok(Buffer.from(await new Response(kept?.body).arrayBuffer()).equals(bytes));
   });
 
   check("a body that breaks off leaves nothing", async ({ runtime: { blobs } }) => {

@@ -16,7 +16,7 @@ describe.skipIf(program.missing)("the page", () => {
 
   beforeAll(async () => {
     [gateway, browser] = await Promise.all([
-      createGateway({ env: () => ({ ASCENT_MODEL: "demo" }) }),
+      createGateway({ env: () => ({ ASCENT_MODEL: "demo", ASCENT_OPERATOR_KEYS: "op-a-key-of-these-tests" }) }),
       launch(program.path),
     ]);
     await gateway.start();
@@ -200,6 +200,11 @@ describe.skipIf(program.missing)("the page", () => {
     await page.getByText("Send a message; repeat it").first().click();
     await page.getByText("Request body").first().waitFor();
     await picture(page, "docs");
+    expect(await overflowing(page)).toEqual([]);
+    await page.getByRole("link", { name: "Operators" }).click();
+    await page.getByText("/api/console/v1/dead-letters").first().waitFor();
+    await page.getByRole("button", { name: "Authorize" }).waitFor();
+    await picture(page, "docs-operators");
     expect(await overflowing(page)).toEqual([]);
   });
 });

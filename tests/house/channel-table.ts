@@ -59,6 +59,7 @@ export function channelTable(): string {
       agent: { name: "assistant", demo: false },
       agents: ["assistant"],
       pageDirectory: "",
+      documents: [],
       safeFetch: createSafeFetch({}),
       groups: "mention",
       data: "",

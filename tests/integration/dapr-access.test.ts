@@ -8,6 +8,7 @@ import type { GatewayProcess } from "./gateway-process.ts";
 
 const { missing } = await needsDapr();
 const ann = 7_200_001;
+const bob = 7_200_002;
 const codePattern = /\b[A-HJ-NP-Z2-9]{4}-[A-HJ-NP-Z2-9]{4}\b/;
 
 /** A page's session, which any replica knows. */
@@ -35,9 +36,10 @@ describe.skipIf(missing)("pairing on Dapr", () => {
     await cluster?.close();
   }, 60_000);
 
-  async function replica(): Promise<GatewayProcess> {
+  async function replica(operatorKey?: string): Promise<GatewayProcess> {
     const telegram = { TELEGRAM_BOT_TOKEN: platform.token, TELEGRAM_API_ROOT: platform.url };
-    const env = { ASCENT_ACCESS: "pairing", ASCENT_MODEL: "demo", ...telegram };
+    const operator = operatorKey === undefined ? {} : { ASCENT_OPERATOR_KEYS: operatorKey };
+    const env = { ASCENT_ACCESS: "pairing", ASCENT_MODEL: "demo", ...telegram, ...operator };
     const { gateway, sidecar } = await createReplica(cluster, { env });
     onTestFinished(async () => {
       await gateway.close();
@@ -79,5 +81,40 @@ describe.skipIf(missing)("pairing on Dapr", () => {
       timeoutMs: 20_000,
     });
     expect((await one.ascent("journal")).out.match(/not paired/g)).toHaveLength(3);
+  }, 120_000);
+
+  test("any replica does for an operator what the holder of the socket would, and tells how it stands", async () => {
+    const key = "op-a-key-of-these-tests";
+    const replicas = await Promise.all([replica(key), replica(key)]);
+    const [one, other] = replicas;
+    const ask = async ({ url }: GatewayProcess, path: string, who?: string) => {
+      const response = await fetch(`${url}/api/console/v1${path}`, {
+        headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
+        ...(who === undefined ? {} : { method: "POST", body: JSON.stringify({ who }) }),
+      });
+      return { status: response.status, body: (await response.json()) as unknown };
+    };
+    const states = () => Promise.all(replicas.map(async (at) => (await ask(at, "/channels/telegram/main")).body));
+    const known = { tenant: "default", channel: "telegram", account: "main", state: "connected" };
+    await expect.poll(states, { timeout: 20_000 }).toEqual(
+      expect.arrayContaining([
+        { ...known, here: true },
+        { ...known, here: false },
+      ]),
+    );
+
+    await platform.user(bob).sends(bob, "hello");
+    const told = await platform.waitForReply(bob, undefined, { timeoutMs: 20_000 });
+    const code = codePattern.exec(told.text ?? "")?.[0] ?? "";
+    for (const at of replicas)
+      expect((await ask(at, "/pairing")).body).toMatchObject({ asked: [{ code, user: String(bob) }] });
+    expect(await ask(other, "/pairing/approve", code)).toMatchObject({ status: 200 });
+    const welcome = (call: { text?: string | undefined }) => call.text?.startsWith("You are let in") === true;
+    await platform.waitForReply(bob, welcome, { timeoutMs: 20_000 });
+    expect(await ask(one, "/pairing/approve", code)).toMatchObject({ status: 404 });
+    expect((await ask(one, "/journal?limit=1")).body).toMatchObject({ entries: [{ rule: "not paired" }] });
+    expect((await ask(one, "/dead-letters")).body).toEqual({ deadLetters: [] });
+    expect((await ask(one, "/doctor")).body).toMatchObject({ ok: true });
+    for (const at of replicas) expect(at.output()).not.toContain(key);
   }, 120_000);
 });

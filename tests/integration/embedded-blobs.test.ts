@@ -10,6 +10,7 @@ import { openEmbedded, type EmbeddedRuntime } from "../../adapters/embedded/inde
 import { toVersion1 } from "../../adapters/embedded/migrations/001.ts";
 import { toVersion2 } from "../../adapters/embedded/migrations/002.ts";
 import { InputError } from "../../src/errors.ts";
+import { blobsOf } from "../../src/tenant-blobs.ts";
 import { clock, newDirectory, quietLog } from "./embedded-fixture.ts";
 
 const hour = 60 * 60 * 1000;
@@ -71,6 +72,27 @@ test("past the limit of all bytes nothing more is taken, not by many at once eit
   await runtime.stop(0);
   await open(10_001);
   await put(randomBytes(1));
+});
+
+test("a tenant's files fill its own share, and leave room for another's", async () => {
+  const limits = { blobBytes: 10_000, blobBytesOf: { capped: 3_000 }, shared: true };
+  const reopen = async () => {
+    await runtime.stop(0);
+    runtime = await openEmbedded({ directory, clock, log: quietLog, limits });
+  };
+  const putOf = (tenant: string, bytes: number) =>
+    blobsOf(runtime.blobs, tenant).put(streamOf(randomBytes(bytes)), { type, maxBytes: 1_000_000 });
+  await reopen();
+  await putOf("capped", 3_000);
+  await rejects(putOf("capped", 1), isFull);
+  for (let n = 0; n < 3; n++) await putOf("flood", 1_000);
+  await reopen();
+  await rejects(putOf("capped", 1), isFull);
+  await rejects(putOf("flood", 1_000), isFull);
+  const { id } = await putOf("other", 2_000);
+  await rejects(putOf("other", 1_000), isFull);
+  await blobsOf(runtime.blobs, "other").remove(id);
+  await putOf("other", 2_000);
 });
 
 test("what was refused takes no room", async () => {

@@ -88,6 +88,65 @@ describe("the embedded runtime under load", () => {
     );
   });
 
+  describe("where there are several tenants", () => {
+    const floodOf = (tenant: string, count: number) => numbers(count).map((n) => eventOf(`${tenant}:chat:${n}`, n));
+
+    test("one that floods is refused while others still have room, also after a restart", async () => {
+      const limits = { backlogRows: 100, shared: true };
+      const fill = async (of: EmbeddedRuntime, tenant: string) => {
+        let taken = 0;
+        for (const event of floodOf(tenant, 200)) {
+          const refused = await of.bus.publish("inbound", [event]).then(
+            () => undefined,
+            (error: unknown) => error,
+          );
+          if (refused !== undefined) {
+            ok(refused instanceof OverloadedError);
+            return taken;
+          }
+          taken += 1;
+        }
+        return taken;
+      };
+      const first = await open(limits);
+      equal(await fill(first, "flood"), 50);
+      await first.stop(0);
+      const second = await open(limits);
+      equal(await fill(second, "flood"), 0);
+      equal(await fill(second, "quiet"), 25);
+    });
+
+    test("one with thousands of conversations holds up nobody else's", async () => {
+      const { bus, start } = await open({ handlers: 4, shared: true });
+      const seen: string[] = [];
+      bus.subscribe("inbound", async ({ subject }) => {
+        await sleep(1);
+        seen.push(subject);
+      });
+      await bus.publish("inbound", floodOf("flood", 2_000));
+      await bus.publish("inbound", floodOf("quiet", 20));
+      await start();
+      for (let step = 0; step < 500 && seen.length < 2_020; step += 1) await sleep(10);
+      equal(seen.length, 2_020);
+      ok(seen.findLastIndex((subject) => subject.startsWith("quiet")) < 100);
+    });
+
+    test("one whose handling hangs leaves handlers to the others", async () => {
+      const { bus, start } = await open({ handlers: 8, shared: true });
+      const hang = Promise.withResolvers<void>();
+      let seen = 0;
+      bus.subscribe("outbound", async ({ subject }) => {
+        if (subject.includes("hung:")) await hang.promise;
+        else seen += 1;
+      });
+      await start();
+      await bus.publish("outbound", [...floodOf("hung", 50), ...floodOf("also hung", 50), ...floodOf("quiet", 50)]);
+      for (let step = 0; step < 200 && seen < 50; step += 1) await sleep(10);
+      equal(seen, 50);
+      hang.resolve();
+    });
+  });
+
   test("one subject cannot fill the backlog; an actor's own events are never refused", async () => {
     const { bus, actors, inside } = await open({ backlogPerSubject: 5, backlogRows: 8 });
     await bus.publish(

@@ -8,11 +8,17 @@ import { whatsappSettings, type WhatsAppSettings } from "../../channels/whatsapp
 import { whatsappWeb } from "../../channels/whatsapp/web/index.ts";
 import { InfrastructureError, TerminalError } from "../../src/errors.ts";
 import { conversationId } from "../../src/ids.ts";
-import type { SendContext } from "../../src/channel.ts";
+import { createConsole } from "../../channels/console/index.ts";
+import { operatorsSettings } from "../../channels/console/settings.ts";
+import type { Channel, Connection, SendContext } from "../../src/channel.ts";
+import { createConnections } from "../../src/connections.ts";
+import { createConnecting } from "../../src/main/connecting.ts";
+import { operationsOf, type Operated } from "../../src/operations.ts";
 import { probe, type Probe } from "../contract/channel-deps.ts";
 import { textIn } from "../contract/channel-tools.ts";
 import { pageOf, version, webText, writePage, type PageOptions } from "../fakes/whatsapp-web.ts";
 import { needs } from "../needs.ts";
+import { serveChannels } from "../unit/web-deps.ts";
 import { eventually } from "./stage.ts";
 
 const account = { tenant: "acme", channel: "whatsapp", account: "main" };
@@ -30,8 +36,15 @@ async function place(options: PageOptions = {}) {
   return home;
 }
 
+type Connecting = (channel: Channel, signal: AbortSignal) => Promise<Connection | undefined> | undefined;
+
 /** A gateway's life with this channel. */
-function open(home: string, seen: Probe, settings: Partial<WhatsAppSettings> = {}) {
+function open(
+  home: string,
+  seen: Probe,
+  settings: Partial<WhatsAppSettings> = {},
+  connect: Connecting = (channel, signal) => channel.connect?.(signal),
+) {
   const clients: Client[] = [];
   const printed: string[] = [];
   const options = whatsappSettings.parse({ web: "on", chromium: chromium.path, ...settings });
@@ -42,7 +55,7 @@ function open(home: string, seen: Probe, settings: Partial<WhatsAppSettings> = {
     print: (text) => void printed.push(text),
   });
   const end = new AbortController();
-  const connected = channel.connect?.(end.signal);
+  const connected = connect(channel, end.signal);
   const stop = async () => {
     end.abort();
     await (
@@ -63,6 +76,11 @@ function context(more: Partial<SendContext> = {}): SendContext {
   const base = { to, key: "k", answers: [], notice: false, first: true, last: true, again: false };
   return { ...base, signal: AbortSignal.timeout(10_000), ...more };
 }
+
+const isReady = (of: unknown) => {
+  const { state, link } = of as { state: string; link?: { state: string } };
+  return state === "connected" && link?.state === "ready";
+};
 
 describe.skipIf(chromium.missing)("whatsapp web", { timeout: 60_000 }, () => {
   it("shows a code to scan, then takes and answers messages, and keeps its session for the next process", async () => {
@@ -106,6 +124,70 @@ describe.skipIf(chromium.missing)("whatsapp web", { timeout: 60_000 }, () => {
     await later.waitFor("what came meanwhile", (events) => events.map(textIn).includes("unheard"));
     expect(later.accepted.map(textIn)).toEqual(["hello *there*", "unheard"]);
     expect(later.accepted[0]?.id).toBe(event?.id);
+  });
+
+  it("shows the code to an operator, at the replica that holds the number and at another, until it is scanned", async () => {
+    const home = await place({ code: "scan-me,canary" });
+    const seen = probe(account);
+    const { records, log, clock } = seen.deps;
+    const connectionsOf = (instance: string) => createConnections({ records, clock, log, instance, shared: true });
+    const [own, others] = [connectionsOf("one"), connectionsOf("two")];
+    const first = open(home, seen, {}, (channel, signal) => {
+      own.watch(channel);
+      const lease = { records, clock, log, instance: "one", leaseMs: 4_000 };
+      return createConnecting({ ...lease, exclusive: false, connections: own, isOff() {}, signal })(channel);
+    });
+    const key = "op-a-key-of-these-tests";
+    const servers = [own, others].map((connections) => {
+      const operated = { channels: [first.channel], connections, runtime: {}, log } as unknown as Operated;
+      const handler = createConsole({
+        operators: operatorsSettings.parse([key]),
+        operationsOf: (operator) => operationsOf(operated, operator),
+        examine: async () => [],
+        clock,
+        log,
+      });
+      return serveChannels([handler], log);
+    });
+    for (const { server } of await Promise.all(servers)) ends.push(() => server.drain(0));
+    const ask = async (path: string) => {
+      const headers = { authorization: `Bearer ${key}` };
+      const at = await Promise.all(servers);
+      return Promise.all(
+        at.map(({ url }) => fetch(`${url}/api/console/v1/channels/whatsapp/main${path}`, { headers })),
+      );
+    };
+    const bodies = async (path: string) => Promise.all((await ask(path)).map((response) => response.json()));
+
+    await eventually("a code is printed", () => first.printed.length > 0, 30_000);
+    await eventually("both know", async () => (await bodies("/link")).every((one) => "code" in (one as object)), 5_000);
+    for (const link of await bodies("/link")) {
+      expect(link).toMatchObject({
+        state: "waiting for a scan",
+        code: expect.stringContaining("@scan-me,canary") as string,
+      });
+      const { drawn, until } = link as { drawn: string; until: string };
+      expect(first.printed[0]).toContain(drawn);
+      expect(Date.parse(until)).toBeGreaterThan(Date.now());
+    }
+    for (const image of await ask("/link.svg")) {
+      expect(image.status).toBe(200);
+      expect(image.headers.get("content-type")).toBe("image/svg+xml");
+      expect(Date.parse(image.headers.get("expires") ?? "")).toBeGreaterThan(Date.now());
+      expect(await image.text()).toMatch(/^<svg .*<path d="M4 4h1v1h-1z/);
+    }
+    const [here, there] = await bodies("");
+    expect(here).toMatchObject({ state: "connecting", here: true, link: { state: "waiting for a scan" } });
+    expect(there).toEqual({ ...(here as object), here: false });
+    expect(JSON.stringify([here, there])).not.toContain("canary");
+
+    await first.page().scan();
+    await first.connected;
+    await eventually("both know", async () => (await bodies("")).every((one) => isReady(one)), 20_000);
+    expect((await ask("/link.svg")).map(({ status }) => status)).toEqual([409, 409]);
+    for (const link of await bodies("/link")) expect(link).toEqual({ state: "ready" });
+    await first.stop();
+    expect(seen.lines.join("\n")).not.toContain("canary");
   });
 
   it("starts the browser anew when it never gets ready, and after another device took over", async () => {

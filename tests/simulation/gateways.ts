@@ -4,6 +4,7 @@ import type { Channel } from "../../src/channel.ts";
 import type { Core } from "../../src/core.ts";
 import type { Agent } from "../../src/agent.ts";
 import type { Runtime } from "../../src/ports.ts";
+import { createShares } from "../../src/shares.ts";
 import type { Broker } from "./broker.ts";
 import { addressOf, participantOf } from "./events.ts";
 import type { Hosting } from "./hosting.ts";
@@ -109,6 +110,7 @@ function coreOptions(world: World, outside: Outside, process: Process): Paramete
       return Array.from({ length: 10 }, () => random.pick(["A", "B", "C", "D", "E", "F", "G", "H"])).join("");
     },
     delivers: process.slot < world.plan.senders,
+    places: createShares(world.plan.settings.places, () => undefined),
   };
 }
 

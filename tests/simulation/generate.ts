@@ -38,6 +38,8 @@ export function planOf(seed: number, flavour: Flavour): Plan {
       whileRunning: random.chance(0.7) ? "queue" : "interrupt",
       turnTimeoutMs: random.pick([20, 60, 120, 300]) * second,
       historyItems: random.pick([4, 6, 20]),
+      // Of a stream of its own: the others give what they gave before.
+      places: streams(`places of ${flavour}`).chance(0.25) ? 2 : 2_000,
     },
     channels,
     conversations,

@@ -36,7 +36,7 @@ export function createTables(world: World, letters: DeadLetter[]): Tables {
           process.perform("dead letter", letter.id, () => {
             if (!letters.some((known) => known.id === letter.id)) letters.push(copyOf(letter));
           }),
-        list: async (limit) => letters.slice(-limit),
+        list: async (limit) => letters.map((letter, n) => ({ ...letter, n })).slice(-limit),
         get: unused("deadLetters.get"),
         retry: unused("deadLetters.retry"),
         drop: unused("deadLetters.drop"),

@@ -26,6 +26,8 @@ export interface Plan {
     readonly whileRunning: "queue" | "interrupt";
     readonly turnTimeoutMs: number;
     readonly historyItems: number;
+    /** Turns that a process runs at once: its only tenant has half of them, as if there were others. */
+    readonly places: number;
   };
   readonly channels: readonly ChannelPlan[];
   readonly conversations: readonly ConversationPlan[];

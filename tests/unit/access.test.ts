@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { InfrastructureError, type RefusedError } from "../../src/errors.ts";
-import { noticeKeys } from "../../src/message.ts";
+import { conversationId, messageId } from "../../src/ids.ts";
+import { noticeKeys, type InboundMessage } from "../../src/message.ts";
 import { noticeText } from "../../src/notices.ts";
 import type { Policy } from "../../src/policy.ts";
 import { account, createTime, openDoor, says, type Said } from "./access.fixture.ts";
@@ -210,7 +211,7 @@ describe("pairing", () => {
 });
 
 describe("rates", () => {
-  const perMinute = { person: 3, account: Infinity };
+  const perMinute = { person: 3, account: Infinity, tenant: Infinity };
   const sendMany = async (door: ReturnType<typeof openDoor>, count: number, said: Said = {}) => {
     const rules: (string | undefined)[] = [];
     for (let i = 0; i < count; i++) rules.push(await door.ruleFor(says(said)));
@@ -232,9 +233,23 @@ describe("rates", () => {
   });
 
   it("are also of an account as a whole", async () => {
-    const door = openDoor({ perMinute: { person: Infinity, account: 2 } });
+    const door = openDoor({ perMinute: { person: Infinity, account: 2, tenant: Infinity } });
     expect(await sendMany(door, 2)).toEqual([undefined, undefined]);
     expect(await sendMany(door, 1, { user: "bob" })).toEqual(["too many messages"]);
+  });
+
+  it("are also of a tenant, in all of its accounts, and of no other's", async () => {
+    const door = openDoor({ perMinute: { person: Infinity, account: Infinity, tenant: 2 } });
+    const elsewhere = (tenant: string, name: string): InboundMessage => {
+      const message = says();
+      const other = { tenant, channel: "test", account: name };
+      const address = { ...message.address, ...other, conversation: conversationId(other, "ann") };
+      return { ...message, id: messageId(other, "ann", message.id), address };
+    };
+    expect(await door.ruleFor(elsewhere("acme", "one"))).toBeUndefined();
+    expect(await door.ruleFor(elsewhere("acme", "two"))).toBeUndefined();
+    expect(await door.ruleFor(elsewhere("acme", "three"))).toBe("too many messages");
+    expect(await door.ruleFor(elsewhere("globex", "one"))).toBeUndefined();
   });
 
   it("do not count what the platform has to send again", async () => {
@@ -299,7 +314,7 @@ describe("whoever waits for an answer", () => {
   });
 
   it("is asked to come back by a rate", async () => {
-    const door = openDoor({ perMinute: { person: 1, account: Infinity } }, { refuses: true });
+    const door = openDoor({ perMinute: { person: 1, account: Infinity, tenant: Infinity } }, { refuses: true });
     await door.inbound.admit(says());
     const refusal = await door.inbound.admit(says()).catch((error: unknown) => error);
     expect(refusal).toMatchObject({ status: 429, headers: { "retry-after": "60" } });

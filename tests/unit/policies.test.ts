@@ -26,8 +26,8 @@ describe("who may write, as configured", () => {
       "channels: { webhook: { main: { secret: whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY= } } }",
     );
     expect(of("web")).toMatchObject({ access: "open", groups: "mention", bots: false, allowGroups: undefined });
-    expect(of("web").perMinute).toEqual({ person: 30, account: Infinity });
-    expect(of("webhook").perMinute).toEqual({ person: Infinity, account: Infinity });
+    expect(of("web").perMinute).toEqual({ person: 30, account: Infinity, tenant: Infinity });
+    expect(of("webhook").perMinute).toEqual({ person: Infinity, account: Infinity, tenant: Infinity });
   });
 
   it("is an account's own before it is everybody's", async () => {

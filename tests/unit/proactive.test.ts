@@ -109,8 +109,11 @@ describe("words of the agent's own", () => {
     expect(game.receive(said("first"))).toBe("accepted");
     expect(game.receive(said("first"))).toBe("duplicate");
     expect(game.outbox()).toHaveLength(1);
-    expect(game.thread()?.turn).toBeUndefined();
     expect(isBusy(game.state())).toBe(true);
+    expect(game.thread()?.turn).toBeUndefined();
+    expect(game.thread()?.unheard).toBe(true);
+    game.receive(message("who is there?"));
+    expect(game.thread()?.unheard).toBeUndefined();
   });
 
   it("wait on the bus for what was told before them, and not for ever", () => {

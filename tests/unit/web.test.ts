@@ -745,6 +745,18 @@ describe("the page", () => {
     expect((await fetch(`${url}/api/stop`)).status).toBe(401);
   });
 
+  test("another API is chosen from beside it, where there is one", async () => {
+    const { url } = await start({
+      settings: { documents: [{ name: "Operators", url: "/api/console/v1/openapi.json" }] },
+    });
+    const docs = await (await fetch(`${url}/docs`)).text();
+    expect(docs).toContain('href="/docs?api=1">Operators</a>');
+    for (const [, path] of docs.matchAll(/(?:src|href)="([^"]+)"/g))
+      expect([path, (await fetch(`${url}${path}`)).status]).toEqual([path, 200]);
+    const script = await (await fetch(`${url}/docs/start.js`)).text();
+    expect(script).toContain('["/openapi.json","/api/console/v1/openapi.json"]');
+  });
+
   test("no log line has a message's text or a cookie", async () => {
     const { deps, tab } = await opened();
     await tab.post("/api/messages", { id: "c1", text: "CANARY" });

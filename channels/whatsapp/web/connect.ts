@@ -1,18 +1,21 @@
 /** Keeps the number linked: one browser after another, until it is no longer wanted. */
 import { access, constants } from "node:fs/promises";
 import type { Client } from "whatsapp-web.js";
-import type { ChannelDeps, Connection } from "../../../src/channel.ts";
+import type { ChannelDeps, Connection, LinkState } from "../../../src/channel.ts";
 import { reasonOf, TerminalError } from "../../../src/errors.ts";
 import type { WhatsAppOptions } from "../settings.ts";
 import { createClient, type BrowserOptions } from "./browser.ts";
 import { history } from "./history.ts";
 import { createWebIntake, type WebIntake } from "./intake.ts";
 import { live, type Life } from "./life.ts";
-import { drawn } from "./qr.ts";
+import { drawn } from "../../../src/qr.ts";
 import { sleep } from "./sleep.ts";
 
 const firstPauseMs = 2_000;
 const longestPauseMs = 300_000;
+/** How long WhatsApp takes a browser's first code, and each that follows. */
+const firstCodeMs = 60_000;
+const codeMs = 20_000;
 
 export interface WebPlace extends Omit<BrowserOptions, "chromium" | "session"> {
   /** Told of every browser's client as it starts. */
@@ -27,6 +30,8 @@ export interface WebConnector {
   life(): Life | undefined;
   /** Why the last browser ended, until another one is ready. */
   trouble(): string | undefined;
+  /** As the channel's `watchLink`. */
+  watch(listener: (link: LinkState) => void): void;
   readonly intake: WebIntake;
 }
 
@@ -39,6 +44,10 @@ export function createWebConnector(deps: ChannelDeps, options: WhatsAppOptions, 
   let life: Life | undefined;
   let trouble: string | undefined;
   let own: readonly string[] = [];
+  let listener: (link: LinkState) => void = () => undefined;
+  const tell = (state: LinkState["state"], code?: LinkState["code"]) => {
+    listener({ state, ...(code === undefined ? {} : { code }), ...(trouble === undefined ? {} : { trouble }) });
+  };
   const intake = createWebIntake(
     deps,
     () => ({ own }),
@@ -57,6 +66,7 @@ export function createWebConnector(deps: ChannelDeps, options: WhatsAppOptions, 
     let told = false;
     const current = live(browser, clock, options.webReadySeconds * 1_000, {
       qr(code) {
+        tell("waiting for a scan", { text: code, until: clock.now() + (told ? codeMs : firstCodeMs) });
         if (!told)
           log.warn(
             about,
@@ -65,16 +75,19 @@ export function createWebConnector(deps: ChannelDeps, options: WhatsAppOptions, 
         told = true;
         print(`\n${drawn(code)}\n`);
       },
+      letIn: () => tell("starting"),
       ready(of) {
         const { wid } = of.info;
         own = [wid._serialized];
         intake.catchUp((since) => history(of, since));
         log.info(about, "whatsapp web: ready");
         ready();
+        tell("ready");
       },
       message: intake.take,
     });
     life = current;
+    tell("starting");
     const abort = () => current.end("is no longer wanted");
     signal.addEventListener("abort", abort, { once: true });
     if (signal.aborted) abort();
@@ -100,6 +113,7 @@ export function createWebConnector(deps: ChannelDeps, options: WhatsAppOptions, 
       }
       if (signal.aborted) break;
       trouble = why;
+      tell("no browser");
       const ms = Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(failures, 10)) * (0.5 + Math.random() / 2);
       log.warn(
         { ...about, why, seconds: Math.round(ms / 1_000) },
@@ -114,6 +128,9 @@ export function createWebConnector(deps: ChannelDeps, options: WhatsAppOptions, 
     intake,
     life: () => life,
     trouble: () => trouble,
+    watch(by) {
+      listener = by;
+    },
     async connect(signal) {
       stopped = signal;
       await access(options.chromium, constants.X_OK).catch((error: unknown) => {

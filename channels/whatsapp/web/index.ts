@@ -10,7 +10,7 @@ import { whatsappDialect } from "../format.ts";
 import { reachByWeb } from "../reach.ts";
 import type { WhatsAppOptions } from "../settings.ts";
 import { createWebConnector, type WebPlace } from "./connect.ts";
-import { drawn } from "./qr.ts";
+import { drawn } from "../../../src/qr.ts";
 import { createWebSender, fetchWebMedia, notReady, page } from "./send.ts";
 
 const mb = 1024 * 1024;
@@ -54,6 +54,7 @@ export function whatsappWeb(options: WhatsAppOptions, deps: ChannelDeps, place: 
     reread: (raw) => connector.intake.reread(raw),
     reach: (target) => reachByWeb(deps, target),
     connect: connector.connect,
+    watchLink: connector.watch,
     async check() {
       const life = connector.life();
       const found = await access(options.chromium, constants.X_OK).then(

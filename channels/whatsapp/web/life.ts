@@ -10,6 +10,8 @@ export type State = "starting" | "waiting for a scan" | "ready" | "ended";
 export interface LifeEvents {
   /** The code to scan; another one every 20 seconds or so. */
   qr(code: string): void;
+  /** The code was scanned, or the session is known: ready comes next. */
+  letIn(): void;
   ready(client: Client): void;
   message(given: unknown, edited: boolean): void;
 }
@@ -62,6 +64,7 @@ export function live({ client, launched }: BrowserClient, clock: Clock, readyMs:
     if (state === "ready" || state === "ended") return;
     code = undefined;
     state = "starting";
+    events.letIn();
     watch("was let in");
   });
   client.on("ready", () => {

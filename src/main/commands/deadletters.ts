@@ -4,7 +4,8 @@ import { withOperations } from "./operations.ts";
 
 export async function list({ limit, json }: { limit: number; json?: true }): Promise<void> {
   const letters = await withOperations(await loadRunningConfig(), (operations) => operations.deadLetters(limit));
-  if (json) process.stdout.write(`${JSON.stringify(letters, null, 2)}\n`);
+  const shown = letters.map(({ n: _n, ...letter }) => letter);
+  if (json) process.stdout.write(`${JSON.stringify(shown, null, 2)}\n`);
   else process.stdout.write(letters.length === 0 ? "There are no dead letters.\n" : letters.map(describe).join("\n"));
 }
 

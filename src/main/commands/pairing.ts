@@ -1,6 +1,6 @@
+import type { Decision } from "../../operations.ts";
 import type { Asked } from "../../operators.ts";
 import { loadRunningConfig } from "../config.ts";
-import type { Decision } from "../control.ts";
 import { withOperations } from "./operations.ts";
 import { printable } from "./printable.ts";
 

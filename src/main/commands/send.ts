@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { text as readAll } from "node:stream/consumers";
+import { sendOrder } from "../../operations.ts";
 import { loadRunningConfig } from "../config.ts";
-import { sendOrder } from "../control.ts";
 import { withOperations } from "./operations.ts";
 import { printable } from "./printable.ts";
 

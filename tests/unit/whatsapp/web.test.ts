@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { parseWeb } from "../../../channels/whatsapp/web/parse.ts";
-import { drawn, qrOf } from "../../../channels/whatsapp/web/qr.ts";
+import { drawn, qrOf } from "../../../src/qr.ts";
 import { inboundEvent } from "../../../src/message.ts";
 import { withEnvironment } from "../../../src/main/environment.ts";
 import { webText } from "../../fakes/whatsapp-web.ts";

@@ -1,0 +1,348 @@
+/** The operators' HTTP API, from which its OpenAPI document is made. */
+import { createRoute, z } from "@hono/zod-openapi";
+import { connectionStates } from "../../src/connections.ts";
+import { sendOrder } from "../../src/operations.ts";
+import { topics } from "../../src/ports.ts";
+import { consolePath as base } from "./settings.ts";
+
+const error = z.object({ error: z.object({ code: z.string(), message: z.string() }) }).openapi("Error");
+const time = z.iso.datetime();
+
+const asked = z
+  .object({
+    code: z.string(),
+    channel: z.string(),
+    account: z.string(),
+    user: z.string().openapi({ description: "The platform's id of the person" }),
+    name: z.string().optional().openapi({ description: "What they call themselves" }),
+    handle: z.string().optional(),
+    at: time,
+    until: time,
+  })
+  .openapi("Asked");
+const waitingCall = z
+  .object({
+    id: z.string(),
+    channel: z.string(),
+    account: z.string(),
+    conversation: z.string(),
+    user: z.string().openapi({ description: "The platform's id of the person" }),
+    name: z.string().optional().openapi({ description: "What they call themselves" }),
+    by: z
+      .enum(["person", "operator"])
+      .openapi({ description: "Whose word is waited for; an operator's counts in any case" }),
+    calls: z.array(
+      z.object({ tool: z.string(), args: z.string().openapi({ description: "JSON, as the model wrote it" }) }),
+    ),
+    at: time,
+    until: time,
+  })
+  .openapi("Approval");
+const decided = z
+  .object({ channel: z.string(), account: z.string(), user: z.string(), state: z.enum(["approved", "denied"]) })
+  .openapi("Decided");
+const letter = z
+  .object({
+    id: z.string(),
+    topic: z.enum(topics),
+    subject: z.string().openapi({ description: "The conversation, or the account where none could be read" }),
+    reason: z.string(),
+    attempts: z.number().int(),
+    at: time,
+  })
+  .openapi("DeadLetter");
+const setAside = z.object({ id: z.string(), conversation: z.string(), rule: z.string(), at: time }).openapi("SetAside");
+const delivery = z
+  .object({
+    id: z.string(),
+    webhookId: z.string(),
+    subscriber: z.string().openapi({ description: "Its host, or the binding's name" }),
+    type: z.string(),
+    state: z.enum(["waiting", "delivered", "given up", "unwanted"]),
+    at: time,
+    tries: z.array(z.object({ at: time, status: z.number().int().optional(), reason: z.string().optional() })),
+  })
+  .openapi("Delivery");
+const linkStates = z.enum(["no browser", "starting", "waiting for a scan", "ready"]);
+const account = z
+  .object({
+    tenant: z.string(),
+    channel: z.string(),
+    account: z.string(),
+    state: z
+      .enum(connectionStates)
+      .openapi({ description: "elsewhere: another replica holds it, and has not told how it stands" }),
+    reason: z.string().optional().openapi({ description: "Why it is off" }),
+    here: z.boolean().openapi({ description: "False where another replica holds it" }),
+    link: z
+      .object({ state: linkStates, trouble: z.string().optional() })
+      .optional()
+      .openapi({ description: "Of an account that is a phone's linked device" }),
+  })
+  .openapi("Account");
+const link = z
+  .object({
+    state: z.enum([...linkStates.options, "elsewhere"]),
+    trouble: z.string().optional(),
+    code: z.string().optional().openapi({ description: "What the phone scans, as text; link.svg draws it" }),
+    drawn: z.string().optional().openapi({ description: "The same as a QR code for a terminal" }),
+    until: time.optional().openapi({ description: "The code is good so long: ask again then" }),
+  })
+  .openapi("Link");
+const finding = z.object({ ok: z.boolean(), text: z.string(), next: z.string().optional() });
+const examined = z
+  .object({ ok: z.boolean(), reports: z.array(z.object({ topic: z.string(), findings: z.array(finding) })) })
+  .openapi("Examined");
+
+const json = <Schema extends z.ZodType>(schema: Schema, description: string) => ({
+  content: { "application/json": { schema } },
+  description,
+});
+const common = { security: [{ key: [] }] };
+const refusals = {
+  400: json(error, "Not valid; the message says why"),
+  401: json(error, "The key is missing or wrong"),
+  429: json(error, "Too many wrong keys came from this address: none is looked at until Retry-After is over"),
+  503: json(error, "Try again after Retry-After seconds"),
+};
+const notFound = { 404: json(error, "There is no such thing, or it is another tenant's") };
+const refusedNow = { 409: json(error, "It is there, and this cannot be done with it; the message says why") };
+const limitOf = (most: number, usual: number) =>
+  z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(most)
+    .default(usual)
+    .openapi({ description: `At most ${most}` });
+const id = { params: z.object({ id: z.string().min(1).max(2_000).openapi({ description: "Percent-encoded" }) }) };
+const accountParams = { params: z.object({ channel: z.string().max(100), account: z.string().max(100) }) };
+const acted = z.object({ id: z.string() });
+
+const decide = (name: "approve" | "deny", summary: string) =>
+  createRoute({
+    method: "post",
+    path: `${base}/pairing/${name}`,
+    tags: ["Pairing"],
+    summary,
+    ...common,
+    request: {
+      body: {
+        required: true,
+        content: {
+          "application/json": {
+            schema: z.strictObject({
+              who: z
+                .string()
+                .min(1)
+                .max(1_000)
+                .openapi({ description: "A code, or channel/account/user, whether they asked or not" }),
+            }),
+          },
+        },
+      },
+    },
+    responses: { 200: json(decided, "Decided"), ...notFound, ...refusals },
+  });
+
+const rule = (name: "approve" | "deny", summary: string) =>
+  createRoute({
+    method: "post",
+    path: `${base}/approvals/{id}/${name}`,
+    tags: ["Approvals"],
+    summary,
+    ...common,
+    request: {
+      ...id,
+      body: {
+        required: true,
+        content: {
+          "application/json": {
+            schema: z.strictObject({
+              note: z.string().max(2_000).optional().openapi({ description: "For the agent, as data" }),
+            }),
+          },
+        },
+      },
+    },
+    responses: {
+      202: json(acted, "The agent goes on with it in its conversation's order"),
+      ...notFound,
+      ...refusedNow,
+      ...refusals,
+    },
+  });
+
+export const routes = {
+  asked: createRoute({
+    method: "get",
+    path: `${base}/pairing`,
+    tags: ["Pairing"],
+    summary: "Who asks to be let in, the oldest first",
+    ...common,
+    responses: { 200: json(z.object({ asked: z.array(asked) }), "Those who have an open code"), ...refusals },
+  }),
+  approve: decide("approve", "Let somebody in"),
+  deny: decide("deny", "Give somebody no code for a day, also where they were approved"),
+  approvals: createRoute({
+    method: "get",
+    path: `${base}/approvals`,
+    tags: ["Approvals"],
+    summary: "Calls of tools that wait for a word, the oldest first",
+    ...common,
+    responses: { 200: json(z.object({ approvals: z.array(waitingCall) }), "What waits"), ...refusals },
+  }),
+  allow: rule("approve", "Let the agent go on with it"),
+  forbid: rule("deny", "Tell the agent that it may not be"),
+  deadLetters: createRoute({
+    method: "get",
+    path: `${base}/dead-letters`,
+    tags: ["Dead letters"],
+    summary: "What was given up or could not be read, the newest first",
+    ...common,
+    request: {
+      query: z.object({
+        limit: limitOf(500, 50),
+        before: z.coerce.number().int().min(0).optional().openapi({ description: "`next` of the page before" }),
+      }),
+    },
+    responses: {
+      200: json(
+        z.object({
+          deadLetters: z.array(letter),
+          next: z.number().int().optional().openapi({ description: "Where the next page begins; absent: no more" }),
+        }),
+        "Dead letters, without what was said",
+      ),
+      ...refusals,
+    },
+  }),
+  deadLetter: createRoute({
+    method: "get",
+    path: `${base}/dead-letters/{id}`,
+    tags: ["Dead letters"],
+    summary: "One of them, with all of its event",
+    ...common,
+    request: id,
+    responses: { 200: json(letter.extend({ event: z.unknown() }), "The letter"), ...notFound, ...refusals },
+  }),
+  retry: createRoute({
+    method: "post",
+    path: `${base}/dead-letters/{id}/retry`,
+    tags: ["Dead letters"],
+    summary: "Send it its way again",
+    ...common,
+    request: id,
+    responses: { 202: json(acted, "It goes its way again"), ...notFound, ...refusedNow, ...refusals },
+  }),
+  drop: createRoute({
+    method: "delete",
+    path: `${base}/dead-letters/{id}`,
+    tags: ["Dead letters"],
+    summary: "Delete it",
+    ...common,
+    request: id,
+    responses: { 200: json(acted, "It is deleted"), ...notFound, ...refusals },
+  }),
+  journal: createRoute({
+    method: "get",
+    path: `${base}/journal`,
+    tags: ["Journal"],
+    summary: "Messages that were set aside and by which rule, the newest first",
+    ...common,
+    request: { query: z.object({ limit: limitOf(1_000, 50), conversation: z.string().max(1_000).optional() }) },
+    responses: { 200: json(z.object({ entries: z.array(setAside) }), "Entries"), ...refusals },
+  }),
+  send: createRoute({
+    method: "post",
+    path: `${base}/messages`,
+    tags: ["Messages"],
+    summary: "Write first: words that go out as they are, or a note of which the agent makes what it writes",
+    ...common,
+    request: {
+      headers: z.object({
+        "idempotency-key": z.string().min(1).max(200).openapi({
+          description: "The same once more is the same request: unique within the conversation, for eight days",
+        }),
+      }),
+      body: { required: true, content: { "application/json": { schema: sendOrder.omit({ id: true }).strict() } } },
+    },
+    responses: {
+      202: json(
+        z.object({ id: z.string(), conversation: z.string() }).openapi("Requested"),
+        "It is kept, and goes out in the conversation's order",
+      ),
+      403: json(error, "The account blocks them"),
+      422: json(error, "They cannot be written to first; the message says why"),
+      ...notFound,
+      ...refusals,
+    },
+  }),
+  webhooks: createRoute({
+    method: "get",
+    path: `${base}/webhooks`,
+    tags: ["Webhooks"],
+    summary: "Deliveries to subscribers, the newest first",
+    ...common,
+    request: { query: z.object({ limit: limitOf(1_000, 50) }) },
+    responses: { 200: json(z.object({ deliveries: z.array(delivery) }), "Deliveries"), ...refusals },
+  }),
+  replay: createRoute({
+    method: "post",
+    path: `${base}/webhooks/{id}/replay`,
+    tags: ["Webhooks"],
+    summary: "Send one again under the same webhook-id",
+    ...common,
+    request: id,
+    responses: { 202: json(acted, "It is sent again"), ...notFound, ...refusedNow, ...refusals },
+  }),
+  channels: createRoute({
+    method: "get",
+    path: `${base}/channels`,
+    tags: ["Channels"],
+    summary: "The accounts, and how each stands with its platform",
+    ...common,
+    responses: { 200: json(z.object({ accounts: z.array(account) }), "Accounts"), ...refusals },
+  }),
+  channel: createRoute({
+    method: "get",
+    path: `${base}/channels/{channel}/{account}`,
+    tags: ["Channels"],
+    summary: "One account",
+    ...common,
+    request: accountParams,
+    responses: { 200: json(account, "The account"), ...notFound, ...refusals },
+  }),
+  link: createRoute({
+    method: "get",
+    path: `${base}/channels/{channel}/{account}/link`,
+    tags: ["Channels"],
+    summary: "How a linked device stands, and the code to scan",
+    ...common,
+    request: accountParams,
+    responses: { 200: json(link, "The link"), ...notFound, ...refusals },
+  }),
+  linkImage: createRoute({
+    method: "get",
+    path: `${base}/channels/{channel}/{account}/link.svg`,
+    tags: ["Channels"],
+    summary: "The code to scan as an image, which the header Expires says how long it is good",
+    ...common,
+    request: accountParams,
+    responses: {
+      200: { description: "A QR code", content: { "image/svg+xml": { schema: { type: "string" } } } },
+      ...notFound,
+      ...refusedNow,
+      ...refusals,
+    },
+  }),
+  doctor: createRoute({
+    method: "get",
+    path: `${base}/doctor`,
+    tags: ["Doctor"],
+    summary:
+      "What is wrong with configuration, models and accounts, and what to do; an operator of one tenant sees its accounts alone",
+    ...common,
+    responses: { 200: json(examined, "Findings"), ...refusals },
+  }),
+};

@@ -1,0 +1,63 @@
+/** What is wrong with the configuration and with what the gateway works with; the channels say it of themselves. */
+import { createModels } from "../../adapters/models/index.ts";
+import type { Finding } from "../channel.ts";
+import { reasonOf } from "../errors.ts";
+import type { Report } from "../operations.ts";
+import { modelsSettings } from "./agents.ts";
+import { systemClock } from "./clock.ts";
+import type { Config } from "./config.ts";
+import { sidecarUrl } from "./runtime.ts";
+
+const checkMs = 20_000;
+
+/** In this order, each as soon as it is known. */
+export async function* examine(config: Config): AsyncGenerator<Report> {
+  const configured = { ok: true, text: config.file ?? "from the environment alone" };
+  yield { topic: "configuration", findings: [configured] };
+  yield { topic: "node", findings: [{ ok: true, text: process.version }] };
+  yield { topic: "public address", findings: [checkPublicUrl(config)] };
+  for (const [name, spec] of modelsOf(config))
+    yield { topic: `agent ${name}`, findings: [await checkModel(config, spec)] };
+  const transcription = await checkTranscription(config);
+  if (transcription !== undefined) yield { topic: "transcription", findings: [transcription] };
+  if (config.runtime === "dapr") yield* checkDapr(config);
+}
+
+/** The sidecar, its components' files, and the Redis that signals go over. */
+async function* checkDapr({ dapr, redis }: Config): AsyncGenerator<Report> {
+  const { checkDaprAt } = await import("../../adapters/dapr/check.ts");
+  yield { topic: "sidecar", findings: await checkDaprAt({ url: sidecarUrl(dapr), token: dapr.apiToken }) };
+  if (dapr.resources.length > 0) {
+    const { checkResources } = await import("./dapr/durability.ts");
+    yield { topic: "components", findings: checkResources(dapr.resources) };
+  }
+  if (redis.url !== undefined) {
+    const { checkRedis } = await import("../../adapters/redis/check.ts");
+    yield { topic: "redis", findings: await checkRedis(redis.url) };
+  }
+}
+
+function checkPublicUrl({ server }: Config): Finding {
+  if (server.publicUrl === undefined) return { ok: true, text: "PUBLIC_URL is not set; webhooks of platforms need it" };
+  const { protocol } = new URL(server.publicUrl);
+  if (protocol === "https:") return { ok: true, text: server.publicUrl };
+  return { ok: true, text: `${server.publicUrl}: platforms call webhooks by https only` };
+}
+
+function modelsOf(config: Config): [string, string][] {
+  return Object.entries(config.agents).map(([name, { model }]) => [name, model ?? config.model.spec]);
+}
+
+async function checkModel(config: Config, spec: string): Promise<Finding> {
+  const models = createModels(modelsSettings(config), { clock: systemClock });
+  try {
+    return await models.check(spec, AbortSignal.timeout(checkMs));
+  } catch (error) {
+    return { ok: false, text: reasonOf(error), next: "Correct ASCENT_MODEL or the agent's model." };
+  }
+}
+
+function checkTranscription(config: Config): Promise<Finding | undefined> {
+  const models = createModels(modelsSettings(config), { clock: systemClock });
+  return models.checkTranscription(AbortSignal.timeout(checkMs));
+}
