@@ -4,7 +4,7 @@ import type { Decision } from "./asks.ts";
 import type { Asked, Reply, TurnRef } from "./events.ts";
 import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
 import type { Import, Serving } from "./link-events.ts";
-import type { Asking, QuestionState } from "./questions.ts";
+import type { Asking, QuestionState } from "./question-state.ts";
 import type { Leaving, Via } from "./link-state.ts";
 import type {
   Address,

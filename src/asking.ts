@@ -5,7 +5,8 @@ import { reasonOf } from "./errors.ts";
 import type { TurnRef } from "./events.ts";
 import { listsButtons } from "./format.ts";
 import type { AgentId } from "./ids.ts";
-import { answerOf, type Asking } from "./questions.ts";
+import type { Asking } from "./question-state.ts";
+import { answerOf } from "./questions.ts";
 import type { Clock, Log } from "./ports.ts";
 import type { AskPerson, PersonReply } from "./tools.ts";
 

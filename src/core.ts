@@ -48,6 +48,8 @@ export interface CoreOptions {
   readonly announce?: Announce | undefined;
   /** For turns that run at once in this process; 2,000 unless given, whosever they are. */
   readonly places?: Shares;
+  /** What the composition keeps of these conversations is to go: the person has said /forget. May come again. */
+  readonly erase?: ((tenant: string, conversations: readonly string[]) => Promise<void>) | undefined;
   /** Ten letters or digits that nobody can guess; random ones unless given. */
   readonly newCode?: () => string;
 }
@@ -121,7 +123,7 @@ export function createCore(options: CoreOptions): Core {
     agentOf,
     channelOf,
     approvals,
-    serve: createServices({ runtime, call, clock, newCode: options.newCode }),
+    serve: createServices({ runtime, call, clock, newCode: options.newCode, erase: options.erase }),
     tellAlive: !runtime.actors.exclusive,
     places: options.places ?? createShares(2_000, unshared),
   });

@@ -156,6 +156,8 @@ export const noticeKeys = [
   "approvalExpired",
   "toolAsks",
   "ratherNot",
+  "yes",
+  "no",
 ] as const;
 export type NoticeKey = (typeof noticeKeys)[number];
 /** What a sentence has places for. */

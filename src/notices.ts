@@ -53,6 +53,8 @@ const en: Sentences = {
   approvalExpired: "Nobody decided in time, so I did not do it.",
   toolAsks: "**{{from}}** asks:",
   ratherNot: "I'd rather not say",
+  yes: "Yes",
+  no: "No",
 };
 
 const de: Sentences = {
@@ -107,6 +109,8 @@ const de: Sentences = {
   approvalExpired: "Niemand hat rechtzeitig entschieden, also habe ich es nicht getan.",
   toolAsks: "**{{from}}** fragt:",
   ratherNot: "Lieber nicht",
+  yes: "Ja",
+  no: "Nein",
 };
 
 const es: Sentences = {
@@ -157,6 +161,8 @@ const es: Sentences = {
   approvalExpired: "Nadie decidió a tiempo, así que no lo hice.",
   toolAsks: "**{{from}}** pregunta:",
   ratherNot: "Prefiero no decirlo",
+  yes: "Sí",
+  no: "No",
 };
 
 const languages = { en, de, es } as const;

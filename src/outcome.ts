@@ -75,7 +75,11 @@ function remember(
   draft: Draft,
   { turn, now }: { readonly turn: TurnId; readonly now: number },
   messages: readonly InboundMessage[],
-  { text, read = [], replies }: {
+  {
+    text,
+    read = [],
+    replies,
+  }: {
     readonly text: string;
     readonly read: readonly ReadPart[] | undefined;
     readonly replies: ReadonlyMap<MessageId, Question>;

@@ -28,3 +28,14 @@ export const question = z.object({
   over: z.literal(true).optional(),
 });
 export type Question = Readonly<z.infer<typeof question>>;
+
+export interface Asking {
+  readonly id: string;
+  /** Who asks, for the person to see. */
+  readonly from: string;
+  readonly text: string;
+  readonly options?: readonly { readonly id: string; readonly label: string }[] | undefined;
+}
+
+/** What has come of a question. */
+export type QuestionState = "open" | "stale" | { readonly text?: string; readonly option?: string };

@@ -4,12 +4,12 @@
  */
 import { match, withoutMention } from "./choices.ts";
 import type { Draft } from "./draft.ts";
-import type { Moment, Reply, TurnRef } from "./events.ts";
-import type { AgentId, ConversationId } from "./ids.ts";
+import type { AgentEvent, Reply } from "./events.ts";
+import type { ConversationId } from "./ids.ts";
 import type { Answer, Button, InboundMessage } from "./message.ts";
 import { noticeText } from "./notices.ts";
 import { batchOf } from "./scheduling.ts";
-import type { Question } from "./question-state.ts";
+import type { Asking, Question, QuestionState } from "./question-state.ts";
 import type { Thread } from "./state.ts";
 
 /** Of one turn; older ones are forgotten. */
@@ -17,32 +17,23 @@ const mostKept = 16;
 const longestText = 2_000;
 const skip = "skip";
 
-export interface Asking {
-  readonly id: string;
-  /** Who asks, for the person to see. */
-  readonly from: string;
-  readonly text: string;
-  readonly options?: readonly { readonly id: string; readonly label: string }[] | undefined;
-}
-
-/** What has come of a question. */
-export type QuestionState = "open" | "stale" | { readonly text?: string; readonly option?: string };
-
-export type AskedEvent = Moment &
-  TurnRef & { readonly type: "questioned"; readonly agent: AgentId; readonly asking: Asking; readonly listed?: boolean };
-
-export function buttonsOf({ id, options = [] }: Asking, locale: string | undefined): Button[] {
+function buttonsOf({ id, options = [] }: Asking, locale: string | undefined): Button[] {
   const own = options.map((option, at) => ({ id: `reply:${id}:${at}`, label: option.label }));
   return [...own, { id: `reply:${id}:${skip}`, label: noticeText("ratherNot", locale) }];
 }
 
 export function answerOf({ text, from, ...asking }: Asking, locale: string | undefined): Answer {
   const shown = { kind: "text" as const, text: text.slice(0, longestText), format: "plain" as const };
-  return { parts: [shown], notice: "toolAsks", values: { from }, buttons: buttonsOf({ ...asking, text, from }, locale) };
+  return {
+    parts: [shown],
+    notice: "toolAsks",
+    values: { from },
+    buttons: buttonsOf({ ...asking, text, from }, locale),
+  };
 }
 
 /** The same question again is not put again; another one waits until that is over. */
-export function questioned(draft: Draft, event: AskedEvent): Reply {
+export function questioned(draft: Draft, event: Extract<AgentEvent, { type: "questioned" }>): Reply {
   const { conversation, turn, attempt, asking, now, agent } = event;
   const thread = draft.thread(conversation);
   if (thread?.turn?.id !== turn || thread.turn.attempt !== attempt) return "stale";
@@ -100,12 +91,17 @@ export function takeReply(draft: Draft, conversation: ConversationId, message: I
   keep(
     draft,
     conversation,
-    questionsOf(thread).map((one): Question => (one === open ? { ...one, reply: { message: message.id, ...said } } : one)),
+    questionsOf(thread).map((one): Question =>
+      one === open ? { ...one, reply: { message: message.id, ...said } } : one,
+    ),
   );
   return true;
 }
 
-function replyOf({ id, options }: Question, { message }: InboundMessage): Omit<NonNullable<Question["reply"]>, "message"> | undefined {
+function replyOf(
+  { id, options }: Question,
+  { message }: InboundMessage,
+): Omit<NonNullable<Question["reply"]>, "message"> | undefined {
   const [part, ...more] = message.parts;
   if (part === undefined || more.length > 0 || message.command !== undefined) return undefined;
   if (part.kind === "press") {

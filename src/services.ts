@@ -16,6 +16,8 @@ export interface ServiceOptions {
   readonly runtime: Pick<Runtime, "records" | "blobs" | "transcript" | "deadLetters">;
   readonly call: CallAgent;
   readonly clock: Clock;
+  /** What else is kept of these conversations is to go. */
+  readonly erase?: ((tenant: string, conversations: readonly string[]) => Promise<void>) | undefined;
   /** Ten letters or digits that nobody can guess. */
   readonly newCode?: (() => string) | undefined;
 }
@@ -108,7 +110,7 @@ export function createServices(options: ServiceOptions): Serve {
     }
     const reply = await ask(signal, async () => {
       const holdings = await call(agent, "holdings", {});
-      await eraseAround(agent, holdings);
+      await eraseAround(served, holdings);
       return call(agent, "forget", { ...serving(served), media: holdings.media });
     });
     if (reply === "accepted") await records.remove(asked);
@@ -116,13 +118,14 @@ export function createServices(options: ServiceOptions): Serve {
   }
 
   /** What is kept of the person outside the agent. The agent's own state goes last: it knows what there is. */
-  async function eraseAround(agent: AgentId, { media, conversations }: Holdings): Promise<void> {
+  async function eraseAround({ agent, command }: Served, { media, conversations }: Holdings): Promise<void> {
     const own = conversations.map(({ to }) => to.conversation as string);
     for (const blob of media) await runtime.blobs.remove(blob);
     for (const conversation of own) await runtime.transcript.clear(conversation);
     for (const letter of await runtime.deadLetters.list(mostLetters)) {
       if (own.includes(letter.event.subject)) await runtime.deadLetters.drop(letter.id);
     }
+    await options.erase?.(command.address.tenant, own);
     await codes.revoke(agent);
     // For as long as the records are kept, unlike the journal's entry.
     await records.put(`forgotten:${digestOf(agent)}`, { v: 1, at: clock.now() });

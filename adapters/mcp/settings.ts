@@ -1,6 +1,6 @@
 /** The settings of both sides, without the SDK: they are read whether it is used or not. */
 import { z } from "zod";
-import { isKey, keyAdvice } from "../../src/callers.ts";
+import { isKey, keyAdvice } from "../../src/api-keys.ts";
 import { needs } from "../../src/tools.ts";
 
 const common = {
@@ -58,19 +58,17 @@ const http = z.strictObject({
   ...common,
 });
 
-export const mcpServer = z
-  .unknown()
-  .transform((given, context): z.output<typeof stdio> | z.output<typeof http> => {
-    const isHttp = typeof given === "object" && given !== null && "url" in given;
-    const read = (isHttp ? http : stdio).safeParse(given, { reportInput: true });
-    if (read.success) return read.data;
-    for (const issue of read.error.issues) {
-      const isMissing = !isHttp && issue.path[0] === "command" && issue.code === "invalid_type";
-      const message = isMissing ? "says neither command nor url: give one of them" : issue.message;
-      context.issues.push({ code: "custom", message, path: isMissing ? [] : issue.path, input: issue.input });
-    }
-    return z.NEVER;
-  });
+export const mcpServer = z.unknown().transform((given, context): z.output<typeof stdio> | z.output<typeof http> => {
+  const isHttp = typeof given === "object" && given !== null && "url" in given;
+  const read = (isHttp ? http : stdio).safeParse(given, { reportInput: true });
+  if (read.success) return read.data;
+  for (const issue of read.error.issues) {
+    const isMissing = !isHttp && issue.path[0] === "command" && issue.code === "invalid_type";
+    const message = isMissing ? "says neither command nor url: give one of them" : issue.message;
+    context.issues.push({ code: "custom", message, path: isMissing ? [] : issue.path, input: issue.input });
+  }
+  return z.NEVER;
+});
 export type McpServer = z.output<typeof mcpServer>;
 export type HttpServer = z.output<typeof http>;
 export type StdioServer = z.output<typeof stdio>;

@@ -1,5 +1,5 @@
 /** The agents that the configuration names, and which of them answers where. */
-import { createClientAgent } from "../../agents/client/index.ts";
+import { createClientAgent, type ClientAgentDeps } from "../../agents/client/index.ts";
 import { traitsOf } from "../../agents/client/settings.ts";
 import { createDocuments } from "../../adapters/documents/index.ts";
 import { createModels, type ModelsSettings } from "../../adapters/models/index.ts";
@@ -21,6 +21,8 @@ export interface AgentsOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly blobs: Blobs;
+  /** Tools from outside. */
+  readonly outside: ClientAgentDeps["outside"];
 }
 
 /** A compatible server is given OPENAI_API_KEY where it has no key of its own. */
@@ -46,14 +48,15 @@ export function modelsSettings({ models }: Config): ModelsSettings {
   };
 }
 
-export function createAgents({ config, clock, log, blobs }: AgentsOptions): Agents {
+export function createAgents({ config, clock, log, blobs, outside }: AgentsOptions): Agents {
   const models = createModels(modelsSettings(config), { clock });
   const documents = createDocuments({ clock, log });
   const { transcriber, tracing } = models;
   const made = new Map(
     Object.entries(config.agents).map(([name, given]) => {
       const settings = { ...given, model: given.model ?? config.model.spec };
-      const agent = createClientAgent(settings, { models, clock, blobs, log, transcriber, documents, tracing });
+      const deps = { name, models, clock, blobs, log, transcriber, documents, tracing, outside };
+      const agent = createClientAgent(settings, deps);
       return [name, { name, agent, traits: traitsOf(settings), settings }] as const;
     }),
   );

@@ -2,9 +2,11 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { createSafeFetch } from "../../adapters/fetch/index.ts";
 import { createServer, type HttpServer } from "../../adapters/http/index.ts";
+import type { Announce } from "../announce.ts";
 import type { Channel, Connection, HttpHandler } from "../channel.ts";
 import { createCore, type Core } from "../core.ts";
 import { createConnections, type Connections } from "../connections.ts";
+import { createEffects } from "../effects.ts";
 import { reasonOf } from "../errors.ts";
 import { operationsOf, type Operated, type Operations } from "../operations.ts";
 import type { Clock, Log, Signals } from "../ports.ts";
@@ -15,6 +17,7 @@ import type { Config } from "./config.ts";
 import { createConnecting } from "./connecting.ts";
 import { consoleOf, documentsOf } from "./console.ts";
 import { createControl } from "./control.ts";
+import { openMcpClients, openMcpGateway } from "./mcp.ts";
 import { pageDirectory } from "../../channels/web/page/build.ts";
 import { accessOf } from "./policies.ts";
 import { createReadiness, type Readiness } from "./readiness.ts";
@@ -52,9 +55,11 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const { runtime } = opened;
   const instance = randomUUID();
   const secret = await opened.secret();
-  const agents = createAgents({ config, clock, log, blobs: runtime.blobs });
-  const channels = new Map<string, Channel>();
   const safeFetch = createSafeFetch({ allowHosts: config.webhooks.allowHosts });
+  const servers = await openMcpClients({ config, runtime, clock, log }, safeFetch);
+  const outside = { sources: servers.sources, effects: createEffects(runtime.records, clock) };
+  const agents = createAgents({ config, clock, log, blobs: runtime.blobs, outside });
+  const channels = new Map<string, Channel>();
   const signals = config.redis.url === undefined ? undefined : await openSignals(config.redis.url, instance, log);
   const subscribers = subscribersOf(config, { safeFetch, clock, bindings: runtime.bindings });
   const subscriptions = createSubscriptions({ runtime, clock, log, subscribers });
@@ -62,7 +67,12 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     if (!(await subscriptions.run(job, data)) && !(await core.approvals.run(job, data)))
       log.warn({ job }, "a job that nothing here knows is over");
   });
-  const core = createCore({
+  const mcp = await openMcpGateway({ config, runtime, clock, log }, { agents: agents.names, core: () => core });
+  const announces = [
+    ...(mcp === undefined ? [] : [mcp.announce]),
+    ...(subscribers.length === 0 ? [] : [subscriptions.announce]),
+  ];
+  const core: Core = createCore({
     runtime,
     clock,
     log,
@@ -73,7 +83,8 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     safeFetch,
     places: turnPlaces(config),
     delivers: role !== "agents",
-    ...(subscribers.length === 0 ? {} : { announce: subscriptions.announce }),
+    erase: mcp?.erase,
+    ...(announces.length === 0 ? {} : { announce: toAll(announces) }),
   });
   for (const { name, account, settings, own } of accountsOf(config)) {
     const ref = { tenant: own.tenant, channel: name, account };
@@ -115,6 +126,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     runtime.bindings.take(binding, take);
   }
 
+  for (const channel of mcp?.channels ?? []) channels.set(accountKey(channel), channel);
   const all = [...channels.values()];
   const { records } = runtime;
   const connections = createConnections({ records, clock, log, instance, shared: !runtime.actors.exclusive });
@@ -122,7 +134,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const operated: Operated = { runtime, core, subscriptions, connections, channels: all, log };
   const operations = operationsOf(operated, { name: "a command" });
   const control = createControl({ operations, log });
-  const web = all.filter(answersHttp);
+  const web = [...(mcp === undefined ? [] : [mcp.handler(operated)]), ...all.filter(answersHttp)];
   const readiness = createReadiness({ clock, log });
   const server = createServer({
     host: config.server.host,
@@ -148,6 +160,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
       control,
       readiness,
       signals,
+      servers,
     },
   );
 }
@@ -174,6 +187,8 @@ interface Parts {
   readonly control: ReturnType<typeof createControl>;
   readonly readiness: Readiness;
   readonly signals: { close(): void } | undefined;
+  /** Tools' servers. */
+  readonly servers: { close(): Promise<void> };
 }
 
 function assemble({ config, clock, log }: GatewayOptions, parts: Parts): Gateway {
@@ -207,7 +222,11 @@ function assemble({ config, clock, log }: GatewayOptions, parts: Parts): Gateway
     await Promise.race([closed, new Promise<void>((resolve) => void clock.after(left(), resolve))]);
     await core.drain(left());
     await drained;
+    const ended = parts.servers.close().catch((error: unknown) => {
+      log.warn({ reason: reasonOf(error) }, "tools' servers were not stopped in order");
+    });
     await runtime.stop(Math.max(left(), stopMs));
+    await Promise.race([ended, new Promise<void>((resolve) => void clock.after(Math.max(left(), stopMs), resolve))]);
     for (const channel of channels) channel.close?.();
     signals?.close();
     await control.close();
@@ -232,6 +251,13 @@ function assemble({ config, clock, log }: GatewayOptions, parts: Parts): Gateway
     },
     ready: () => ready,
     stop: () => (stopped ??= stop()),
+  };
+}
+
+/** One after the other: what one keeps again does no harm. */
+function toAll(announces: readonly Announce[]): Announce {
+  return async (facts) => {
+    for (const announce of announces) await announce(facts);
   };
 }
 

@@ -2,14 +2,14 @@
 import { CallToolResultSchema, ErrorCode, McpError, type CallToolResult } from "@modelcontextprotocol/sdk/types.js";
 import { StreamableHTTPError } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import type { Clock } from "../../../src/ports.ts";
-import type { ToolCall, ToolSpec } from "../../../src/tools.ts";
+import type { ToolCall } from "../../../src/tools.ts";
 import type { McpServer } from "../settings.ts";
 import { askForm } from "./elicit.ts";
 import { runOwn } from "./own-tools.ts";
 import { goneCode, type Session } from "./session.ts";
 
 /** Where a server finds what makes a call the same call: it does it once for each. */
-export const keyOfMeta = "ascent/idempotency-key";
+const keyOfMeta = "ascent/idempotency-key";
 
 const longestProgress = 200;
 /** The gateway's own clock ends a call; the SDK's never does. */
@@ -37,7 +37,15 @@ export async function callOn(session: Session, call: ToolCall, options: CallOpti
   const request = {
     signal,
     timeout: neverMs,
-    onprogress({ message, progress, total }: { message?: string | undefined; progress: number; total?: number | undefined }) {
+    onprogress({
+      message,
+      progress,
+      total,
+    }: {
+      message?: string | undefined;
+      progress: number;
+      total?: number | undefined;
+    }) {
       timer.again();
       const words = message ?? (total === undefined ? String(progress) : `${progress}/${total}`);
       call.progress(words.slice(0, longestProgress).toWellFormed());
@@ -108,5 +116,3 @@ function isRefused(error: unknown): boolean {
   }
   return false;
 }
-
-export type Effect = ToolSpec["effect"];

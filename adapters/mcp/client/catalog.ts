@@ -49,7 +49,8 @@ export function createCatalog({ name, settings, records, clock, log }: CatalogOp
     const capabilities = client.getServerCapabilities() ?? {};
     const tools = capabilities.tools === undefined ? [] : await toolsOf(client);
     const offers = new Map<string, Offer>();
-    for (const spec of ownTools(capabilities)) offers.set(spec.name, { spec: { ...spec, effect: effectOf(spec.name, spec.effect) }, remote: undefined });
+    for (const spec of ownTools(capabilities))
+      offers.set(spec.name, { spec: { ...spec, effect: effectOf(spec.name, spec.effect) }, remote: undefined });
     for (const tool of tools) add(offers, tool);
     for (const offered of offers.keys()) {
       if (!settings.tools.some((pattern) => matchesName(pattern, offered))) offers.delete(offered);
@@ -96,10 +97,14 @@ export function createCatalog({ name, settings, records, clock, log }: CatalogOp
       const kept = Object.fromEntries(Object.entries(all).slice(-2 * mostTools));
       await records.put(key, { v: 1, tools: kept }, { etag: stored?.etag ?? null });
       if (different.length > 0)
-        log.warn({ server: name, tools: different.slice(0, 20) }, "MCP tools have another description or other parameters than before");
+        log.warn(
+          { server: name, tools: different.slice(0, 20) },
+          "MCP tools have another description or other parameters than before",
+        );
     } catch (error) {
       // Another replica has just said it.
-      if (!(error instanceof ConflictError)) log.warn({ server: name, reason: reasonOf(error) }, "MCP tools were not compared with earlier ones");
+      if (!(error instanceof ConflictError))
+        log.warn({ server: name, reason: reasonOf(error) }, "MCP tools were not compared with earlier ones");
     }
   }
 
@@ -116,7 +121,10 @@ export function createCatalog({ name, settings, records, clock, log }: CatalogOp
 const digests = z.object({ v: z.literal(1), tools: z.record(z.string(), z.string()) });
 
 function digestOf({ description, parameters }: ToolSpec): string {
-  return createHash("sha256").update(JSON.stringify([description, parameters])).digest("base64url").slice(0, 16);
+  return createHash("sha256")
+    .update(JSON.stringify([description, parameters]))
+    .digest("base64url")
+    .slice(0, 16);
 }
 
 function annotated(of: Tool["annotations"]): ToolSpec["effect"] {

@@ -5,7 +5,11 @@
  * @see https://modelcontextprotocol.io/specification/2025-11-25/client/elicitation
  */
 import { createHash } from "node:crypto";
-import type { ElicitRequestFormParams, ElicitResult, PrimitiveSchemaDefinition } from "@modelcontextprotocol/sdk/types.js";
+import type {
+  ElicitRequestFormParams,
+  ElicitResult,
+  PrimitiveSchemaDefinition,
+} from "@modelcontextprotocol/sdk/types.js";
 import type { Clock } from "../../../src/ports.ts";
 import { noticeText } from "../../../src/notices.ts";
 import type { AskPerson, PersonReply, ToolCall } from "../../../src/tools.ts";
@@ -41,7 +45,11 @@ export async function askForm(form: ElicitRequestFormParams, options: FormOption
   const { source, call, number, forMs, clock, signal } = options;
   const { ask, participant } = call;
   const { properties, required = [] } = form.requestedSchema;
-  const fields = Object.entries(properties).map(([name, schema]) => ({ name, schema, field: fieldOf(schema, participant.locale) }));
+  const fields = Object.entries(properties).map(([name, schema]) => ({
+    name,
+    schema,
+    field: fieldOf(schema, participant.locale),
+  }));
   if (ask === undefined || fields.length > mostFields) return { action: "decline" };
   const until = clock.monotonic() + forMs;
 
@@ -53,7 +61,12 @@ export async function askForm(form: ElicitRequestFormParams, options: FormOption
   }
 
   if (fields.length === 0) {
-    const reply = await put("", clip(form.message, longestText), [{ id: "yes", label: noticeText("yes", participant.locale) }], 0);
+    const reply = await put(
+      "",
+      clip(form.message, longestText),
+      [{ id: "yes", label: noticeText("yes", participant.locale) }],
+      0,
+    );
     return reply.kind === "chose" ? { action: "accept", content: {} } : { action: actionOf(reply) };
   }
   const content: Record<string, Value> = {};
@@ -144,7 +157,10 @@ interface TextSchema {
 const formats = {
   email: { hint: "name@example.com", fits: (said: string) => /^[^\s@]+@[^\s@.]+(\.[^\s@.]+)+$/.test(said) },
   uri: { hint: "https://…", fits: (said: string) => URL.canParse(said) },
-  date: { hint: "YYYY-MM-DD", fits: (said: string) => /^\d{4}-\d\d-\d\d$/.test(said) && !Number.isNaN(Date.parse(said)) },
+  date: {
+    hint: "YYYY-MM-DD",
+    fits: (said: string) => /^\d{4}-\d\d-\d\d$/.test(said) && !Number.isNaN(Date.parse(said)),
+  },
   "date-time": {
     hint: "YYYY-MM-DDThh:mm:ssZ",
     fits: (said: string) => /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(said) && !Number.isNaN(Date.parse(said)),

@@ -2,6 +2,7 @@
 import { InputError, reasonOf } from "../../../src/errors.ts";
 import type { SafeFetch } from "../../../src/fetch.ts";
 import type { Blobs, Clock, Log, Records } from "../../../src/ports.ts";
+import { blobsOf } from "../../../src/tenant-blobs.ts";
 import type { ToolCall, ToolCaller, ToolResult, ToolSource } from "../../../src/tools.ts";
 import type { McpServer } from "../settings.ts";
 import { CallTimeout, callOn, outcomeOf } from "./call.ts";
@@ -60,7 +61,7 @@ function createSource(
 
   async function once(session: Session, call: ToolCall, tool: string, { remote }: Offer): Promise<ToolResult> {
     const result = await callOn(session, call, { source: name, settings, clock, remote, name: tool });
-    return resultOf(result, blobs, settings.resultBytes);
+    return resultOf(result, blobsOf(blobs, call.to.tenant), settings.resultBytes);
   }
 
   return {
@@ -72,7 +73,8 @@ function createSource(
         const offers = await Promise.race([catalog.offers(() => pool.any()), rejected(signal)]);
         return [...offers.values()].map(({ spec }) => spec);
       } catch (error) {
-        if (!(error instanceof InputError)) log.warn({ server: name, kind: kindOf(error) }, "an MCP server does not tell its tools");
+        if (!(error instanceof InputError))
+          log.warn({ server: name, kind: kindOf(error) }, "an MCP server does not tell its tools");
         return [];
       }
     },
@@ -97,7 +99,10 @@ function createSource(
   function failed(error: unknown, outcome: ReturnType<typeof outcomeOf>, { spec }: Offer): ToolResult {
     if (outcome === "undone") throw new InputError(`the server "${name}" did not take the call`, { cause: error });
     if (outcome === "answered") return { text: reasonOf(error).slice(0, 2_000), failed: true };
-    const why = error instanceof CallTimeout ? `no answer within ${settings.timeoutSeconds} seconds` : "the connection broke off, or the answer was too large";
+    const why =
+      error instanceof CallTimeout
+        ? `no answer within ${settings.timeoutSeconds} seconds`
+        : "the connection broke off, or the answer was too large";
     const done = spec.effect === "none" ? "" : ". Nobody knows whether it was done: do not try it again, and say so";
     return { text: `${why}${done}`, failed: true };
   }

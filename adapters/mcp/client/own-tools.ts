@@ -62,7 +62,11 @@ const all: Readonly<Record<string, Own>> = {
       const given = read(page, args);
       const found = await client.listPrompts(given.cursor ? { cursor: given.cursor } : {}, options);
       const lines = found.prompts.map(({ name, description, arguments: wanted }) =>
-        lineOf({ name, description, arguments: wanted?.map((one) => `${one.name}${one.required === true ? "" : "?"}`) }),
+        lineOf({
+          name,
+          description,
+          arguments: wanted?.map((one) => `${one.name}${one.required === true ? "" : "?"}`),
+        }),
       );
       return listed(listOf(lines, found.nextCursor));
     },

@@ -75,6 +75,9 @@ function kindOf(type: string): MediaKind {
 /** The last part of the address, without what file systems and headers choke on. */
 function nameOf(uri: string): string | undefined {
   const last = uri.split(/[?#]/)[0]?.split(/[/\\]/).at(-1) ?? "";
-  const clean = last.replace(/[^\w.-]/g, "").replace(/^\.+/, "").slice(0, 80);
+  const clean = last
+    .replace(/[^\w.-]/g, "")
+    .replace(/^\.+/, "")
+    .slice(0, 80);
   return clean === "" ? undefined : clean;
 }

@@ -89,9 +89,11 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   };
   client.onclose = () => lose("the server has ended the connection");
   client.onerror = (error) => {
+    // Of a stream that ends in order, too: its answer has come mostly.
+    if (error.message.startsWith("Received a response for an unknown message ID")) return;
     // Words of the server's may be in it.
     log.debug({ server: name, kind: error.name }, "an MCP connection has trouble");
-    if (/^Maximum reconnection attempts/.test(error.message)) lose("the stream cannot be taken up again");
+    if (error.message.startsWith("Maximum reconnection attempts")) lose("the stream cannot be taken up again");
   };
   if (settings.asks) {
     client.setRequestHandler(ElicitRequestSchema, async ({ params }, { signal }) => {
@@ -99,7 +101,11 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       return session.onElicit(params, signal);
     });
   }
-  const lists = [ToolListChangedNotificationSchema, ResourceListChangedNotificationSchema, PromptListChangedNotificationSchema];
+  const lists = [
+    ToolListChangedNotificationSchema,
+    ResourceListChangedNotificationSchema,
+    PromptListChangedNotificationSchema,
+  ];
   for (const schema of lists) client.setNotificationHandler(schema, changed);
   try {
     await client.connect(transport as Transport, { timeout: connectMs, signal: AbortSignal.timeout(connectMs) });
