@@ -25,10 +25,13 @@ export interface Offer {
 
 export interface Catalog {
   /** By the names that agents know. @throws where the server does not say. */
-  offers(any: () => Promise<Session>): Promise<ReadonlyMap<string, Offer>>;
+  offers(any: Any): Promise<ReadonlyMap<string, Offer>>;
   /** The server says that something is different now. */
   changed(): void;
 }
+
+/** Gives a connection to the work. */
+type Any = (work: (session: Session) => Promise<ReadonlyMap<string, Offer>>) => Promise<ReadonlyMap<string, Offer>>;
 
 export interface CatalogOptions {
   readonly name: string;
@@ -43,9 +46,8 @@ export function createCatalog({ name, settings, records, clock, log }: CatalogOp
   let looking: Promise<ReadonlyMap<string, Offer>> | undefined;
   let change = 0;
 
-  async function look(any: () => Promise<Session>): Promise<ReadonlyMap<string, Offer>> {
+  async function look({ client }: Session): Promise<ReadonlyMap<string, Offer>> {
     const begun = change;
-    const { client } = await any();
     const capabilities = client.getServerCapabilities() ?? {};
     const tools = capabilities.tools === undefined ? [] : await toolsOf(client);
     const offers = new Map<string, Offer>();
@@ -112,7 +114,7 @@ export function createCatalog({ name, settings, records, clock, log }: CatalogOp
     async offers(any) {
       const isFresh = known !== undefined && known.change === change && clock.monotonic() - known.at < keptMs;
       if (known !== undefined && isFresh) return known.offers;
-      return (looking ??= look(any).finally(() => (looking = undefined)));
+      return (looking ??= any(look).finally(() => (looking = undefined)));
     },
     changed: () => void (change += 1),
   };

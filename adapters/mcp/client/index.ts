@@ -50,11 +50,28 @@ function createSource(
     changed();
     return openSession({ name, settings, auth, safeFetch, clock, log, changed });
   };
-  const pool = createPool({ name, exclusive: settings.asks, open, clock, log });
+  const pool = createPool({
+    name,
+    exclusive: settings.asks,
+    open,
+    breaks: (error) => outcomeOf(error) === "undone",
+    clock,
+    log,
+  });
   const mayUse = ({ agentName }: ToolCaller) => settings.agents?.includes(agentName) !== false;
 
+  async function offers(): Promise<ReadonlyMap<string, Offer>> {
+    try {
+      return await catalog.offers((work) => pool.any(work));
+    } catch (error) {
+      if (error instanceof InputError) throw error;
+      log.warn({ server: name, kind: kindOf(error) }, "an MCP server does not tell its tools");
+      throw new InputError(`the server "${name}" cannot be reached now`, { cause: error });
+    }
+  }
+
   async function offerOf(tool: string, caller: ToolCaller): Promise<Offer> {
-    const offer = mayUse(caller) ? (await catalog.offers(() => pool.any())).get(tool) : undefined;
+    const offer = mayUse(caller) ? (await offers()).get(tool) : undefined;
     if (offer === undefined) throw new InputError(`the server "${name}" has no such tool now`);
     return offer;
   }
@@ -70,11 +87,10 @@ function createSource(
     async list(caller, signal) {
       if (!mayUse(caller)) return [];
       try {
-        const offers = await Promise.race([catalog.offers(() => pool.any()), rejected(signal)]);
-        return [...offers.values()].map(({ spec }) => spec);
-      } catch (error) {
-        if (!(error instanceof InputError))
-          log.warn({ server: name, kind: kindOf(error) }, "an MCP server does not tell its tools");
+        const all = await Promise.race([offers(), rejected(signal)]);
+        return [...all.values()].map(({ spec }) => spec);
+      } catch {
+        // Said in the log where it was found.
         return [];
       }
     },

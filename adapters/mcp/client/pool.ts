@@ -17,6 +17,8 @@ export interface PoolOptions {
   readonly name: string;
   readonly exclusive: boolean;
   readonly open: () => Promise<Session>;
+  /** After this error nothing comes of the connection any more. */
+  readonly breaks: (error: unknown) => boolean;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -27,12 +29,12 @@ export interface Pool {
    * @throws InputError where there is none to be had: nothing was asked.
    */
   use<Result>(work: (session: Session) => Promise<Result>, signal: AbortSignal): Promise<Result>;
-  /** Any that is there, or a new one: for what the server only tells. */
-  any(): Promise<Session>;
+  /** With any that is there, or a new one: for what the server only tells. Rejects as {@link Pool.use} does. */
+  any<Result>(work: (session: Session) => Promise<Result>): Promise<Result>;
   close(): Promise<void>;
 }
 
-export function createPool({ name, exclusive, open, clock, log }: PoolOptions): Pool {
+export function createPool({ name, exclusive, open, breaks, clock, log }: PoolOptions): Pool {
   const sessions = new Set<Session>();
   const busy = new Set<Session>();
   const waiting = new Set<() => void>();
@@ -127,10 +129,20 @@ export function createPool({ name, exclusive, open, clock, log }: PoolOptions): 
     });
   }
 
+  async function together<Result>(work: (session: Session) => Promise<Result>): Promise<Result> {
+    const session = await shared();
+    try {
+      return await work(session);
+    } catch (error) {
+      if (breaks(error)) end(session);
+      throw error;
+    }
+  }
+
   return {
-    any: shared,
+    any: together,
     async use(work, signal) {
-      if (!exclusive) return work(await shared());
+      if (!exclusive) return together(work);
       const session = await own(signal);
       try {
         const result = await work(session);
