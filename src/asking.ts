@@ -5,6 +5,7 @@ import { reasonOf } from "./errors.ts";
 import type { TurnRef } from "./events.ts";
 import { listsButtons } from "./format.ts";
 import type { AgentId } from "./ids.ts";
+import type { InboundMessage } from "./message.ts";
 import type { Asking } from "./question-state.ts";
 import { answerOf } from "./questions.ts";
 import type { Clock, Log } from "./ports.ts";
@@ -21,15 +22,20 @@ export interface AskingOptions {
   readonly turn: TurnRef;
   readonly signal: AbortSignal;
   readonly channel: Channel | undefined;
+  /** What the turn answers. */
+  readonly messages: readonly InboundMessage[];
 }
 
 /** Undefined where nobody could answer before the turn has ended. */
-export function createAsk({ call, clock, log, agent, turn, signal, channel }: AskingOptions): AskPerson | undefined {
+export function createAsk(options: AskingOptions): AskPerson | undefined {
+  const { call, clock, log, agent, turn, signal, channel, messages } = options;
   if (channel?.reach === undefined) return undefined;
+  const of = [...new Set(messages.map(({ participant }) => participant.id))];
+  const { locale } = messages.at(-1)?.participant ?? {};
 
   async function look(asking: Asking, until: number, stopped: AbortSignal): Promise<PersonReply> {
     const { conversation } = turn;
-    const listed = listsButtons(answerOf(asking, undefined), channel as Channel);
+    const listed = listsButtons(answerOf(asking), channel as Channel);
     let put = false;
     while (clock.monotonic() < until) {
       stopped.throwIfAborted();
@@ -65,7 +71,7 @@ export function createAsk({ call, clock, log, agent, turn, signal, channel }: As
     const stopped = AbortSignal.any([signal, own]);
     let reply: PersonReply = { kind: "silent" };
     try {
-      reply = await look(asking, clock.monotonic() + forMs, stopped);
+      reply = await look({ ...asking, of, locale }, clock.monotonic() + forMs, stopped);
       return reply;
     } finally {
       if (reply.kind === "silent") {

@@ -1,6 +1,6 @@
 /** What an agent keeps of questions that a tool has for the person while its call waits: see `questions.ts`. */
 import { z } from "zod";
-import type { MessageId, TurnId } from "./ids.ts";
+import type { MessageId, ParticipantId, TurnId } from "./ids.ts";
 import { participant } from "./message.ts";
 
 const option = z.object({ id: z.string(), label: z.string() });
@@ -35,6 +35,9 @@ export interface Asking {
   readonly from: string;
   readonly text: string;
   readonly options?: readonly { readonly id: string; readonly label: string }[] | undefined;
+  /** Whose messages the turn answers. */
+  readonly of: readonly ParticipantId[];
+  readonly locale?: string | undefined;
 }
 
 /** What has come of a question. */

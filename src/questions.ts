@@ -6,9 +6,8 @@ import { match, withoutMention } from "./choices.ts";
 import type { Draft } from "./draft.ts";
 import type { AgentEvent, Reply } from "./events.ts";
 import type { ConversationId } from "./ids.ts";
-import type { Answer, Button, InboundMessage } from "./message.ts";
+import type { Answer, InboundMessage } from "./message.ts";
 import { noticeText } from "./notices.ts";
-import { batchOf } from "./scheduling.ts";
 import type { Asking, Question, QuestionState } from "./question-state.ts";
 import type { Thread } from "./state.ts";
 
@@ -17,19 +16,11 @@ const mostKept = 16;
 const longestText = 2_000;
 const skip = "skip";
 
-function buttonsOf({ id, options = [] }: Asking, locale: string | undefined): Button[] {
-  const own = options.map((option, at) => ({ id: `reply:${id}:${at}`, label: option.label }));
-  return [...own, { id: `reply:${id}:${skip}`, label: noticeText("ratherNot", locale) }];
-}
-
-export function answerOf({ text, from, ...asking }: Asking, locale: string | undefined): Answer {
+export function answerOf({ id, text, from, options = [], locale }: Asking): Answer {
   const shown = { kind: "text" as const, text: text.slice(0, longestText), format: "plain" as const };
-  return {
-    parts: [shown],
-    notice: "toolAsks",
-    values: { from },
-    buttons: buttonsOf({ ...asking, text, from }, locale),
-  };
+  const own = options.map(({ label }, at) => ({ id: `reply:${id}:${at}`, label }));
+  const buttons = [...own, { id: `reply:${id}:${skip}`, label: noticeText("ratherNot", locale) }];
+  return { parts: [shown], notice: "toolAsks", values: { from }, buttons };
 }
 
 /** The same question again is not put again; another one waits until that is over. */
@@ -39,32 +30,28 @@ export function questioned(draft: Draft, event: Extract<AgentEvent, { type: "que
   if (thread?.turn?.id !== turn || thread.turn.attempt !== attempt) return "stale";
   const known = questionsOf(thread);
   const same = known.find(({ id }) => id === asking.id);
-  if (same !== undefined) {
-    const { over: _over, ...again } = same;
-    keep(draft, conversation, [...known.filter((one) => one !== same), { ...again, attempt }]);
-    return same.over === undefined ? "duplicate" : put();
-  }
-  // What a dead attempt asked is not waited for.
-  if (openIn(thread)?.attempt === attempt) return "busy";
-  const batch = batchOf(thread);
-  const of = [...new Set(batch.map(({ participant }) => participant.id))];
-  const { id, options } = asking;
+  if (same?.reply !== undefined) return "duplicate";
+  const open = openIn(thread);
+  if (open !== undefined && open !== same && open.attempt === attempt) return "busy";
+  const { id, options, of } = asking;
   const more = options === undefined ? {} : { options: [...options] };
-  const before = known.map((one): Question => (one.reply === undefined ? { ...one, over: true } : one));
-  keep(draft, conversation, [...before, { id, turn, attempt, text: asking.text.slice(0, longestText), of, ...more }]);
-  return put();
+  const fresh = { id, turn, attempt, text: asking.text.slice(0, longestText), of: [...of], ...more };
+  // What a dead attempt asked is not waited for.
+  const before = known
+    .filter((one) => one !== same)
+    .map((one): Question => (one === open ? { ...one, over: true } : one));
+  keep(draft, conversation, [...before, fresh]);
+  if (same === undefined || same.over === true) put(draft, event);
+  return "accepted";
+}
 
-  function put(): Reply {
-    const people = batchOf(thread as Thread);
-    const locale = people.at(-1)?.participant.locale;
-    const answer = answerOf(asking, locale);
-    draft.say(agent, conversation, answer, locale, now);
-    if (event.listed === true) {
-      const to = [...new Set(people.map(({ participant }) => participant.id))];
-      draft.patch(conversation, { choices: { buttons: answer.buttons ?? [], to } });
-    }
-    return "accepted";
-  }
+function put(
+  draft: Draft,
+  { agent, conversation, asking, listed, now }: Extract<AgentEvent, { type: "questioned" }>,
+): void {
+  const answer = answerOf(asking);
+  draft.say(agent, conversation, answer, asking.locale, now);
+  if (listed === true) draft.patch(conversation, { choices: { buttons: answer.buttons ?? [], to: [...asking.of] } });
 }
 
 /** Nobody waits for it any more. */

@@ -256,7 +256,13 @@ async function answer(
     {
       signal,
       ...(progress.onText === undefined ? {} : { onText: progress.onText }),
-      onQuestion: createAsk({ ...options, ...run, signal, channel: options.channelOf(taken.to) }),
+      onQuestion: createAsk({
+        ...options,
+        ...run,
+        signal,
+        channel: options.channelOf(taken.to),
+        messages: taken.messages,
+      }),
       openMedia: (media) => {
         const { blobs, safeFetch } = options;
         return openMedia(media, { blobs, safeFetch, channel: options.channelOf(taken.to) }, signal);
