@@ -79,6 +79,8 @@ describe.skipIf(python3.missing)("an agent with an MCP server", { timeout: 120_0
     await press(stage, "Deny");
     await heard(stage, "said no");
     expect(await stage.words()).toEqual(["pay 5"]);
+    const { out } = await stage.gateway.ascent("doctor");
+    expect(out).toMatch(/ok +mcp test: offers .*add \(none\), pay \(idempotent\)/);
     expect(leaks(stage)).toEqual([]);
   });
 
