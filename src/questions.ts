@@ -25,7 +25,7 @@ export function answerOf({ id, text, from, options = [], locale }: Asking): Answ
 
 /** The same question again is not put again; another one waits until that is over. */
 export function questioned(draft: Draft, event: Extract<AgentEvent, { type: "questioned" }>): Reply {
-  const { conversation, turn, attempt, asking, now, agent } = event;
+  const { conversation, turn, attempt, asking } = event;
   const thread = draft.thread(conversation);
   if (thread?.turn?.id !== turn || thread.turn.attempt !== attempt) return "stale";
   const known = questionsOf(thread);

@@ -1,7 +1,7 @@
 /** Our side of MCP against servers of the official SDK for Python, over both transports. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, test } from "vitest";
-import type { AskPerson, PersonReply, ToolCall } from "../../src/tools.ts";
+import type { AskPerson, PersonReply, ToolCall, ToolSource } from "../../src/tools.ts";
 import { InputError } from "../../src/errors.ts";
 import { rejection } from "../unit/client-agent.fixture.ts";
 import { needs } from "../needs.ts";
@@ -203,9 +203,9 @@ describe.skipIf(python3.missing)("an MCP server in Python", () => {
       const server = await httpServer(python, folder, "stateless");
       const replicas = [1, 2].map(() => clientOf(settingsOf({ url: server.url, trust: true })).source);
       const sums = await Promise.all(
-        Array.from({ length: 20 }, (_, n) => replicas[n % 2]?.call("add", callOf({ a: n, b: 1 }))),
+        Array.from({ length: 20 }, (_, n) => (replicas[n % 2] as ToolSource).call("add", callOf({ a: n, b: 1 }))),
       );
-      expect(sums.map((sum) => Number(sum?.text))).toEqual(Array.from({ length: 20 }, (_, n) => n + 1));
+      expect(sums.map((sum) => Number(sum.text))).toEqual(Array.from({ length: 20 }, (_, n) => n + 1));
       await server.kill();
       const away = await rejection(replicas[0]?.call("add", callOf({ a: 1, b: 1 })) ?? Promise.resolve());
       expect(away).toBeInstanceOf(InputError);
