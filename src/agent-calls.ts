@@ -41,12 +41,15 @@ export interface Holdings {
   readonly media: readonly string[];
   readonly conversations: readonly { readonly to: Address; readonly linked: boolean }[];
   /** Agents whose conversations these are too. */
-  readonly joiners: number;
+  readonly joiners: readonly AgentId[];
+  /** How many answers were ever given. */
+  readonly answers: number;
 }
 
 /** The actor's methods: data in, reply out; all of it JSON. */
 export interface AgentCalls {
-  receive(data: { event: InboundEvent; previous?: MessageId; via?: Via }): Reply;
+  /** `previous` and `earlier`: the events before it, the latest first, as its ingress saw them. */
+  receive(data: { event: InboundEvent; previous?: MessageId; earlier?: readonly MessageId[]; via?: Via }): Reply;
   take(data: TurnRef): Taken | "stale";
   finish(
     data: TurnRef & {
@@ -82,8 +85,13 @@ export interface AgentCalls {
   left(data: Leaving): Reply;
   released(data: { link: string }): Reply;
   holdings(data: Record<string, never>): Holdings;
-  /** @param data.media the blobs that are deleted already: "busy" where there are more. */
-  forget(data: Serving & { media: readonly string[] }): Reply;
+  /** @param data as {@link Holdings} were when all of them was deleted: "busy" where there is more now. */
+  forget(data: Serving & { media: number; answers: number }): Reply;
+  /**
+   * Deletes all of the agent, as if it had never been; "busy" while it owes anything, "refused" where anything came after that
+   * day (since the epoch), or where it is a part of somebody known elsewhere.
+   */
+  end(data: { after: number }): Reply;
 }
 export type CallAgent = <Method extends keyof AgentCalls>(
   id: AgentId,

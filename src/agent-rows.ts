@@ -1,10 +1,22 @@
 /** The stored rows of a client agent beside the ones it always loads: read when an event needs them, written when they change. */
+import { askKey } from "./ask-state.ts";
 import type { Step } from "./events.ts";
 import type { ConversationId } from "./ids.ts";
 import type { InboundEvent } from "./message.ts";
 import type { ActorContext } from "./ports.ts";
 import { daysToLoad, seenKey } from "./seen.ts";
-import { quietKey, readQuiet, readSpilled, spilledKey, stateKeys, type AgentState } from "./state.ts";
+import {
+  awayCount,
+  awayKey,
+  mediaKey,
+  quietKey,
+  readQuiet,
+  readSpilled,
+  spilledKey,
+  stateKeys,
+  type AgentState,
+  type QuietThread,
+} from "./state.ts";
 import { waiting } from "./waiting.ts";
 
 /** So many may be overtaken on a bus that keeps no order. */
@@ -38,6 +50,49 @@ export async function withThread(
   const key = quietKey(conversation);
   const rows = await context.load([key]);
   return { ...state, quiet: { [conversation]: readQuiet(rows.get(key)) } };
+}
+
+export interface Archive {
+  /** The conversations that are put away. */
+  readonly quiet: Readonly<Record<ConversationId, QuietThread>>;
+  /** The blobs that the history has no place for. */
+  readonly media: readonly string[];
+}
+
+const loadAtOnce = 256;
+
+const numbered = (count: number, keyOf: (n: number) => string) => Array.from({ length: count }, (_, n) => keyOf(n));
+
+/** What the agent needs for /export and /forget only. */
+export async function readArchive(context: ActorContext, { inbox, history }: AgentState): Promise<Archive> {
+  const rowsOf = async (keys: readonly string[]) => {
+    const found: unknown[] = [];
+    for (let at = 0; at < keys.length; at += loadAtOnce)
+      found.push(...(await context.load(keys.slice(at, at + loadAtOnce))).values());
+    return found;
+  };
+  const listed = await rowsOf(numbered(awayCount(inbox), awayKey));
+  const away = (listed as ConversationId[]).filter((conversation) => inbox.threads[conversation] === undefined);
+  const quiet = (await rowsOf(away.map(quietKey))).flatMap((row) => readQuiet(row) ?? []);
+  const media = await rowsOf(numbered(history.olderMedia ?? 0, mediaKey));
+  return {
+    quiet: Object.fromEntries(quiet.map((thread) => [thread.to.conversation, thread])),
+    media: (media as string[][]).flat(),
+  };
+}
+
+/** Of all rows that the agent has while nothing waits in it. */
+export async function keysOf(context: ActorContext, state: AgentState): Promise<string[]> {
+  const { inbox, history } = state;
+  const { quiet } = await readArchive(context, state);
+  return [
+    ...stateKeys,
+    ...Object.entries(inbox.seen).flatMap(([day, { chunks }]) => numbered(chunks, (chunk) => seenKey(day, chunk))),
+    ...numbered(awayCount(inbox), awayKey),
+    ...numbered(history.olderMedia ?? 0, mediaKey),
+    ...Object.values(inbox.threads).flatMap(({ asks = [] }) => asks.map(({ id }) => askKey(id))),
+    ...[...Object.keys(quiet), ...Object.keys(inbox.threads)].map((id) => quietKey(id as ConversationId)),
+  ];
 }
 
 /** Of the messages that wait behind those of the inbox, the first and the last, or all. */

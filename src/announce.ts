@@ -3,11 +3,14 @@
  * whenever it is told again.
  */
 import { createHash } from "node:crypto";
+import type { ConversationId } from "./ids.ts";
 import type { Address, InboundEvent, OutboundEvent } from "./message.ts";
 
 export const announcedKinds = [
   "conversation.started",
   "message.answered",
+  "message.delivered",
+  "message.read",
   "delivery.failed",
   "human-review-required",
   "human-decision-made",
@@ -15,11 +18,12 @@ export const announcedKinds = [
 export type AnnouncedKind = (typeof announcedKinds)[number];
 
 export interface Announcement {
-  /** An answer is delivered or it failed: both have the same id, and the first that is told counts. */
+  /** The platform takes an answer or it is given up: both have the same id, and the first that is told counts. */
   readonly id: string;
   readonly type: AnnouncedKind;
   readonly at: number;
   readonly of: Pick<Address, "tenant" | "channel" | "account">;
+  readonly conversation: ConversationId;
   readonly data: Readonly<Record<string, unknown>>;
 }
 
@@ -39,7 +43,14 @@ export function started(event: InboundEvent): Announcement {
     ...(name === undefined ? {} : { name }),
     ...(handle === undefined ? {} : { handle }),
   };
-  return announcement("conversation.started", event.address, event.receivedAt, { message: event.id, participant });
+  const what = `started:${event.address.conversation}`;
+  return announcement(
+    "conversation.started",
+    event.address,
+    event.receivedAt,
+    { message: event.id, participant },
+    what,
+  );
 }
 
 /** Undefined for what the agent or the gateway said without having been asked. */
@@ -51,9 +62,15 @@ export function answered(entry: OutboundEvent): Announcement | undefined {
   return announcement("message.answered", entry.to, entry.at, { ...outcomeOf(entry), ...said });
 }
 
-/** @param reason without message text. */
-export function failed(entry: OutboundEvent, reason: string, at: number): Announcement {
-  return announcement("delivery.failed", entry.to, at, { ...outcomeOf(entry), reason });
+/** @param reason without message text. @param late the platform had taken it: it was announced as answered before. */
+export function failed(entry: OutboundEvent, reason: string, at: number, late = false): Announcement {
+  const fact = late ? "late" : undefined;
+  return announcement("delivery.failed", entry.to, at, { ...outcomeOf(entry), reason }, fact);
+}
+
+/** The first message of an answer reached the person, or was read. */
+export function reached(entry: OutboundEvent, kind: "delivered" | "read", at: number): Announcement {
+  return announcement(`message.${kind}`, entry.to, at, outcomeOf(entry), kind);
 }
 
 interface WantedApproval {
@@ -90,13 +107,15 @@ function announcement(
   { tenant, channel, account, conversation, kind, chat, thread }: Address,
   at: number,
   more: { readonly seq?: number } & Readonly<Record<string, unknown>>,
-  fact = more.seq === undefined ? `started:${conversation}` : `outcome:${conversation}#${more.seq}`,
+  what = "outcome",
 ): Announcement {
+  const fact = more.seq === undefined ? what : `${what}:${conversation}#${more.seq}`;
   return {
     id: `evt_${createHash("sha256").update(fact).digest("base64url").slice(0, 32)}`,
     type,
     at,
     of: { tenant, channel, account },
+    conversation,
     data: { tenant, channel, account, conversation, kind, chat, ...(thread === undefined ? {} : { thread }), ...more },
   };
 }

@@ -41,13 +41,17 @@ export function questionOf(
   { calls, by }: Pause,
   locale: string | undefined,
 ): Answer {
-  const shown = { kind: "text" as const, text: describeCalls(calls), format: "plain" as const };
-  if (by === "operator") return { parts: [...said, shown], notice: "approvalByOperator" };
+  const words = noticeText(by === "operator" ? "approvalByOperator" : "approvalWanted", locale);
+  const parts = [
+    ...said,
+    { kind: "text" as const, text: `${words}\n\n${describeCalls(calls)}`, format: "plain" as const },
+  ];
+  if (by === "operator") return { parts };
   const buttons = [
     { id: `approve:${id}`, label: noticeText("approve", locale) },
     { id: `deny:${id}`, label: noticeText("deny", locale) },
   ];
-  return { parts: [...said, shown], notice: "approvalWanted", buttons };
+  return { parts, buttons };
 }
 
 export interface Decision {

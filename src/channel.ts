@@ -5,6 +5,8 @@
  * small interface of its own; an ability that the platform lacks is absent, never a method that throws. What is missing is
  * made up for once, in `format.ts`, from {@link Traits}.
  */
+import type { Belongings } from "./belongings.ts";
+import type { Endings } from "./endings.ts";
 import type { AccountRef, MessageId } from "./ids.ts";
 import type { Address, Button, InboundEvent, MediaKind, MediaPart, Participant } from "./message.ts";
 import type { Blobs, Clock, Log, Records, Signals, Transcript } from "./ports.ts";
@@ -22,10 +24,15 @@ export interface Traits {
   readonly media: Partial<Record<MediaKind, number>>;
   readonly location: boolean;
   readonly replies: boolean;
-  /** The platform reports delivery or reading. */
-  readonly receipts: boolean;
+  /**
+   * The platform reports what became of messages that it took ({@link Inbound.marks}): with the `key` of their sending, or by its
+   * own `id` of them alone. An answer is kept for {@link sentMs} after it was sent, so that a failure finds it.
+   */
+  readonly receipts: false | "key" | "id";
   /** Whoever sent a message waits for an answer to the sending itself: a refusal is told there, by {@link Inbound.admit}. */
   readonly refuses?: true;
+  /** It sends, and fetches media, only where {@link Connect.connect} holds its socket. */
+  readonly bySocket?: true;
   /** A send with the same key within this time is made once. */
   readonly idempotentMs?: number;
   /** How often {@link Typing} must be repeated to stay visible; Infinity where it stays until switched off. */
@@ -77,6 +84,27 @@ export interface Sent {
   /** The platform's own id of the message, where it tells. */
   readonly id?: string;
 }
+
+/** So long a platform may take to say what became of a message. */
+export const sentMs = 2 * 24 * 3_600_000;
+
+/** What became of a message that the platform had taken. */
+export type DeliveryMark = {
+  /** The platform's own id of the message. */
+  readonly id: string;
+  /**
+   * {@link SendContext.key} of its sending, where the platform hands it back. A channel that makes several messages of one part
+   * has put "/" and a word behind it.
+   */
+  readonly key?: string;
+  /** The platform's own time of it. */
+  readonly at: number;
+} & (
+  | { readonly kind: "delivered" | "read" }
+  /** `reason`: the platform's code and what it means, without message text. */
+  | { readonly kind: "failed"; readonly reason: string }
+);
+export type FailedMark = Extract<DeliveryMark, { kind: "failed" }>;
 
 /** A person sees that an answer is being worked on. Best effort: failures are logged and forgotten. */
 export interface Typing {
@@ -152,7 +180,7 @@ export interface BindingSource {
   take(request: Request): Promise<void>;
 }
 
-/** What `ascent doctor` asks: each finding is a sentence and, when something is wrong, the next step. */
+/** What `ascent doctor` asks: each finding is a sentence and, when something is wrong or doubtful, the next step. */
 export interface Check {
   check(signal: AbortSignal): Promise<readonly Finding[]>;
 }
@@ -219,8 +247,21 @@ export interface Channel
   send(part: Outgoing, context: SendContext): Promise<Sent>;
 }
 
+/** Where a channel hands over what its platform says of messages that it took. */
+export interface MarksIn {
+  /**
+   * They may come twice, late and in any order. Resolves once every failure is a dead letter and its agent will hear of it; only
+   * then may the platform be told so.
+   * @returns the failures of messages that are not known (any more): these are the channel's to set aside.
+   * @throws InfrastructureError: nothing may be acknowledged.
+   */
+  marks(account: AccountRef, marks: readonly DeliveryMark[]): Promise<readonly FailedMark[]>;
+  /** What was sent under this key, while its platform may still say that it failed. */
+  sent(account: AccountRef, key: string): Promise<{ readonly to: Address; readonly part: Outgoing } | undefined>;
+}
+
 /** Where a channel hands over what came in. */
-export interface Inbound {
+export interface Inbound extends MarksIn {
   /**
    * Resolves once every event is durable or set aside by a rule; only then may the platform be told so. The events of one
    * call keep their order.
@@ -258,6 +299,10 @@ export interface ChannelDeps extends AccountRef {
   readonly records: Records;
   readonly transcript: Transcript;
   readonly blobs: Blobs;
+  /** For words of people in records of the channel's own. */
+  readonly belongings: Belongings;
+  /** For conversations that nobody can come back to. */
+  readonly endings: Endings;
   /** To the other replicas, where there are any. */
   readonly signals?: Signals;
   readonly clock: Clock;

@@ -5,7 +5,7 @@
  */
 import type { AgentTraits } from "./agent.ts";
 import { answered, started, type Announce } from "./announce.ts";
-import { changedRows, withDays, withSpilled, withThread } from "./agent-rows.ts";
+import { changedRows, keysOf, readArchive, withDays, withSpilled, withThread } from "./agent-rows.ts";
 import type { AgentCalls, CallAgent, Decided, TurnRunner } from "./agent-calls.ts";
 import { askKey, readAsk } from "./ask-state.ts";
 import { decisionOf, openAskOf } from "./asks.ts";
@@ -18,8 +18,10 @@ import { isOwn, type Address, type InboundMessage, type OutboundEvent } from "./
 import type { Actor, ActorContext, Clock, Log, Runtime, SetAside } from "./ports.ts";
 import { later, type Later } from "./later.ts";
 import { createLinking } from "./linking.ts";
+import { gapMs } from "./order.ts";
 import { createOutgoing } from "./outgoing.ts";
 import { stateOf } from "./questions.ts";
+import { createRecent } from "./recent.ts";
 import { batchOf } from "./scheduling.ts";
 import { isBusy, nobody, readState, stateKeys, threadsOf, type AgentState, type Thread } from "./state.ts";
 import { createWatch, watchdog } from "./watch.ts";
@@ -28,11 +30,6 @@ import { createWatch, watchdog } from "./watch.ts";
 const silenceMs = 20_000;
 /** Outbox entries from which on the settled ones are cleared with the next answer. */
 const crowdedOutbox = 8;
-/**
- * How long a turn waits for a message that was sent before one that came. After an outage brokers hand out what piled up many
- * seconds apart; what never comes (a dead letter) costs this once.
- */
-const gapMs = 15_000;
 /** Characters of history from which on the older part is folded, whatever the number of items. */
 const foldChars = 48_000;
 
@@ -67,6 +64,8 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
   let journaled: readonly SetAside[] | undefined;
   const taken = new Map<TurnId, readonly MessageId[]>();
   const waits = new Set<MessageId>();
+  /** When the bus was first asked to keep it, on this process's monotonic clock. */
+  const early = createRecent<MessageId, number>(clock);
   let inherited = stored.outbox.entries.length > 0;
   let recovered = !runtime.actors.exclusive;
   stored = await withDays(context, stored, undefined, clock.now());
@@ -297,6 +296,10 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     },
     watched,
     settled: settledEvent,
+    archive: () => readArchive(context, stored),
+    async loadAway() {
+      stored = { ...stored, quiet: { ...stored.quiet, ...(await readArchive(context, stored)).quiet } };
+    },
   });
 
   const methods: {
@@ -305,12 +308,13 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     ) => Promise<ReturnType<AgentCalls[Method]> | Later>;
   } = {
     ...linking.methods,
-    async receive({ event, previous, via }) {
+    async receive({ event, previous, earlier = [], via }) {
       // It would wait here for a turn that does not start any more: the bus brings it to where the agent goes.
       if (options.isStopping()) throw new InfrastructureError("the gateway is stopping", { retryAfterMs: 1_000 });
+      const before = previous === undefined ? [] : [previous, ...earlier];
       stored = await withDays(context, stored, event, clock.now());
       stored = await withThread(context, stored, event.address.conversation);
-      if (linking.heir() !== undefined) return linking.forward(event, previous);
+      if (linking.heir() !== undefined) return linking.forward(event, before);
       linking.check(via);
       stored = await withSpilled(context, stored, [event.address.conversation], concernsAll(event));
       const { [event.address.conversation]: thread } = { ...stored.quiet, ...stored.inbox.threads };
@@ -323,7 +327,8 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
         ...moment(),
         type: "received",
         event,
-        ...(previous === undefined ? {} : { previous }),
+        previous: before,
+        ...(event.kind === "said" ? { heldMs: clock.monotonic() - (early.get(event.id) ?? clock.monotonic()) } : {}),
         ...(took === undefined ? {} : { taken: took }),
         ...(via === undefined ? {} : { via }),
       };
@@ -332,6 +337,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
       const reply = await step(events, options.traitsOf(event.address));
       if (inherited) await outgoing.publishLate(stored.outbox.entries);
       inherited = false;
+      if (reply === "early" && early.get(event.id) === undefined) early.set(event.id, clock.monotonic());
       // However seldom the person answers.
       if (reply === "accepted" && event.kind === "said") fold(event.address.conversation);
       return via === undefined ? watch.kept(reply) : watched(reply);
@@ -391,6 +397,16 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
       if (heir !== undefined) return options.call(heir, "undelivered", { ...receipt, agent: heir });
       stored = await withThread(context, stored, receipt.to.conversation);
       return watch.kept(await step([{ ...moment(), type: "undelivered", receipt }], options.traitsOf(receipt.to)));
+    },
+    async end({ after }) {
+      await step([await settledEvent()], traits(undefined));
+      const { forward, joiners, seen } = stored.inbox;
+      if (forward !== undefined || joiners !== undefined) return "refused";
+      if (Object.keys(seen).some((day) => Number(day) > after)) return "refused";
+      if (isBusy(stored)) return "busy";
+      await context.commit({ remove: await keysOf(context, stored) });
+      stored = readState(new Map());
+      return "accepted";
     },
     watch: async () => (!isBusy(stored) || (await watch.arm()) ? "accepted" : "unwatched"),
   };

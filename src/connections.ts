@@ -87,7 +87,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
   }
 
   async function elsewhere(name: string): Promise<ConnectionState> {
-    const holder = await leaseHolder(name, records);
+    const holder = (await leaseHolder(name, records))?.holder;
     if (holder === undefined) return { state: "connecting", here: true };
     const found = row.safeParse((await records.get(keyOf(name)))?.value);
     if (!found.success || found.data.holder !== holder) return { state: "elsewhere", here: false };

@@ -7,6 +7,7 @@ import { closeAsks, decisionOf, expire } from "./asks.ts";
 import { understood } from "./choices.ts";
 import { createDraft, type Draft } from "./draft.ts";
 import type { AgentEvent, Moment, Reply, Step } from "./events.ts";
+import { awaitEvents, closeGap, missingBefore, watchGap } from "./gaps.ts";
 import type { AgentId, ConversationId, MessageId } from "./ids.ts";
 import { mostLatest } from "./link-state.ts";
 import { linkStep } from "./merging.ts";
@@ -23,18 +24,15 @@ import {
   summarized,
   undelivered,
 } from "./outcome.ts";
-import { insert, isAfter } from "./order.ts";
+import { gapMs, insert, isAfter } from "./order.ts";
 import { isReplyPress, questioned, takeReply, unquestioned } from "./questions.ts";
-import { advance, end, isNoticeCommand, mayRestart, restart } from "./scheduling.ts";
+import { advance, batchOf, end, isNoticeCommand, mayRestart, restart } from "./scheduling.ts";
 import { isRecent, isSeen } from "./seen.ts";
 import type { AgentState, Thread } from "./state.ts";
 import { waiting } from "./waiting.ts";
 
-/** Edits kept for messages that have not come yet, and messages waited for at once. */
+/** Edits kept for messages that have not come yet. */
 const maxEarly = 16;
-const maxGaps = 16;
-/** How long the bus keeps what the agent says, for something that came before it. */
-const earlyMs = 15_000;
 
 export function reduce(state: AgentState, event: AgentEvent, traits: AgentTraits): Step {
   const draft = createDraft(state);
@@ -56,9 +54,8 @@ function apply(draft: Draft, event: AgentEvent, traits: AgentTraits): Reply {
     case "abandoned":
       return abandoned(draft, event);
     case "waited":
-      if (!closeGap(draft, event.conversation, event.missing)) return "duplicate";
-      if (traits.whileRunning === "interrupt") interrupt(draft, event.conversation, event);
-      advance(draft, event.conversation, event);
+      if (closeGap(draft, event.conversation, event.missing) === undefined) return "duplicate";
+      goOn(draft, event.conversation, event, traits);
       return "accepted";
     case "questioned":
       return questioned(draft, event);
@@ -86,17 +83,16 @@ type Received = Extract<AgentEvent, { type: "received" }>;
 function received(draft: Draft, of: Received, traits: AgentTraits): Reply {
   const { event, now } = of;
   const { conversation } = event.address;
-  if (isSeen(draft.state, event.id)) return learn(draft, of);
+  if (isSeen(draft.state, event.id)) return learn(draft, of, traits);
   if (event.kind === "message" && !stops(event) && behind(draft.thread(conversation)) >= waiting.behind) return "full";
   if (event.kind === "said" && mayBeOvertaking(draft, of)) return "early";
   open(draft, of);
   draft.markSeen(event.id, event.sentAt, now);
-  closeGap(draft, conversation, event.id);
-  watchGap(draft, of);
+  watchGap(draft, conversation, event.id, of.previous);
 
   switch (event.kind) {
     case "message":
-      if (stops(event)) stop(draft, event, now);
+      if (stops(event)) stop(draft, of, event);
       else accept(draft, of, event, traits);
       break;
     case "edited":
@@ -121,8 +117,8 @@ function received(draft: Draft, of: Received, traits: AgentTraits): Reply {
 }
 
 /** Words of the agent's wait for no turn, but not for nothing: what is said one after the other is heard so. */
-function mayBeOvertaking(draft: Draft, { event, previous, now }: Received): boolean {
-  return isMissing(draft, event.id, previous) && Math.abs(now - event.receivedAt) < earlyMs;
+function mayBeOvertaking(draft: Draft, { event, previous, heldMs = 0 }: Received): boolean {
+  return missingBefore(draft, event.id, previous).length > 0 && heldMs < gapMs;
 }
 
 /** The gateway speaks for itself, beside whatever waits or runs. */
@@ -157,41 +153,34 @@ function behind(thread: Thread | undefined): number {
 }
 
 /** A copy from another ingress may name a predecessor that the first one did not: in time where no turn has taken it yet. */
-function learn(draft: Draft, { event, previous, taken = [] }: Received): Reply {
+function learn(draft: Draft, of: Received, traits: AgentTraits): Reply {
+  const { event, taken = [] } = of;
   const { conversation } = event.address;
   const thread = draft.thread(conversation);
+  // It was seen so long ago that the one which named it could not tell.
+  if (thread?.gaps?.some(({ missing }) => missing === event.id) === true) {
+    watchGap(draft, conversation, event.id, of.previous);
+    goOn(draft, conversation, of, traits);
+    return "accepted";
+  }
   const at = thread?.pending.findIndex(({ id }) => id === event.id) ?? -1;
-  if (thread === undefined || at === -1 || !isMissing(draft, event.id, previous)) return "duplicate";
+  const missing = at === -1 ? [] : missingBefore(draft, event.id, of.previous);
+  if (thread === undefined || missing.length === 0) return "duplicate";
   if (thread.turn !== undefined && !(taken.length > 0 && !taken.includes(event.id))) return "duplicate";
-  awaitEvent(draft, conversation, previous, thread.pending.slice(0, at));
+  const ahead = thread.pending.flatMap(({ id }, place) => (place < at || taken.includes(id) ? [id] : []));
+  awaitEvents(draft, conversation, missing, ahead);
   return "accepted";
 }
 
-/** Notes that an earlier message is still on its way. */
-function watchGap(draft: Draft, { event, previous }: Received): void {
-  const { conversation } = event.address;
-  if (isMissing(draft, event.id, previous)) awaitEvent(draft, conversation, previous);
-}
-
-function isMissing(draft: Draft, id: MessageId, previous: MessageId | undefined): previous is MessageId {
-  return previous !== undefined && previous !== id && !isSeen(draft.state, previous);
-}
-
-function awaitEvent(draft: Draft, conversation: ConversationId, missing: MessageId, ahead?: readonly InboundMessage[]) {
-  const { gaps = [], pending = [] } = draft.thread(conversation) ?? {};
-  if (gaps.some((gap) => gap.missing === missing)) return;
-  const gap = { missing, before: (ahead ?? pending).map(({ id }) => id) };
-  draft.patch(conversation, { gaps: [...gaps, gap].slice(-maxGaps) });
-  draft.effects.push({ kind: "wait", conversation, missing });
-}
-
-/** The wait for an event is over: it came, or it took too long. False where nothing waited for it. */
-function closeGap(draft: Draft, conversation: ConversationId, missing: MessageId): boolean {
-  const gaps = draft.thread(conversation)?.gaps;
-  const gap = gaps?.find((of) => of.missing === missing);
-  if (gap === undefined) return false;
-  draft.patch(conversation, { gaps: remaining(gaps, (of) => of !== gap) });
-  return true;
+/** What waited for an event waits no longer. */
+function goOn(
+  draft: Draft,
+  conversation: ConversationId,
+  at: Moment & { readonly agent: AgentId },
+  traits: AgentTraits,
+): void {
+  if (traits.whileRunning === "interrupt") interrupt(draft, conversation, at);
+  advance(draft, conversation, at);
 }
 
 function accept(draft: Draft, of: Received, event: InboundMessage, traits: AgentTraits): void {
@@ -217,15 +206,20 @@ function accept(draft: Draft, of: Received, event: InboundMessage, traits: Agent
   // One that was sent before others of the inbox has its place among them.
   if (isFull && !thread.pending.some((other) => isAfter(other, message))) return draft.spill(conversation, message);
   draft.patch(conversation, { to: event.address, pending: insert(thread.pending, message) });
-  // A note is no second thought of the person's, nor is a word about something else: they wait for the turn to end.
-  const isThought = note === undefined && !replies && decisionOf(message) === undefined && !isNoticeCommand(event);
-  if (traits.whileRunning === "interrupt" && isThought) interrupt(draft, conversation, of);
+  // A note is no second thought of the person's: it waits for the turn to end.
+  if (traits.whileRunning === "interrupt" && note === undefined) interrupt(draft, conversation, of, event.id);
 }
 
-/** The running turn takes the new messages too, unless one that was sent before them is still missing. */
-function interrupt(draft: Draft, conversation: ConversationId, at: Moment & { readonly agent: AgentId }): void {
+/** The running turn takes the new messages too, unless one that was sent before them is still missing, or a command is between. */
+function interrupt(
+  draft: Draft,
+  conversation: ConversationId,
+  at: Moment & { readonly agent: AgentId },
+  by?: MessageId,
+): void {
   const thread = draft.thread(conversation);
-  if (thread !== undefined && mayRestart(thread) && thread.gaps === undefined) restart(draft, conversation, at);
+  if (thread === undefined || !mayRestart(thread) || thread.gaps !== undefined) return;
+  if (by === undefined || batchOf(thread).some(({ id }) => id === by)) restart(draft, conversation, at);
 }
 
 /** The running turn works on this message, as far as is known. */
@@ -248,7 +242,7 @@ function withoutRaw<Event extends InboundEvent>(event: Event): Event {
  * /stop and /reset act at once: what runs is cancelled, what came before is set aside. The command itself is answered in its
  * place; one that overtook earlier messages waits for them as any message does, and they find it there.
  */
-function stop(draft: Draft, event: InboundMessage, now: number): void {
+function stop(draft: Draft, of: Received, event: InboundMessage): void {
   const { conversation } = event.address;
   const thread = draft.thread(conversation);
   if (thread === undefined) return;
@@ -263,11 +257,11 @@ function stop(draft: Draft, event: InboundMessage, now: number): void {
     conversation,
     stopped.map(({ id }) => id),
     stopRule(event),
-    now,
+    of.now,
   );
   const rest = all.filter((other) => !stopped.includes(other));
   draft.patch(conversation, { pending: insert(rest, withoutRaw(event)), early: undefined });
-  if (stopped.length > 0 && served === undefined) end(draft, conversation);
+  if (served === undefined && stopped.some(({ id }) => isTaken(of, id))) end(draft, conversation);
   if (event.message.command?.name === "reset") draft.history([], undefined);
 }
 
@@ -294,7 +288,7 @@ function edit(draft: Draft, of: Received, event: Extract<InboundEvent, { kind: "
       early: [...(thread.early ?? []).filter((other) => other.target !== target), early].slice(-maxEarly),
     });
     // An ingress that does not order says so by `arrival`: there the message may be under way, and is waited for.
-    if (event.arrival !== undefined) awaitEvent(draft, conversation, target);
+    if (event.arrival !== undefined) awaitEvents(draft, conversation, [target]);
     draft.setAside(conversation, [event.id], "edited before it came", of.now);
     return;
   }
@@ -321,11 +315,7 @@ function forget(draft: Draft, of: Received, target: MessageId, sentAt: number | 
   } else if (thread.pending.some(({ id }) => id === target)) {
     const pending = thread.pending.filter(({ id }) => id !== target);
     draft.patch(conversation, { pending });
-    // A turn goes on with the rest of what it took; what it never had gets a turn of its own.
-    if (thread.turn?.command === undefined && isTaken(of, target)) {
-      if (pending.some(({ id }) => of.taken?.includes(id))) restart(draft, conversation, of);
-      else end(draft, conversation);
-    }
+    if (isTaken(of, target)) keepRest(draft, of, thread.turn);
     draft.setAside(conversation, [target], "deleted", of.now);
   } else if (!isKnown(draft, of, target)) {
     draft.patch(conversation, { early: remaining(thread.early, (edited) => edited.target !== target) });
@@ -339,6 +329,15 @@ function forget(draft: Draft, of: Received, target: MessageId, sentAt: number | 
       summary,
     );
   }
+}
+
+/** The turn goes on with the rest of what it took; what it never had gets a turn of its own. */
+function keepRest(draft: Draft, of: Received, turn: Thread["turn"]): void {
+  const { conversation } = of.event.address;
+  if (turn === undefined || turn.command !== undefined) return;
+  const left = draft.thread(conversation)?.pending.some(({ id }) => of.taken?.includes(id));
+  if (left !== true) return end(draft, conversation);
+  restart(draft, conversation, of);
 }
 
 /** An empty list is no field at all. */

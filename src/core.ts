@@ -4,21 +4,25 @@
 import type { Agent, AgentTraits } from "./agent.ts";
 import type { Announce } from "./announce.ts";
 import type { Channel, Inbound } from "./channel.ts";
-import { createAccess } from "./access.ts";
+import { createAccess, type AccessOptions } from "./access.ts";
+import { createBelongings } from "./belongings.ts";
 import type { CallAgent } from "./agent-calls.ts";
 import { createApprovals, type Approvals } from "./approvals.ts";
 import { clientAgents } from "./client-agent.ts";
 import { createDelivery } from "./delivery.ts";
-import { inboundEnvelope, readInbound, readOutbound, readReceipt, readUnreadable } from "./envelope.ts";
+import { beforeInbound, inboundEnvelope, readInbound, readOutbound, readReceipt, readUnreadable } from "./envelope.ts";
 import { InfrastructureError, InputError } from "./errors.ts";
 import type { Reply } from "./events.ts";
 import type { SafeFetch } from "./fetch.ts";
-import { agentIdOf, digestOf, type AccountRef, type MessageId } from "./ids.ts";
+import { agentIdOf, digestOf, type AccountRef, type ConversationId, type MessageId } from "./ids.ts";
+import { createEndings, type EndingsKeeper } from "./endings.ts";
 import { createInbound } from "./inbound.ts";
 import { createOperators, type Operators } from "./operators.ts";
 import type { Address } from "./message.ts";
 import { noticeText } from "./notices.ts";
 import { createPairing } from "./pairing.ts";
+import { createReceipts, readMarks, type Marks } from "./receipts.ts";
+import { createSentLog } from "./sent.ts";
 import { openPolicy, type Policy } from "./policy.ts";
 import type { Clock, Log, Runtime } from "./ports.ts";
 import { createProactive, type Proactive } from "./proactive.ts";
@@ -37,7 +41,11 @@ export interface CoreOptions {
   /** Which agent answers there. */
   readonly agentOf: (to: Address) => { readonly name: string; readonly agent: Agent; readonly traits: AgentTraits };
   /** Who may write there; everybody unless given. `newCode` makes the codes of pairing: letters and digits, 40 bits or more. */
-  readonly access?: { readonly policyOf: (to: AccountRef) => Policy; readonly newCode: () => string };
+  readonly access?: {
+    readonly policyOf: (to: AccountRef) => Policy;
+    readonly newCode: () => string;
+    readonly counts?: AccessOptions["counts"];
+  };
   /** For media that people name by their address. */
   readonly safeFetch?: SafeFetch | undefined;
   /** Where the bytes of a blob can be fetched, for platforms that take a link only. */
@@ -58,6 +66,9 @@ export interface Core {
   readonly inbound: Inbound;
   readonly operators: Operators;
   readonly approvals: Approvals;
+  /** How far the conversation's platform says that its answers got; empty where it says nothing. */
+  marks(conversation: ConversationId): Promise<Marks>;
+  readonly endings: EndingsKeeper;
   /** What nobody asked for: the agent writes first. */
   readonly proactive: Proactive;
   /**
@@ -97,7 +108,9 @@ export function createCore(options: CoreOptions): Core {
   const delivers = options.delivers !== false;
   let stopping = false;
   const call = runtime.actors.call.bind(runtime.actors) as CallAgent;
+  const belongings = createBelongings(runtime, clock);
   const announces = options.announce === undefined ? {} : { announce: options.announce };
+  const sent = createSentLog(runtime.records, log);
   const delivery = createDelivery({
     runtime,
     clock,
@@ -105,13 +118,25 @@ export function createCore(options: CoreOptions): Core {
     instance,
     channelOf,
     notice: noticeText,
+    sent,
     ...announces,
     ...(options.blobUrl === undefined ? {} : { blobUrl: options.blobUrl }),
   });
   const { policyOf, newCode } = options.access ?? { policyOf: () => openPolicy, newCode: nobodyPairs };
   const pairing = createPairing({ records: runtime.records, clock, newCode });
-  const access = createAccess({ policyOf, pairing, clock, log });
-  const inbound = createInbound({ bus, journal, deadLetters, clock, ingress: digestOf(instance), access, channelOf });
+  const access = createAccess({ policyOf, pairing, clock, log, counts: options.access?.counts });
+  const receipts = createReceipts({
+    runtime,
+    log,
+    sent,
+    announce: options.announce,
+    partsOf(entry) {
+      const channel = channelOf(entry.to);
+      return channel && delivery.partsOf(channel, entry);
+    },
+  });
+  const ingress = digestOf(instance);
+  const inbound = createInbound({ bus, journal, deadLetters, clock, ingress, access, channelOf, receipts });
   const { records, jobs } = runtime;
   const approvals = createApprovals({ records, jobs, inbound, call, clock, ...announces });
   const turns = createTurns({
@@ -123,7 +148,7 @@ export function createCore(options: CoreOptions): Core {
     agentOf,
     channelOf,
     approvals,
-    serve: createServices({ runtime, call, clock, newCode: options.newCode, erase: options.erase }),
+    serve: createServices({ runtime, call, clock, belongings, newCode: options.newCode, erase: options.erase }),
     tellAlive: !runtime.actors.exclusive,
     places: options.places ?? createShares(2_000, unshared),
   });
@@ -148,8 +173,7 @@ export function createCore(options: CoreOptions): Core {
     const event = readInbound(envelope);
     const { kind, conversation } = event.address;
     const id = agentIdOf(kind, event.participant.id, conversation);
-    const previous = envelope.previous as MessageId | undefined;
-    const reply = await call(id, "receive", { event, ...(previous === undefined ? {} : { previous }) });
+    const reply = await call(id, "receive", { event, ...beforeInbound(envelope) });
     comesBack(reply);
   });
   if (delivers) bus.subscribe("outbound", async (envelope) => delivery.handle(envelope));
@@ -162,7 +186,7 @@ export function createCore(options: CoreOptions): Core {
   async function handOver(left: readonly LeftTurn[]): Promise<void> {
     const told = left.map(async ({ agent, turn }) => {
       const message = await call(agent, "abandon", turn);
-      if (message !== "stale") await bus.publish("inbound", [inboundEnvelope(message, undefined)]);
+      if (message !== "stale") await bus.publish("inbound", [inboundEnvelope(message, [])]);
     });
     const enough = new Promise<void>((resolve) => clock.after(handOverMs, resolve));
     const failed = Promise.allSettled(told).then((all) => all.filter(({ status }) => status === "rejected").length);
@@ -173,7 +197,9 @@ export function createCore(options: CoreOptions): Core {
   return {
     approvals,
     inbound,
+    endings: createEndings({ runtime, call, belongings, clock, log }),
     operators: createOperators({ pairing, inbound, clock, channelOf, policyOf }),
+    marks: (conversation) => readMarks(runtime.records, conversation),
     proactive: createProactive({ inbound, clock, channelOf, policyOf }),
     async retry(id) {
       const letter = await deadLetters.get(id);

@@ -60,7 +60,7 @@ export interface RecordKeeperOptions {
 }
 
 export async function readRecord(records: Records, conversation: ConversationId) {
-  const row = await records.get(keyOf(conversation));
+  const row = await records.get(deliveryKey(conversation));
   if (row === undefined) return { record: { v: 1, seq: 0, part: 0 } as DeliveryRecord, etag: null };
   return { record: deliveryRecord.parse(row.value), etag: row.etag };
 }
@@ -79,7 +79,7 @@ export function keepRecord(conversation: ConversationId, options: RecordKeeperOp
     const claimed = { ...record, claim: { by: instance } };
     const before = etag;
     const at = clock.monotonic();
-    const after = await records.put(keyOf(conversation), claimed, { etag: before });
+    const after = await records.put(deliveryKey(conversation), claimed, { etag: before });
     // A send that ended meanwhile has written more.
     if (etag === before) [record, etag, claimedAt] = [claimed, after, at];
   }
@@ -113,7 +113,7 @@ export function keepRecord(conversation: ConversationId, options: RecordKeeperOp
       const next: DeliveryRecord = { v: 1, seq: record.seq, ...done, ...(goesOn ? { claim: record.claim } : {}) };
       for (let attempt = 0; ; attempt++) {
         try {
-          etag = await records.put(keyOf(conversation), next, { etag });
+          etag = await records.put(deliveryKey(conversation), next, { etag });
           record = next;
           if (!goesOn) claimedAt = undefined;
           return;
@@ -134,7 +134,7 @@ export function keepRecord(conversation: ConversationId, options: RecordKeeperOp
   };
 }
 
-function keyOf(conversation: ConversationId): string {
+export function deliveryKey(conversation: ConversationId): string {
   return `delivery:${conversation}`;
 }
 

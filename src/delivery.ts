@@ -6,7 +6,7 @@
  * acknowledged and parked: the agent's outbox still holds it, and its watchdog publishes it again if this process dies.
  */
 import { untilAborted } from "./abort.ts";
-import { answered, failed, type Announce } from "./announce.ts";
+import { answered, type Announce } from "./announce.ts";
 import type { Channel, Outgoing } from "./channel.ts";
 import {
   keepRecord,
@@ -16,17 +16,19 @@ import {
   type KnownRecord,
   type RecordKeeper,
 } from "./delivery-record.ts";
-import { outboundEnvelope, readOutbound, receiptEnvelope } from "./envelope.ts";
+import { readOutbound } from "./envelope.ts";
 import { ConflictError, fateOf, InfrastructureError, RateLimitedError, reasonOf, RetryableError } from "./errors.ts";
 import { compose } from "./format.ts";
+import { tellGivenUp } from "./given-up.ts";
 import type { ConversationId } from "./ids.ts";
 import type { Address, NoticeKey, NoticeValues, OutboundEvent } from "./message.ts";
 import type { Clock, CloudEvent, Log, Runtime } from "./ports.ts";
 import { createRecent } from "./recent.ts";
+import type { SentLog } from "./sent.ts";
 
 const parkAfterMs = 5_000;
 /** Of one send; a medium may be an upload over a slow line. */
-const sendDeadlineMs = { text: 60_000, location: 60_000, media: 600_000 } as const;
+export const sendDeadlineMs = { text: 60_000, location: 60_000, media: 600_000 } as const;
 /** Tries of one part: many where the platform is down, few where the error is not understood. */
 const mostTries = { retryable: 20, unknown: 5 } as const;
 const backoff = { firstMs: 500, mostMs: 60_000 } as const;
@@ -40,6 +42,7 @@ export interface DeliveryOptions {
   readonly notice: (key: NoticeKey, locale: string | undefined, values?: NoticeValues) => string;
   readonly blobUrl?: (id: string) => string | undefined;
   readonly announce?: Announce;
+  readonly sent: Pick<SentLog, "keep" | "named">;
 }
 
 export interface Delivery {
@@ -50,6 +53,8 @@ export interface Delivery {
    * agent's watchdog looks after it. Rejects where somebody else must have it.
    */
   take(entry: OutboundEvent): Promise<boolean>;
+  /** An answer as it is sent there. @throws where it cannot be composed. */
+  partsOf(channel: Channel, entry: OutboundEvent): readonly Outgoing[];
   /** The last sequence of the conversation that is sent or given up. */
   settled(conversation: ConversationId): Promise<number>;
   /** Waits for the sends that are under way and starts no others. */
@@ -148,6 +153,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     } catch (error) {
       return giveUp(lane, item, { tries: 0, reason: reasonOf(error) });
     }
+    await options.sent.keep(channel, entry);
     for (let part = lane.keeper.record.part; part < parts.length; part++) {
       const outgoing = parts[part];
       if (outgoing === undefined) break;
@@ -184,6 +190,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     { part, parts }: { part: number; parts: number },
   ): Promise<GivenUp | undefined> {
     const account = `${entry.to.tenant}/${entry.to.channel}/${entry.to.account}`;
+    const key = `${entry.to.conversation}#${entry.seq}.${part}`;
     let again = entry.at < startedAt || lane.parked;
     for (let tries = 0; ;) {
       await pauseFor(lane, (quiet.get(account) ?? 0) - clock.monotonic());
@@ -198,7 +205,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
         const replyTo = part === 0 && entry.to.kind === "group" ? entry.answers.at(-1) : undefined;
         const sent = channel.send(outgoing, {
           to: entry.to,
-          key: `${entry.to.conversation}#${entry.seq}.${part}`,
+          key,
           answers: entry.answers,
           ...(replyTo === undefined ? {} : { replyTo }),
           notice: entry.answer.notice !== undefined,
@@ -208,7 +215,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
           signal: abort.signal,
         });
         // A channel that does not heed its signal holds nobody up: what it still does may reach the platform, as `again` says.
-        await untilAborted(sent, abort.signal);
+        const { id } = await untilAborted(sent, abort.signal);
+        await options.sent.named(channel, key, id);
         return undefined;
       } catch (error) {
         const fate = fateOf(error);
@@ -283,18 +291,11 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     await bury(lane, item, givenUp);
   }
 
-  /** The dead letter, then the word to the agent, then the record: nothing is skipped that is not visible. */
+  /** The others are told before the record goes past it: nothing is skipped that is not visible. */
   async function bury(lane: Lane, { entry }: Item, { tries, reason }: GivenUp): Promise<void> {
-    const { agent, to, seq, answers } = entry;
-    const event = outboundEnvelope(entry);
-    const at = clock.now();
+    const { to, seq } = entry;
     log.error({ conversation: to.conversation, seq, tries, reason }, "an answer is given up and kept as a dead letter");
-    await runtime.deadLetters.add({ id: event.id, topic: "outbound", event, reason, attempts: tries, at });
-    const notice = entry.answer.notice !== undefined;
-    const unasked = answers.length === 0;
-    const receipt = receiptEnvelope({ v: 1, kind: "failed", agent, to, seq, notice, unasked, reason, at });
-    await runtime.bus.publish("receipts", [receipt]);
-    await options.announce?.([failed(entry, reason, at)]);
+    await tellGivenUp({ runtime, announce: options.announce }, entry, { tries, reason, at: clock.now() });
     await lane.keeper.write({ seq, part: 0 });
   }
 
@@ -323,6 +324,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       await enter(readOutbound(event), runtime.bus.isolated);
     },
     take: (entry) => enter(entry, true),
+    partsOf,
     async settled(conversation) {
       const read = await readRecord(records, conversation);
       if (!runtime.actors.exclusive && !lanes.has(conversation)) known.set(conversation, read);

@@ -2,22 +2,32 @@
 import type { HistoryItem } from "./agent.ts";
 import type { Effect, Step } from "./events.ts";
 import type { AgentId, ConversationId, MessageId } from "./ids.ts";
-import { fromPeople, type Address, type Answer, type InboundMessage, type OutboundEvent } from "./message.ts";
+import {
+  fromPeople,
+  type Address,
+  type Answer,
+  type InboundMessage,
+  type NoticeKey,
+  type OutboundEvent,
+} from "./message.ts";
 import { insert, isAfter } from "./order.ts";
 import { addSeen } from "./seen.ts";
 import {
+  awayCount,
+  awayKey,
   isQuiet,
+  mediaKey,
   mostThreads,
-  putAway,
   spilledKey,
   threadsOf,
   type AgentState,
   type Inbox,
+  type QuietThread,
   type Spilled,
   type Thread,
 } from "./state.ts";
 
-/** Blobs that are known; older ones end by their own time. */
+/** Blobs that stand in the history; of more, the older half moves to a key of its own. */
 const mostMedia = 256;
 
 export interface Draft {
@@ -40,6 +50,8 @@ export interface Draft {
   media(ids: readonly string[]): void;
   /** Nothing is left of the history. */
   forget(): void;
+  /** Nothing is left of what was said in answers: those that are not sent yet become that word of the gateway. */
+  silence(notice: NoticeKey): void;
   outbox(entries: readonly OutboundEvent[]): void;
   markSeen(id: MessageId, sentAt: number | undefined, now: number): void;
   /** Puts a message behind all that wait, but for the last ones where they were sent after it. */
@@ -71,6 +83,7 @@ export function createDraft(before: AgentState): Draft {
   const seen = { put: new Set<string>(), remove: [] as string[] };
   const spilled = { put: new Set<string>(), remove: new Set<string>() };
   const rows = new Map<string, unknown>();
+  const quieted = new Set<ConversationId>();
 
   /** The keys behind those of the inbox, loaded or not. */
   function keysBehind(conversation: ConversationId): string[] {
@@ -94,16 +107,21 @@ export function createDraft(before: AgentState): Draft {
   }
 
   /** Keeps the inbox small, however many conversations a person has. */
-  function tidy(): ConversationId[] {
+  function putAway(): ConversationId[] {
     const threads = threadsOf(state.inbox);
     const quiet = threads
-      .filter(([, of]) => isQuiet(of) && of.via === undefined)
+      .filter(([, of]) => isQuiet(of) && of.via === undefined && of.asks === undefined)
       .slice(0, Math.max(threads.length - mostThreads, 0));
     if (quiet.length === 0) return [];
     const away = new Set(quiet.map(([conversation]) => conversation));
-    const kept = quiet.map(([conversation, thread]) => [conversation, putAway(thread)] as const);
+    let count = awayCount(state.inbox);
+    const kept = quiet.map(([conversation, { to, seq, failed, choices, unheard, listed }]) => {
+      if (listed === undefined) rows.set(awayKey(count++), conversation);
+      const rest = { ...(failed && { failed }), ...(choices && { choices }), ...(unheard && { unheard }) };
+      return [conversation, { to, seq, listed: true, ...rest }];
+    });
     draft.inbox({
-      away: true,
+      away: count,
       threads: Object.fromEntries(threads.filter(([conversation]) => !away.has(conversation))),
     });
     state = { ...state, quiet: { ...state.quiet, ...Object.fromEntries(kept) } };
@@ -140,20 +158,37 @@ export function createDraft(before: AgentState): Draft {
       state = { ...state, inbox };
     },
     history(items, summary) {
-      const { media } = state.history;
-      const rest = { ...(summary === undefined ? {} : { summary }), ...(media === undefined ? {} : { media }) };
-      state = { ...state, history: { v: 1, items, ...rest } };
+      const { summary: _before, ...rest } = state.history;
+      state = { ...state, history: { ...rest, items, ...(summary === undefined ? {} : { summary }) } };
     },
     media(ids) {
       const fresh = ids.filter((id) => state.history.media?.includes(id) !== true);
       if (fresh.length === 0) return;
-      state = {
-        ...state,
-        history: { ...state.history, media: [...(state.history.media ?? []), ...fresh].slice(-mostMedia) },
-      };
+      let media = [...(state.history.media ?? []), ...fresh];
+      let older = state.history.olderMedia ?? 0;
+      for (; media.length > mostMedia; media = media.slice(mostMedia / 2))
+        rows.set(mediaKey(older++), media.slice(0, mostMedia / 2));
+      const more = older === 0 ? {} : { olderMedia: older };
+      state = { ...state, history: { ...state.history, media, ...more } };
     },
     forget() {
+      const keys = Array.from({ length: state.history.olderMedia ?? 0 }, (_, n) => mediaKey(n));
+      for (const key of keys) rows.set(key, undefined);
       state = { ...state, history: { v: 1, items: [] } };
+    },
+    silence(notice) {
+      const entries = state.outbox.entries.map((entry) =>
+        entry.answer.notice === undefined ? { ...entry, answer: { parts: [], notice } } : entry,
+      );
+      draft.outbox(entries);
+      for (const [conversation, { choices }] of threadsOf(state.inbox))
+        if (choices !== undefined) draft.patch(conversation, { choices: undefined });
+      for (const [conversation, thread] of Object.entries(state.quiet) as [ConversationId, QuietThread | undefined][]) {
+        if (thread?.choices === undefined) continue;
+        const { choices: _gone, ...rest } = thread;
+        state = { ...state, quiet: { ...state.quiet, [conversation]: rest } };
+        quieted.add(conversation);
+      }
     },
     outbox(entries) {
       state = { ...state, outbox: { v: 1, entries } };
@@ -236,7 +271,7 @@ export function createDraft(before: AgentState): Draft {
       effects.push({ kind: "deliver", entry });
     },
     step() {
-      const quiet = tidy();
+      const quiet = [...new Set([...quieted, ...putAway()])];
       return {
         state,
         effects,

@@ -14,8 +14,9 @@ import type { CloudEvent } from "./ports.ts";
 
 const common = { specversion: "1.0", datacontenttype: "application/json" } as const;
 
-/** @param previous the conversation's event before this one, as this process saw it. */
-export function inboundEnvelope(event: InboundEvent, previous: MessageId | undefined): CloudEvent<InboundEvent> {
+/** @param before the conversation's events before this one, the latest first, as this process saw them. */
+export function inboundEnvelope(event: InboundEvent, before: readonly MessageId[]): CloudEvent<InboundEvent> {
+  const [previous, ...earlier] = before;
   return {
     ...common,
     id: event.id,
@@ -24,6 +25,7 @@ export function inboundEnvelope(event: InboundEvent, previous: MessageId | undef
     time: new Date(event.receivedAt).toISOString(),
     subject: event.address.conversation,
     ...(previous === undefined ? {} : { previous }),
+    ...(earlier.length === 0 ? {} : { earlier: earlier.join(" ") }),
     data: event,
   };
 }
@@ -76,6 +78,14 @@ export function unreadableEnvelope({ account, id, raw }: Unreadable, at: number)
 /** Undefined for any other event. */
 export function readUnreadable(event: CloudEvent): z.infer<typeof unreadableData> | undefined {
   return event.type === unreadableType ? unreadableData.parse(event.data) : undefined;
+}
+
+/** The events before it, as its envelope names them. */
+export function beforeInbound({ previous, earlier }: CloudEvent) {
+  return {
+    ...(previous === undefined ? {} : { previous: previous as MessageId }),
+    ...(earlier === undefined ? {} : { earlier: earlier.split(" ") as MessageId[] }),
+  };
 }
 
 /** @throws ZodError for an event that no version of ours wrote; it ends in the dead letters. */

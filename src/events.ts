@@ -37,7 +37,10 @@ export type AgentEvent = Moment &
         readonly event: InboundEvent;
         /** What the conversation's running turn took, where it is known. */
         readonly taken?: readonly MessageId[];
-        readonly previous?: MessageId;
+        /** Those published before it, the latest first: see `inbound.ts`. */
+        readonly previous?: readonly MessageId[];
+        /** So long the bus has kept it for something before it: see "early". */
+        readonly heldMs?: number;
         readonly via?: Via;
       }
     | (TurnRef & {
@@ -119,7 +122,7 @@ export interface Step {
   readonly reply: Reply;
   /** Keys of a `seen:` key that changed or are over. */
   readonly seen: { readonly put: readonly string[]; readonly remove: readonly string[] };
-  /** Conversations that are put away with this step. */
+  /** Conversations that are put away with this step, or changed where they are. */
   readonly quiet: readonly ConversationId[];
   /** Keys of messages behind those of the inbox that changed or are over. */
   readonly spilled: { readonly put: readonly string[]; readonly remove: readonly string[] };

@@ -13,6 +13,8 @@ const leaseRecord = z.object({
   holder: z.string().optional(),
   /** Rises with every holder: what a former holder still does can be told from what the present one does. */
   token: z.number(),
+  /** Where the holder can be asked, by other replicas. */
+  address: z.string().optional(),
   /** Renewals, so that the record changes. */
   beat: z.number(),
 });
@@ -25,14 +27,21 @@ export interface LeaseOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly instance: string;
+  /** Where others can ask the holder, for those who have to. */
+  readonly address?: string | undefined;
   /** How long another waits after the holder's last sign of life. */
   readonly leaseMs: number;
 }
 
-/** The process that holds it, or held it last and has not let go. */
-export async function leaseHolder(name: string, records: Records): Promise<string | undefined> {
+/** Who holds it, or held it last and has not let go, and where that one can be asked. */
+export async function leaseHolder(
+  name: string,
+  records: Records,
+): Promise<{ readonly holder: string; readonly address?: string | undefined } | undefined> {
   const found = await records.get(leaseKey(name));
-  return found === undefined ? undefined : leaseRecord.parse(found.value).holder;
+  if (found === undefined) return undefined;
+  const { holder, address } = leaseRecord.parse(found.value);
+  return holder === undefined ? undefined : { holder, address };
 }
 
 /**
@@ -41,7 +50,7 @@ export async function leaseHolder(name: string, records: Records): Promise<strin
  */
 export async function underLease(
   name: string,
-  { records, clock, log, instance, leaseMs }: LeaseOptions,
+  { records, clock, log, instance, leaseMs, address }: LeaseOptions,
   signal: AbortSignal,
   work: (signal: AbortSignal, token: number) => Promise<void>,
 ): Promise<void> {
@@ -71,7 +80,8 @@ export async function underLease(
         if (seen === undefined || seen.etag !== found?.etag) seen = { etag: found?.etag, at: now };
         const before = found === undefined ? undefined : leaseRecord.parse(found.value);
         if (before?.holder === undefined || now - seen.at >= leaseMs) {
-          const record: LeaseRecord = { v: 1, holder: instance, token: (before?.token ?? 0) + 1, beat: 0 };
+          const reached = address === undefined ? {} : { address };
+          const record: LeaseRecord = { v: 1, holder: instance, token: (before?.token ?? 0) + 1, ...reached, beat: 0 };
           return { record, etag: await records.put(key, record, { etag: found?.etag ?? null }) };
         }
       } catch (error) {
@@ -105,7 +115,7 @@ export async function underLease(
   }
 
   async function release({ record, etag }: { record: LeaseRecord; etag: string }): Promise<void> {
-    const { holder: _holder, ...free } = record;
+    const { holder: _holder, address: _address, ...free } = record;
     await records.put(key, free, { etag }).catch((error: unknown) => {
       if (!(error instanceof ConflictError)) log.warn({ ...about, reason: reasonOf(error) }, "a lease ends by itself");
     });

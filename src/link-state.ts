@@ -37,6 +37,8 @@ export interface Leaving {
   readonly places: readonly Place[];
   /** Without an answer so far. */
   readonly messages: readonly InboundMessage[];
+  /** The person wants nothing kept of what was said. */
+  readonly forgotten?: boolean;
 }
 
 /** An event on its way through the agent of a joined identity. */
@@ -65,6 +67,7 @@ export const storedLinks = {
         latest: z.array(z.string()).optional(),
         places: z.array(z.object({ to: address, seq: z.number() })),
         messages: z.array(inboundEvent),
+        forgotten: z.boolean().optional(),
       }),
     )
     .optional(),

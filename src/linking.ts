@@ -5,6 +5,7 @@
  * waits for a joiner. Everything else between two agents is off the lock, and made again until the other side has it.
  */
 import type { AgentTraits } from "./agent.ts";
+import type { Archive } from "./agent-rows.ts";
 import type { AgentCalls, CallAgent, Holdings } from "./agent-calls.ts";
 import { fateOf, InfrastructureError, reasonOf } from "./errors.ts";
 import type { AgentEvent, Moment, Reply } from "./events.ts";
@@ -15,7 +16,7 @@ import type { Via } from "./link-state.ts";
 import type { Address, InboundEvent } from "./message.ts";
 import type { Log } from "./ports.ts";
 import { isSeen } from "./seen.ts";
-import { threadsOf, type AgentState, type Thread } from "./state.ts";
+import { threadsOf, type AgentState, type QuietThread, type Thread } from "./state.ts";
 
 /** The actor that this is a part of. */
 export interface Self {
@@ -32,6 +33,9 @@ export interface Self {
   readonly watched: (reply: Reply) => Reply | Later;
   /** The outbox as delivery knows it. */
   readonly settled: () => Promise<AgentEvent>;
+  readonly archive: () => Promise<Archive>;
+  /** With all conversations that are put away. */
+  readonly loadAway: () => Promise<void>;
 }
 
 type Method = "join" | "import" | "joined" | "declined" | "unlink" | "left" | "released" | "holdings" | "forget";
@@ -46,7 +50,7 @@ export interface Linking {
   /** What came in by way of a joiner is taken only while that link holds. @throws InfrastructureError once it is over. */
   check(via: Via | undefined): void;
   /** The event is another agent's: it has it when this resolves, and this one will know the event again. */
-  forward(event: InboundEvent, previous: InboundEvent["id"] | undefined): Promise<Reply>;
+  forward(event: InboundEvent, previous: readonly InboundEvent["id"][]): Promise<Reply>;
   /** A receipt, or an answer that is said again, goes to the agent that has the conversation now. */
   heir(): AgentId | undefined;
   /** Goes on with what is owed to other agents, off the lock. */
@@ -81,7 +85,8 @@ export function createLinking(self: Self): Linking {
     step([{ ...moment(), ...event } as AgentEvent], to === undefined ? traits() : self.traitsOf(to));
 
   /** Everything that the person's agent needs: the same each time, since nothing happens here meanwhile. */
-  function importOf(): Import & { readonly to: AgentId } {
+  async function importOf(): Promise<Import & { readonly to: AgentId }> {
+    const archive = await self.archive();
     const { inbox, history } = state();
     const { forward } = inbox;
     const all = threadsOf(inbox).map(([, thread]) => thread);
@@ -96,7 +101,7 @@ export function createLinking(self: Self): Linking {
       from: id,
       ...(summary === undefined ? {} : { summary }),
       items,
-      media,
+      media: [...archive.media, ...media],
       places: all.map(({ to, seq }) => ({ to, seq })),
       messages: pending.filter((message) => message !== command),
       command,
@@ -105,7 +110,7 @@ export function createLinking(self: Self): Linking {
   }
 
   async function handOver(): Promise<"accepted" | "refused"> {
-    const { to, ...data } = importOf();
+    const { to, ...data } = await importOf();
     const { link } = data;
     const reply = await call(to, "import", data).catch((error: unknown) => {
       if (fateOf(error).kind === "terminal") return "refused" as const;
@@ -168,22 +173,25 @@ export function createLinking(self: Self): Linking {
     },
     async left(data) {
       await self.load(undefined, []);
+      if (data.forgotten === true) await self.loadAway();
       const to = data.places[0]?.to;
       const events: AgentEvent[] = [await self.settled(), { ...moment(), type: "left", ...data }];
       return self.watched(await step(events, to === undefined ? traits() : self.traitsOf(to)));
     },
     released: (data) => tell({ type: "released", ...data }),
     async holdings() {
-      return holdingsOf(state());
+      // What the outbox need not hold any more is not announced again either.
+      await step([await self.settled()], traits());
+      return holdingsOf(state(), await self.archive());
     },
-    async forget({ media, ...turn }) {
-      const { history, inbox } = state();
-      // What came after they were deleted.
-      if (history.media?.some((blob) => !media.includes(blob)) === true) return "busy";
+    async forget({ media, answers, ...turn }) {
+      const now = holdingsOf(state(), await self.archive());
+      if (now.media.length !== media || now.answers !== answers) return "busy";
       await self.load(
         undefined,
-        threadsOf(inbox).map(([conversation]) => conversation),
+        threadsOf(state().inbox).map(([conversation]) => conversation),
       );
+      await self.loadAway();
       return self.watched(await tell({ type: "forgotten", ...turn }));
     },
   };
@@ -207,10 +215,11 @@ export function createLinking(self: Self): Linking {
       const { conversation } = event.address;
       const known = targetsOf(event).filter((target) => isSeen(state(), target));
       const seq = (threads[conversation] ?? state().quiet[conversation])?.seq ?? 0;
+      // What this one has seen, the other need not wait for.
+      const [latest, ...earlier] = previous.filter((before) => !isSeen(state(), before));
       const reply = await call(forward.to, "receive", {
         event,
-        // What this one has seen, the other need not wait for.
-        ...(previous === undefined || isSeen(state(), previous) ? {} : { previous }),
+        ...(latest === undefined ? {} : { previous: latest, earlier }),
         via: { agent: id, link: forward.link, seq, known },
       });
       if (reply === "accepted" || reply === "duplicate") await tell({ type: "forwarded", event }, event.address);
@@ -227,9 +236,19 @@ function targetsOf(event: InboundEvent) {
 }
 
 /** What an agent keeps of a person, for that person. */
-function holdingsOf({ inbox, history }: AgentState): Holdings {
+function holdingsOf({ inbox, history }: AgentState, archive: Archive): Holdings {
   const { summary, items, media = [] } = history;
-  const conversations = threadsOf(inbox).map(([, { to, via }]) => ({ to, linked: via !== undefined }));
-  const joiners = Object.keys(inbox.joiners ?? {}).length;
-  return { ...(summary === undefined ? {} : { summary }), items, media, conversations, joiners };
+  const threads = threadsOf(inbox).map(([, thread]) => thread);
+  const quiet = Object.values<QuietThread>(archive.quiet);
+  return {
+    ...(summary === undefined ? {} : { summary }),
+    items,
+    media: [...archive.media, ...media],
+    conversations: [
+      ...threads.map(({ to, via }) => ({ to, linked: via !== undefined })),
+      ...quiet.map(({ to }) => ({ to, linked: false })),
+    ],
+    joiners: Object.keys(inbox.joiners ?? {}) as AgentId[],
+    answers: [...threads, ...quiet].reduce((sum, { seq }) => sum + seq, 0),
+  };
 }

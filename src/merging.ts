@@ -142,8 +142,11 @@ function unlinked(draft: Draft, event: Of<"unlinked">): Reply {
   return "accepted";
 }
 
-/** Their conversations go back to them, with what waits there; it is told until they have it. */
-function release(draft: Draft, who: readonly AgentId[]): void {
+/**
+ * Their conversations go back to them, with what waits there; it is told until they have it.
+ * @param erased the person wants nothing kept of what was said.
+ */
+function release(draft: Draft, who: readonly AgentId[], erased = false): void {
   const going = who.map((to): Leaving => {
     const threads = concerned(draft.state.inbox, [to]);
     const { link = "", latest } = draft.state.inbox.joiners?.[to] ?? {};
@@ -151,6 +154,7 @@ function release(draft: Draft, who: readonly AgentId[]): void {
       to,
       link,
       ...(latest === undefined ? {} : { latest }),
+      ...(erased ? { forgotten: true } : {}),
       places: threads.map(([, thread]) => ({ to: thread.to, seq: thread.seq })),
       messages: threads.flatMap(([, { pending }]) => pending),
     };
@@ -164,9 +168,10 @@ function release(draft: Draft, who: readonly AgentId[]): void {
 }
 
 function left(draft: Draft, event: Of<"left">): Reply {
-  const { link, latest = [], places, messages, now } = event;
+  const { link, latest = [], places, messages, forgotten: erased = false, now } = event;
   if (draft.state.inbox.forward?.link !== link) return "duplicate";
   without(draft, "forward");
+  if (erased) draft.silence("forgotten");
   for (const { to, seq } of places) draft.open(to, { seq });
   for (const id of latest) if (!isSeen(draft.state, id)) draft.markSeen(id, undefined, now);
   take(draft, messages, now);
@@ -211,12 +216,13 @@ function forgotten(draft: Draft, event: Of<"forgotten">): Reply {
     draft.patch(id, own ? { pending: kept } : { pending: kept, early: undefined, gaps: undefined });
   }
   draft.forget();
+  draft.silence("forgotten");
   served(draft, event, "forgotten");
   const who = digestOf(agent);
   const aside = { id: `forgotten:${who}`, conversation: who, rule: "forgotten by the person", at: now };
   draft.inbox({ aside: [...(draft.state.inbox.aside ?? []), aside] });
   const joiners = Object.keys(draft.state.inbox.joiners ?? {}) as AgentId[];
-  if (joiners.length > 0) release(draft, joiners);
+  if (joiners.length > 0) release(draft, joiners, true);
   advance(draft, conversation, event);
   return "accepted";
 }

@@ -1,21 +1,17 @@
 /** The gateway's own sentences. */
 import i18next from "i18next";
+import { languageOf, offered, type Language } from "./commands.ts";
 import type { NoticeKey, NoticeValues } from "./message.ts";
 
 type Sentences = Readonly<Record<NoticeKey, string>>;
 
+function help(first: string, language: Language): string {
+  return [first, "", ...offered.map(({ name, words }) => `/${name} – ${words[language]}`)].join("\n");
+}
+
 const en: Sentences = {
   start: "Hello! Write me a message and I will answer here. /help shows what I understand.",
-  help: [
-    "Just write, and I answer.",
-    "",
-    "/stop – stop what I am working on",
-    "/reset – forget this conversation and begin anew",
-    "/link – talk to me here and on another channel as one person; /unlink ends it",
-    "/export – a file of what I remember of you",
-    "/forget – erase what you said and what I remember of you",
-    "/help – show this",
-  ].join("\n"),
+  help: help("Just write, and I answer.", "en"),
   reset: "Done: I have forgotten our conversation. What would you like to talk about?",
   stopped: "Stopped.",
   failed: "Sorry, I could not answer that: something went wrong on my side. Please try again in a moment.",
@@ -59,16 +55,7 @@ const en: Sentences = {
 
 const de: Sentences = {
   start: "Hallo! Schreib mir, und ich antworte hier. /help zeigt, was ich verstehe.",
-  help: [
-    "Schreib einfach, und ich antworte.",
-    "",
-    "/stop – abbrechen, woran ich gerade arbeite",
-    "/reset – dieses Gespräch vergessen und neu anfangen",
-    "/link – hier und auf einem anderen Kanal als eine Person mit mir sprechen; /unlink beendet es",
-    "/export – eine Datei mit dem, was ich von dir weiß",
-    "/forget – löschen, was du gesagt hast und was ich von dir weiß",
-    "/help – das hier zeigen",
-  ].join("\n"),
+  help: help("Schreib einfach, und ich antworte.", "de"),
   reset: "Erledigt: Ich habe unser Gespräch vergessen. Worüber möchtest du sprechen?",
   stopped: "Abgebrochen.",
   failed:
@@ -115,16 +102,7 @@ const de: Sentences = {
 
 const es: Sentences = {
   start: "¡Hola! Escríbeme y te respondo aquí. /help muestra lo que entiendo.",
-  help: [
-    "Solo escribe y te respondo.",
-    "",
-    "/stop – parar lo que estoy haciendo",
-    "/reset – olvidar esta conversación y empezar de nuevo",
-    "/link – hablar conmigo aquí y en otro canal como una sola persona; /unlink lo termina",
-    "/export – un archivo con lo que recuerdo de ti",
-    "/forget – borrar lo que has dicho y lo que recuerdo de ti",
-    "/help – mostrar esto",
-  ].join("\n"),
+  help: help("Solo escribe y te respondo.", "es"),
   reset: "Listo: he olvidado nuestra conversación. ¿De qué quieres hablar?",
   stopped: "Parado.",
   failed: "Lo siento, no he podido responder: algo ha fallado por mi parte. Inténtalo de nuevo en un momento.",
@@ -165,18 +143,17 @@ const es: Sentences = {
   no: "No",
 };
 
-const languages = { en, de, es } as const;
-const words = i18next.createInstance({
-  resources: Object.fromEntries(Object.entries(languages).map(([name, translation]) => [name, { translation }])),
+const sentences: Readonly<Record<Language, Sentences>> = { en, de, es };
+const translations = i18next.createInstance({
+  resources: Object.fromEntries(Object.entries(sentences).map(([name, translation]) => [name, { translation }])),
   fallbackLng: "en",
   initAsync: false,
   // The sentences are markdown, and what stands in them is the gateway's own.
   interpolation: { escapeValue: false },
 });
-void words.init();
+void translations.init();
 
 /** The sentence in the person's language where there is one, as markdown. `locale` is a BCP 47 tag, as the platform tells it. */
 export function noticeText(key: NoticeKey, locale: string | undefined, values: NoticeValues = {}): string {
-  const language = locale?.toLowerCase().split(/[-_]/)[0] ?? "";
-  return words.t(key, { ...values, lng: Object.hasOwn(languages, language) ? language : "en" });
+  return translations.t(key, { ...values, lng: languageOf(locale) });
 }

@@ -8,10 +8,11 @@ import type { Channel, Finding } from "./channel.ts";
 import type { ConnectionState, Connections } from "./connections.ts";
 import type { Core } from "./core.ts";
 import { InputError, reasonOf } from "./errors.ts";
-import { encodePart } from "./ids.ts";
+import { encodePart, type ConversationId } from "./ids.ts";
 import type { Asked } from "./operators.ts";
 import type { DeadLetter, ListedLetter, Log, Runtime, SetAside } from "./ports.ts";
 import type { Requested } from "./proactive.ts";
+import type { Marks } from "./receipts.ts";
 import type { LoggedDelivery, Subscriptions } from "./subscriptions.ts";
 
 export interface Operator {
@@ -74,6 +75,8 @@ export interface Operations {
   ): Promise<WaitingCall>;
   /** The agent writes first: see `proactive.ts`. */
   send(order: SendOrder): Promise<Requested>;
+  /** How far a conversation's answers got, as its platform tells. */
+  marks(conversation: string): Promise<Marks>;
   /** Deliveries to subscribers, the newest first. */
   webhooks(limit: number): Promise<readonly LoggedDelivery[]>;
   /** @returns false where there is no such delivery. */
@@ -87,7 +90,7 @@ export interface Operations {
 /** What the operations work on. */
 export interface Operated {
   readonly runtime: Pick<Runtime, "deadLetters" | "journal">;
-  readonly core: Pick<Core, "approvals" | "operators" | "proactive" | "retry">;
+  readonly core: Pick<Core, "approvals" | "operators" | "proactive" | "retry" | "marks">;
   readonly subscriptions: Pick<Subscriptions, "log" | "get" | "replay">;
   readonly connections: Pick<Connections, "stateOf">;
   readonly channels: readonly Channel[];
@@ -152,6 +155,7 @@ export function operationsOf(of: Operated, { name, tenant }: Operator): Operatio
       const { to, form, id } = order;
       return act("send", { to, form, request: id }, () => send(core, channels, order));
     },
+    marks: async (conversation) => (isOf(conversation, tenant) ? core.marks(conversation as ConversationId) : {}),
     webhooks: (limit) =>
       newest(limit, tenant === undefined ? undefined : ownDelivery, (most) => subscriptions.log(most)),
     replay: (id) =>

@@ -1,10 +1,19 @@
 /** The order in which a person wrote, as far as it is known. */
 import type { InboundMessage } from "./message.ts";
 
-/** Before the first that was sent after it. */
+/**
+ * How long a turn waits for a message that was sent before one that came. After an outage brokers hand out what piled up many
+ * seconds apart; what never comes (a dead letter) costs this once.
+ */
+export const gapMs = 15_000;
+
+/** Before the first that was sent after it; what was sent before it and could not be compared with that one goes along. */
 export function insert(pending: readonly InboundMessage[], message: InboundMessage): readonly InboundMessage[] {
   const at = pending.findIndex((other) => isAfter(other, message));
-  return at === -1 ? [...pending, message] : pending.toSpliced(at, 0, message);
+  if (at === -1) return [...pending, message];
+  const [earlier, later] = [pending.slice(0, at), pending.slice(at)];
+  const along = later.filter((other) => isAfter(message, other));
+  return [...earlier, ...along, message, ...later.filter((other) => !along.includes(other))];
 }
 
 /** By the platform's own sequence where it has one, else by arrival at one ingress; what cannot be compared keeps its place. */

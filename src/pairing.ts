@@ -12,6 +12,10 @@ import type { Clock, Records } from "./ports.ts";
 import { createRecent } from "./recent.ts";
 
 const knownMs = 5_000;
+/** As long as a platform may deliver a message again. */
+const leftOutMs = 8 * 24 * 3_600_000;
+/** So much may a platform's clock be behind ours. */
+const skewMs = 10 * 60_000;
 /** A code lets nobody in after so long; whoever writes then is given another. */
 export const codeMs = 60 * 60_000;
 /** Whoever was denied is given no code for so long. */
@@ -43,6 +47,10 @@ export interface Pairing {
    * again. Undefined while too many ask.
    */
   ask(event: InboundEvent): Promise<{ readonly code: string; readonly first: boolean } | undefined>;
+  /** Of somebody who is not let in: the message stays out also when it comes again after they were. */
+  leaveOut(event: InboundEvent): Promise<void>;
+  /** Of somebody who is approved. Nothing is looked up for what was sent later, or eight days after. */
+  wasLeftOut(event: InboundEvent): Promise<boolean>;
   /** Whose codes are open, the oldest first. */
   list(accounts: readonly AccountRef[]): Promise<readonly Asking[]>;
   /**
@@ -61,6 +69,8 @@ export interface Pairing {
 interface Known {
   readonly until: number;
   readonly standing?: Standing;
+  /** When that was decided. */
+  readonly since?: number;
   readonly asked?: { readonly code: string; readonly by: string };
 }
 
@@ -76,6 +86,8 @@ export function createPairing({ records, clock, newCode }: PairingOptions): Pair
   const personKey = (of: AccountRef, user: string) => `access:person:${participantId(of, user)}`;
   const askingKey = (of: AccountRef) =>
     `access:asking:${[of.tenant, of.channel, of.account].map(encodePart).join(":")}`;
+
+  const leftOutKey = ({ id }: InboundEvent) => `access:out:${id}`;
 
   function recall(key: string): Known | undefined {
     const one = known.get(key);
@@ -116,9 +128,10 @@ export function createPairing({ records, clock, newCode }: PairingOptions): Pair
     const recent = recall(key)?.standing;
     if (recent !== undefined) return recent;
     const row = await records.get(key);
-    const found = row === undefined ? "unknown" : personRow.parse(row.value).state;
-    remember(key, { standing: found });
-    return found;
+    const found = row === undefined ? undefined : personRow.parse(row.value);
+    const since = found === undefined ? {} : { since: found.at };
+    remember(key, { standing: found?.state ?? "unknown", ...since });
+    return found?.state ?? "unknown";
   }
 
   function ask(event: InboundEvent) {
@@ -150,6 +163,16 @@ export function createPairing({ records, clock, newCode }: PairingOptions): Pair
 
   return {
     standing,
+    async leaveOut(event) {
+      await records.put(leftOutKey(event), { v: 1 }, { ttlMs: leftOutMs });
+    },
+    async wasLeftOut(event) {
+      const { address: to, participant: person, sentAt } = event;
+      const since = recall(personKey(to, person.user))?.since;
+      if (since !== undefined && clock.now() - since > leftOutMs) return false;
+      if (since !== undefined && sentAt !== undefined && sentAt > since + skewMs) return false;
+      return (await records.get(leftOutKey(event))) !== undefined;
+    },
     async ask(event) {
       const key = personKey(event.address, event.participant.user);
       const asked = recall(key)?.asked ?? (await ask(event));

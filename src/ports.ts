@@ -28,6 +28,8 @@ export interface CloudEvent<Data = unknown> {
   readonly subject: string;
   /** Extension: the id of the event published before this one with the same subject, as its publisher saw it. */
   readonly previous?: string;
+  /** Extension: those published before `previous` a short time ago, the latest first, with a space between. */
+  readonly earlier?: string;
   readonly data: Data;
 }
 
@@ -164,18 +166,19 @@ export interface TranscriptEntry {
 }
 
 /**
- * Bytes that people or agents sent, stored once under the digest of their content, and deleted when nobody put or used them
- * for a time that is configured.
+ * Bytes that people or agents sent, stored once for each owner under a digest of both, and deleted when nobody put or used
+ * them for a time that is configured.
  */
 export interface Blobs {
   /**
+   * @param options.owner whose they are, a conversation's id: the same bytes of another are another blob, and stay when these go.
    * @param options.draft no message has it yet: it is deleted after a day unless it is used, or put without this.
    * @param options.tenant whose it is, "default" unless given: of the same bytes each tenant has a blob of its own.
    * @throws InputError, and nothing is kept: 413 past `maxBytes`, 507 where there is no room for all of it.
    */
   put(
     body: ReadableStream<Uint8Array>,
-    options: { type: string; name?: string; maxBytes: number; draft?: boolean; tenant?: string },
+    options: { type: string; name?: string; maxBytes: number; owner?: string; draft?: boolean; tenant?: string },
   ): Promise<Blob>;
   /**
    * Undefined where it is not, or no more; whoever opens a body reads or cancels it.
@@ -185,7 +188,7 @@ export interface Blobs {
     id: string,
     options?: { use?: boolean },
   ): Promise<(Blob & { readonly body: ReadableStream<Uint8Array> }) | undefined>;
-  /** Deletes it for all of its tenant, whoever put the same bytes; one that is not there is no error. Who reads it just now may fail. */
+  /** Deletes it; one that is not there is no error. Who reads it just now may fail. */
   remove(id: string): Promise<void>;
 }
 export interface Blob {

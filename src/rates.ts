@@ -1,6 +1,6 @@
 /**
- * What goes on in this process alone, and begins anew with it: how fast people write, and bots that answer each other. Each
- * replica counts what comes to it.
+ * How fast people write, and bots that answer each other: here by what comes to this process, anew with each. Where there are
+ * replicas, `adapters/redis` counts for all of them.
  */
 import type { Clock } from "./ports.ts";
 import { createRecent } from "./recent.ts";
@@ -12,13 +12,18 @@ export interface Rates {
    * A message of `key`, of which so many may come in a minute, all at once or spread.
    * @returns the milliseconds until the next one may come where this is too many, else 0.
    */
-  take(key: string, perMinute: number): number;
+  take(key: string, perMinute: number): number | Promise<number>;
   /** What was taken is not used. */
   giveBack(key: string): void;
 }
 
+/** Of this process alone: known at once. */
+interface OwnRates extends Rates {
+  take(key: string, perMinute: number): number;
+}
+
 /** A bucket per key, filled evenly; a full one is forgotten. */
-export function createRates(clock: Clock): Rates {
+export function createRates(clock: Clock): OwnRates {
   const buckets = createRecent<string, { readonly left: number; readonly at: number }>(clock, minuteMs);
   return {
     take(key, perMinute) {
@@ -55,10 +60,15 @@ export interface LoopGuard {
   /** A person wrote in the conversation. */
   person(conversation: string): void;
   /** A bot did: its how manieth message in a row it is, from 1 on. */
+  bot(conversation: string): number | Promise<number>;
+}
+
+/** Of this process alone: known at once. */
+interface OwnLoopGuard extends LoopGuard {
   bot(conversation: string): number;
 }
 
-export function createLoopGuard(clock: Clock): LoopGuard {
+export function createLoopGuard(clock: Clock): OwnLoopGuard {
   const rows = createRecent<string, { readonly count: number; readonly at: number }>(clock, loop.windowMs);
   return {
     person: (conversation) => rows.delete(conversation),

@@ -1,5 +1,6 @@
 /** When a turn of a conversation starts, starts again or is called off. One at most is active. */
 import { decisionOf, objection } from "./asks.ts";
+import { commands, type Command } from "./commands.ts";
 import type { Draft } from "./draft.ts";
 import type { Moment } from "./events.ts";
 import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
@@ -12,17 +13,24 @@ import { waiting } from "./waiting.ts";
 /** How often what a person does starts a running turn again; what comes after that waits for it to end. */
 const maxRestarts = 8;
 
-/** The messages that the next turn of a conversation answers together: up to the next command, or one that is missing. */
+/**
+ * The messages that a turn of a conversation answers together: up to the next command, or one that is missing. Where one of those
+ * has come before messages that a running turn began with, these stay together, and nothing newer joins them.
+ */
 export function batchOf(thread: Thread): readonly InboundMessage[] {
   const { gaps = [], turn } = thread;
   if (turn?.command !== undefined) return thread.pending.filter(({ id }) => id === turn.command);
   // A tool of the turn has asked for these.
   const replies = repliesIn(thread);
   const pending = thread.pending.filter(({ id }) => !replies.has(id));
-  const end = pending.findIndex(
-    (message) => isOwnCommand(message) || gaps.some(({ before }) => !before.includes(message.id)),
-  );
-  return pending.slice(0, end === -1 ? waiting.together : Math.min(end, waiting.together));
+  const parts = (message: InboundMessage) =>
+    isOwnCommand(message) || gaps.some(({ before }) => !before.includes(message.id));
+  const hasBegun = ({ id }: InboundMessage) => turn?.began?.includes(id) === true;
+  const last = pending.findLastIndex(hasBegun);
+  const end = pending.findIndex(parts);
+  if (end !== -1 && end < last) return pending.filter(hasBegun);
+  const from = Math.max(0, last + 1 - waiting.together);
+  return pending.slice(from, Math.min(end === -1 ? Infinity : end, from + waiting.together));
 }
 
 /** What answers questions of the running turn, each with its question. */
@@ -30,6 +38,8 @@ export function repliesIn({ questions = [], turn }: Thread): ReadonlyMap<Message
   const own = questions.filter((one) => one.turn === turn?.id);
   return new Map(own.flatMap((one) => (one.reply === undefined ? [] : [[one.reply.message, one] as const])));
 }
+
+const idsOf = (messages: readonly InboundMessage[]) => messages.map(({ id }) => id);
 
 /** Starts what can start: commands that have come to the front are answered, the rest becomes a turn. */
 export function advance(draft: Draft, conversation: ConversationId, at: Moment & { readonly agent: AgentId }): void {
@@ -39,12 +49,13 @@ export function advance(draft: Draft, conversation: ConversationId, at: Moment &
   if (before.gaps !== undefined) return;
   takeEdits(draft, conversation, at.now);
   answerCommands(draft, conversation, at);
-  const head = draft.thread(conversation)?.pending[0];
-  if (head === undefined) return;
+  const thread = draft.thread(conversation);
+  const head = thread?.pending[0];
+  if (thread === undefined || head === undefined) return;
   const turns = draft.state.inbox.turns + 1;
   draft.inbox({ turns });
-  const command = standsAlone(head) ? { command: head.id } : {};
-  run(draft, conversation, { id: `t${turns}` as TurnId, attempt: 1, owner: at.instance, ...command });
+  const begins = standsAlone(head) ? { command: head.id } : { began: idsOf(batchOf(thread)) };
+  run(draft, conversation, { id: `t${turns}` as TurnId, attempt: 1, owner: at.instance, ...begins });
 }
 
 /** The messages of these edits do not come: they were set aside before anybody saw them, as those that mention nobody are. */
@@ -105,17 +116,19 @@ export function restart(
   // A command that was sent before its messages came after it had begun.
   answerCommands(draft, conversation, at);
   const rest = draft.thread(conversation);
-  // What is left may wait for one that is missing.
-  if (rest === undefined || batchOf({ ...rest, turn }).length === 0) return;
-  const again = { ...turn, attempt: turn.attempt + 1, owner: at.instance };
+  // What is left may wait for one that is missing; a command that joins another agent is not served again meanwhile.
+  const batch = rest === undefined ? [] : batchOf({ ...rest, turn });
+  if (batch.length === 0) return;
+  if (turn.command !== undefined && draft.state.inbox.forward !== undefined) return;
+  const began = turn.command === undefined ? { began: idsOf(batch) } : {};
+  const again = { ...turn, ...began, attempt: turn.attempt + 1, owner: at.instance };
   run(draft, conversation, deaths === undefined ? again : { ...again, deaths });
 }
 
-const notices: Readonly<Record<string, NoticeKey>> = { start: "start", help: "help", stop: "stopped", reset: "reset" };
+const known: ReadonlyMap<string | undefined, Command> = new Map(commands.map((command) => [command.name, command]));
 
 function noticeOf(event: InboundMessage): NoticeKey | undefined {
-  const name = event.message.command?.name;
-  return name !== undefined && Object.hasOwn(notices, name) ? notices[name] : undefined;
+  return known.get(event.message.command?.name)?.notice;
 }
 
 /** Commands that the gateway answers itself, in their place. */
@@ -123,11 +136,10 @@ export function isNoticeCommand(event: InboundMessage): boolean {
   return noticeOf(event) !== undefined;
 }
 
-const services: readonly (string | undefined)[] = ["link", "unlink", "export", "forget"];
-
 /** Commands that the gateway answers itself, by a turn of their own: see `services.ts`. */
 export function isServiceCommand(event: InboundMessage): boolean {
-  return services.includes(event.message.command?.name);
+  const command = known.get(event.message.command?.name);
+  return command !== undefined && command.notice === undefined;
 }
 
 /** It has a turn of its own. */

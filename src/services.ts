@@ -4,18 +4,23 @@
  * may come twice.
  */
 import type { CallAgent, Holdings } from "./agent-calls.ts";
+import type { Belongings } from "./belongings.ts";
 import { codeMs, createCodes, randomCode } from "./codes.ts";
 import type { Reply, TurnRef } from "./events.ts";
-import { digestOf, type AgentId } from "./ids.ts";
+import { readUnreadable } from "./envelope.ts";
+import { digestOf, type AccountRef, type AgentId } from "./ids.ts";
 import type { Serving } from "./link-events.ts";
-import type { Answer, InboundMessage, NoticeKey } from "./message.ts";
-import type { Clock, Runtime } from "./ports.ts";
+import type { Address, Answer, InboundMessage, NoticeKey } from "./message.ts";
+import type { Clock, DeadLetter, Runtime } from "./ports.ts";
+import { forgetMarks } from "./receipts.ts";
+import { forgetSent } from "./sent.ts";
 import { blobsOf } from "./tenant-blobs.ts";
 
 export interface ServiceOptions {
   readonly runtime: Pick<Runtime, "records" | "blobs" | "transcript" | "deadLetters">;
   readonly call: CallAgent;
   readonly clock: Clock;
+  readonly belongings: Belongings;
   /** What else is kept of these conversations is to go. */
   readonly erase?: ((tenant: string, conversations: readonly string[]) => Promise<void>) | undefined;
   /** Ten letters or digits that nobody can guess. */
@@ -40,7 +45,7 @@ const exportBytes = 64 * 1024 * 1024;
 const say = (notice: NoticeKey, parts: Answer["parts"] = []): Answer => ({ parts, notice });
 
 export function createServices(options: ServiceOptions): Serve {
-  const { call, clock, runtime } = options;
+  const { belongings, call, clock, runtime } = options;
   const { records } = runtime;
   const codes = createCodes(records, clock, options.newCode ?? randomCode);
   const wait = (ms: number) => new Promise<void>((resolve) => clock.after(ms, resolve));
@@ -81,8 +86,8 @@ export function createServices(options: ServiceOptions): Serve {
     if (found === undefined) return say("linkUnknown");
     const data = { ...serving(served), link: `link:${command.id}`, to: found.agent, issued: found.conversation };
     const reply = await ask(signal, () => call(agent, "join", data));
-    const { joiners } = reply === "refused" ? await call(agent, "holdings", {}) : { joiners: 0 };
-    return answerTo(reply, joiners > 0 ? "linkTaken" : "linkRefused");
+    const { joiners } = reply === "refused" ? await call(agent, "holdings", {}) : { joiners: [] };
+    return answerTo(reply, joiners.length > 0 ? "linkTaken" : "linkRefused");
   }
 
   async function unlink(served: Served): Promise<Answer | undefined> {
@@ -95,14 +100,15 @@ export function createServices(options: ServiceOptions): Serve {
     const bytes = new TextEncoder().encode(JSON.stringify(fileOf(holdings, clock.now()), undefined, 2));
     const body = new Blob([bytes]).stream();
     const type = "application/json";
-    const own = blobsOf(runtime.blobs, command.address.tenant);
-    const blob = await own.put(body, { type, name: "ascent-export.json", maxBytes: exportBytes });
+    const { conversation, tenant } = command.address;
+    const about = { type, name: "ascent-export.json", maxBytes: exportBytes, owner: conversation };
+    const blob = await blobsOf(runtime.blobs, tenant).put(body, about);
     const source = { from: "blob", id: blob.id } as const;
     return say("exported", [{ kind: "file", source, type, name: "ascent-export.json", size: blob.size }]);
   }
 
   async function forget(served: Served, args: string): Promise<Answer | undefined> {
-    const { agent, signal } = served;
+    const { agent, command, signal } = served;
     const asked = `forget:${digestOf(agent)}`;
     if (args !== "yes" || (await records.get(asked)) === undefined) {
       await records.put(asked, { v: 1 }, { ttlMs: codeMs });
@@ -110,22 +116,34 @@ export function createServices(options: ServiceOptions): Serve {
     }
     const reply = await ask(signal, async () => {
       const holdings = await call(agent, "holdings", {});
-      await eraseAround(served, holdings);
-      return call(agent, "forget", { ...serving(served), media: holdings.media });
+      const { media, answers } = holdings;
+      await eraseAround(agent, holdings, command);
+      // What joined it keeps conversations of its own that were put away.
+      for (const joiner of holdings.joiners) await eraseAround(joiner, await call(joiner, "holdings", {}), command);
+      return call(agent, "forget", { ...serving(served), media: media.length, answers });
     });
     if (reply === "accepted") await records.remove(asked);
     return answerTo(reply, "busy");
   }
 
   /** What is kept of the person outside the agent. The agent's own state goes last: it knows what there is. */
-  async function eraseAround({ agent, command }: Served, { media, conversations }: Holdings): Promise<void> {
-    const own = conversations.map(({ to }) => to.conversation as string);
-    for (const blob of media) await runtime.blobs.remove(blob);
-    for (const conversation of own) await runtime.transcript.clear(conversation);
-    for (const letter of await runtime.deadLetters.list(mostLetters)) {
-      if (own.includes(letter.event.subject)) await runtime.deadLetters.drop(letter.id);
+  async function eraseAround(agent: AgentId, holdings: Holdings, command: InboundMessage): Promise<void> {
+    const own = holdings.conversations.map(({ to }) => to);
+    for (const blob of holdings.media) await runtime.blobs.remove(blob);
+    for (const { conversation } of own) {
+      // Whoever waits for the answer to the command itself gets it.
+      await belongings.erase(conversation, command.id);
+      await runtime.transcript.clear(conversation);
+      await forgetSent(records, conversation);
+      await forgetMarks(records, conversation);
     }
-    await options.erase?.(command.address.tenant, own);
+    for (const letter of await runtime.deadLetters.list(mostLetters)) {
+      if (isOf(letter, own)) await runtime.deadLetters.drop(letter.id);
+    }
+    await options.erase?.(
+      command.address.tenant,
+      own.map(({ conversation }) => conversation),
+    );
     await codes.revoke(agent);
     // For as long as the records are kept, unlike the journal's entry.
     await records.put(`forgotten:${digestOf(agent)}`, { v: 1, at: clock.now() });
@@ -141,6 +159,24 @@ export function createServices(options: ServiceOptions): Serve {
 }
 
 const mostLetters = 10_000;
+
+/** A letter of one of these conversations, also where nobody could read what came but that its chat is named in it. */
+function isOf({ event }: DeadLetter, own: readonly Address[]): boolean {
+  const unreadable = readUnreadable(event);
+  if (unreadable === undefined) return own.some(({ conversation }) => conversation === event.subject);
+  const { account, raw } = unreadable;
+  return own.some((to) => isSameAccount(to, account) && names(raw, to.chat));
+}
+
+function isSameAccount(a: AccountRef, b: AccountRef): boolean {
+  return a.tenant === b.tenant && a.channel === b.channel && a.account === b.account;
+}
+
+/** Somewhere in it stands this id, as a text or a number. */
+function names(raw: unknown, id: string): boolean {
+  if (typeof raw === "object" && raw !== null) return Object.values(raw).some((value) => names(value, id));
+  return (typeof raw === "string" || typeof raw === "number") && String(raw) === id;
+}
 
 function fileOf({ summary, items, conversations }: Holdings, at: number) {
   return {

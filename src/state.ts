@@ -27,6 +27,11 @@ export interface ActiveTurn {
   readonly owner: string;
   /** How many attempts fell silent. */
   readonly deaths?: number;
+  /**
+   * The messages that this attempt began with: the next attempt has them too, since a side effect is known by its turn. Absent
+   * where it serves a command.
+   */
+  readonly began?: readonly MessageId[];
   /** It serves this command of the gateway's own, and nothing else. What the person does meanwhile does not touch it. */
   readonly command?: MessageId;
 }
@@ -38,6 +43,8 @@ export interface Gap {
   readonly missing: MessageId;
   /** What waited when it was noticed: what a turn may still take. */
   readonly before: readonly MessageId[];
+  /** Those before it that had not come either, the latest first. */
+  readonly earlier?: readonly MessageId[];
 }
 
 /** One conversation of the agent. */
@@ -64,6 +71,8 @@ export interface Thread {
   readonly questions?: readonly Question[];
   /** Its messages come by way of this agent. */
   readonly via?: AgentId;
+  /** It was put away before, and stands under an {@link awayKey}. */
+  readonly listed?: true;
   /** The gateway has spoken for itself here, and nobody was heard yet. */
   readonly unheard?: true;
 }
@@ -71,20 +80,22 @@ export interface Thread {
 /** The conversations in the inbox beyond this number that nothing waits in are put away, the longest quiet first. */
 export const mostThreads = 32;
 
-const quietFields = { to: true, seq: true, failed: true, choices: true, asks: true, unheard: true } as const;
-
 /** A conversation that is put away: what has to survive until somebody writes there again. */
-export type QuietThread = Pick<Thread, keyof typeof quietFields>;
+export type QuietThread = Pick<Thread, "to" | "seq" | "failed" | "choices" | "unheard" | "listed">;
 
 /** The key under which a conversation is put away. */
 export function quietKey(conversation: ConversationId): string {
   return `thread:${conversation}`;
 }
 
-/** What is kept of it. */
-export function putAway(thread: Thread): QuietThread {
-  const kept = Object.entries(thread).filter(([field]) => field in quietFields);
-  return Object.fromEntries(kept) as unknown as QuietThread;
+/** Under these stand the conversations that were ever put away, each once, by a number from 0 on. */
+export function awayKey(n: number): string {
+  return `away:${n}`;
+}
+
+/** Under these stand the blobs that the history has no place for, many at a time, by a number from 0 on. */
+export function mediaKey(n: number): string {
+  return `media:${n}`;
 }
 
 /** Nothing waits in it and nothing runs. */
@@ -104,8 +115,8 @@ export function spilledKey(conversation: ConversationId, n: number): string {
 export interface Inbox {
   readonly v: 1;
   readonly threads: Readonly<Record<ConversationId, Thread>>;
-  /** Some conversations are put away under keys of their own. */
-  readonly away?: true;
+  /** So many conversations were put away under keys of their own; true in a state of before they were counted. */
+  readonly away?: true | number;
   /** Turns started so far: the next turn's number. */
   readonly turns: number;
   readonly seen: SeenIndex;
@@ -123,6 +134,8 @@ export interface History {
   readonly items: readonly HistoryItem[];
   /** The latest blobs that messages brought and answers carried: what /forget deletes. */
   readonly media?: readonly string[];
+  /** Older ones stand under so many keys. */
+  readonly olderMedia?: number;
 }
 
 export interface Outbox {
@@ -138,7 +151,7 @@ export interface AgentState {
   readonly seen: SeenDays;
   /** Of the conversations that are put away, the loaded ones: `undefined` where there is none. */
   readonly quiet: Readonly<Record<ConversationId, QuietThread | undefined>>;
-  /** The loaded ones, by their key. */
+  /** The loaded messages that wait behind those of the inbox, by their key. */
   readonly spilled: Readonly<Record<string, Spilled>>;
 }
 
@@ -147,6 +160,7 @@ const turn = z.object({
   attempt: z.number(),
   owner: z.string(),
   deaths: z.number().optional(),
+  began: z.array(z.string()).optional(),
   command: z.string().optional(),
 });
 
@@ -156,13 +170,22 @@ const thread = z.object({
   spilled: z.object({ first: z.number(), next: z.number() }).optional(),
   turn: turn.optional(),
   seq: z.number(),
-  gaps: z.array(z.object({ missing: z.string(), before: z.array(z.string()).default([]) })).optional(),
+  gaps: z
+    .array(
+      z.object({
+        missing: z.string(),
+        before: z.array(z.string()).default([]),
+        earlier: z.array(z.string()).optional(),
+      }),
+    )
+    .optional(),
   early: z.array(inboundEvent).optional(),
   failed: z.array(z.number()).optional(),
   choices: choices.optional(),
   asks: z.array(openAsk).optional(),
   questions: z.array(question).optional(),
   via: z.string().optional(),
+  listed: z.literal(true).optional(),
   unheard: z.literal(true).optional(),
 });
 
@@ -170,7 +193,7 @@ const stored = {
   inbox: z.object({
     v: z.literal(1),
     threads: z.record(z.string(), thread),
-    away: z.literal(true).optional(),
+    away: z.union([z.literal(true), z.number()]).optional(),
     turns: z.number(),
     seen: z.record(z.string(), z.object({ chunks: z.number(), open: z.array(z.string()) })),
     aside: z.array(z.object({ id: z.string(), conversation: z.string(), rule: z.string(), at: z.number() })).optional(),
@@ -191,11 +214,12 @@ const stored = {
       }),
     ),
     media: z.array(z.string()).optional(),
+    olderMedia: z.number().optional(),
   }),
   outbox: z.object({ v: z.literal(1), entries: z.array(outboundEvent) }),
 };
 const spilledMessage = z.object({ message: inboundEvent.optional() });
-const quietThread = thread.pick(quietFields);
+const quietThread = thread.pick({ to: true, seq: true, failed: true, choices: true, unheard: true, listed: true });
 
 export const stateKeys = ["inbox", "history", "outbox"] as const;
 
@@ -221,6 +245,11 @@ export function readSpilled(row: unknown): Spilled {
 /** @throws ZodError for a row that no version wrote. */
 export function readQuiet(row: unknown): QuietThread | undefined {
   return row === undefined ? undefined : (quietThread.parse(row) as QuietThread);
+}
+
+/** How many conversations stand under an {@link awayKey}. */
+export function awayCount({ away = 0 }: Inbox): number {
+  return away === true ? 0 : away;
 }
 
 export function threadsOf(inbox: Inbox): [ConversationId, Thread][] {

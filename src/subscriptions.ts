@@ -7,6 +7,7 @@
  */
 import { z } from "zod";
 import { announcedKinds, type Announce, type AnnouncedKind, type Announcement } from "./announce.ts";
+import type { Belongings } from "./belongings.ts";
 import { ConflictError, InputError, reasonOf } from "./errors.ts";
 import { digestOf } from "./ids.ts";
 import type { Clock, Log, Runtime } from "./ports.ts";
@@ -90,12 +91,14 @@ const prefix = "webhook:";
 
 export interface SubscriptionsOptions {
   readonly runtime: Pick<Runtime, "records" | "jobs">;
+  readonly belongings: Belongings;
   readonly clock: Clock;
   readonly log: Log;
   readonly subscribers: readonly Subscriber[];
 }
 
-export function createSubscriptions({ runtime, clock, log, subscribers }: SubscriptionsOptions): Subscriptions {
+export function createSubscriptions(options: SubscriptionsOptions): Subscriptions {
+  const { runtime, belongings, clock, log, subscribers } = options;
   const { records, jobs } = runtime;
   const ids = createDeliveryIds(records);
   const running = new Map<string, number>();
@@ -124,7 +127,10 @@ export function createSubscriptions({ runtime, clock, log, subscribers }: Subscr
     if (!wanted && !(of.type === "delivery.failed" && to.events.includes("message.answered"))) return;
     const fresh = deliveryOf(of, to, wanted);
     try {
-      await records.put(keyOf(fresh.id), fresh, { etag: null, ttlMs: keptMs });
+      await Promise.all([
+        wanted ? belongings.note(of.conversation, keyOf(fresh.id)) : undefined,
+        records.put(keyOf(fresh.id), fresh, { etag: null, ttlMs: keptMs }),
+      ]);
     } catch (error) {
       if (!(error instanceof ConflictError)) throw error;
       // Told before: by a process that may have died before its job was there.

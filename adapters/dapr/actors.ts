@@ -10,7 +10,7 @@ import type { AgentId } from "../../src/ids.ts";
 import { resultOf } from "../../src/later.ts";
 import type { Actor, ActorContext, ActorHost } from "../../src/ports.ts";
 import { actorPath, createContext, NotHostedError, type ContextDeps, type HostedContext } from "./actor-context.ts";
-import { outcomeOf, type Outcome } from "./fate.ts";
+import { outcomeOf, type Outcome } from "../../src/fate.ts";
 import { unexpected } from "./sidecar.ts";
 import { segment } from "./wire.ts";
 

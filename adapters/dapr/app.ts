@@ -10,7 +10,7 @@ import { actorType } from "./actor-context.ts";
 import type { DaprActors } from "./actors.ts";
 import type { DaprBindings } from "./bindings.ts";
 import { deadLetterTopic, type Answered, type DaprBus } from "./bus.ts";
-import { failureOf, type Outcome } from "./fate.ts";
+import { failureOf, type Outcome } from "../../src/fate.ts";
 import type { DaprJobs } from "./jobs.ts";
 import { decodeName } from "./wire.ts";
 

@@ -31,7 +31,7 @@ export function createBindings(sidecar: Sidecar): DaprBindings {
     },
     async publish(component, topic, { id, type, data }) {
       const attributes = new URLSearchParams({ "metadata.cloudevent.id": id, "metadata.cloudevent.type": type });
-      const path = `/v1.0/publish/${segment(component)}/${segment(topic)}?${attributes}`;
+      const path = `/v1.0/publish/${segment(component)}/${segment(topic)}?${attributes.toString()}`;
       const answer = await sidecar.call("POST", path, { body: JSON.stringify(data), deadlineMs });
       if (answer.status === 200 || answer.status === 204) return;
       // No such component, or a topic that the gateway may not publish to.

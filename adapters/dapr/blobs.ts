@@ -2,7 +2,8 @@
  * Bytes in plain state, in pieces of which each fits a request. They are deleted by the store itself: every piece has a time
  * to live, which begins anew when a message uses them.
  */
-import { createHash, randomUUID } from "node:crypto";
+import { randomUUID, type Hash } from "node:crypto";
+import { blobDigest } from "../../src/blob-digest.ts";
 import { InputError } from "../../src/errors.ts";
 import type { Blob, Blobs } from "../../src/ports.ts";
 import { blobSuffix } from "../../src/tenant-blobs.ts";
@@ -30,8 +31,13 @@ export function createBlobs(records: DaprRecords, keptMs: number): Blobs {
   }
 
   /** @returns how many pieces were written, the digest and the size. */
-  async function receive(body: ReadableStream<Uint8Array>, pieces: string, maxBytes: number, draft: boolean) {
-    const hash = createHash("sha256");
+  async function receive(
+    body: ReadableStream<Uint8Array>,
+    pieces: string,
+    hash: Hash,
+    maxBytes: number,
+    draft: boolean,
+  ) {
     let size = 0;
     let count = 0;
     let pending = Buffer.alloc(0);
@@ -69,9 +75,9 @@ export function createBlobs(records: DaprRecords, keptMs: number): Blobs {
   }
 
   return {
-    async put(body, { type, name, maxBytes, draft = false, tenant }) {
+    async put(body, { type, name, maxBytes, owner, draft = false, tenant }) {
       const pieces = randomUUID();
-      const { digest, size, count } = await receive(body, pieces, maxBytes, draft);
+      const { digest, size, count } = await receive(body, pieces, blobDigest(owner), maxBytes, draft);
       const id = `${digest}${blobSuffix(tenant)}`;
       const known = await find(id);
       if (known !== undefined) {

@@ -80,9 +80,9 @@ export function createBus({ sidecar, records, clock, log }: BusOptions): DaprBus
     return sent;
   }
 
-  /** Once per event at a time, whoever asks. */
+  /** Once per event at a time, whoever asks. A copy that names others before it says something that the first one did not. */
   function handle(topic: Topic, event: CloudEvent): Promise<void> {
-    const key = `${topic} ${event.id}`;
+    const key = [topic, event.id, event.previous, event.earlier].join(" ");
     const known = running.get(key);
     if (known !== undefined) return known;
     const handler = handlers.get(topic);

@@ -180,9 +180,10 @@ export function createPagedLog({ records, prefix, once, mostPages }: LogOptions)
     async clear(name) {
       const { head, etag } = await headOf(name);
       if (etag === null) return;
-      await records.put(headKey(name), { ...empty, n: head.n, first: head.next, next: head.next }, { etag });
-      if (once) for (const { key } of head.open) await records.remove(indexKey(name, key));
+      // The head last: until then another try finds them.
       for (let page = head.first; page < head.next; page++) await dropPage(name, page);
+      if (once) for (const { key } of head.open) await records.remove(indexKey(name, key));
+      await records.put(headKey(name), { ...empty, n: head.n, first: head.next, next: head.next }, { etag });
     },
   };
 

@@ -1,9 +1,10 @@
 /** Bytes as files "blobs/<first two digits>/<SHA-256><tenant>", what is known of them in the file of the store. */
-import { createHash, randomUUID } from "node:crypto";
+import { randomUUID, type Hash } from "node:crypto";
 import { createReadStream, existsSync, mkdirSync, rmSync } from "node:fs";
 import { mkdir, open, rename, rm, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
+import { blobDigest } from "../../src/blob-digest.ts";
 import { InfrastructureError, InputError } from "../../src/errors.ts";
 import type { Blob, Blobs, Clock } from "../../src/ports.ts";
 import { createShares } from "../../src/shares.ts";
@@ -34,7 +35,7 @@ const draftMs = 24 * 60 * 60 * 1000;
 const purgeAtOnce = 100;
 
 /**
- * The first type and name of the same bytes stay: whoever sends them again cannot turn another's picture into a page.
+ * The first type and name of the same bytes stay: whoever sends them again cannot turn a picture into a page.
  * Call it with the lock held: it deletes what a process that died had half written.
  */
 export function createBlobs({ store, directory, clock, limits }: BlobOptions): EmbeddedBlobs {
@@ -111,7 +112,7 @@ export function createBlobs({ store, directory, clock, limits }: BlobOptions): E
   }
 
   return {
-    async put(body, { type, name, maxBytes, draft = false, tenant }) {
+    async put(body, { type, name, maxBytes, owner, draft = false, tenant }) {
       const temporary = join(incoming, randomUUID());
       const of = blobSuffix(tenant);
       let own = 0;
@@ -126,7 +127,7 @@ export function createBlobs({ store, directory, clock, limits }: BlobOptions): E
         own += bytes;
       };
       try {
-        const id = `${await receive(temporary, body, take)}${of}`;
+        const id = `${await receive(temporary, body, blobDigest(owner), take)}${of}`;
         const known = await holding(id, async () => {
           await place(temporary, id);
           return record([id, type, name ?? null, own, Math.round(clock.now()), Number(draft)]);
@@ -175,8 +176,12 @@ export function createBlobs({ store, directory, clock, limits }: BlobOptions): E
 }
 
 /** @returns the digest. `take` is told of every chunk before it is written, and refuses it by throwing. */
-async function receive(path: string, body: ReadableStream<Uint8Array>, take: (bytes: number) => void): Promise<string> {
-  const hash = createHash("sha256");
+async function receive(
+  path: string,
+  body: ReadableStream<Uint8Array>,
+  hash: Hash,
+  take: (bytes: number) => void,
+): Promise<string> {
   const file: FileHandle = await open(path, "wx", 0o600);
   try {
     for await (const chunk of body) {

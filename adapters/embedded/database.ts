@@ -35,7 +35,7 @@ function makePath(path: string): void {
 
 /**
  * Call it with the lock held. Others may read the file meanwhile (a backup, an operator's sqlite3): its own lock is not
- * exclusive, which was measured to cost nothing.
+ * exclusive, which was measured to cost nothing. What is deleted is overwritten with zeros.
  * @throws DataError on a damaged file or one that a newer version wrote.
  */
 export function openDatabase(directory: string): DatabaseSync {
@@ -50,6 +50,7 @@ export function openDatabase(directory: string): DatabaseSync {
       PRAGMA journal_size_limit = 16777216;
       PRAGMA cache_size = -8000;
       PRAGMA temp_store = MEMORY;
+      PRAGMA secure_delete = ON;
     `);
     migrate(db, path);
     return db;

@@ -1,4 +1,7 @@
-/** Every ten seconds: deletes what expired and gives pages that are free back to the disk, in small pieces. */
+/**
+ * Every ten seconds: deletes what expired and gives pages that are free back to the disk, in small pieces. Every minute in which
+ * anything was written the log of writes is folded into the file, so that it does not keep what was deleted.
+ */
 import { reasonOf } from "../../src/errors.ts";
 import type { Clock, Log } from "../../src/ports.ts";
 import type { EmbeddedBlobs } from "./blobs.ts";
@@ -8,6 +11,7 @@ import type { Store } from "./store.ts";
 
 const everyMs = 10_000;
 const pauseMs = 20;
+const foldMs = 60_000;
 /** Free pages are taken for what is written next; only many of them are worth giving back. */
 const freeFrom = 2048;
 const freeAtOnce = 256;
@@ -32,6 +36,14 @@ export function createMaintenance({ store, records, journal, blobs, clock, log }
   const shrink = store.prepare(`PRAGMA incremental_vacuum(${freeAtOnce})`);
   let cancel: (() => void) | undefined;
   let stopped = false;
+  let folded = { at: clock.monotonic(), commits: store.commits() };
+
+  function fold(): void {
+    const now = clock.monotonic();
+    if (now - folded.at < foldMs || store.commits() === folded.commits) return;
+    // Somebody who reads the file keeps its log: then a later minute does it.
+    folded = { at: now, commits: store.fold() ? store.commits() : folded.commits };
+  }
 
   /** A quarter of the file is free, and more than a little. */
   function wasteful(): boolean {
@@ -43,6 +55,7 @@ export function createMaintenance({ store, records, journal, blobs, clock, log }
   async function step(): Promise<boolean> {
     const more = [await records.purge(), await journal.purge(), await blobs.purge(), wasteful()];
     if (more.at(-1) === true) await store.write(() => void shrink.all());
+    fold();
     return more.includes(true);
   }
 

@@ -29,8 +29,13 @@ export interface Store {
   flush(): void;
   /** A problem in words while writing fails. */
   health(): string | undefined;
-  /** How many commits were made: for tests and the bench. */
+  /** How many commits were made. */
   commits(): number;
+  /**
+   * Folds the log into the file and empties it, so that what was deleted is in neither.
+   * @returns false where another process reads the file just now.
+   */
+  fold(): boolean;
   /** Commits what is waiting, folds the log into the file and closes it. What is written afterwards is rejected. */
   close(): void;
 }
@@ -185,6 +190,18 @@ export function createStore({ db, clock, log }: StoreOptions): Store {
     if (!flushing && !scheduled) rideLater(rideMs);
   }
 
+  function fold(): boolean {
+    if (closed) return false;
+    const { timeout } = prepare("PRAGMA busy_timeout").get() as { timeout: number };
+    // Nobody waits here for whoever reads.
+    db.exec("PRAGMA busy_timeout = 0");
+    try {
+      return (prepare("PRAGMA wal_checkpoint(TRUNCATE)").get() as { busy: number }).busy === 0;
+    } finally {
+      db.exec(`PRAGMA busy_timeout = ${timeout}`);
+    }
+  }
+
   function close(): void {
     if (closed) return;
     flush();
@@ -199,7 +216,7 @@ export function createStore({ db, clock, log }: StoreOptions): Store {
     db.close();
   }
 
-  return { prepare, write, later, flush, health: () => problem, commits: () => commits, close };
+  return { prepare, write, later, flush, health: () => problem, commits: () => commits, fold, close };
 }
 
 function isSqlite(error: unknown): boolean {

@@ -17,7 +17,7 @@ import { TerminalError } from "../../src/errors.ts";
 import type { Clock } from "../../src/ports.ts";
 import type { Transcriber } from "../../src/reading.ts";
 import { checkServer } from "./check.ts";
-import { createDemoModel, type DemoOptions } from "./demo/index.ts";
+import type { DemoOptions } from "./demo/index.ts";
 import type { FailureContext } from "./failures.ts";
 import { createKeepAliveFetch, type KeepAliveFetch } from "./fetch.ts";
 import { guarded } from "./guard.ts";
@@ -105,7 +105,8 @@ export function createModels(settings: ModelsSettings, deps: { readonly clock: C
   });
   const make = (spec: string): Model => {
     const parsed = parseModelSpec(spec);
-    if (parsed.vendor === "demo") return createDemoModel(deps.clock, settings.demo);
+    if (parsed.vendor === "demo")
+      return later(async () => (await import("./demo/index.ts")).createDemoModel(deps.clock, settings.demo));
     const { vendor, model } = parsed;
     const inner = later(() => providerOf(vendor).getModel(model));
     return guarded(inner, contextOf(vendor, spec));

@@ -84,13 +84,15 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     const prompt = promptOf(withoutResumed(input), tokens, clock.now(), readings);
     const messages = withPictures(prompt.messages, picturesOf(input, readings));
     const { turn, attempt, to } = input;
+    const { conversation, tenant } = to;
     const { signal, onProgress: progress = () => undefined } = hooks;
-    const blobs = blobsOf(deps.blobs, to.tenant);
+    const blobs = blobsOf(deps.blobs, tenant);
     const context = createTurnContext({
       turn,
       attempt,
       signal,
       blobs,
+      conversation,
       now: clock.now,
       note: input.resume?.note,
       progress,

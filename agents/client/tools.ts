@@ -149,7 +149,7 @@ const sendFile: Definition<typeof fileParameters> = {
     if (bytes.byteLength === 0) throw new InputError("the file is empty");
     const file = { name: fileName(name), type };
     const body = new Blob([bytes]).stream();
-    const { id, size } = await turn.blobs.put(body, { ...file, maxBytes: mostFileBytes });
+    const { id, size } = await turn.blobs.put(body, { ...file, maxBytes: mostFileBytes, owner: turn.conversation });
     const alt = caption === null ? {} : { alt: caption };
     turn.attached.push({ kind: kindOf(type), source: { from: "blob", id }, ...file, size, ...alt });
     return "The file will be sent with your answer.";

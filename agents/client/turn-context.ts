@@ -1,6 +1,6 @@
 import type { Answer, Button } from "../../src/message.ts";
 import type { Blobs } from "../../src/ports.ts";
-import type { TurnId } from "../../src/ids.ts";
+import type { ConversationId, TurnId } from "../../src/ids.ts";
 import type { AskPerson } from "../../src/tools.ts";
 
 /** What the tools of one run share. Never serialized: a run's saved state must not hold what belongs to the process. */
@@ -9,6 +9,7 @@ export interface TurnContext {
   readonly attempt: number;
   readonly signal: AbortSignal;
   readonly blobs: Blobs;
+  readonly conversation: ConversationId;
   readonly now: () => number;
   /**
    * The idempotency key of a tool's next call: the turn and the call's place among that tool's, never the attempt, so that a
@@ -32,6 +33,7 @@ export function createTurnContext(of: {
   readonly attempt: number;
   readonly signal: AbortSignal;
   readonly blobs: Blobs;
+  readonly conversation: ConversationId;
   readonly now: () => number;
   readonly note?: string | undefined;
   readonly progress: (text: string) => void;

@@ -1,4 +1,5 @@
 /** What Discord is told about an interaction within its three seconds: by the gateway a call, by webhook the response itself. */
+import { offered, type Command } from "../../src/commands.ts";
 import type { DiscordApi } from "./api.ts";
 import { noMentions } from "./body.ts";
 import type { Intake } from "./intake.ts";
@@ -38,8 +39,17 @@ export async function callBack(api: DiscordApi, { id, token }: Interaction, body
 const words = { type: 4, custom_id: "words", style: 2, label: "Message", required: true, max_length: 4_000 };
 const form = { custom_id: formId, title: "Ask", components: [{ type: 1, components: [words] }] };
 
+/** Spanish is two languages to Discord. @see https://discord.com/developers/docs/reference#locales */
+const localized = ({ de, es }: Command["words"]) => ({ de, "es-ES": es, "es-419": es });
+
+function optionOf({ name, words, only }: NonNullable<Command["argument"]>) {
+  const choices = only?.map((value) => ({ name: value, value }));
+  const described = { description: words.en, description_localizations: localized(words) };
+  return { type: 3, name, ...described, required: false, ...(choices === undefined ? {} : { choices }) };
+}
+
 /** @see https://discord.com/developers/docs/interactions/application-commands */
-export const commands = [
+const commands = [
   {
     name: askCommand,
     description: "Ask me something",
@@ -48,18 +58,32 @@ export const commands = [
       { type: 11, name: "file", description: "A file to look at", required: false },
     ],
   },
-  { name: "help", description: "What I can do" },
-  { name: "reset", description: "Forget this conversation" },
-  { name: "stop", description: "Stop the answer in progress" },
-] as const;
+  ...offered.map(({ name, words, argument }) => ({
+    name,
+    description: words.en,
+    description_localizations: localized(words),
+    ...(argument === undefined ? {} : { options: [optionOf(argument)] }),
+  })),
+];
+
+interface Registered {
+  readonly name: string;
+  readonly description?: string;
+  readonly description_localizations?: Readonly<Record<string, string>> | null;
+  readonly options?: readonly { readonly name: string; readonly type: number }[];
+}
+
+/** What tells one from an earlier version of it. */
+function shape({ description, description_localizations: words, options = [] }: Registered): string {
+  const localizations = Object.entries(words ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify([description, localizations, options.map(({ name, type }) => [name, type])]);
+}
 
 /** Registers those that are missing or differ, and leaves others alone. */
 export async function registerCommands(api: DiscordApi, application: string): Promise<void> {
   const route = `/applications/${encodeURIComponent(application)}/commands`;
-  type Registered = { name: string; description?: string; options?: readonly { name: string; type: number }[] };
-  const there = await api.call<readonly Registered[]>("get commands", { method: "GET", route });
-  const shape = ({ description, options }: Registered) =>
-    JSON.stringify([description, (options ?? []).map(({ name, type }) => [name, type])]);
+  const listed = `${route}?with_localizations=true`;
+  const there = await api.call<readonly Registered[]>("get commands", { method: "GET", route: listed });
   for (const command of commands) {
     const known = there.find(({ name }) => name === command.name);
     if (known !== undefined && shape(known) === shape(command)) continue;

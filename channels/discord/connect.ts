@@ -13,7 +13,7 @@ import { createQueue, type Queue } from "./queue.ts";
 import type { DiscordOptions } from "./settings.ts";
 import { createSocket, type Socket } from "./socket.ts";
 import type { Tokens } from "./tokens.ts";
-import { createWaits } from "./waits.ts";
+import { createWaits } from "../../src/waits.ts";
 
 /** Kinds that become events, when they are not the bot's own doing. */
 const heard = new Set([

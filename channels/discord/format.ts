@@ -6,6 +6,7 @@
  */
 import type { Dialect } from "../../src/channel.ts";
 import { renderMarkdown, type Markup } from "../../src/markdown.ts";
+import { textTable } from "../../src/text-table.ts";
 
 const address = /https?:\/\/[^\s<>()[\]"'`\\]+/g;
 
@@ -58,41 +59,12 @@ const markup: Markup = {
   codeBlock: (plain, language) => (plain.trim() === "" ? "" : fenced(plain, /^[\w+#.-]+/.exec(language)?.[0])),
   // Discord has one level of quotes: inner ones keep their mark as text.
   quote: (inner, depth) => inner.replace(/^/gm, depth === 0 ? "> " : "\\> "),
-  table: (rows) => fenced(aligned(rows)),
+  table: (rows) => fenced(textTable(rows)),
   rule: "———",
 };
 
 function fenced(plain: string, language = ""): string {
   return `\`\`\`${language}\n${plain.replaceAll("```", "``\u200b`")}\n\`\`\``;
-}
-
-/** Columns under each other in a monospaced font. */
-function aligned(rows: readonly (readonly string[])[]): string {
-  const cells = rows.map((row) => row.map((cell) => cell.replaceAll("\n", " ")));
-  const widths: number[] = [];
-  for (const row of cells) for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, width(cell));
-  const line = (row: readonly string[]) =>
-    row
-      .map((cell, at) => cell + " ".repeat((widths[at] ?? 0) - width(cell)))
-      .join(" │ ")
-      .trimEnd();
-  const [header = [], ...body] = cells;
-  return [line(header), widths.map((count) => "─".repeat(count)).join("─┼─"), ...body.map(line)].join("\n");
-}
-
-/** Columns a text takes: two for East Asian wide characters and emoji, none for combining marks. */
-function width(text: string): number {
-  let columns = 0;
-  for (const character of text) {
-    if (/\p{Mn}|\u200d|\ufe0f/u.test(character)) continue;
-    columns +=
-      /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60]|\p{Emoji_Presentation}/u.test(
-        character,
-      )
-        ? 2
-        : 1;
-  }
-  return columns;
 }
 
 /** Discord counts what is written, marks included; in UTF-16 code units at the most. */

@@ -15,7 +15,7 @@ import type { Arrived } from "./intake.ts";
 import type { Places } from "./places.ts";
 import type { Queue } from "./queue.ts";
 import { compareIds, idAt, latestOf, timeOf } from "./snowflake.ts";
-import type { Waits } from "./waits.ts";
+import type { Waits } from "../../src/waits.ts";
 
 const perPage = 100;
 /** So many of the latest messages of a channel are looked at for edits. */

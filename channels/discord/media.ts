@@ -1,5 +1,6 @@
 /** Bytes of what people sent: the message says where its files are, for a day. */
 import type { APIAttachment, APIMessage } from "discord.js";
+import { capped } from "../../src/capped.ts";
 import type { MediaFetch } from "../../src/channel.ts";
 import { RetryableError, TerminalError } from "../../src/errors.ts";
 import type { DiscordApi } from "./api.ts";
@@ -37,7 +38,7 @@ export async function fetchMedia(
   }
   const type = headers.get("content-type");
   return {
-    body: body.pipeThrough(capped(mediaMaxBytes)),
+    body: body.pipeThrough(capped(mediaMaxBytes, tooLarge)),
     ...(type === null ? {} : { type }),
     ...(Number.isFinite(length) ? { size: length } : {}),
   };
@@ -61,15 +62,4 @@ async function addressOf(api: DiscordApi, ref: string, max: number, signal: Abor
 
 function tooLarge(max: number): TerminalError {
   return new TerminalError(`discord: the file has more than ${max} bytes`);
-}
-
-function capped(max: number): TransformStream<Uint8Array, Uint8Array> {
-  let seen = 0;
-  return new TransformStream({
-    transform(chunk, controller) {
-      seen += chunk.byteLength;
-      if (seen > max) controller.error(tooLarge(max));
-      else controller.enqueue(chunk);
-    },
-  });
 }

@@ -7,7 +7,7 @@ import type { Interaction } from "./interaction.ts";
 import type { Places } from "./places.ts";
 import { latestOf } from "./snowflake.ts";
 import type { Tokens } from "./tokens.ts";
-import type { Waits } from "./waits.ts";
+import type { Waits } from "../../src/waits.ts";
 
 const mostPerBatch = 100;
 

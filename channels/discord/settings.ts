@@ -38,7 +38,7 @@ export const discordSettings = z.object({
    * `groups` needs it.
    */
   messageContent: z.boolean().optional(),
-  /** Register the commands /ask, /help, /reset and /stop. */
+  /** Register /ask and the commands that /help shows. */
   commands: z.boolean().default(true),
   /** How far back messages are fetched that came while the bot was away. At most what the core remembers as answered. */
   missedHours: z

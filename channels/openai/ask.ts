@@ -11,7 +11,7 @@ import { createCounter } from "./counter.ts";
 import { refuse, RequestError } from "./errors.ts";
 import { callOfId, chatCompletion, failureOf, response } from "./format.ts";
 import { type Asked, bounded, callIdOf, chatOf, digestOf, eventOf, isNamed, jsonOf } from "./parse.ts";
-import { readText } from "./read.ts";
+import { readText } from "../../src/request-text.ts";
 import type { OpenaiSettings } from "./settings.ts";
 import { eventStream, growthOf, tellChat, tellResponse } from "./stream.ts";
 
@@ -55,7 +55,8 @@ export function createAsk({ settings, deps, surroundings, calls, conversations, 
     if (found !== undefined) sameQuestion(found, digest);
     if (found?.done === true) return { call: found, asked };
     // What can be refused is refused before anything is kept of it; what is known was let in before.
-    const parts = await partsOf(asked.given, deps, found === undefined ? surroundings.safeFetch : undefined);
+    const owner = conversationId(deps, chatOf(caller, asked, id));
+    const parts = await partsOf(asked.given, deps, owner, found === undefined ? surroundings.safeFetch : undefined);
     const before = await Promise.all(asked.before.map((one) => toldOf(caller, one)));
     const call = found ?? (await record({ caller, id, digest }, asked, { parts, before }));
     sameQuestion(call, digest);
@@ -79,8 +80,13 @@ export function createAsk({ settings, deps, surroundings, calls, conversations, 
     const chat = previous === undefined ? chatOf(caller, asked, id) : await chatOfPrevious(caller, previous, model);
     const own = previous === undefined ? {} : { previous };
     const question = { v: 1, id, caller, api, model, digest, at: clock.now(), chat, ...own, metadata } as const;
-    await inbound.admit(eventOf(deps, question, asked, content));
-    return calls.open({ ...question, parts: [], done: false, failed: false });
+    const event = eventOf(deps, question, asked, content);
+    await inbound.admit(event);
+    const [call] = await Promise.all([
+      calls.open({ ...question, parts: [], done: false, failed: false }),
+      isNamed(chat) ? undefined : deps.endings.note(event, settings.unnamedDays),
+    ]);
+    return call;
   }
 
   /** The core knows the event again where it has it. */

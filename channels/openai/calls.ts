@@ -5,7 +5,7 @@
 import { z } from "zod";
 import type { ChannelDeps } from "../../src/channel.ts";
 import { ConflictError } from "../../src/errors.ts";
-import { encodePart } from "../../src/ids.ts";
+import { conversationId, encodePart, messageId } from "../../src/ids.ts";
 
 /** As long as the core recognises a message. */
 const keptMs = 8 * 24 * 3600 * 1000;
@@ -66,7 +66,8 @@ interface Watching {
   wake: () => void;
 }
 
-export function createCalls({ records, clock, tenant, account, signals }: ChannelDeps): Calls {
+export function createCalls(deps: ChannelDeps): Calls {
+  const { records, clock, tenant, account, signals, belongings } = deps;
   const watched = new Map<string, Set<Watching>>();
   const keyOf = (kind: string, id: string) => ["openai", tenant, account, kind, id].map(encodePart).join(":");
 
@@ -141,7 +142,11 @@ export function createCalls({ records, clock, tenant, account, signals }: Channe
         const known = await find(fresh.id);
         if (known !== undefined) return known;
         try {
-          await records.put(keyOf("call", fresh.id), fresh, { etag: null, ttlMs: keptMs });
+          const record = keyOf("call", fresh.id);
+          await Promise.all([
+            belongings.note(conversationId(deps, fresh.chat), record, { of: messageId(deps, fresh.id) }),
+            records.put(record, fresh, { etag: null, ttlMs: keptMs }),
+          ]);
           return fresh;
         } catch (error) {
           if (!(error instanceof ConflictError)) throw error;

@@ -15,8 +15,6 @@ import { callOf, createSend } from "./send.ts";
 import type { OpenaiSettings } from "./settings.ts";
 import { createCallers } from "./verify.ts";
 
-export { openaiSettings } from "./settings.ts";
-
 /** @param settings as {@link openaiSettings} gave them. */
 export function openai(
   settings: OpenaiSettings,

@@ -79,10 +79,10 @@ function deepest(issue: Issue | undefined): Issue {
   return { ...deeper, path: [...issue.path, ...deeper.path] };
 }
 
-/** @throws RequestError where it is no JSON object. */
+/** A byte order mark before it is passed over. @throws RequestError where it is no JSON object. */
 export function jsonOf(text: string): Record<string, unknown> {
   try {
-    const body: unknown = JSON.parse(text);
+    const body: unknown = JSON.parse(text.replace(/^\ufeff/, ""));
     if (typeof body === "object" && body !== null && !Array.isArray(body)) return body as Record<string, unknown>;
   } catch (error) {
     throw new RequestError("The body must be JSON.", { cause: error });

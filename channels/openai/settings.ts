@@ -12,6 +12,11 @@ export const openaiSettings = z.strictObject({
   requestsPerKey: z.number().int().positive().default(200),
   /** UTF-16 code units of one message, and of what a request tells of the conversation so far: the newest of it is kept. */
   textLength: z.number().int().positive().default(100_000),
+  /**
+   * Days from the last question on after which what was said without a name of a conversation is deleted. A question is
+   * recognised for eight of them.
+   */
+  unnamedDays: z.number().int().min(9, "must be 9 or more: for eight days a question is recognised").default(30),
   /** Pictures and files come within the body, in base64. */
   bodyBytes: z
     .number()

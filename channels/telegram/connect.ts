@@ -1,19 +1,16 @@
 /** Polling and webhook: how updates come, and when Telegram is told that they have. */
 import type { ChannelDeps, Connection } from "../../src/channel.ts";
-import { fateOf, reasonOf, RetryableError } from "../../src/errors.ts";
+import { languages, offered, type Language } from "../../src/commands.ts";
+import { reasonOf } from "../../src/errors.ts";
+import { createWaits } from "../../src/waits.ts";
 import { asSignal, type TelegramApi } from "./api.ts";
 import { mapError, TokenRefusedError } from "./errors.ts";
 import type { Intake } from "./intake.ts";
 import { allowedUpdates } from "./parse.ts";
 import type { TelegramOptions } from "./settings.ts";
 
-const commands = [
-  { command: "start", description: "Begin the conversation" },
-  { command: "help", description: "What I can do" },
-  { command: "reset", description: "Forget this conversation" },
-  { command: "stop", description: "Stop the answer in progress" },
-];
-const slowestRetryMs = 30_000;
+const menuIn = (language: Language) =>
+  offered.map(({ name, words }) => ({ command: name, description: words[language] }));
 
 export interface Connector {
   connect(signal: AbortSignal): Promise<Connection>;
@@ -27,7 +24,8 @@ export function createConnector(
   intake: Intake,
   idle: () => Promise<void>,
 ): Connector {
-  const { log, clock } = deps;
+  const { log } = deps;
+  const waits = createWaits(deps.clock);
   const about = { channel: deps.channel, account: deps.account };
   const call = async <Result>(operation: string, run: () => Promise<Result>): Promise<Result> => {
     try {
@@ -37,38 +35,18 @@ export function createConnector(
     }
   };
 
-  const sleep = (ms: number, signal: AbortSignal): Promise<void> =>
-    new Promise((resolve) => {
-      if (signal.aborted) return resolve();
-      const wake = () => {
-        cancel();
-        signal.removeEventListener("abort", wake);
-        resolve();
-      };
-      const cancel = clock.after(ms, wake);
-      signal.addEventListener("abort", wake);
-    });
-
-  /** As long as told, else twice as long each time, up to half a minute; never in step with others. */
-  const pause = (error: unknown, failures: number, signal: AbortSignal): Promise<void> => {
-    const told = error instanceof RetryableError ? error.retryAfterMs : undefined;
-    const backoff = Math.min(slowestRetryMs, 500 * 2 ** Math.min(failures, 10));
-    return sleep(told ?? backoff * (0.5 + Math.random() / 2), signal);
-  };
-
-  /** Until it works, is known never to work, or is no longer wanted. */
-  async function insist(operation: string, signal: AbortSignal, run: () => Promise<unknown>): Promise<void> {
-    for (let failures = 0; !signal.aborted; failures += 1) {
-      try {
-        await call(operation, run);
-        return;
-      } catch (error) {
-        if (fateOf(error).kind === "terminal") throw error;
-        log.warn({ ...about, reason: reasonOf(error) }, "telegram does not answer: trying again");
-        await pause(error, failures, signal);
-      }
-    }
+  /** The first is for people of all other languages. */
+  async function registerCommands(): Promise<void> {
+    await api.calls.setMyCommands(menuIn("en"));
+    for (const language of languages) await api.calls.setMyCommands(menuIn(language), { language_code: language });
   }
+
+  const insist = (operation: string, signal: AbortSignal, run: () => Promise<unknown>): Promise<unknown> =>
+    waits.insist(
+      signal,
+      () => call(operation, run),
+      (error) => log.warn({ ...about, reason: reasonOf(error) }, "telegram does not answer: trying again"),
+    );
 
   async function poll(signal: AbortSignal): Promise<void> {
     let offset: number | undefined;
@@ -107,7 +85,7 @@ export function createConnector(
           { ...about, updates: updates.length, reason: reasonOf(error) },
           "telegram: updates not accepted, nothing is confirmed",
         );
-        await pause(error, failures, signal);
+        await waits.pause(error, failures, signal);
         if (signal.aborted) return false;
       }
     }
@@ -128,7 +106,7 @@ export function createConnector(
         "telegram: another program polls with this bot's token: stop it, or give it a bot of its own",
       );
     }
-    await pause(error, failures, signal);
+    await waits.pause(error, failures, signal);
   }
 
   /** The offset is confirmed by the next call only; without it a restart would get the last batch again. */
@@ -147,7 +125,7 @@ export function createConnector(
   return {
     async connect(signal) {
       await insist("getMe", signal, intake.identity);
-      await call("setMyCommands", () => api.calls.setMyCommands(commands)).catch((error: unknown) => {
+      await call("setMyCommands", registerCommands).catch((error: unknown) => {
         log.warn({ ...about, reason: reasonOf(error) }, "telegram: the commands were not registered");
       });
       const { webhookUrl, webhookSecret } = options;

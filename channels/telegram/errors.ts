@@ -1,5 +1,5 @@
 /** What Telegram's errors mean for us. grammY's own errors never leave the channel: they carry the payload and the token. */
-import { GrammyError, HttpError } from "grammy";
+import { GrammyError, HttpError } from "grammy/web";
 import { InfrastructureError, InputError, RateLimitedError, RetryableError, TerminalError } from "../../src/errors.ts";
 
 /** Telegram no longer takes the bot's token: nothing but another one helps. */

@@ -5,6 +5,7 @@
  */
 import type { Dialect } from "../../src/channel.ts";
 import { renderMarkdown, type Markup } from "../../src/markdown.ts";
+import { textTable } from "../../src/text-table.ts";
 
 const replacements: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
 
@@ -43,39 +44,9 @@ const markup: Markup = {
   },
   // Telegram refuses a quote in a quote: the inner one is marked as in an e-mail.
   quote: (inner, depth) => (depth === 0 ? tag("blockquote")(inner) : inner.replace(/^/gm, "&gt; ")),
-  table: (rows) => `<pre>${escape(aligned(rows))}</pre>`,
+  table: (rows) => `<pre>${escape(textTable(rows))}</pre>`,
   rule: "———",
 };
-
-/** Columns under each other in a monospaced font. */
-function aligned(rows: readonly (readonly string[])[]): string {
-  const cells = rows.map((row) => row.map((cell) => cell.replaceAll("\n", " ")));
-  const widths: number[] = [];
-  for (const row of cells) for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, width(cell));
-  const line = (row: readonly string[]) =>
-    row
-      .map((cell, at) => cell + " ".repeat((widths[at] ?? 0) - width(cell)))
-      .join(" │ ")
-      .trimEnd();
-  const [header = [], ...body] = cells;
-  return [line(header), widths.map((count) => "─".repeat(count)).join("─┼─"), ...body.map(line)].join("\n");
-}
-
-/** Columns a text takes: two for East Asian wide characters and emoji, none for combining marks. */
-function width(text: string): number {
-  if (/^[\x20-\x7e]*$/.test(text)) return text.length;
-  let columns = 0;
-  for (const character of text) {
-    if (/\p{Mn}|\u200d|\ufe0f/u.test(character)) continue;
-    columns +=
-      /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60]|\p{Emoji_Presentation}/u.test(
-        character,
-      )
-        ? 2
-        : 1;
-  }
-  return columns;
-}
 
 /** The text as a person reads it, without tags: what goes out where Telegram does not take our HTML. */
 export function withoutMarkup(html: string): string {

@@ -1,5 +1,6 @@
 /** Bytes of what people sent: getFile tells where they are for an hour. */
 import { Readable } from "node:stream";
+import { capped } from "../../src/capped.ts";
 import type { MediaFetch } from "../../src/channel.ts";
 import { RetryableError, TerminalError } from "../../src/errors.ts";
 import { asSignal, type TelegramApi } from "./api.ts";
@@ -39,7 +40,10 @@ export async function fetchMedia(
       throw tooLarge(mediaMaxBytes);
     }
     const body = Readable.toWeb(response) as ReadableStream<Uint8Array>;
-    return { body: body.pipeThrough(capped(mediaMaxBytes)), ...(Number.isFinite(length) ? { size: length } : {}) };
+    return {
+      body: body.pipeThrough(capped(mediaMaxBytes, tooLarge)),
+      ...(Number.isFinite(length) ? { size: length } : {}),
+    };
   } catch (error) {
     throw mapError(error, "getFile", token);
   }
@@ -47,15 +51,4 @@ export async function fetchMedia(
 
 function tooLarge(max: number): TerminalError {
   return new TerminalError(`telegram: the file has more than ${max} bytes`);
-}
-
-function capped(max: number): TransformStream<Uint8Array, Uint8Array> {
-  let seen = 0;
-  return new TransformStream({
-    transform(chunk, controller) {
-      seen += chunk.byteLength;
-      if (seen > max) controller.error(tooLarge(max));
-      else controller.enqueue(chunk);
-    },
-  });
 }

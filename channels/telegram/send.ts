@@ -1,6 +1,6 @@
 /** One part to one Bot API call, with the fallbacks that keep an answer from being lost to a refusal of its looks. */
 import { Readable } from "node:stream";
-import { InputFile, type Api } from "grammy";
+import { InputFile, type Api } from "grammy/web";
 import type { InlineKeyboardMarkup, ReplyParameters } from "grammy/types";
 import type { Outgoing, SendContext, Sent } from "../../src/channel.ts";
 import { TerminalError } from "../../src/errors.ts";

@@ -2,6 +2,7 @@ import { OpenAPIHono } from "@hono/zod-openapi";
 import { bodyLimit } from "hono/body-limit";
 import { createMiddleware } from "hono/factory";
 import type { ChannelDeps } from "../../src/channel.ts";
+import { languageOf, offered } from "../../src/commands.ts";
 import { InfrastructureError, InputError, reasonOf, TerminalError } from "../../src/errors.ts";
 import { participantId } from "../../src/ids.ts";
 import { type Attachments, downloadHeaders, fileName, mediaType } from "./attachments.ts";
@@ -89,14 +90,15 @@ export function createApi({ settings, deps, conversations, attachments, live }: 
   app.openapi(routes.session, (c) => {
     const id = sessions.read(c) ?? deps.newId();
     sessions.write(c, id);
-    const { agent, commands, textLength, maxAttachmentBytes, maxAttachments } = settings;
+    const language = languageOf(localeOf(c.req.header("accept-language")));
+    const { agent, textLength, maxAttachmentBytes, maxAttachments } = settings;
     const { examples, notice, name, demo } = agent;
     return c.json(
       {
         agent: { name, demo, ...(notice !== undefined && { notice }) },
         participant: { id: participantId(deps, id) },
         limits: { textLength, attachmentBytes: maxAttachmentBytes, attachments: maxAttachments },
-        commands,
+        commands: offered.map(({ name, words }) => ({ name, description: words[language] })),
         ...(examples !== undefined && { examples }),
       },
       200,

@@ -1,13 +1,15 @@
 /** Files of a session. An id is of use to the session that uploaded it or was sent it, and to nobody else. */
 import { z } from "zod";
 import type { ChannelDeps } from "../../src/channel.ts";
-import { encodePart } from "../../src/ids.ts";
+import { conversationId, encodePart } from "../../src/ids.ts";
 import type { MediaPart } from "../../src/message.ts";
 import { createAllowance } from "./allowance.ts";
 import type { StoredAttachment } from "./entry.ts";
 
 /** As long as a session's cookie lives. */
 const keptMs = 400 * 24 * 3600 * 1000;
+/** As long as bytes that no message has. */
+const draftMs = 24 * 3600 * 1000;
 const stored = z.object({ v: z.literal(1), blob: z.string(), name: z.string(), type: z.string(), size: z.number() });
 
 export interface Attachments {
@@ -42,9 +44,10 @@ export function createAttachments(deps: ChannelDeps, limits: AttachmentLimits): 
   const keyOf = (session: string, id: string) =>
     ["web-attachment", deps.tenant, deps.account, session, id].map(encodePart).join(":");
 
-  async function keep(session: string, attachment: StoredAttachment): Promise<StoredAttachment> {
+  async function keep(session: string, attachment: StoredAttachment, ttlMs = keptMs): Promise<StoredAttachment> {
     const { id, ...rest } = attachment;
-    await records.put(keyOf(session, id), { v: 1, ...rest }, { ttlMs: keptMs });
+    await deps.belongings.note(conversationId(deps, session), keyOf(session, id), { lasts: true });
+    await records.put(keyOf(session, id), { v: 1, ...rest }, { ttlMs });
     return attachment;
   }
 
@@ -59,15 +62,22 @@ export function createAttachments(deps: ChannelDeps, limits: AttachmentLimits): 
     async add(session, body, { type, name, size }) {
       allowance.ask(session, size);
       const maxBytes = limits.maxAttachmentBytes;
-      const blob = await blobs.put(allowance.count(session, body), { type, name, maxBytes, draft: true });
-      return keep(session, { id: deps.newId(), blob: blob.id, name, type, size: blob.size });
+      const blob = await blobs.put(allowance.count(session, body), {
+        type,
+        name,
+        maxBytes,
+        owner: conversationId(deps, session),
+        draft: true,
+      });
+      // Its name is kept no longer than its bytes.
+      return keep(session, { id: deps.newId(), blob: blob.id, name, type, size: blob.size }, draftMs);
     },
     find,
     async use(session, id) {
       const found = await find(session, id);
       const blob = found && (await blobs.get(found.blob, { use: true }));
       await blob?.body.cancel();
-      return blob && found;
+      return blob && found && keep(session, found);
     },
     async give(session, id, { source, type, name }) {
       const blob = await blobs.get(source.id);

@@ -21,11 +21,6 @@ export const webSettings = z.strictObject({
   }),
   /** APIs that /docs describes beside the page's own. */
   documents: z.array(z.strictObject({ name: z.string(), url: z.string() })).default([]),
-  commands: z.array(z.strictObject({ name: z.string(), description: z.string() })).default([
-    { name: "help", description: "What I can do" },
-    { name: "stop", description: "Stop the running answer" },
-    { name: "reset", description: "Forget this conversation" },
-  ]),
   /** UTF-16 code units in one message. */
   textLength: z.number().int().positive().default(32_000),
   maxAttachmentBytes: z

@@ -5,7 +5,7 @@
 import { z } from "zod";
 import type { ChannelDeps } from "../../src/channel.ts";
 import { ConflictError } from "../../src/errors.ts";
-import { encodePart, type ConversationId } from "../../src/ids.ts";
+import { encodePart, type ConversationId, type MessageId } from "../../src/ids.ts";
 
 const keptMs = 8 * 24 * 3600 * 1000;
 
@@ -31,7 +31,7 @@ const target = z.object({ v: z.literal(1), callbackUrl: z.string() });
 
 export interface Calls {
   /** The call under this message's id: the one that is there, or `fresh` once it is durable. */
-  open(message: string, fresh: Call): Promise<Call>;
+  open(message: MessageId, conversation: ConversationId, fresh: Call): Promise<Call>;
   find(message: string): Promise<Call | undefined>;
   /** Undefined where the call is not known (any more). */
   addPart(message: string, key: string, part: AnswerPart, done: boolean): Promise<Call | undefined>;
@@ -44,7 +44,7 @@ export interface Calls {
 /** How long an answer that another replica stored may go unnoticed. */
 const lookMs = 1000;
 
-export function createCalls({ records, clock, tenant, account }: ChannelDeps): Calls {
+export function createCalls({ records, clock, tenant, account, belongings }: ChannelDeps): Calls {
   const waiting = new Map<string, Set<() => void>>();
   const keyOf = (kind: string, id: string) => ["webhook", tenant, account, kind, id].map(encodePart).join(":");
   const callKey = (message: string) => keyOf("call", message);
@@ -95,12 +95,16 @@ export function createCalls({ records, clock, tenant, account }: ChannelDeps): C
   return {
     find,
     addPart,
-    async open(message, fresh) {
+    async open(message, conversation, fresh) {
       for (;;) {
         const known = await find(message);
         if (known !== undefined) return known;
         try {
-          await records.put(callKey(message), fresh, { etag: null, ttlMs: keptMs });
+          const record = callKey(message);
+          await Promise.all([
+            belongings.note(conversation, record, { of: message }),
+            records.put(record, fresh, { etag: null, ttlMs: keptMs }),
+          ]);
           return fresh;
         } catch (error) {
           if (!(error instanceof ConflictError)) throw error;

@@ -16,14 +16,12 @@ import { type Call, createCalls } from "./calls.ts";
 import { answerOf, dialect } from "./format.ts";
 import { MappingError } from "./mapping.ts";
 import { type Body, eventOf, parseBody } from "./parse.ts";
+import { readText } from "../../src/request-text.ts";
 import { reach } from "./reach.ts";
-import { readText } from "./read.ts";
 import { createSend } from "./send.ts";
 import type { WebhookSettings } from "./settings.ts";
 import { createSource, type Mapped, type Posted } from "./source.ts";
 import { createBindingKeys, createKeys, createSourceKeys, type Keys } from "./verify.ts";
-
-export { webhookSettings, type WebhookSettings } from "./settings.ts";
 
 const refuse = (status: number, code: string, message: string, headers: Record<string, string> = {}) =>
   Response.json({ error: { code, message } }, { status, headers });
@@ -160,7 +158,7 @@ export function webhook(
     await inbound.admit(event);
     await checkTargets(body);
     if (callbackUrl !== undefined) await calls.setTarget(event.address.conversation, callbackUrl);
-    return calls.open(event.id, {
+    return calls.open(event.id, event.address.conversation, {
       v: 1,
       webhookId,
       body: digest,

@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import type jsonata from "jsonata";
 import { z } from "zod";
-import { secretProblem, secretsIn } from "./verify.ts";
+import { secretProblem, secretsIn } from "./secrets.ts";
 
 const require = createRequire(import.meta.url);
 

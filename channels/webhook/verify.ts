@@ -4,6 +4,7 @@
  */
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { Webhook } from "standardwebhooks";
+import { secretsIn } from "./secrets.ts";
 
 const toleranceSeconds = 5 * 60;
 
@@ -14,17 +15,6 @@ export interface Keys {
   refusal(headers: Headers, body: string, nowMs: number): string | undefined;
   /** Signed with every secret, so that the receiver may know any of them. */
   sign(id: string, body: string, nowMs: number): Readonly<Record<string, string>>;
-}
-
-/** Of a setting that may hold several. */
-export const secretsIn = (setting: string) => setting.split(/[\s,]+/).filter((one) => one !== "");
-const advice = 'take what "openssl rand -base64 32" prints, with or without "whsec_" before it';
-
-/** What is wrong with a setting that holds secrets, and what to do. */
-export function secretProblem(setting: string): string | undefined {
-  const secrets = secretsIn(setting);
-  if (secrets.length === 0) return `is empty: ${advice}`;
-  return secrets.every(isSecret) ? undefined : `is not valid, since a secret is base64: ${advice}`;
 }
 
 /** For a source that makes no requests: it needs a secret only where answers go out to it. */
@@ -105,12 +95,6 @@ export function createKeys(setting: string): Keys {
       };
     },
   };
-}
-
-function isSecret(one: string): boolean {
-  const bare = one.replace(/^whsec_/, "");
-  // The decoder would pass over what is cut off or stands behind the padding.
-  return bare.length % 4 === 0 && /^[A-Za-z0-9+/]+={0,2}$/.test(bare);
 }
 
 function same(one: string, other: string): boolean {

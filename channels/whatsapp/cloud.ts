@@ -7,7 +7,7 @@ import { mapError } from "./errors.ts";
 import { whatsappDialect } from "./format.ts";
 import { createIntake } from "./intake.ts";
 import { fetchMedia } from "./media.ts";
-import { maxCaption, maxChoices, maxLabel, maxText, recipientOf } from "./messages.ts";
+import { keyBody, maxCaption, maxChoices, maxLabel, maxText, recipientOf } from "./messages.ts";
 import { createNumbers } from "./numbers.ts";
 import { reach } from "./reach.ts";
 import { createSender } from "./send.ts";
@@ -30,7 +30,7 @@ export const cloudTraits: Traits = {
   media: { image: 5 * mb, video: 16 * mb, audio: 16 * mb, voice: 16 * mb, file: 100 * mb, sticker: 100 * 1024 },
   location: true,
   replies: true,
-  receipts: true,
+  receipts: "key",
   // It ends by itself after 25 seconds, or when the answer comes.
   typingMs: 20_000,
 };
@@ -43,8 +43,8 @@ export function whatsappCloud(options: CloudOptions, deps: ChannelDeps): Channel
   const statuses = createStatuses(
     deps,
     template &&
-      (async (to, words) => {
-        const body = { ...recipientOf(to), ...templateBody(template, words) };
+      (async (to, words, key) => {
+        const body = { ...recipientOf(to), ...keyBody(key), ...templateBody(template, words) };
         await api.messages(body, AbortSignal.timeout(templateMs)).catch((error: unknown) => {
           throw mapError(error, "template", token);
         });

@@ -1,5 +1,5 @@
 /** From what Meta posts to `inbound`: durable, or set aside where the operator sees it, and only then answered 200. */
-import type { ChannelDeps } from "../../src/channel.ts";
+import type { ChannelDeps, DeliveryMark, FailedMark } from "../../src/channel.ts";
 import { fateOf, InputError, reasonOf } from "../../src/errors.ts";
 import { messageId, type MessageId } from "../../src/ids.ts";
 import type { InboundEvent } from "../../src/message.ts";
@@ -72,16 +72,25 @@ export function createIntake(deps: ChannelDeps, options: CloudOptions, parts: In
     for (const event of events) signs.came(event);
   }
 
+  /** @returns the failures of messages that nobody knows. */
+  async function handOver(told: Parsed["statuses"]): Promise<readonly FailedMark[]> {
+    const marks: DeliveryMark[] = [];
+    for (const { status } of told) {
+      const mark = await statuses.take(status);
+      if (mark !== undefined) marks.push(mark);
+    }
+    return marks.length === 0 ? [] : inbound.marks(deps, marks);
+  }
+
   return {
     async accept(payload) {
       const { events, statuses: told, unreadable, numbers: learned, others } = read(payload);
       await acceptAll(events);
       for (const one of learned) await numbers.learn(one);
       for (const { id, raw, reason } of unreadable) await setAside(id, raw, reason);
-      for (const { status, raw } of told) {
-        const undelivered = await statuses.take(status);
-        if (undelivered === undefined) continue;
-        await setAside(messageId(deps, "undelivered", status.id), raw, undelivered);
+      for (const { id, reason } of await handOver(told)) {
+        const raw = told.find(({ status }) => status.id === id && status.status === "failed")?.raw;
+        await setAside(messageId(deps, "undelivered", id), raw, reason);
       }
       if (others.length > 0) log.info({ ...about, what: others }, "whatsapp: a change that is no message");
     },
@@ -90,10 +99,8 @@ export function createIntake(deps: ChannelDeps, options: CloudOptions, parts: In
       const [bad] = unreadable;
       if (bad !== undefined) throw new InputError(`${bad.reason}; it still cannot be read`, { status: 422 });
       if (events.length > 0) await inbound.accept(events);
-      for (const { status } of told) {
-        const undelivered = await statuses.take(status);
-        if (undelivered !== undefined) throw new InputError(undelivered, { status: 422 });
-      }
+      const [unknown] = await handOver(told);
+      if (unknown !== undefined) throw new InputError(unknown.reason, { status: 422 });
     },
   };
 }

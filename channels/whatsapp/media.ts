@@ -1,5 +1,6 @@
 /** Bytes of what people sent: Meta tells where they are for about five minutes, so they are asked for when they are wanted. */
 import { Readable } from "node:stream";
+import { capped } from "../../src/capped.ts";
 import type { MediaFetch } from "../../src/channel.ts";
 import { RetryableError, TerminalError } from "../../src/errors.ts";
 import type { GraphApi } from "./api.ts";
@@ -34,7 +35,7 @@ export async function fetchMedia(
       response.destroy();
       throw tooLarge(mediaMaxBytes);
     }
-    const body = (Readable.toWeb(response) as ReadableStream<Uint8Array>).pipeThrough(capped(mediaMaxBytes));
+    const body = (Readable.toWeb(response) as ReadableStream<Uint8Array>).pipeThrough(capped(mediaMaxBytes, tooLarge));
     return {
       body,
       ...(type === undefined ? {} : { type: type.split(";")[0]?.trim() ?? type }),
@@ -47,15 +48,4 @@ export async function fetchMedia(
 
 function tooLarge(max: number): TerminalError {
   return new TerminalError(`whatsapp media: the file has more than ${max} bytes`);
-}
-
-function capped(max: number): TransformStream<Uint8Array, Uint8Array> {
-  let seen = 0;
-  return new TransformStream({
-    transform(chunk, controller) {
-      seen += chunk.byteLength;
-      if (seen > max) controller.error(tooLarge(max));
-      else controller.enqueue(chunk);
-    },
-  });
 }

@@ -182,6 +182,14 @@ export function recipientOf({ kind, chat }: Address): Readonly<Record<string, st
   return { recipient_type: "individual", ...(scoped.test(chat) ? { recipient: chat } : { to: chat }) };
 }
 
+/** Meta hands back at most so much with a status. */
+const longestKey = 512;
+
+/** What Meta hands back with every status of a message. */
+export function keyBody(key: string): Readonly<Record<string, string>> {
+  return key.length <= longestKey ? { biz_opaque_callback_data: key } : {};
+}
+
 /** The wamid of a message of this chat. */
 export function wamidOf(id: string, chat: string): string | undefined {
   const [where, wamid, ...more] = partsOf(id as MessageId) ?? [];

@@ -1,11 +1,21 @@
 /** One part to the messages that WhatsApp takes, each sent once as far as WhatsApp tells. */
 import type { ChannelDeps, Outgoing, SendContext, Sent } from "../../src/channel.ts";
 import { TerminalError } from "../../src/errors.ts";
-import type { Address, MediaPart } from "../../src/message.ts";
+import type { MediaPart } from "../../src/message.ts";
 import { createRecent } from "../../src/recent.ts";
 import type { GraphApi } from "./api.ts";
 import { GraphError, isFormRefused, mapError, outsideWindow } from "./errors.ts";
-import { asWords, maxText, recipientOf, stepsOf, textBody, uploadType, wamidOf, type Step } from "./messages.ts";
+import {
+  asWords,
+  keyBody,
+  maxText,
+  recipientOf,
+  stepsOf,
+  textBody,
+  uploadType,
+  wamidOf,
+  type Step,
+} from "./messages.ts";
 import type { CloudOptions } from "./settings.ts";
 import type { Signs } from "./signs.ts";
 import type { Statuses } from "./statuses.ts";
@@ -15,8 +25,6 @@ import { templateBody } from "./template.ts";
 const wordMs = 1_500;
 const lookMs = 100;
 const rememberedMs = 3600 * 1000;
-/** Meta hands back at most so much with a status. */
-const longestKey = 512;
 
 export interface SenderOptions {
   readonly deps: ChannelDeps;
@@ -79,12 +87,11 @@ export function createSender({ deps, options, api, signs, statuses }: SenderOpti
     const body = "body" in step ? step.body : step.of(await fileOf(step.media, signal));
     const reply =
       context.first && at === 0 && context.replyTo !== undefined ? wamidOf(context.replyTo, to.chat) : undefined;
-    if (options.template !== undefined) await keepWords(key, to, body);
     const wamid = await api.messages(
       {
         ...recipientOf(to),
         ...(reply === undefined ? {} : { context: { message_id: reply } }),
-        ...(key.length <= longestKey ? { biz_opaque_callback_data: key } : {}),
+        ...keyBody(key),
         ...body,
       },
       signal,
@@ -101,11 +108,6 @@ export function createSender({ deps, options, api, signs, statuses }: SenderOpti
       await new Promise<void>((resolve) => void clock.after(lookMs, resolve));
     }
     return statuses().accepted(key);
-  }
-
-  async function keepWords(key: string, to: Address, body: Readonly<Record<string, unknown>>): Promise<void> {
-    const words = (body["text"] as { body?: string } | undefined)?.body;
-    if (words !== undefined && to.kind === "direct") await statuses().keep(key, to, words);
   }
 
   async function fileOf({ source, name, type }: MediaPart, signal: AbortSignal) {

@@ -1,14 +1,10 @@
 /** The channels there are. A new one is a line here and its folder. */
 import type { z } from "zod";
-import { discord } from "../../channels/discord/index.ts";
 import { discordSettings } from "../../channels/discord/settings.ts";
-import { openai, openaiSettings } from "../../channels/openai/index.ts";
-import { telegram } from "../../channels/telegram/index.ts";
+import { openaiSettings } from "../../channels/openai/settings.ts";
 import { telegramSettings } from "../../channels/telegram/settings.ts";
-import { web } from "../../channels/web/index.ts";
 import { webSettings, type WebSettings } from "../../channels/web/settings.ts";
-import { webhook, webhookSettings } from "../../channels/webhook/index.ts";
-import { whatsapp } from "../../channels/whatsapp/index.ts";
+import { webhookSettings } from "../../channels/webhook/settings.ts";
 import { whatsappSettings } from "../../channels/whatsapp/settings.ts";
 import type { Channel, ChannelDeps } from "../channel.ts";
 import type { SafeFetch } from "../fetch.ts";
@@ -29,13 +25,16 @@ export interface ChannelSetting {
   readonly data: string;
 }
 
+type Make<Settings> = (settings: Settings, deps: ChannelDeps, setting: ChannelSetting) => Channel;
+
 interface ChannelKind<Settings> {
   readonly settings: z.ZodType<Settings>;
   /** An account "main" exists without being configured. */
   readonly always?: true;
   /** Programs with a key write there, for many people or for none. */
   readonly programs?: true;
-  make(settings: Settings, deps: ChannelDeps, setting: ChannelSetting): Channel;
+  /** The channel's folder beside its settings: where there is no account of it, nothing of it is read. */
+  load(): Promise<Make<Settings>>;
 }
 
 function kind<Settings>(of: ChannelKind<Settings>): ChannelKind<unknown> {
@@ -45,28 +44,43 @@ function kind<Settings>(of: ChannelKind<Settings>): ChannelKind<unknown> {
 export const channelKinds = {
   discord: kind({
     settings: discordSettings.omit({ always: true }),
-    make: (settings, deps, { groups }) => discord({ ...settings, always: groups === "always" }, deps),
+    async load() {
+      const { discord } = await import("../../channels/discord/index.ts");
+      return (settings, deps, { groups }) => discord({ ...settings, always: groups === "always" }, deps);
+    },
   }),
   openai: kind({
     settings: openaiSettings,
     programs: true,
-    make: (settings, deps, { agents, safeFetch }) => openai(settings, deps, { agents, safeFetch }),
+    load: async () => (await import("../../channels/openai/index.ts")).openai,
   }),
-  telegram: kind({ settings: telegramSettings, make: telegram }),
+  telegram: kind({
+    settings: telegramSettings,
+    load: async () => (await import("../../channels/telegram/index.ts")).telegram,
+  }),
   web: kind({
     settings: webSettings.omit({ pageDirectory: true, agent: true, documents: true }),
     always: true,
-    make: (settings, deps, { agent, pageDirectory, documents }) =>
-      web({ ...settings, agent, pageDirectory, documents }, deps),
+    async load() {
+      const { web } = await import("../../channels/web/index.ts");
+      return (settings, deps, { agent, pageDirectory, documents }) =>
+        web({ ...settings, agent, pageDirectory, documents }, deps);
+    },
   }),
   webhook: kind({
     settings: webhookSettings,
     programs: true,
-    make: (settings, deps, { safeFetch }) => webhook(settings, deps, safeFetch),
+    async load() {
+      const { webhook } = await import("../../channels/webhook/index.ts");
+      return (settings, deps, { safeFetch }) => webhook(settings, deps, safeFetch);
+    },
   }),
   whatsapp: kind({
     settings: whatsappSettings,
-    make: (settings, deps, { data }) => whatsapp(settings, deps, data),
+    async load() {
+      const { whatsapp } = await import("../../channels/whatsapp/index.ts");
+      return (settings, deps, { data }) => whatsapp(settings, deps, data);
+    },
   }),
 };
 export type ChannelName = keyof typeof channelKinds;

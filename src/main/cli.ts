@@ -1,4 +1,4 @@
-/** The command line: `ascent start | chat | send | doctor | pairing | approvals | journal | deadletters | webhooks`. */
+/** The command line: `ascent start | chat | send | doctor | pairing | approvals | journal | receipts | deadletters | webhooks`. */
 import { Command, InvalidArgumentError, Option } from "commander";
 import { reasonOf } from "../errors.ts";
 import { ConfigError } from "./config.ts";
@@ -85,6 +85,15 @@ program
   .option("--limit <n>", "how many at most", count, 100)
   .option("--json", "as JSON")
   .action(async (options: { limit: number; json?: true }) => (await import("./commands/journal.ts")).journal(options));
+
+program
+  .command("receipts")
+  .description("show how far a conversation's answers got, where its platform tells")
+  .argument("<conversation>", "its id, as `ascent journal` and `ascent deadletters` show it")
+  .option("--json", "as JSON")
+  .action(async (conversation: string, options: { json?: true }) =>
+    (await import("./commands/receipts.ts")).receipts(conversation, options),
+  );
 
 const letters = program.command("deadletters").description("what was given up after its retries");
 letters

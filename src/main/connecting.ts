@@ -8,6 +8,8 @@ export interface ConnectingOptions extends LeaseOptions {
   /** No other process has the channels. */
   readonly exclusive: boolean;
   readonly connections: Connections;
+  /** Where other replicas can ask this one, where they may have to. */
+  readonly replicaAddress?: () => string | undefined;
   /** It will not connect any more. */
   readonly isOff: (channel: Channel) => void;
   /** Ends all of them. */
@@ -28,7 +30,8 @@ export function createConnecting(options: ConnectingOptions): (channel: Channel)
   /** Connected means that this process is, or stands by. */
   function leased(channel: Channel): Promise<Connection> {
     const first = Promise.withResolvers<void>();
-    const closed = underLease(leaseName(channel), options, intake, async (signal) => {
+    const address = channel.traits.bySocket === true ? options.replicaAddress?.() : undefined;
+    const closed = underLease(leaseName(channel), { ...options, address }, intake, async (signal) => {
       const connection = await open(channel, signal);
       first.resolve();
       await connection?.closed;

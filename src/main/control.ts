@@ -30,6 +30,7 @@ const order = z.discriminatedUnion("operation", [
     approved: z.boolean(),
     note: z.string().max(2_000).optional(),
   }),
+  z.object({ operation: z.literal("marks"), conversation: z.string().max(1_000) }),
   z.object({ operation: z.literal("send"), order: sendOrder }),
   z.object({ operation: z.literal("webhooks"), limit }),
   z.object({ operation: z.literal("replay"), id: z.string() }),
@@ -85,6 +86,8 @@ function perform(operations: CommandOperations, asked: Order): Promise<unknown> 
       return operations.approvals();
     case "approve":
       return operations.approve(asked.id, asked);
+    case "marks":
+      return operations.marks(asked.conversation);
     case "send":
       return operations.send(asked.order);
     case "webhooks":
@@ -139,6 +142,7 @@ export async function runningGateway(
       drop: (id) => ask({ operation: "drop", id }),
       approvals: () => ask({ operation: "approvals" }),
       approve: (id, verdict) => ask({ operation: "approve", id, ...verdict }),
+      marks: (conversation) => ask({ operation: "marks", conversation }),
       send: (given) => ask({ operation: "send", order: given }),
       webhooks: (most) => ask({ operation: "webhooks", limit: most }),
       replay: (id) => ask({ operation: "replay", id }),

@@ -7,6 +7,7 @@ import type { Report } from "../operations.ts";
 import { modelsSettings } from "./agents.ts";
 import { systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
+import { describeAccess, exposedAdvice, type AccessWords } from "./policies.ts";
 import { sidecarUrl } from "./runtime.ts";
 
 const checkMs = 20_000;
@@ -17,6 +18,7 @@ export async function* examine(config: Config): AsyncGenerator<Report> {
   yield { topic: "configuration", findings: [configured] };
   yield { topic: "node", findings: [{ ok: true, text: process.version }] };
   yield { topic: "public address", findings: [checkPublicUrl(config)] };
+  yield { topic: "access", findings: describeAccess(config).map(accessFinding) };
   for (const [name, spec] of modelsOf(config))
     yield { topic: `agent ${name}`, findings: [await checkModel(config, spec)] };
   const transcription = await checkTranscription(config);
@@ -48,6 +50,10 @@ async function* checkDapr({ dapr, redis }: Config): AsyncGenerator<Report> {
     const { checkRedis } = await import("../../adapters/redis/check.ts");
     yield { topic: "redis", findings: await checkRedis(redis.url) };
   }
+}
+
+function accessFinding({ account, text, exposed }: AccessWords): Finding {
+  return { ok: true, text: `${account}, ${text}`, ...(exposed ? { next: exposedAdvice } : {}) };
 }
 
 function checkPublicUrl({ server }: Config): Finding {

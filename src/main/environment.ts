@@ -28,6 +28,8 @@ export const variables: Readonly<Record<string, Variable>> = {
   APP_API_TOKEN: { path: ["dapr", "appToken"], secret: true },
   ASCENT_DAPR_RESOURCES: { path: ["dapr", "resources"], list: true },
   APP_PORT: { path: ["dapr", "appPort"] },
+  ASCENT_REPLICA_HOST: { path: ["dapr", "replicaHost"] },
+  ASCENT_REPLICA_PORT: { path: ["dapr", "replicaPort"] },
   REDIS_URL: { path: ["redis", "url"], stored: true },
   ASCENT_SECRET: { path: ["secret"], secret: true, stored: true },
   ASCENT_OPERATOR_KEYS: { path: ["operators"], list: true, secret: true, stored: true },

@@ -4,10 +4,12 @@ import { createSafeFetch } from "../../adapters/fetch/index.ts";
 import { createServer, type HttpServer } from "../../adapters/http/index.ts";
 import type { Announce } from "../announce.ts";
 import type { Channel, Connection, HttpHandler } from "../channel.ts";
+import { createBelongings } from "../belongings.ts";
 import { createCore, type Core } from "../core.ts";
 import { createConnections, type Connections } from "../connections.ts";
 import { createEffects } from "../effects.ts";
 import { reasonOf } from "../errors.ts";
+import { throughHolder, type HeldChannel } from "../holder.ts";
 import { operationsOf, type Operated, type Operations } from "../operations.ts";
 import type { Clock, Log, Signals } from "../ports.ts";
 import { accountKey, accountsOf } from "./accounts.ts";
@@ -21,6 +23,7 @@ import { openMcpClients, openMcpGateway } from "./mcp.ts";
 import { pageDirectory } from "../../channels/web/page/build.ts";
 import { accessOf } from "./policies.ts";
 import { createReadiness, type Readiness } from "./readiness.ts";
+import { createReplicas, replicaToken, type Replicas } from "./replicas.ts";
 import type { Role } from "./roles.ts";
 import { openRuntime, type OpenedRuntime } from "./runtime.ts";
 import { createSubscriptions, type Subscriptions } from "../subscriptions.ts";
@@ -61,8 +64,10 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const agents = createAgents({ config, clock, log, blobs: runtime.blobs, outside });
   const channels = new Map<string, Channel>();
   const signals = config.redis.url === undefined ? undefined : await openSignals(config.redis.url, instance, log);
+  const counts = config.redis.url === undefined ? undefined : await openCounts(config.redis.url, clock, log);
   const subscribers = subscribersOf(config, { safeFetch, clock, bindings: runtime.bindings });
-  const subscriptions = createSubscriptions({ runtime, clock, log, subscribers });
+  const belongings = createBelongings(runtime, clock);
+  const subscriptions = createSubscriptions({ runtime, belongings, clock, log, subscribers });
   runtime.jobs.handle(async (job, data) => {
     if (!(await subscriptions.run(job, data)) && !(await core.approvals.run(job, data)))
       log.warn({ job }, "a job that nothing here knows is over");
@@ -79,16 +84,25 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     instance,
     channelOf: (to) => channels.get(accountKey(to)),
     agentOf: (to) => agents.of(to),
-    access: accessOf(config),
+    access: { ...accessOf(config), counts },
     safeFetch,
     places: turnPlaces(config),
     delivers: role !== "agents",
     erase: mcp?.erase,
     ...(announces.length === 0 ? {} : { announce: toAll(announces) }),
   });
+  const token = replicaToken(secret);
+  const held: HeldChannel[] = [];
+  /** Where one replica alone can send, the others ask it. */
+  const reachable = (channel: Channel): Channel => {
+    if (runtime.actors.exclusive || channel.traits.bySocket !== true) return channel;
+    held.push(throughHolder(channel, { records: runtime.records, clock, instance, token, fetch }));
+    return held.at(-1)?.channel ?? channel;
+  };
   for (const { name, account, settings, own } of accountsOf(config)) {
     const ref = { tenant: own.tenant, channel: name, account };
-    const channel = channelKinds[name].make(
+    const make = await channelKinds[name].load();
+    const channel = make(
       settings,
       {
         ...ref,
@@ -96,6 +110,8 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
         records: runtime.records,
         transcript: runtime.transcript,
         blobs: blobsOf(runtime.blobs, own.tenant),
+        belongings,
+        endings: core.endings,
         ...(signals === undefined ? {} : { signals }),
         clock,
         log,
@@ -116,7 +132,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
         data: config.data,
       },
     );
-    channels.set(accountKey(ref), channel);
+    channels.set(accountKey(ref), reachable(channel));
     const { binding, take } = channel;
     if (binding === undefined || take === undefined) continue;
     if (runtime.bindings === undefined)
@@ -145,8 +161,10 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     log,
   });
   const connects = role === "agents" ? [] : all.filter((channel) => channel.connect !== undefined);
+  const holds = role !== "agents" && held.length > 0;
+  const replicas = holds ? createReplicas(config.dapr, { held, token, log }) : undefined;
   return assemble(
-    { config, clock, log },
+    { config, clock, log, role },
     {
       opened,
       core,
@@ -157,12 +175,19 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
       channels: all,
       connects,
       server,
+      replicas,
       control,
       readiness,
       signals,
       servers,
+      counts,
     },
   );
+}
+
+async function openCounts(url: string, clock: Clock, log: Log) {
+  const { connectCounts } = await import("../../adapters/redis/counts.ts");
+  return connectCounts({ url, clock, log });
 }
 
 async function openSignals(url: string, instance: string, log: Log): Promise<Signals & { close(): void }> {
@@ -184,20 +209,26 @@ interface Parts {
   /** Those of them that hold a socket or poll, here. */
   readonly connects: readonly Channel[];
   readonly server: HttpServer;
+  /** Where other replicas may have to ask this one. */
+  readonly replicas: Replicas | undefined;
   readonly control: ReturnType<typeof createControl>;
   readonly readiness: Readiness;
   readonly signals: { close(): void } | undefined;
   /** Tools' servers. */
   readonly servers: { close(): Promise<void> };
+  readonly counts: { close(): void } | undefined;
 }
 
-function assemble({ config, clock, log }: GatewayOptions, parts: Parts): Gateway {
-  const { opened, core, subscriptions, instance, connections, channels, connects, server, control, signals } = parts;
+function assemble({ config, clock, log, role }: GatewayOptions, parts: Parts): Gateway {
+  const { opened, core, subscriptions, instance, connections, channels, connects, server, control } = parts;
+  const { signals, counts, replicas } = parts;
   const { runtime } = opened;
   const intake = new AbortController();
   const attempts = new Map<string, Promise<Connection | undefined>>();
   let ready = Promise.resolve();
   let url = "";
+  let replicaAddress: string | undefined;
+  let endSweeps = () => {};
   let stopped: Promise<void> | undefined;
 
   const connect = createConnecting({
@@ -208,6 +239,7 @@ function assemble({ config, clock, log }: GatewayOptions, parts: Parts): Gateway
     leaseMs: config.dapr.leaseSeconds * 1_000,
     exclusive: runtime.actors.exclusive,
     connections,
+    replicaAddress: () => replicaAddress,
     isOff: (channel) => parts.readiness.isOff(nameOf(channel)),
     signal: intake.signal,
   });
@@ -217,6 +249,7 @@ function assemble({ config, clock, log }: GatewayOptions, parts: Parts): Gateway
     const until = clock.monotonic() + config.server.graceSeconds * 1_000;
     const left = () => Math.max(0, until - clock.monotonic());
     intake.abort();
+    endSweeps();
     const drained = server.drain(left());
     const closed = Promise.allSettled([...attempts.values()].map(async (connection) => (await connection)?.closed));
     await Promise.race([closed, new Promise<void>((resolve) => void clock.after(left(), resolve))]);
@@ -229,6 +262,8 @@ function assemble({ config, clock, log }: GatewayOptions, parts: Parts): Gateway
     await Promise.race([ended, new Promise<void>((resolve) => void clock.after(Math.max(left(), stopMs), resolve))]);
     for (const channel of channels) channel.close?.();
     signals?.close();
+    await replicas?.close();
+    counts?.close();
     await control.close();
   }
 
@@ -241,12 +276,14 @@ function assemble({ config, clock, log }: GatewayOptions, parts: Parts): Gateway
     async start() {
       const listening = await server.listen();
       url = config.server.publicUrl ?? listening.url;
+      replicaAddress = await replicas?.listen();
       opened.describe({ address: listening.url, ...(await control.listen()) });
       await runtime.start();
       subscriptions.resume().catch((error: unknown) => {
         log.warn({ reason: reasonOf(error) }, "webhooks that wait could not be looked for");
       });
       for (const channel of connects) attempts.set(nameOf(channel), connect(channel));
+      if (role !== "agents") endSweeps = core.endings.start();
       ready = parts.readiness.connecting(attempts);
     },
     ready: () => ready,

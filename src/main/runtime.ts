@@ -1,6 +1,5 @@
 /** The runtime that the configuration names, with the secret that all replicas sign with. */
 import { randomBytes } from "node:crypto";
-import { openEmbedded } from "../../adapters/embedded/index.ts";
 import { ConflictError } from "../errors.ts";
 import type { Clock, Log, Records, Runtime } from "../ports.ts";
 import type { Config } from "./config.ts";
@@ -22,6 +21,7 @@ export async function openRuntime(config: Config, role: Role, clock: Clock, log:
   const { blobBytes, blobDays } = config.limits;
   const blobMs = blobDays * dayMs;
   if (config.runtime === "embedded") {
+    const { openEmbedded } = await import("../../adapters/embedded/index.ts");
     const limits = { blobBytes, blobMs, blobBytesOf: blobBytesOf(config), shared: areSeveral(config) };
     const runtime = await openEmbedded({ directory: config.data, clock, log, limits });
     const secret = config.secret ?? loadSecret(config.data);

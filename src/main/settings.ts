@@ -3,7 +3,7 @@ import { z } from "zod";
 import { clientAgentSettings } from "../../agents/client/settings.ts";
 import { operatorsSettings } from "../../channels/console/settings.ts";
 import { mcpGateway, mcpName, mcpServer } from "../../adapters/mcp/settings.ts";
-import { secretProblem } from "../../channels/webhook/verify.ts";
+import { secretProblem } from "../../channels/webhook/secrets.ts";
 import { announcedKinds } from "../announce.ts";
 import { accessKinds, groupKinds } from "../policy.ts";
 import { channelKinds } from "./channels.ts";
@@ -108,6 +108,9 @@ export const settings = z.strictObject({
       resources: z.array(z.string().min(1)).default([]),
       /** Seconds after which another replica takes over a channel's socket. More makes an idle gateway cheaper. */
       leaseSeconds: z.number().min(4).default(7),
+      /** Where other replicas reach this one, for channels that send through their socket; its own address unless given. */
+      replicaHost: z.string().min(1).optional(),
+      replicaPort: port.default(0),
     })
     .prefault({}),
   redis: z

@@ -1,5 +1,4 @@
 /** Those who subscribed to the gateway's webhooks, as the configuration names them. */
-import { createKeys } from "../../channels/webhook/verify.ts";
 import { reasonOf, TerminalError } from "../errors.ts";
 import { retryAfterOf, type SafeFetch } from "../fetch.ts";
 import type { Bindings, Clock } from "../ports.ts";
@@ -29,14 +28,15 @@ function byUrl(
 ): Subscriber {
   // Addresses of receivers hold tokens, in the path too.
   const { host: name } = new URL(url);
-  const keys = createKeys(secret);
   return {
     key: subscriberKey(url),
     name,
     events,
     accounts,
     async send(webhookId, body) {
-      const headers = { "content-type": "application/json", ...keys.sign(webhookId, body, clock.now()) };
+      const { createKeys } = await import("../../channels/webhook/verify.ts");
+      const signed = createKeys(secret).sign(webhookId, body, clock.now());
+      const headers = { "content-type": "application/json", ...signed };
       const request = { method: "POST", headers, body, timeoutMs, maxBytes: 0 } as const;
       const response = await safeFetch(url, request).catch((error: unknown) => {
         throw new AttemptError(reasonOf(error));

@@ -1,7 +1,8 @@
 /** What a channel is given in its contract suite: everything in memory, every hand-over and every line of the log kept. */
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ChannelDeps, Unreadable } from "../../src/channel.ts";
+import { createBelongings } from "../../src/belongings.ts";
+import type { ChannelDeps, DeliveryMark, FailedMark, Unreadable } from "../../src/channel.ts";
 import { ConflictError, InputError } from "../../src/errors.ts";
 import type { AccountRef } from "../../src/ids.ts";
 import type { InboundEvent } from "../../src/message.ts";
@@ -19,6 +20,10 @@ export interface Probe {
   readonly records: Map<string, unknown>;
   /** What became a dead letter. */
   readonly aside: Unreadable[];
+  /** What the platform said of messages that it took. */
+  readonly marks: DeliveryMark[];
+  /** Failures that are handed over are of messages that the core does not know. */
+  unknown: boolean;
   /** The next hand-overs are refused so, first come first served. */
   readonly refusals: Error[];
   /** Hand-overs wait until it resolves. */
@@ -49,12 +54,15 @@ export function probe(
   const offered: InboundEvent[] = [];
   const lines: string[] = [];
   const records = shared.records ?? new Map<string, unknown>();
+  const stores: Stores = shared.stores ?? { records: recordsIn(records), transcript: transcript() };
   const self: Probe = {
     accepted,
     offered,
     lines,
     records,
     aside: [],
+    marks: [],
+    unknown: false,
     refusals: [],
     gate: Promise.resolve(),
     begun: 0,
@@ -81,11 +89,18 @@ export function probe(
         async setAside(unreadable) {
           self.aside.push(unreadable);
         },
+        async marks(_account, marks) {
+          const refusal = self.refusals.shift();
+          if (refusal !== undefined) throw refusal;
+          self.marks.push(...marks);
+          return marks.filter((mark): mark is FailedMark => mark.kind === "failed" && self.unknown);
+        },
+        sent: async () => undefined,
       },
-      records: recordsIn(records),
-      transcript: transcript(),
+      ...stores,
       blobs: shared.blobs ?? blobs(),
-      ...shared.stores,
+      belongings: createBelongings(stores, clock),
+      endings: { note: async () => undefined },
       clock,
       log: logTo(lines),
       newId: () => crypto.randomUUID().replaceAll("-", ""),

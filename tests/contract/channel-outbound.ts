@@ -2,11 +2,11 @@
 import { inspect } from "node:util";
 import { describe, expect } from "vitest";
 import type { Channel, Outgoing } from "../../src/channel.ts";
-import { fateOf, RateLimitedError, reasonOf, TerminalError } from "../../src/errors.ts";
+import { fateOf, InfrastructureError, RateLimitedError, reasonOf, TerminalError } from "../../src/errors.ts";
 import { messageId } from "../../src/ids.ts";
 import type { MediaKind } from "../../src/message.ts";
 import type { Platform } from "./channel-platform.ts";
-import { composed, directTo, send, type Setup } from "./channel-tools.ts";
+import { composed, directTo, send, until, type Setup } from "./channel-tools.ts";
 
 export function outboundChecks({ main, connected }: Setup): void {
   describe("what goes out", () => {
@@ -142,6 +142,35 @@ export function outboundChecks({ main, connected }: Setup): void {
         expect((await platform.shown()).map(({ text }) => text)).toEqual(["answer", "late answer", "to another"]);
       },
     );
+  });
+
+  describe("what the platform took", () => {
+    connected("reports delivery", async ({ platform, channel, probe: seen }) => {
+      if (channel.traits.receipts === false || platform.reports === undefined)
+        throw new Error("no receipts: name a deviation");
+      const key = `${directTo(platform, main).conversation}#1.0`;
+      const of = async (text: string) => (await send(channel, platform, { kind: "text", text }, { key })).id ?? "";
+      const marksOf = (id: string) => seen.marks.filter((mark) => mark.id === id);
+      const good = await of("it arrives");
+      expect(good).not.toBe("");
+      for (const what of ["delivered", "read"] as const) {
+        await platform.reports(good, what);
+        await until(what, () => marksOf(good).some(({ kind }) => kind === what));
+      }
+      const bad = await of("it is lost");
+      seen.refusals.push(new InfrastructureError("disk full", { retryAfterMs: 50 }));
+      seen.unknown = true;
+      await platform.reports(bad, "failed");
+      await until("it is told again until it is durable", () => marksOf(bad).some(({ kind }) => kind === "failed"));
+      await until("what nobody knows is kept", () => seen.aside.length === 1);
+      const byKey = channel.traits.receipts === "key";
+      for (const mark of seen.marks) {
+        expect(mark.key).toBe(byKey ? key : undefined);
+        expect(Math.abs(Date.now() - mark.at)).toBeLessThan(60_000);
+        if (mark.kind === "failed") expect(mark.reason).toMatch(new RegExp(`^${main.channel}\\b.*\\w{3}`));
+      }
+      expect(JSON.stringify([seen.aside, seen.lines])).not.toContain("it is lost");
+    });
   });
 
   describe("failures", () => {

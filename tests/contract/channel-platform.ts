@@ -53,6 +53,8 @@ export interface Platform {
   shown(): Promise<readonly Shown[]>;
   signs(): Promise<{ readonly typing: number; readonly previews: readonly string[] }>;
   refuses(how: Refusal): Promise<void>;
+  /** Says of a message of the bot's that it reached the person, was read, or failed after it was taken. */
+  reports?(message: string, what: "delivered" | "read" | "failed"): Promise<void>;
   /** Channels that answer HTTP: requests to {@link Channel.handle} with this payload. */
   readonly requests?: {
     genuine(payload: unknown): Request;

@@ -3,7 +3,8 @@ import { createHash } from "node:crypto";
 import { createSafeFetch } from "../../adapters/fetch/index.ts";
 import { parseChat } from "../../channels/openai/chat.ts";
 import type { Given } from "../../channels/openai/content.ts";
-import { openai, openaiSettings } from "../../channels/openai/index.ts";
+import { openai } from "../../channels/openai/index.ts";
+import { openaiSettings } from "../../channels/openai/settings.ts";
 import { bounded, callIdOf, chatOf, eventOf } from "../../channels/openai/parse.ts";
 import { parseResponses } from "../../channels/openai/responses.ts";
 import { createCallers } from "../../channels/openai/verify.ts";
@@ -177,6 +178,7 @@ export const contracts: readonly ChannelContract[] = [
     read,
     hostile,
     deviations: {
+      "reports delivery": "the caller has the answer with its response",
       "that nobody can read is set aside visibly and blocks nothing":
         "the caller is told with 400 and nothing was acknowledged: below",
       "and can never be accepted is set aside visibly and blocks nothing":

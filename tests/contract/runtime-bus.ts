@@ -10,6 +10,7 @@ export function busContract(check: Check): void {
     const sent: CloudEvent = {
       ...event("one", 1),
       previous: "before",
+      earlier: "second first",
       data: { n: 1, text: "a\u0000 \u{1F600} \"'\n" },
     };
     await runtime.bus.publish("inbound", [sent]);

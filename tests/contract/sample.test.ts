@@ -52,6 +52,7 @@ channelContract({
   read: (payload, account) => parse(account, Buffer.from(JSON.stringify(payload)), Date.now()),
   hostile: ({ chat, user }) => ({ id: "1", chat, from: { id: user }, text: "x" }),
   deviations: {
+    "reports delivery": "the platform has no receipts",
     "that nobody can read is set aside visibly and blocks nothing": "the platform's operator is told with 400",
     "and can never be accepted is set aside visibly and blocks nothing": "the platform's operator is told with 422",
     "can be a file, whose bytes can be fetched and are bounded": "the platform carries text only",

@@ -217,6 +217,7 @@ export const contracts: readonly ChannelContract[] = [
     read,
     hostile,
     deviations: {
+      "reports delivery": "the Bot API has no delivery receipts",
       "has the same id when the platform delivers it again":
         "Telegram redelivers by polling only what was not confirmed: see the next process that takes over",
       "without the platform's signature are refused and nothing comes in": "a bot that polls answers no requests",
@@ -231,6 +232,6 @@ export const contracts: readonly ChannelContract[] = [
     genuine,
     read,
     hostile,
-    deviations: {},
+    deviations: { "reports delivery": "the Bot API has no delivery receipts" },
   },
 ];

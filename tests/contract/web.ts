@@ -200,6 +200,7 @@ export const contracts: readonly ChannelContract[] = [
     read,
     hostile,
     deviations: {
+      "reports delivery": "the page shows what it has, and tells nobody who read it",
       "that nobody can read is set aside visibly and blocks nothing":
         "the browser is told with 400 and nothing was acknowledged: below",
       "and can never be accepted is set aside visibly and blocks nothing":

@@ -3,7 +3,8 @@ import type { ServerResponse } from "node:http";
 import { Webhook } from "standardwebhooks";
 import { createSafeFetch } from "../../adapters/fetch/index.ts";
 import { createCalls } from "../../channels/webhook/calls.ts";
-import { webhook, webhookSettings } from "../../channels/webhook/index.ts";
+import { webhook } from "../../channels/webhook/index.ts";
+import { webhookSettings } from "../../channels/webhook/settings.ts";
 import { eventOf, parseBody } from "../../channels/webhook/parse.ts";
 import { InputError } from "../../src/errors.ts";
 import { conversationId } from "../../src/ids.ts";
@@ -192,6 +193,7 @@ export const contracts: readonly ChannelContract[] = [
     read,
     hostile,
     deviations: {
+      "reports delivery": "the receiver has the answer when it answers 2xx",
       "that nobody can read is set aside visibly and blocks nothing":
         "the sender is told with 400 and nothing was acknowledged: below",
       "and can never be accepted is set aside visibly and blocks nothing":

@@ -85,6 +85,10 @@ export async function makeWhatsApp(
       previews: [],
     }),
     refuses: async (how) => fake.fault({ ...faults[how], times: 1 }),
+    async reports(message, what) {
+      if (what === "failed") fake.reports(message, "failed", 131_026);
+      else fake.reports(message, what);
+    },
     requests: requestsTo(fake, door.url),
     async close() {
       await fake.close();

@@ -1,8 +1,17 @@
-/** The modules of WhatsApp Web's page that whatsapp-web.js asks for, over a world kept in localStorage. Runs in the browser. */
+/** The modules of WhatsApp Web's page that whatsapp-web.js asks for, over a world that its server keeps. Runs in the browser. */
 (() => {
   const options = JSON.parse(document.documentElement.dataset.options);
-  const stored = (name, fallback) => JSON.parse(localStorage.getItem(name) ?? JSON.stringify(fallback));
-  const store = (name, value) => localStorage.setItem(name, JSON.stringify(value));
+  const socket = new WebSocket(`wss://${location.host}/socket?launch=${options.launch}`);
+  const opened = new Promise((resolve) => socket.addEventListener("open", resolve));
+  const told = new Map();
+  /** Resolves when the server has it. */
+  const tell = async (what) => {
+    await opened;
+    const n = told.size + 1;
+    const done = new Promise((resolve) => told.set(n, resolve));
+    socket.send(JSON.stringify({ n, ...what }));
+    return done;
+  };
   const emitter = (own = {}) => {
     const listeners = [];
     return Object.assign(own, {
@@ -29,11 +38,10 @@
     toJid: () => text,
   });
   const me = wid(options.me);
-  const launches = stored("launches", 0) + 1;
-  store("launches", launches);
-  const linked = () => stored("linked", options.linked ?? false);
+  let { linked } = options;
+  let refusal;
 
-  const Socket = emitter({ state: linked() ? "CONNECTED" : "UNPAIRED", hasSynced: false });
+  const Socket = emitter({ state: linked ? "CONNECTED" : "UNPAIRED", hasSynced: false });
   const Msg = emitter({ all: new Map() });
   const modelOf = (data) => ({
     mediaData: { mediaStage: "RESOLVED" },
@@ -41,6 +49,8 @@
     isEphemeral: false,
     isStatusV3: false,
     serialize: () => structuredClone(data),
+    unsafe: () => data,
+    msgContextInfo: () => ({ quotedStanzaID: data.id.id }),
   });
   Msg.get = (id) => Msg.all.get(id);
   Msg.getMessagesById = async (ids) => ({ messages: ids.flatMap((id) => Msg.all.get(id) ?? []) });
@@ -49,7 +59,7 @@
     Msg.all.set(data.id._serialized, model);
     return model;
   };
-  for (const data of stored("history", [])) add(data, false);
+  for (const data of options.history) add(data, false);
 
   const chatOf = (id) => {
     const models = () => [...Msg.all.values()].filter((model) => model.id.remote === id);
@@ -68,7 +78,11 @@
     };
   };
   const Chat = emitter();
-  Chat.get = (id) => chatOf(id._serialized);
+  Chat.get = (id) => {
+    if (refusal !== "no such chat") return chatOf(id._serialized);
+    refusal = undefined;
+    return undefined;
+  };
   Chat.getModelsArray = () => [...new Set([...Msg.all.values()].map((model) => model.id.remote))].map(chatOf);
 
   class MsgKey {
@@ -90,14 +104,19 @@
     }
     autorelease() {}
   }
+  /** The file that the next message carries. */
+  let uploaded;
+  const base64 = async (file) => {
+    const bytes = new Uint8Array(await file.arrayBuffer());
+    return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+  };
   const prepared = (opaque, { asDocument, isPtt }) => {
     const { file } = opaque;
     const type = asDocument ? "document" : isPtt ? "ptt" : file.type.split("/")[0];
     const facts = { type, mimetype: file.type, filename: file.name, size: file.size };
+    uploaded = file;
     return { ...facts, filehash: "hash", isGif: false, mediaBlob: opaque, toJSON: () => facts, set: () => {} };
   };
-  const sent = [];
-  const signs = [];
   const OPEN = { findLinks: () => [], findLink: () => undefined };
   const modules = {
     WAWebSocketModel: { Socket },
@@ -127,13 +146,13 @@
     WAWebMsgKey: MsgKey,
     WAWebGetEphemeralFieldsMsgActionsUtils: { getEphemeralFields: () => ({}) },
     WAWebStreamModel: { Stream: { markAvailable() {}, markUnavailable() {} } },
-    WAWebUpdateUnreadChatAction: { sendSeen: async ({ chat }) => signs.push(["seen", chat.id._serialized]) },
+    WAWebUpdateUnreadChatAction: { sendSeen: ({ chat }) => tell({ sign: ["seen", chat.id._serialized] }) },
     WAWebChatStateBridge: {
-      sendChatStateComposing: async (id) => signs.push(["typing", id._serialized]),
-      sendChatStatePaused: async (id) => signs.push(["paused", id._serialized]),
+      sendChatStateComposing: (id) => tell({ sign: ["typing", id._serialized] }),
+      sendChatStatePaused: (id) => tell({ sign: ["paused", id._serialized] }),
     },
     WAWebChatLoadMessages: { loadEarlierMsgs: async () => [] },
-    WAWebFindChatAction: { findOrCreateLatestChat: async (id) => ({ chat: chatOf(id._serialized) }) },
+    WAWebFindChatAction: { findOrCreateLatestChat: async () => ({ chat: undefined }) },
     WAWebMediaOpaqueData: OpaqueData,
     WAWebPrepRawMedia: { prepRawMedia: (opaque, params) => ({ waitForPrep: async () => prepared(opaque, params) }) },
     WAWebMediaStorage: {
@@ -147,28 +166,39 @@
     WAWebMediaDataUtils: { shouldUseMediaCache: () => false },
     WAWebMediaMmsV4Upload: { uploadMedia: async () => ({ mediaEntry: { directPath: "/up" } }) },
     WAWebDownloadManager: {
-      downloadManager: { downloadAndMaybeDecrypt: async () => new Uint8Array([1, 2, 3]).buffer },
+      downloadManager: {
+        downloadAndMaybeDecrypt: async ({ directPath }) => (await fetch(directPath)).arrayBuffer(),
+      },
     },
     WAWebMsgReply: { canReplyMsg: () => true },
     WAWebSendMsgChatAction: {
       addAndSendMsgToChat(chat, message) {
-        const { id, body, type, t, lat, lng, caption, size, mimetype } = message;
-        sent.push({ chat: chat.id._serialized, id: id._serialized, body, type, lat, lng, caption, size, mimetype });
-        const data = {
-          id: { ...id },
-          body,
-          type,
-          t,
-          from: me._serialized,
-          to: chat.id._serialized,
-          ack: 0,
-        };
+        if (refusal !== undefined) {
+          const how = refusal;
+          refusal = undefined;
+          throw new Error(how);
+        }
+        const { id, body, type, t, lat, lng, caption, size, mimetype, quotedStanzaID } = message;
+        const facts = { chat: chat.id._serialized, id: id._serialized, body, type, lat, lng, caption, size, mimetype };
+        const data = { id: { ...id }, body, type, t, from: me._serialized, to: chat.id._serialized, ack: 0 };
         const model = add(data, true);
-        store("history", [...stored("history", []), data]);
-        setTimeout(() => Msg.emit("change:ack", model, 1), 10);
-        return [Promise.resolve(), Promise.resolve()];
+        const file = uploaded;
+        uploaded = undefined;
+        const arrived = (async () => {
+          const content = file === undefined ? undefined : await base64(file);
+          await tell({ sent: { ...facts, quotedStanzaID, content }, data });
+          setTimeout(() => Msg.emit("change:ack", model, 1), 10);
+        })();
+        return [Promise.resolve(), arrived];
       },
     },
+    WAWebUploadManager: {
+      async encryptAndUpload({ blob }) {
+        uploaded = blob;
+        return { url: "/up", encFilehash: "hash", mimetype: blob.type };
+      },
+    },
+    WAWebStartMediaUploadQpl: { startMediaUploadQpl: () => ({}) },
   };
   window.require = (name) => modules[name];
 
@@ -180,28 +210,35 @@
   Socket.on = (name, listener) => {
     on(name, listener);
     // As the page does once it has caught up; in some lives it never does.
-    if (name === "change:hasSynced" && linked() && launches > (options.stuckLaunches ?? 0)) setTimeout(synced, 50);
+    if (name === "change:hasSynced" && linked && !options.stuck) setTimeout(synced, 50);
   };
 
-  window.stub = {
-    sent,
-    signs,
-    launches,
+  const commands = {
     scan() {
-      store("linked", true);
+      linked = true;
       Socket.state = "CONNECTED";
       Socket.emit("change:state", Socket, "CONNECTED");
       synced();
     },
-    /** What a person wrote, kept in the chat's history; `heard` false: the page was told of it before anybody listened. */
-    say(data, heard) {
-      store("history", [...stored("history", []), data]);
-      if (heard) Msg.emit("add", add(data, true));
+    say: (data) => Msg.emit("add", add(data, true)),
+    edit(id, body, at) {
+      const model = add({ ...Msg.get(id).serialize(), body, latestEditSenderTimestampMs: at }, false);
+      Msg.emit("change:body", model, body, "");
     },
+    ack: (id, level) => Msg.emit("change:ack", Msg.get(id), level),
     conflict() {
-      Socket.state = "CONFLICT";
-      Socket.emit("change:state", Socket, "CONFLICT");
+      setTimeout(() => {
+        Socket.state = "CONFLICT";
+        Socket.emit("change:state", Socket, "CONFLICT");
+      }, 20);
     },
+    refuse: (how) => void (refusal = how),
   };
+  socket.addEventListener("message", ({ data }) => {
+    const { reply, n, name, args } = JSON.parse(data);
+    if (reply !== undefined) return told.get(reply)();
+    commands[name](...args);
+    socket.send(JSON.stringify({ reply: n }));
+  });
   window.Debug = { VERSION: options.version };
 })();

@@ -50,6 +50,8 @@ export interface WhatsAppFake {
   /** The header for a body. */
   sign(body: string): string;
   fault(fault: Fault): void;
+  /** Posts a status of a message that was taken, as Meta does in any order and more than once. */
+  reports(id: string, status: "sent" | "delivered" | "read" | "failed", code?: number): void;
   /** The person has not written for 24 hours. */
   age(chat: string): void;
   /** What the number said in a chat, in order: accepted messages. */
@@ -136,6 +138,7 @@ export async function startWhatsAppFake(options: WhatsAppFakeOptions = {}): Prom
     },
     sign: (body) => sign(body, appSecret),
     fault: world.fault,
+    reports: world.report,
     age: world.age,
     said,
     textOf,

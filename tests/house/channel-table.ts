@@ -43,7 +43,7 @@ const rows: readonly Row[] = [
   ["can be written to first", ({ reach }) => yes(reach !== undefined)],
   ["typing", ({ typing }) => yes(typing !== undefined)],
   ["the answer as it grows", previewOf],
-  ["delivery receipts", ({ traits }) => yes(traits.receipts)],
+  ["delivery receipts", ({ traits }) => yes(traits.receipts !== false)],
   ["a repeated send is recognised", ({ traits }) => spanOf(traits.idempotentMs)],
   [
     "order within a chat by",
@@ -51,11 +51,13 @@ const rows: readonly Row[] = [
   ],
 ];
 
-export function channelTable(): string {
-  const channels = accounts.map(({ name, settings }) => {
+export async function channelTable(): Promise<string> {
+  const channels: Channel[] = [];
+  for (const { name, settings } of accounts) {
     const kind = channelKinds[name];
     const { deps } = probe({ tenant: "default", channel: name, account: "main" });
-    return kind.make(kind.settings.parse(settings), deps, {
+    const make = await kind.load();
+    const channel = make(kind.settings.parse(settings), deps, {
       agent: { name: "assistant", demo: false },
       agents: ["assistant"],
       pageDirectory: "",
@@ -64,7 +66,8 @@ export function channelTable(): string {
       groups: "mention",
       data: "",
     });
-  });
+    channels.push(channel);
+  }
   const lines = [
     ["", ...accounts.map(({ title }) => title)],
     ["---", ...accounts.map(() => "---")],
@@ -75,10 +78,10 @@ export function channelTable(): string {
 }
 
 /** @returns the text with the table of today between its marks. @throws Error where it has no marks. */
-export function withChannelTable(text: string): string {
+export async function withChannelTable(text: string): Promise<string> {
   const [from, to] = [text.indexOf(marks.begin), text.indexOf(marks.end)];
   if (from === -1 || to < from) throw new Error(`README.md has no ${marks.begin} … ${marks.end}`);
-  return `${text.slice(0, from + marks.begin.length)}\n\n${channelTable()}\n\n${text.slice(to)}`;
+  return `${text.slice(0, from + marks.begin.length)}\n\n${await channelTable()}\n\n${text.slice(to)}`;
 }
 
 function mediaOf({ traits }: Channel): string {
@@ -116,4 +119,4 @@ const count = (characters: number): string =>
   Number.isFinite(characters) ? characters.toLocaleString("en") : "any length";
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href)
-  writeFileSync("README.md", withChannelTable(readFileSync("README.md", "utf8")));
+  writeFileSync("README.md", await withChannelTable(readFileSync("README.md", "utf8")));

@@ -4,6 +4,7 @@ import { discord } from "../../channels/discord/index.ts";
 import { cursor } from "../../channels/discord/drafts.ts";
 import type { DiscordSettings } from "../../channels/discord/settings.ts";
 import type { Channel, Outgoing, SendContext } from "../../src/channel.ts";
+import { offered } from "../../src/commands.ts";
 import { RefusedError, TerminalError } from "../../src/errors.ts";
 import { conversationId, messageId } from "../../src/ids.ts";
 import type { Address } from "../../src/message.ts";
@@ -243,7 +244,9 @@ describe("the connection", () => {
     const application = `${fake.apiRoot}/v10/applications/1/commands`;
     await fetch(application, { ...register, body: JSON.stringify({ name: "order", description: "theirs" }) });
     await connect(fake);
-    await expect.poll(() => fake.commands().map(({ name }) => name)).toEqual(["order", "ask", "help", "reset", "stop"]);
+    await expect
+      .poll(() => fake.commands().map(({ name }) => name))
+      .toEqual(["order", "ask", ...offered.map(({ name }) => name)]);
     const posted = () =>
       fake.requests.filter(({ method, path }) => method === "POST" && path.endsWith("/commands")).length;
     const before = posted();

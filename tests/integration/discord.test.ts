@@ -1,5 +1,6 @@
 /** Discord end to end: the real gateway process and discord.js against a Discord on loopback. */
 import { describe, expect, test } from "vitest";
+import { offered } from "../../src/commands.ts";
 import { componentsOf } from "../fakes/discord/people.ts";
 import { openDiscord, said, texts, untilAnswered, wrongWith } from "./discord-stage.ts";
 import { eventually } from "./stage.ts";
@@ -179,7 +180,7 @@ describe.each(["gateway", "webhook"] as const)("commands by %s", (by) => {
       const ann = discord.person("ann");
       const channel = discord.channel("general");
       const hears = (words: string) => texts(stage, channel).some((text) => text.includes(words));
-      await eventually("the commands are registered", () => discord.commands().length === 4);
+      await eventually("the commands are registered", () => discord.commands().length === 1 + offered.length);
       const asked = await ann.command(channel, "ask", { message: "a long one m-ask-1" });
       await eventually("it is deferred", () => asked.response === 5, 3_000);
       expect((asked.respondedAt ?? Infinity) - asked.at).toBeLessThan(3_000);

@@ -152,7 +152,7 @@ export async function createGateway(options: GatewayOptions): Promise<GatewayPro
     async close() {
       if (running()) child?.kill("SIGKILL");
       await gone;
-      await rm(home, { recursive: true, force: true });
+      await rm(home, { recursive: true, force: true, maxRetries: 10 });
     },
   };
   return gateway;

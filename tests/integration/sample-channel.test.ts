@@ -32,13 +32,13 @@ const files = [
 const lines = [
   [
     "src/main/channels.ts",
-    'import { telegram } from "../../channels/telegram/index.ts";',
-    'import { sample } from "../../channels/sample/index.ts";\nimport { sampleSettings } from "../../channels/sample/settings.ts";',
+    'import { telegramSettings } from "../../channels/telegram/settings.ts";',
+    'import { sampleSettings } from "../../channels/sample/settings.ts";',
   ],
   [
     "src/main/channels.ts",
-    "  telegram: kind({ settings: telegramSettings, make: telegram }),",
-    "  sample: kind({ settings: sampleSettings, make: sample }),",
+    "  telegram: kind({",
+    '  sample: kind({\n    settings: sampleSettings,\n    load: async () => (await import("../../channels/sample/index.ts")).sample,\n  }),',
   ],
   [
     "src/main/environment.ts",

@@ -6,6 +6,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { telegram } from "../../channels/telegram/index.ts";
 import type { TelegramSettings } from "../../channels/telegram/settings.ts";
 import type { Channel, Outgoing, SendContext } from "../../src/channel.ts";
+import { languages, offered, type Language } from "../../src/commands.ts";
 import { TerminalError } from "../../src/errors.ts";
 import { conversationId, messageId } from "../../src/ids.ts";
 import type { Address } from "../../src/message.ts";
@@ -75,12 +76,13 @@ describe("an update that was set aside", () => {
 describe("polling", () => {
   it("registers the commands, removes a webhook and asks for the kinds of updates it reads", async () => {
     const { fake } = await connected();
-    expect((await sent(fake, "setMyCommands"))[0]?.params["commands"]).toMatchObject([
-      { command: "start" },
-      { command: "help" },
-      { command: "reset" },
-      { command: "stop" },
-    ]);
+    const menus = (await sent(fake, "setMyCommands")).map(({ params }) => params);
+    expect(menus.map(({ language_code: language = "all" }) => language)).toEqual(["all", ...languages]);
+    for (const { commands } of menus) expect(commands).toMatchObject(offered.map(({ name }) => ({ command: name })));
+    const described = menus.map(
+      ({ commands }) => (commands as { command: string; description: string }[])[0]?.description,
+    );
+    expect(described).toEqual(["en", ...languages].map((language) => offered[0]?.words[language as Language]));
     expect(await sent(fake, "deleteWebhook")).toHaveLength(1);
     await expect.poll(() => sent(fake, "getUpdates")).not.toEqual([]);
     expect((await sent(fake, "getUpdates"))[0]?.params["allowed_updates"]).toContain("message_reaction");

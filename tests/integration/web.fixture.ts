@@ -4,9 +4,11 @@ import { openEmbedded } from "../../adapters/embedded/index.ts";
 import { createSafeFetch } from "../../adapters/fetch/index.ts";
 import { createServer } from "../../adapters/http/index.ts";
 import { web, webSettings } from "../../channels/web/index.ts";
-import { webhook, webhookSettings } from "../../channels/webhook/index.ts";
+import { webhook } from "../../channels/webhook/index.ts";
+import { webhookSettings } from "../../channels/webhook/settings.ts";
 import type { Agent } from "../../src/agent.ts";
 import type { Channel, ChannelDeps } from "../../src/channel.ts";
+import { createBelongings } from "../../src/belongings.ts";
 import { createCore } from "../../src/core.ts";
 import { describe as textOf } from "../../src/message.ts";
 import type { Clock, Log, Runtime } from "../../src/ports.ts";
@@ -68,6 +70,8 @@ const deps = (channel: string): ChannelDeps => ({
   records: runtime.records,
   transcript: runtime.transcript,
   blobs: runtime.blobs,
+  belongings: createBelongings(runtime, clock),
+  endings: core.endings,
   clock,
   log,
   newId: () => randomBytes(18).toString("base64url"),

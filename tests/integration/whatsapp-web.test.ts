@@ -3,7 +3,6 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import type { Client } from "whatsapp-web.js";
 import { whatsappSettings, type WhatsAppSettings } from "../../channels/whatsapp/settings.ts";
 import { whatsappWeb } from "../../channels/whatsapp/web/index.ts";
 import { InfrastructureError, TerminalError } from "../../src/errors.ts";
@@ -16,7 +15,7 @@ import { createConnecting } from "../../src/main/connecting.ts";
 import { operationsOf, type Operated } from "../../src/operations.ts";
 import { probe, type Probe } from "../contract/channel-deps.ts";
 import { textIn } from "../contract/channel-tools.ts";
-import { pageOf, version, webText, writePage, type PageOptions } from "../fakes/whatsapp-web.ts";
+import { startWhatsAppWebFake, webText, type WebFakeOptions } from "../fakes/whatsapp-web.ts";
 import { needs } from "../needs.ts";
 import { serveChannels } from "../unit/web-deps.ts";
 import { eventually } from "./stage.ts";
@@ -24,36 +23,33 @@ import { eventually } from "./stage.ts";
 const account = { tenant: "acme", channel: "whatsapp", account: "main" };
 const ann = "16505551234@c.us";
 const chromium = needs("chromium");
+const openssl = needs("openssl");
 const ends: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
 
-async function place(options: PageOptions = {}) {
+async function place(options: WebFakeOptions = {}) {
   const home = await mkdtemp(join(tmpdir(), "ascent-web-"));
   ends.push(() => rm(home, { recursive: true, force: true, maxRetries: 5 }));
-  await writePage(join(home, "page"), options);
-  return home;
+  const whatsapp = await startWhatsAppWebFake(chromium.path, options);
+  ends.push(whatsapp.close);
+  return { home, whatsapp };
 }
 
 type Connecting = (channel: Channel, signal: AbortSignal) => Promise<Connection | undefined> | undefined;
 
 /** A gateway's life with this channel. */
 function open(
-  home: string,
+  { home, whatsapp }: Awaited<ReturnType<typeof place>>,
   seen: Probe,
   settings: Partial<WhatsAppSettings> = {},
   connect: Connecting = (channel, signal) => channel.connect?.(signal),
 ) {
-  const clients: Client[] = [];
   const printed: string[] = [];
-  const options = whatsappSettings.parse({ web: "on", chromium: chromium.path, ...settings });
-  const channel = whatsappWeb(options, seen.deps, {
-    directory: join(home, "session"),
-    page: { path: join(home, "page"), version },
-    opened: (client) => void clients.push(client),
-    print: (text) => void printed.push(text),
-  });
+  const options = whatsappSettings.parse({ web: "on", chromium: whatsapp.chromium, ...settings });
+  const print = (text: string) => void printed.push(text);
+  const channel = whatsappWeb(options, seen.deps, { directory: join(home, "session"), print });
   const end = new AbortController();
   const connected = connect(channel, end.signal);
   const stop = async () => {
@@ -63,12 +59,7 @@ function open(
     )?.closed;
   };
   ends.push(stop);
-  const page = () => {
-    const client = clients.at(-1);
-    if (client === undefined) throw new Error("no client yet");
-    return pageOf(client);
-  };
-  return { channel, clients, printed, connected, stop, page };
+  return { channel, printed, connected, stop };
 }
 
 function context(more: Partial<SendContext> = {}): SendContext {
@@ -82,12 +73,13 @@ const isReady = (of: unknown) => {
   return state === "connected" && link?.state === "ready";
 };
 
-describe.skipIf(chromium.missing)("whatsapp web", { timeout: 60_000 }, () => {
+describe.skipIf(chromium.missing || openssl.missing)("whatsapp web", { timeout: 60_000 }, () => {
   it("shows a code to scan, then takes and answers messages, and keeps its session for the next process", async () => {
-    const home = await place({ code: "scan-me" });
+    const at = await place({ code: "scan-me", linked: false });
+    const { whatsapp } = at;
     const records = new Map<string, unknown>();
     const seen = probe(account, { records });
-    const first = open(home, seen);
+    const first = open(at, seen);
     await eventually("a code is printed", () => first.printed.length > 0, 30_000);
     expect(first.printed[0]).toMatch(/█▀|▄█/);
     const waiting = await first.channel.check?.(AbortSignal.timeout(1_000));
@@ -96,10 +88,10 @@ describe.skipIf(chromium.missing)("whatsapp web", { timeout: 60_000 }, () => {
       InfrastructureError,
     );
 
-    await first.page().scan();
+    await whatsapp.scan();
     await first.connected;
     expect(await first.channel.check?.(AbortSignal.timeout(1_000))).toMatchObject([{ ok: true }]);
-    await first.page().says(webText(ann, "hello *there*"));
+    await whatsapp.says(webText(ann, "hello *there*"));
     await seen.waitFor("the message", (events) => events.length === 1);
     const [event] = seen.accepted;
     expect(event).toMatchObject({ address: { chat: ann, kind: "direct" }, participant: { user: ann, name: "Ann" } });
@@ -107,18 +99,18 @@ describe.skipIf(chromium.missing)("whatsapp web", { timeout: 60_000 }, () => {
     await first.channel.typing?.(context().to, true);
     const { id } = await first.channel.send({ kind: "text", text: "hi" }, context());
     await first.channel.send({ kind: "location", latitude: 52.5, longitude: 13.4 }, context());
-    expect(await first.page().sent()).toMatchObject([
+    expect(whatsapp.sent).toMatchObject([
       { chat: ann, id, body: "hi", type: "chat" },
       { type: "location", lat: 52.5 },
     ]);
-    expect(await first.page().signs()).toContainEqual(["typing", ann]);
+    expect(whatsapp.signs).toContainEqual(["typing", ann]);
     expect(seen.lines.join("\n")).not.toContain("there*");
     expect(seen.lines.join("\n")).toContain("may ban");
 
-    await first.page().says(webText(ann, "unheard"), false);
+    await whatsapp.says(webText(ann, "unheard"), false);
     await first.stop();
     const later = probe(account, { records });
-    const second = open(home, later);
+    const second = open(at, later);
     await second.connected;
     expect(second.printed).toEqual([]);
     await later.waitFor("what came meanwhile", (events) => events.map(textIn).includes("unheard"));
@@ -127,12 +119,12 @@ describe.skipIf(chromium.missing)("whatsapp web", { timeout: 60_000 }, () => {
   });
 
   it("shows the code to an operator, at the replica that holds the number and at another, until it is scanned", async () => {
-    const home = await place({ code: "scan-me,canary" });
+    const at = await place({ code: "scan-me,canary", linked: false });
     const seen = probe(account);
     const { records, log, clock } = seen.deps;
     const connectionsOf = (instance: string) => createConnections({ records, clock, log, instance, shared: true });
     const [own, others] = [connectionsOf("one"), connectionsOf("two")];
-    const first = open(home, seen, {}, (channel, signal) => {
+    const first = open(at, seen, {}, (channel, signal) => {
       own.watch(channel);
       const lease = { records, clock, log, instance: "one", leaseMs: 4_000 };
       return createConnecting({ ...lease, exclusive: false, connections: own, isOff() {}, signal })(channel);
@@ -152,9 +144,9 @@ describe.skipIf(chromium.missing)("whatsapp web", { timeout: 60_000 }, () => {
     for (const { server } of await Promise.all(servers)) ends.push(() => server.drain(0));
     const ask = async (path: string) => {
       const headers = { authorization: `Bearer ${key}` };
-      const at = await Promise.all(servers);
+      const all = await Promise.all(servers);
       return Promise.all(
-        at.map(({ url }) => fetch(`${url}/api/console/v1/channels/whatsapp/main${path}`, { headers })),
+        all.map(({ url }) => fetch(`${url}/api/console/v1/channels/whatsapp/main${path}`, { headers })),
       );
     };
     const bodies = async (path: string) => Promise.all((await ask(path)).map((response) => response.json()));
@@ -181,7 +173,7 @@ describe.skipIf(chromium.missing)("whatsapp web", { timeout: 60_000 }, () => {
     expect(there).toEqual({ ...(here as object), here: false });
     expect(JSON.stringify([here, there])).not.toContain("canary");
 
-    await first.page().scan();
+    await at.whatsapp.scan();
     await first.connected;
     await eventually("both know", async () => (await bodies("")).every((one) => isReady(one)), 20_000);
     expect((await ask("/link.svg")).map(({ status }) => status)).toEqual([409, 409]);
@@ -191,27 +183,29 @@ describe.skipIf(chromium.missing)("whatsapp web", { timeout: 60_000 }, () => {
   });
 
   it("starts the browser anew when it never gets ready, and after another device took over", async () => {
-    const home = await place({ linked: true, stuckLaunches: 1 });
+    const at = await place({ stuckLaunches: 1 });
+    const { whatsapp } = at;
     const seen = probe(account);
-    const { page, connected, clients } = open(home, seen, { webReadySeconds: 4 });
+    const { connected } = open(at, seen, { webReadySeconds: 4 });
     await connected;
-    expect(await page().launches()).toBe(2);
+    expect(whatsapp.launches()).toBe(2);
     expect(seen.lines.join("\n")).toContain("never got ready");
-    await page().conflict();
-    await eventually("another browser", () => clients.length === 3, 30_000);
+    await whatsapp.conflict();
+    await eventually("another browser", () => whatsapp.launches() === 3, 30_000);
     const readies = () => seen.lines.filter((line) => line.includes("whatsapp web: ready")).length;
     await eventually("it is ready again", () => readies() === 2, 30_000);
   });
 
   it("makes a message durable before the next, and asks again where that fails", async () => {
-    const home = await place({ linked: true });
+    const at = await place();
+    const { whatsapp } = at;
     const seen = probe(account);
-    const { page, connected } = open(home, seen);
+    const { connected } = open(at, seen);
     await connected;
     seen.refusals.push(new InfrastructureError("disk full", { retryAfterMs: 100 }), new TerminalError("not for us"));
-    for (const text of ["one", "two", "three"]) await page().says(webText(ann, text));
-    await page().says(webText(ann, "?", { type: "hologram" }));
-    await page().says(webText(ann, "four"));
+    for (const text of ["one", "two", "three"]) await whatsapp.says(webText(ann, text));
+    await whatsapp.says(webText(ann, "?", { type: "hologram" }));
+    await whatsapp.says(webText(ann, "four"));
     await seen.waitFor("the others", (events) => events.length === 3);
     expect(seen.accepted.map(textIn)).toEqual(["two", "three", "four"]);
     expect(seen.aside.map(({ reason }) => reason)).toEqual([
@@ -221,12 +215,19 @@ describe.skipIf(chromium.missing)("whatsapp web", { timeout: 60_000 }, () => {
   });
 
   it("carries media both ways, and says when a file is gone", async () => {
-    const home = await place({ linked: true });
+    const at = await place();
+    const { whatsapp } = at;
     const seen = probe(account);
-    const { page, connected, channel } = open(home, seen);
+    const { connected, channel } = open(at, seen);
     await connected;
-    const medium = { type: "document", mimetype: "application/pdf", filename: "a.pdf", directPath: "/x", size: 3 };
-    await page().says(webText(ann, "", medium));
+    const medium = {
+      type: "document",
+      mimetype: "application/pdf",
+      filename: "a.pdf",
+      directPath: whatsapp.keep(new Uint8Array([1, 2, 3])),
+      size: 3,
+    };
+    await whatsapp.says(webText(ann, "", medium));
     await seen.waitFor("the file", (events) => events.length === 1);
     const [event] = seen.accepted;
     const part = event?.kind === "message" ? event.message.parts[0] : undefined;
@@ -249,7 +250,7 @@ describe.skipIf(chromium.missing)("whatsapp web", { timeout: 60_000 }, () => {
         context(),
       );
     }
-    expect(await page().sent()).toMatchObject([
+    expect(whatsapp.sent).toMatchObject([
       { chat: ann, type: "image", caption: "see", size: 5, mimetype: "image/png" },
       { type: "document", caption: "see", size: 5 },
       { type: "ptt", size: 5 },
@@ -258,7 +259,7 @@ describe.skipIf(chromium.missing)("whatsapp web", { timeout: 60_000 }, () => {
   });
 
   it("stays off where there is no browser, and says so", async () => {
-    const home = await place();
+    const { home } = await place();
     const channel = whatsappWeb(
       whatsappSettings.parse({ web: true, chromium: "/no/such/browser" }),
       probe(account).deps,

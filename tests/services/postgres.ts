@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { realpath } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
@@ -20,6 +21,13 @@ const said = "\0\x03\0\0user\0ascent\0database\0postgres\0\0";
 /** The first message of a client, protocol 3.0. */
 const startup = `\0\0\0${String.fromCodePoint(said.length + 4)}${said}`;
 const restartMs = 30_000;
+
+/** Everything in the database, a row in each line. */
+export async function dump(url: string): Promise<string> {
+  // The program may be a link: its companions are where it leads.
+  const program = join(dirname(await realpath(needs("postgres").path)), "pg_dump");
+  return (await run(program, ["--data-only", url], { maxBuffer: 64 * 1024 * 1024 })).stdout;
+}
 
 /** Durable as by default: what it has committed survives a SIGKILL. */
 export async function startPostgres({ log = silent }: ServiceOptions = {}): Promise<PostgresService> {

@@ -115,6 +115,14 @@ export const littleRoom: Bug = {
   replace: "together: 2, inbox: 2, behind: 3",
 };
 
+/** No bug either: turns start so soon without a missing message that many come late. What is then out of order is no bug. */
+export const littlePatience: Bug = {
+  name: "little patience",
+  file: "order.ts",
+  find: "gapMs = 15_000",
+  replace: "gapMs = 2_000",
+};
+
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 
 export interface Mutant {

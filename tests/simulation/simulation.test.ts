@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { flavours } from "./plan.ts";
-import { littleRoom, plant } from "./planted.ts";
+import { littlePatience, littleRoom, plant } from "./planted.ts";
 import { explain, runSeed } from "./report.ts";
 import { subject } from "./subject.ts";
 
@@ -24,6 +24,15 @@ describe.each(flavours)("the promise holds on a simulated %s runtime", (flavour)
     for (let seed = 1; seed <= chunk; seed++) {
       const { violations } = await runSeed(seed, flavour, tight);
       if (violations.length > 0) throw new Error(await explain(seed, flavour, tight));
+    }
+  });
+
+  test(`seeds 1 to ${chunk}, where turns hardly wait for a missing message`, async () => {
+    const { subject: hasty, remove } = await plant(littlePatience);
+    onTestFinished(remove);
+    for (let seed = 1; seed <= chunk; seed++) {
+      const { violations } = await runSeed(seed, flavour, hasty);
+      if (violations.some(({ rule }) => rule !== "I4")) throw new Error(await explain(seed, flavour, hasty));
     }
   });
 

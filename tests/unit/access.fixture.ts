@@ -7,7 +7,7 @@ import type { InboundEvent, InboundMessage, InboundNotice } from "../../src/mess
 import { createOperators } from "../../src/operators.ts";
 import { createPairing } from "../../src/pairing.ts";
 import { openPolicy, type Policy } from "../../src/policy.ts";
-import type { Bus, Clock, DeadLetters, SetAside } from "../../src/ports.ts";
+import type { Bus, Clock, CloudEvent, DeadLetters, SetAside } from "../../src/ports.ts";
 import { probe } from "../contract/channel-deps.ts";
 
 export const account = { tenant: "default", channel: "test", account: "main" };
@@ -73,9 +73,12 @@ export interface Door {
   readonly operators: ReturnType<typeof createOperators>;
   readonly time: Time;
   readonly published: InboundEvent[];
+  readonly envelopes: CloudEvent[];
   readonly aside: SetAside[];
   /** Thrown by the bus while set. */
   outage: Error | undefined;
+  /** What is published waits for it. */
+  held: Promise<void> | undefined;
   /** How often the records were asked. */
   reads: number;
   /** The rule by which this one is set aside now; undefined: it comes in. */
@@ -88,6 +91,8 @@ export interface DoorOptions {
   /** Of another replica, or of an earlier life. */
   readonly records?: Map<string, unknown>;
   readonly refuses?: true;
+  /** Of the bus; true unless given. */
+  readonly ordered?: boolean;
 }
 
 export function openDoor(policy: Partial<Policy>, options: DoorOptions = {}): Door {
@@ -103,11 +108,13 @@ export function openDoor(policy: Partial<Policy>, options: DoorOptions = {}): Do
   const policyOf = () => own;
   const channelOf = () => ({ traits: options.refuses ? { refuses: true } : {} }) as Channel;
   const bus: Bus = {
-    ordered: true,
+    ordered: options.ordered ?? true,
     isolated: true,
     subscribe: () => undefined,
     async publish(_topic, events) {
+      await door.held;
       if (door.outage !== undefined) throw door.outage;
+      door.envelopes.push(...events);
       door.published.push(...events.map(({ data }) => data as InboundEvent));
     },
   };
@@ -119,14 +126,17 @@ export function openDoor(policy: Partial<Policy>, options: DoorOptions = {}): Do
     ingress: "here",
     access: createAccess({ policyOf, pairing, clock: time, log: deps.log }),
     channelOf,
+    receipts: deps.inbound,
   });
   const door: Door = {
     inbound,
     operators: createOperators({ pairing, inbound, clock: time, channelOf, policyOf }),
     time,
     published: [],
+    envelopes: [],
     aside: [],
     outage: undefined,
+    held: undefined,
     reads: 0,
     async ruleFor(event) {
       const before = door.aside.length;

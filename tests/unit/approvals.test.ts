@@ -109,7 +109,7 @@ function asked(by: "person" | "operator" = "person", traits: Partial<AgentTraits
 describe("a call that needs a word", () => {
   it("is asked of the person with two buttons; the run's state is in a row of its own", () => {
     const { game, id } = asked();
-    expect(game.said()).toEqual([["approvalWanted", 1]]);
+    expect(game.said()).toEqual([["answer", 1]]);
     expect(game.rows.get(`ask:${id}`)).toEqual({ v: 1, state: "the run" });
     expect(game.history().at(-1)).toContain("bank__pay");
     expect(game.isRunning()).toBe(false);

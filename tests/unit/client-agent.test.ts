@@ -6,7 +6,7 @@ import { estimateTokens, promptOf } from "../../agents/client/context.ts";
 import { createTurnContext } from "../../agents/client/turn-context.ts";
 import type { HistoryItem } from "../../src/agent.ts";
 import { RetryableError, TerminalError, reasonOf } from "../../src/errors.ts";
-import type { TurnId } from "../../src/ids.ts";
+import type { ConversationId, TurnId } from "../../src/ids.ts";
 import { openMedia as openMediaOf } from "../../src/media.ts";
 import type { MediaPart } from "../../src/message.ts";
 import type { Log } from "../../src/ports.ts";
@@ -300,6 +300,7 @@ describe("tools", () => {
         attempt,
         signal,
         blobs: memoryBlobs(),
+        conversation: "c" as ConversationId,
         now: () => 0,
         progress: () => undefined,
       };

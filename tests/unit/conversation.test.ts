@@ -12,6 +12,7 @@ import {
 } from "../../src/ids.ts";
 import type { Address, InboundEvent, InboundMessage } from "../../src/message.ts";
 import { batchOf } from "../../src/scheduling.ts";
+import type { SeenIndex } from "../../src/seen.ts";
 import { isBusy, readQuiet, readState, threadsOf } from "../../src/state.ts";
 
 const account = { tenant: "default", channel: "test", account: "main" };
@@ -78,7 +79,7 @@ function play(traits: Partial<AgentTraits> = {}) {
   return {
     tell,
     receive: (event: InboundEvent, previous?: string) =>
-      tell({ type: "received", event, ...(previous === undefined ? {} : { previous: id(previous) }) }),
+      tell({ type: "received", event, ...(previous === undefined ? {} : { previous: [id(previous)] }) }),
     /** The runner takes what waits and answers it. */
     finish(turn: TurnRef, text = "answer", messages?: readonly MessageId[]): Reply {
       const current = thread();
@@ -114,6 +115,10 @@ function play(traits: Partial<AgentTraits> = {}) {
     },
     later(ms: number) {
       now += ms;
+    },
+    /** Days of seen ids are loaded only when an event needs them. */
+    forgets(seen: SeenIndex) {
+      state = { ...state, inbox: { ...state.inbox, seen } };
     },
   };
 }
@@ -192,7 +197,7 @@ describe("a message", () => {
     expect(game.answers()).toEqual([{ seq: 1, answers: [id("m1"), id("m2")], notice: undefined }]);
   });
 
-  it("that overtook an earlier one waits for it, two seconds at most", () => {
+  it("that overtook an earlier one waits for it, 15 seconds at most", () => {
     const game = play();
     game.receive(message("m2", { sequence: 2 }), "m1");
     expect(() => game.running()).toThrow();
@@ -203,8 +208,66 @@ describe("a message", () => {
     expect(game.answers()[0]?.answers).toEqual([id("m1"), id("m2")]);
 
     game.receive(message("m4"), "m3");
-    game.later(2_000);
+    game.later(15_000);
     game.tell({ type: "waited", conversation, missing: id("m3") });
+    expect(game.running().attempt).toBe(1);
+  });
+
+  it("waits for one that a copy of an old event stands before", () => {
+    const game = play();
+    game.receive(message("m1"));
+    game.finish(game.running());
+    game.tell({ type: "received", event: message("m3"), previous: [id("m1"), id("m2")] });
+    expect(game.take("wait")).toMatchObject([{ missing: id("m2") }]);
+    expect(() => game.running()).toThrow();
+    game.receive(message("m2"));
+    expect(game.running().attempt).toBe(1);
+  });
+
+  it("that waited for one that came waits for the one before that, too", () => {
+    const game = play();
+    game.receive(message("m1"));
+    const first = game.running();
+    game.receive(message("m4"), "m3");
+    game.receive(message("m3"), "m2");
+    game.tell({ type: "silent", turns: [first] });
+    game.finish(game.running());
+    expect(game.answers().map((of) => of.answers)).toEqual([[id("m1")]]);
+    expect(() => game.running()).toThrow();
+    game.receive(message("m2"));
+    expect(game.running().attempt).toBe(1);
+  });
+
+  it("waits for each that came before it where a copy closes the first wait and names nothing", () => {
+    const game = play();
+    game.tell({ type: "received", event: message("m3"), previous: [id("m2"), id("m1")] });
+    game.receive(message("m2"));
+    expect(game.take("wait").map(({ missing }) => missing)).toEqual([id("m2"), id("m1")]);
+    expect(() => game.running()).toThrow();
+    game.receive(message("m1"));
+    expect(game.running().attempt).toBe(1);
+  });
+
+  it("takes along to its place what came before it and has no number of the channel's", () => {
+    const game = play();
+    game.receive(message("m0"));
+    const arrival = (n: number) => ({ at: "here", n });
+    game.receive(message("m3", { sequence: 3 }));
+    game.receive(message("note", { arrival: arrival(1) }));
+    game.receive(message("m2", { sequence: 2, arrival: arrival(2) }));
+    expect(game.pending()).toEqual(["m0", "note", "m2", "m3"].map(id));
+  });
+
+  it("waits no longer for one that turns out to be a copy of what was seen long ago", () => {
+    const game = play();
+    game.receive(message("old"));
+    game.finish(game.running());
+    const { seen } = game.state().inbox;
+    game.forgets({});
+    game.receive(message("m1"), "old");
+    expect(() => game.running()).toThrow();
+    game.forgets(seen);
+    expect(game.receive(message("old"))).toBe("accepted");
     expect(game.running().attempt).toBe(1);
   });
 
@@ -226,7 +289,7 @@ describe("a message", () => {
     game.receive(message("m3"));
     expect(game.receive(message("m3"), "m2")).toBe("duplicate");
     const event = message("m3");
-    expect(game.tell({ type: "received", event, previous: id("m2"), taken: [id("m1")] })).toBe("accepted");
+    expect(game.tell({ type: "received", event, previous: [id("m2")], taken: [id("m1")] })).toBe("accepted");
     game.finish(game.running());
     expect(() => game.running()).toThrow();
     game.receive(message("m2"));
@@ -387,6 +450,91 @@ describe("edits and deletions", () => {
   });
 });
 
+describe("a turn that has begun", () => {
+  const begun = (whileRunning: AgentTraits["whileRunning"]) => {
+    const game = play({ whileRunning });
+    game.receive(message("m3", { sequence: 3 }), "/help");
+    game.tell({ type: "waited", conversation, missing: id("/help") });
+    const turn = game.running();
+    const taken = [id("m3")];
+    game.tell({ type: "received", event: { ...command("help"), sequence: 2 }, taken });
+    game.tell({ type: "received", event: message("m1", { sequence: 1 }), taken });
+    return { game, turn };
+  };
+
+  it("stays with its message when its runner dies and a command has come before it since", () => {
+    const { game, turn } = begun("queue");
+    game.tell({ type: "silent", turns: [turn] });
+    expect(game.running()).toEqual({ ...turn, attempt: 2 });
+    game.finish(game.running());
+    game.finish(game.running());
+    expect(game.answers().map((of) => of.answers)).toEqual([[id("m3")], [id("m1")], [id("/help")]]);
+  });
+
+  it("is not interrupted by what it cannot take", () => {
+    const { game, turn } = begun("interrupt");
+    expect(game.running()).toEqual(turn);
+    game.receive(message("m4", { sequence: 4 }));
+    expect(game.running()).toEqual(turn);
+    while (game.pending().length > 0) game.finish(game.running());
+    expect(game.answers().map((of) => of.answers)).toEqual([[id("m3")], [id("m1")], [id("/help")], [id("m4")]]);
+  });
+
+  it("keeps all of its messages when its runner dies and a command has come between them since", () => {
+    const game = play({ whileRunning: "interrupt" });
+    game.receive(message("m1", { sequence: 1 }));
+    game.receive(message("m3", { sequence: 3 }));
+    const turn = game.running();
+    const taken = [id("m1"), id("m3")];
+    game.tell({ type: "received", event: { ...command("help"), sequence: 2 }, taken });
+    game.tell({ type: "received", event: message("m4", { sequence: 4 }), taken });
+    game.tell({ type: "silent", turns: [turn] });
+    expect(game.running()).toEqual({ ...turn, attempt: 3 });
+    while (game.pending().length > 0) game.finish(game.running());
+    expect(game.answers().map((of) => of.answers)).toEqual([[id("m1"), id("m3")], [id("/help")], [id("m4")]]);
+  });
+
+  it("stays with its message when one that waits for another has come before it since", () => {
+    const game = play();
+    game.receive(message("m3", { sequence: 3 }));
+    const turn = game.running();
+    const taken = [id("m3")];
+    const event = message("m2", { sequence: 2 });
+    game.tell({ type: "received", event, taken });
+    // As a copy by another process has it.
+    game.tell({ type: "received", event, taken, previous: [id("m1")] });
+    game.tell({ type: "silent", turns: [turn] });
+    expect(game.running()).toEqual({ ...turn, attempt: 2 });
+    game.finish(game.running());
+    expect(game.answers().map((of) => of.answers)).toEqual([[id("m3")]]);
+  });
+
+  it("goes on with the rest of what it took when its first message is deleted", () => {
+    const game = play({ whileRunning: "interrupt" });
+    game.receive(message("m3", { sequence: 3 }));
+    game.receive(message("m4", { sequence: 4 }));
+    const turn = game.running();
+    const taken = [id("m3"), id("m4")];
+    game.tell({ type: "received", event: { ...command("help"), sequence: 2 }, taken });
+    game.tell({ type: "received", event: message("m1", { sequence: 1 }), taken });
+    game.tell({ type: "received", event: deletion("m3"), taken });
+    expect(game.running()).toEqual({ ...turn, attempt: 3 });
+    game.finish(game.running());
+    expect(game.answers()[0]?.answers).toEqual([id("m4")]);
+  });
+
+  it("is not called off by a /stop that was sent before its messages", () => {
+    const game = play();
+    game.receive(message("m3", { sequence: 3 }));
+    const turn = game.running();
+    const taken = [id("m3")];
+    game.tell({ type: "received", event: message("m1", { sequence: 1 }), taken });
+    game.tell({ type: "received", event: { ...command("stop"), sequence: 2 }, taken });
+    expect(game.aside()).toEqual([[id("m1"), "stopped"]]);
+    expect(game.running()).toEqual(turn);
+  });
+});
+
 describe("a turn that falls silent", () => {
   it("is run again under the next attempt; the old one's answer is refused", () => {
     const game = play();
@@ -403,6 +551,17 @@ describe("a turn that falls silent", () => {
     game.receive(message("m1"));
     for (let n = 0; n < 11; n++) game.tell({ type: "silent", turns: [game.running()] });
     expect(game.answers()).toEqual([{ seq: 1, answers: [id("m1")], notice: "failed" }]);
+  });
+
+  it("that often while it serves a command of the gateway's own is given up as well", () => {
+    const game = play();
+    game.receive(command("export"));
+    const { turn } = game.running();
+    for (let n = 0; n < 11; n++) {
+      expect(game.running().turn).toBe(turn);
+      game.tell({ type: "silent", turns: [game.running()] });
+    }
+    expect(game.answers()).toEqual([{ seq: 1, answers: [id("/export")], notice: "failed" }]);
   });
 });
 

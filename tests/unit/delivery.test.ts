@@ -70,6 +70,7 @@ async function hanging(answer: Answer, ms: number, deaf = false): Promise<Tried[
     instance: "here",
     channelOf: () => channel as Channel,
     notice: (key) => key,
+    sent: { keep: async () => undefined, named: async () => undefined },
   };
   const entry: OutboundEvent = {
     v: 1,

@@ -3,8 +3,9 @@ import { afterEach, describe, expect, test } from "vitest";
 import { createSafeFetch } from "../../adapters/fetch/index.ts";
 import type { HttpServer } from "../../adapters/http/index.ts";
 import { answerOf, createCalls } from "../../channels/openai/calls.ts";
-import { openai, openaiSettings } from "../../channels/openai/index.ts";
-import { chatOf, isNamed } from "../../channels/openai/parse.ts";
+import { openai } from "../../channels/openai/index.ts";
+import { openaiSettings } from "../../channels/openai/settings.ts";
+import { chatOf, isNamed, jsonOf } from "../../channels/openai/parse.ts";
 import { createDeltas } from "../../channels/openai/stream.ts";
 import { createCallers } from "../../channels/openai/verify.ts";
 import { OverloadedError, RefusedError } from "../../src/errors.ts";
@@ -249,6 +250,10 @@ describe("what is streamed", () => {
   test("of an answer that began anew, is followed by all of the answer", () => {
     expect(streamed(["I will look.", "It", "It is 4."], "It is 4.")).toEqual(["I will look.", "", "", "\n\nIt is 4."]);
   });
+});
+
+test("a byte order mark before the body is passed over", () => {
+  expect(jsonOf('\ufeff{"model":"ascent"}')).toEqual({ model: "ascent" });
 });
 
 test("conversations with a name are told from those of one call, whatever the name", () => {

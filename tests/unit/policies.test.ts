@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { printable } from "../../src/main/commands/printable.ts";
 import { ConfigError, loadConfig } from "../../src/main/config.ts";
-import { accessOf } from "../../src/main/policies.ts";
+import { accessOf, describeAccess } from "../../src/main/policies.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -19,6 +19,38 @@ async function access(yaml: string, environment: Record<string, string> = {}) {
   const of = (channel: string, account = "main") => policyOf({ tenant: "default", channel, account });
   return { of, newCode };
 }
+
+describe("who may write, in words", () => {
+  async function words(yaml: string, environment: Record<string, string> = {}) {
+    const path = join(folder, "ascent.yaml");
+    writeFileSync(path, yaml);
+    return describeAccess(await loadConfig({ ...environment, ASCENT_CONFIG: path }));
+  }
+  const yaml = `
+    channels:
+      telegram:
+        main: { token: "5:x", access: pairing, allow: [7], block: ["8"], allowGroups: [-1, -2] }
+        closed: { token: "6:x", access: allowlist, groups: off }
+      webhook: { main: { secret: whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY= } }`;
+
+  it("is said of each account", async () => {
+    expect((await words(yaml)).map(({ account, text }) => [account, text])).toEqual([
+      ["telegram/main", "whom an operator lets in, and one person on its list; in 2 groups; 1 blocked"],
+      ["telegram/closed", "0 people on its list; not in groups"],
+      ["web/main", "everybody; in all groups"],
+      ["webhook/main", "whoever has its key; in all groups"],
+    ]);
+  });
+
+  it("is a warning where strangers may write at a public address, and nowhere else", async () => {
+    const exposed = async (environment: Record<string, string>) =>
+      (await words(yaml, environment)).filter((one) => one.exposed).map(({ account }) => account);
+    expect(await exposed({ PUBLIC_URL: "https://chat.example.org" })).toEqual(["web/main"]);
+    expect(await exposed({ PUBLIC_URL: "https://chat.example.org", ASCENT_ACCESS: "pairing" })).toEqual([]);
+    expect(await exposed({ PUBLIC_URL: "http://127.0.0.1:3000" })).toEqual([]);
+    expect(await exposed({})).toEqual([]);
+  });
+});
 
 describe("who may write, as configured", () => {
   it("is everybody unless said otherwise, and people of messaging channels thirty times a minute", async () => {

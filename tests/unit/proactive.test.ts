@@ -118,14 +118,15 @@ describe("words of the agent's own", () => {
 
   it("wait on the bus for what was told before them, and not for ever", () => {
     const game = play();
-    const previous = said("one").id;
+    const previous = [said("one").id];
     expect(game.receive(said("two"), { previous })).toBe("early");
     expect(game.state().inbox.threads).toEqual({});
     game.receive(said("one"));
     expect(game.receive(said("two"), { previous })).toBe("accepted");
     expect(game.outbox().map(({ says }) => says)).toEqual(["one", "two"]);
     const missing = messageId(account, "chat", "never came");
-    expect(game.receive(said("three"), { previous: missing, now: noon + 15_000 })).toBe("accepted");
+    expect(game.receive(said("three"), { previous: [missing], heldMs: 14_999 })).toBe("early");
+    expect(game.receive(said("three"), { previous: [missing], heldMs: 15_000 })).toBe("accepted");
   });
 
   it("offer choices by number where the platform has no buttons", () => {

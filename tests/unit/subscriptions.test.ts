@@ -76,6 +76,7 @@ function stage({ urls, events = ["message.answered", "delivery.failed"], ...give
   const safeFetch = createSafeFetch({ allowHosts: given.allowHosts ?? ["127.0.0.1"] });
   const subscriptions = createSubscriptions({
     runtime: { records: seen.deps.records, jobs: jobs as Jobs },
+    belongings: seen.deps.belongings,
     clock,
     log: seen.deps.log,
     subscribers: subscribersOf(config, { safeFetch, clock, bindings: undefined }),

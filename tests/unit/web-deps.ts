@@ -23,6 +23,7 @@ export function testDeps(channel: string, given: Partial<ChannelDeps> = {}): Tes
     fail: undefined,
     denial: undefined,
     inbound: {
+      ...seen.deps.inbound,
       async accept(events) {
         if (deps.fail !== undefined) throw deps.fail;
         await seen.deps.inbound.accept(events);
@@ -31,7 +32,6 @@ export function testDeps(channel: string, given: Partial<ChannelDeps> = {}): Tes
         if (deps.denial !== undefined) throw deps.denial;
       },
       hears: async () => deps.denial === undefined,
-      setAside: seen.deps.inbound.setAside,
     },
     publicUrl: undefined,
     ...given,

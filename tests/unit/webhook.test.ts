@@ -3,7 +3,8 @@ import { Webhook } from "standardwebhooks";
 import { afterEach, describe, expect, test } from "vitest";
 import { createSafeFetch } from "../../adapters/fetch/index.ts";
 import type { HttpServer } from "../../adapters/http/index.ts";
-import { webhook, webhookSettings } from "../../channels/webhook/index.ts";
+import { webhook } from "../../channels/webhook/index.ts";
+import { webhookSettings } from "../../channels/webhook/settings.ts";
 import type { SendContext } from "../../src/channel.ts";
 import {
   fateOf,

@@ -10,8 +10,6 @@ export interface BrowserOptions {
   readonly session: string;
   /** The program. */
   readonly chromium: string;
-  /** A stored copy of the page, instead of the present one. */
-  readonly page?: { readonly path: string; readonly version: string };
 }
 
 const flags = [
@@ -31,7 +29,7 @@ export interface BrowserClient {
 }
 
 /** Nothing runs yet: `client.initialize()` starts the browser. */
-export async function createClient({ directory, session, chromium, page }: BrowserOptions): Promise<BrowserClient> {
+export async function createClient({ directory, session, chromium }: BrowserOptions): Promise<BrowserClient> {
   const { default: library } = await import("whatsapp-web.js");
   // A browser that was killed leaves its lock; nobody else may use this session, so that it is stale.
   for (const lock of ["SingletonLock", "SingletonCookie", "SingletonSocket"])
@@ -41,8 +39,7 @@ export async function createClient({ directory, session, chromium, page }: Brows
   const auth = new library.LocalAuth({ clientId: session, dataPath: directory });
   const client = new library.Client({
     authStrategy: auth,
-    webVersionCache: page === undefined ? { type: "none" } : { type: "local", path: page.path, strict: true },
-    ...(page === undefined ? {} : { webVersion: page.version }),
+    webVersionCache: { type: "none" },
     puppeteer: {
       executablePath: chromium,
       headless: true,

@@ -1,15 +1,15 @@
 /** Keeps the number linked: one browser after another, until it is no longer wanted. */
 import { access, constants } from "node:fs/promises";
-import type { Client } from "whatsapp-web.js";
 import type { ChannelDeps, Connection, LinkState } from "../../../src/channel.ts";
 import { reasonOf, TerminalError } from "../../../src/errors.ts";
 import type { WhatsAppOptions } from "../settings.ts";
+import { createWebAcks } from "./acks.ts";
 import { createClient, type BrowserOptions } from "./browser.ts";
 import { history } from "./history.ts";
 import { createWebIntake, type WebIntake } from "./intake.ts";
 import { live, type Life } from "./life.ts";
 import { drawn } from "../../../src/qr.ts";
-import { sleep } from "./sleep.ts";
+import { createWaits } from "../../../src/waits.ts";
 
 const firstPauseMs = 2_000;
 const longestPauseMs = 300_000;
@@ -18,8 +18,6 @@ const firstCodeMs = 60_000;
 const codeMs = 20_000;
 
 export interface WebPlace extends Omit<BrowserOptions, "chromium" | "session"> {
-  /** Told of every browser's client as it starts. */
-  readonly opened?: (client: Client) => void;
   /** Where the code to scan is printed. */
   readonly print?: (text: string) => void;
 }
@@ -37,6 +35,7 @@ export interface WebConnector {
 
 export function createWebConnector(deps: ChannelDeps, options: WhatsAppOptions, place: WebPlace): WebConnector {
   const { log, clock, channel, account, tenant } = deps;
+  const waits = createWaits(clock);
   const about = { channel, account };
   const print = place.print ?? ((text: string) => void process.stdout.write(text));
   const session = Buffer.from(`${tenant}/${account}`).toString("hex");
@@ -53,16 +52,11 @@ export function createWebConnector(deps: ChannelDeps, options: WhatsAppOptions, 
     () => ({ own }),
     () => stopped,
   );
+  const acks = createWebAcks(deps, () => stopped);
 
   async function oneLife(signal: AbortSignal, ready: () => void): Promise<string> {
-    const { directory, page } = place;
-    const browser = await createClient({
-      directory,
-      session,
-      chromium: options.chromium,
-      ...(page === undefined ? {} : { page }),
-    });
-    place.opened?.(browser.client);
+    const { directory } = place;
+    const browser = await createClient({ directory, session, chromium: options.chromium });
     let told = false;
     const current = live(browser, clock, options.webReadySeconds * 1_000, {
       qr(code) {
@@ -85,6 +79,7 @@ export function createWebConnector(deps: ChannelDeps, options: WhatsAppOptions, 
         tell("ready");
       },
       message: intake.take,
+      ack: acks.take,
     });
     life = current;
     tell("starting");
@@ -119,9 +114,9 @@ export function createWebConnector(deps: ChannelDeps, options: WhatsAppOptions, 
         { ...about, why, seconds: Math.round(ms / 1_000) },
         "whatsapp web: the browser ended, another one is started",
       );
-      await sleep(clock, ms, signal);
+      await waits.sleep(ms, signal);
     }
-    await intake.idle();
+    await Promise.all([intake.idle(), acks.idle()]);
   }
 
   return {

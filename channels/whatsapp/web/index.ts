@@ -27,7 +27,8 @@ export const webTraits: Traits = {
   media: { image: 16 * mb, video: 64 * mb, audio: 16 * mb, voice: 16 * mb, file: 64 * mb, sticker: mb },
   location: true,
   replies: true,
-  receipts: false,
+  receipts: "id",
+  bySocket: true,
   typingMs: 20_000,
 };
 

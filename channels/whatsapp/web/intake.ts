@@ -9,7 +9,7 @@ import { fateOf, InputError, reasonOf } from "../../../src/errors.ts";
 import { encodePart, messageId } from "../../../src/ids.ts";
 import type { InboundEvent } from "../../../src/message.ts";
 import { parseWeb, readModel, type WebContext } from "./parse.ts";
-import { sleep } from "./sleep.ts";
+import { createWaits } from "../../../src/waits.ts";
 
 /** History is read from so long before the last durable message: chats are not in step with each other. */
 const overlapSeconds = 3_600;
@@ -36,6 +36,7 @@ export function createWebIntake(
   signal: () => AbortSignal,
 ): WebIntake {
   const { inbound, records, log, clock, tenant, channel, account } = deps;
+  const waits = createWaits(clock);
   const about = { channel, account };
   const markKey = ["whatsapp", tenant, account, "web", "mark"].map(encodePart).join(":");
   let marked = 0;
@@ -80,7 +81,7 @@ export function createWebIntake(
         }
         log.warn({ ...about, reason: reasonOf(error) }, "whatsapp web: not accepted, trying again");
         const after = fate.afterMs ?? Math.min(longestPauseMs, 500 * 2 ** Math.min(failures, 10));
-        await sleep(clock, after, signal());
+        await waits.sleep(after, signal());
       }
     }
     return false;

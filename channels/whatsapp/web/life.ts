@@ -1,6 +1,6 @@
 /** One life of the browser: from its start until it is ended, by whomever. Its events, and a watchdog for the ready that never comes. */
 import type { ChildProcess } from "node:child_process";
-import type { Client } from "whatsapp-web.js";
+import type { Client, Message } from "whatsapp-web.js";
 import { reasonOf } from "../../../src/errors.ts";
 import type { Clock } from "../../../src/ports.ts";
 import type { BrowserClient } from "./browser.ts";
@@ -14,6 +14,8 @@ export interface LifeEvents {
   letIn(): void;
   ready(client: Client): void;
   message(given: unknown, edited: boolean): void;
+  /** How far a message of the number's own got. */
+  ack(message: Message, level: number): void;
 }
 
 export interface Life {
@@ -77,6 +79,7 @@ export function live({ client, launched }: BrowserClient, clock: Clock, readyMs:
   client.on("message", (message) => events.message(message.rawData, false));
   client.on("message_edit", (message) => events.message(message.rawData, true));
   client.on("message_revoke_everyone", (message) => events.message(message.rawData, false));
+  client.on("message_ack", (message, level) => events.ack(message, level));
   client.on("auth_failure", () => end("was not let in"));
   client.on("disconnected", (reason) => end(`was disconnected: ${reason}`));
   watch("started");

@@ -85,6 +85,9 @@ function quotedId(id: string, chat: string): string | undefined {
   return `false_${chat}_${stanza}`;
 }
 
+/** Whether it is the number's own, the chat, the message and, in groups, its author. */
+const messageRef = /^(?:true|false)_[^_]+_[^_]+(?:_[^_]+)?$/;
+
 /** @param ref the page's own id of the message. */
 export async function fetchWebMedia(
   ready: Ready,
@@ -92,6 +95,8 @@ export async function fetchWebMedia(
   ref: string,
   signal: AbortSignal,
 ): ReturnType<MediaFetch["fetchMedia"]> {
+  // The library throws at anything else, each time.
+  if (!messageRef.test(ref)) throw new TerminalError("whatsapp web media: this is no message's id");
   const client = ready();
   const message = await untilAborted(page("media", client.getMessageById(ref)), signal);
   const medium = await untilAborted(page("media", message?.downloadMedia() ?? Promise.resolve(undefined)), signal);

@@ -11,8 +11,9 @@ export async function doctor(): Promise<void> {
   const report = ({ topic, findings }: Report): void => {
     for (const { ok, text, next } of findings) {
       healthy &&= ok;
-      process.stdout.write(`${ok ? "ok   " : "WRONG"}  ${topic}: ${text}\n`);
-      if (!ok && next !== undefined) process.stdout.write(`       → ${next}\n`);
+      const mark = ok ? (next === undefined ? "ok   " : "WARN ") : "WRONG";
+      process.stdout.write(`${mark}  ${topic}: ${text}\n`);
+      if (next !== undefined) process.stdout.write(`       → ${next}\n`);
     }
   };
   for await (const one of examine(config)) report(one);

@@ -4,6 +4,7 @@ import { loadConfig, type Config } from "../config.ts";
 import { accountsOf } from "../accounts.ts";
 import { openGateway } from "../gateway.ts";
 import { createLog } from "../log.ts";
+import { describeAccess, exposedAdvice } from "../policies.ts";
 import type { Role } from "../roles.ts";
 import { returnMemoryWhenIdle } from "../memory.ts";
 import { buildPage } from "../../../channels/web/page/build.ts";
@@ -45,9 +46,16 @@ export async function start(role: Role): Promise<void> {
   if (!stopping) announce(config, gateway.url);
 }
 
+/** The usual account goes without a name. */
+function shortOf(account: string): string {
+  return account.replace(/\/main$/, "");
+}
+
 function announce(config: Config, url: string): void {
   const { spec, because } = config.model;
-  const channels = accountsOf(config).map(({ name, account }) => (account === "main" ? name : `${name}/${account}`));
+  const channels = accountsOf(config).map(({ name, account }) => shortOf(`${name}/${account}`));
+  const access = describeAccess(config);
+  const exposed = access.filter((one) => one.exposed).map(({ account }) => shortOf(account));
   const data = config.runtime === "dapr" ? "Dapr's state store" : config.data;
   const lines = [
     "",
@@ -55,8 +63,16 @@ function announce(config: Config, url: string): void {
     "",
     `  model     ${spec} (${because})`,
     `  channels  ${channels.join(", ")}`,
+    ...access.map(({ account, text }, at) => `  ${at === 0 ? "access" : "      "}    ${shortOf(account)}: ${text}`),
     `  data      ${data}`,
     ...(config.file === undefined ? [] : [`  settings  ${config.file}`]),
+    ...(exposed.length === 0
+      ? []
+      : [
+          "",
+          `  WARNING   everybody may write to ${exposed.join(", ")} at a public address.`,
+          `            ${exposedAdvice}`,
+        ]),
     "",
   ];
   process.stdout.write(`${lines.join("\n")}\n`);

@@ -30,6 +30,8 @@ export interface World extends WorldOptions {
   keep(data: Buffer, mime: string): string;
   /** The number sent something: its status follows by webhook. @returns its wamid. */
   send(call: GraphCall, chat: string, text: string): string;
+  /** Says of a message that was sent what became of it. */
+  report(id: string, status: string, code?: number): void;
   /** A person's message, not yet posted. */
   write(person: Person, content: Content, more?: Json): InboundEntry;
   /** One webhook with all of these messages, in this order. */
@@ -144,6 +146,11 @@ export function createWorld(options: WorldOptions, pusher: Pusher, url: () => st
       }
       for (const status of ["sent", "delivered", "read"]) statusOf(call, id, chat, status);
       return id;
+    },
+    report(id, status, code) {
+      const call = calls.find((one) => one.id === id && one.accepted);
+      if (call === undefined) throw new Error(`no message ${id} was sent`);
+      statusOf(call, id, call.chat ?? "", status, code);
     },
     write(person, content, more = {}) {
       people.set(person.phone, person);

@@ -2,9 +2,9 @@
  * I4: if m1 was acknowledged before m2 arrived, m1 is not answered after m2.
  *
  * On an ordered bus without exception. On an unordered one where the core could know of m1 when it answered m2, by
- * design.md's rule: its agent had m1 before m2 came; or both came in by the same process, whose envelopes name the message
- * before, with all that came in between (a copy by another process names no predecessor, and may be there first), and m1 reached
- * the agent within the two seconds that a turn waits once something newer than m1 is there.
+ * design.md's rule: its agent had m1 before m2 came; or both came in by the same process, whose envelopes name what came within
+ * 15 seconds, or else the message before, with all that came in between (a copy by another process names no predecessor, and may
+ * be there first), and m1 reached the agent within the 15 seconds that a turn waits once something newer than m1 is there.
  * What a process began to send long ago, before it stood still or gave up, is no witness against the order.
  */
 import { idOf } from "../events.ts";
@@ -12,7 +12,7 @@ import type { Post } from "../platform.ts";
 import { stoodStill } from "./flight.ts";
 import { hasItsPlace, isWords, owed, type Evidence, type Reply, type Violation } from "./evidence.ts";
 
-const gapMs = 2_000;
+const gapMs = 15_000;
 /** The wait is measured in the actor, a little after an event was handed to the subscriber. */
 const slackMs = 200;
 
@@ -65,7 +65,8 @@ function knowable(evidence: Evidence, first: Post, second: Post): boolean {
   const newer = evidence.posts.filter(
     (post) => post.conversation === first.conversation && post !== first && arrival(post) >= arrival(first),
   );
-  const chain = newer.filter((post) => arrival(post) <= arrival(second)).map((post) => wayOf(evidence, post));
+  const between = newer.filter((post) => arrival(post) <= arrival(second)).map((post) => wayOf(evidence, post));
+  const chain = arrival(second) - arrival(first) < gapMs ? [] : between;
   const together = new Set([one, other, ...chain].flatMap(({ publishers }) => [...publishers])).size === 1;
   const waitsFrom = Math.min(...newer.map((post) => wayOf(evidence, post).handed));
   return together && one.handled < waitsFrom + gapMs - slackMs;

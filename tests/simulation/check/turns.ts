@@ -1,6 +1,7 @@
 /** I5, I8 and I4 within a turn, in the agent's view: one active turn, and the same turn for a message however often it runs. */
 import { addressOf, idOf } from "../events.ts";
 import type { Run } from "../model.ts";
+import type { Post } from "../platform.ts";
 import { hasItsPlace, isNote, type Evidence, type Reply, type Violation } from "./evidence.ts";
 
 export function checkTurns(evidence: Evidence, replies: readonly Reply[]): Violation[] {
@@ -16,14 +17,16 @@ export function checkTurns(evidence: Evidence, replies: readonly Reply[]): Viola
 const staleMs = 21_000;
 
 /**
- * A run is active until it ends, is told to stop, or its process dies. Two may be active at once only in two processes, the
- * earlier one stale because of what a person did meanwhile, or standing still: it is told so in time, and is not kept.
+ * A run is active until it ends, is told to stop, or its process dies. Two may be active at once only in two processes, or for
+ * two agents of which one has joined the other meanwhile; the earlier one stale because of what a person did meanwhile, or
+ * standing still: it is told so in time, and is not kept.
  */
 function overlaps(evidence: Evidence, replies: readonly Reply[], runs: readonly Run[]): Violation[] {
   const endOf = ({ overAt, process }: Run) => Math.min(overAt ?? Infinity, process.diedAt ?? Infinity);
   const kept = (run: Run) => replies.some(({ name }) => name === run.name);
   const excused = (run: Run, later: Run) => {
-    if (run.process === later.process || (kept(run) && kept(later))) return false;
+    const alike = run.process === later.process && run.input.agent === later.input.agent;
+    if (alike || (kept(run) && kept(later))) return false;
     if (stoodStill(evidence, run)) return true;
     return superseded(evidence, run, later) && Math.min(endOf(run), endOf(later)) - later.startedAt < staleMs;
   };
@@ -75,16 +78,26 @@ function strays(evidence: Evidence, runs: readonly Run[]): Violation[] {
   return found;
 }
 
-/** Where the channel numbers its messages, a turn has them in that order. */
+/**
+ * Where the channel numbers its messages, a turn has them in that order; elsewhere as they came, which is known of those that
+ * one process alone took.
+ */
 function shuffled(evidence: Evidence, runs: readonly Run[]): Violation[] {
   return runs.flatMap((run) => {
     const given = run.tokens.flatMap((token) => evidence.posts.find(({ action }) => action.id === token) ?? []);
     const placed = given.filter((post) => hasItsPlace(post, evidence) && !isNote(post));
-    const wrong = placed.some((post, at) => post.sequence < (placed[at - 1]?.sequence ?? 0));
-    return wrong && given[0]?.channel.order === "sequence"
-      ? [{ rule: "I4", text: `${label(run)} has its messages out of order` }]
-      : [];
+    const wrong = placed.some((post, at) => placed.slice(0, at).some((other) => isBefore(evidence, post, other)));
+    return wrong ? [{ rule: "I4", text: `${label(run)} has its messages out of order` }] : [];
   });
+}
+
+function isBefore({ journeys }: Evidence, one: Post, other: Post): boolean {
+  if (one.channel.order === "sequence") return one.sequence < other.sequence;
+  const ids = [one, other].map(({ conversation, action }) => idOf(conversation, action.id) as string);
+  const publishers = journeys.flatMap(({ id, topic, publisher }) =>
+    topic === "inbound" && ids.includes(id) ? [publisher] : [],
+  );
+  return new Set(publishers).size === 1 && (one.acknowledgedAt ?? Infinity) < (other.arrivedAt ?? 0);
 }
 
 const turnOf = ({ input }: Run) => `${input.agent} ${input.turn}`;

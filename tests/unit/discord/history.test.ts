@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { createHistory } from "../../../channels/discord/history.ts";
 import type { Arrived } from "../../../channels/discord/intake.ts";
 import { idAt } from "../../../channels/discord/snowflake.ts";
-import { createWaits } from "../../../channels/discord/waits.ts";
+import { createWaits } from "../../../src/waits.ts";
 import { clock, probe } from "../../contract/channel-deps.ts";
 
 const base = BigInt(idAt(Date.now() - 60_000));

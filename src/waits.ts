@@ -1,10 +1,11 @@
 /** Waiting that ends when nobody waits any more. */
-import { fateOf, RetryableError } from "../../src/errors.ts";
-import type { Clock } from "../../src/ports.ts";
+import { fateOf, RetryableError } from "./errors.ts";
+import type { Clock } from "./ports.ts";
 
 const slowestRetryMs = 30_000;
 
 export interface Waits {
+  /** Resolves after so long, or as soon as the signal is aborted. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
   /** As long as told, else twice as long each time, up to half a minute; never in step with others. */
   pause(error: unknown, failures: number, signal: AbortSignal): Promise<void>;

@@ -1,5 +1,5 @@
 /** How a rejected actor call crosses processes: its fate and its words survive, its class by kind. */
-import { fateOf, InfrastructureError, InputError, reasonOf, RetryableError, TerminalError } from "../../src/errors.ts";
+import { fateOf, InfrastructureError, InputError, reasonOf, RetryableError, TerminalError } from "./errors.ts";
 
 export type Outcome =
   | { readonly result: unknown }

@@ -1,4 +1,4 @@
-import { InputError } from "../../src/errors.ts";
+import { InputError } from "./errors.ts";
 
 const tooLarge = (limit: number) => new InputError(`The body is larger than ${limit} bytes.`, { status: 413 });
 
