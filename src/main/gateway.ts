@@ -72,7 +72,10 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     if (!(await subscriptions.run(job, data)) && !(await core.approvals.run(job, data)))
       log.warn({ job }, "a job that nothing here knows is over");
   });
-  const mcp = await openMcpGateway({ config, runtime, clock, log }, { agents: agents.names, core: () => core });
+  const mcp = await openMcpGateway(
+    { config, runtime, clock, log },
+    { agents: agents.names, belongings, core: () => core },
+  );
   const announces = [
     ...(mcp === undefined ? [] : [mcp.announce]),
     ...(subscribers.length === 0 ? [] : [subscriptions.announce]),

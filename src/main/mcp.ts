@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import type { Holdings } from "../agent-calls.ts";
 import type { Announce } from "../announce.ts";
+import type { Belongings } from "../belongings.ts";
 import type { Channel, HttpHandler } from "../channel.ts";
 import type { Core, CoreOptions } from "../core.ts";
 import type { SafeFetch } from "../fetch.ts";
@@ -26,6 +27,13 @@ export async function openMcpClients({ config, runtime, clock, log }: McpOptions
   return createMcpClients({ servers, safeFetch, records, blobs, clock, log });
 }
 
+interface McpGatewayParts {
+  /** By their names in the configuration. */
+  readonly agents: readonly string[];
+  readonly belongings: Belongings;
+  readonly core: () => Core;
+}
+
 /** The gateway as a server. */
 export interface McpGateway {
   /** What questions come in by; one for each tenant. */
@@ -37,7 +45,7 @@ export interface McpGateway {
 
 export async function openMcpGateway(
   { config, runtime, clock, log }: McpOptions,
-  { agents, core }: { readonly agents: readonly string[]; readonly core: () => Core },
+  { agents, belongings, core }: McpGatewayParts,
 ): Promise<McpGateway | undefined> {
   const settings = config.mcpServer;
   if (settings.keys.length === 0) return undefined;
@@ -54,7 +62,7 @@ export async function openMcpGateway(
   const channels = new Map(
     [...new Set(asking)].map((tenant) => {
       const account = { tenant, channel: "mcp", account: "main" };
-      return [tenant, createAskChannel({ account, records, clock, inbound: () => core().inbound })] as const;
+      return [tenant, createAskChannel({ account, records, clock, belongings, core })] as const;
     }),
   );
   return {

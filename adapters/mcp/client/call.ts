@@ -107,7 +107,8 @@ export function outcomeOf(error: unknown): "undone" | "answered" | "unknown" {
     const isOurs = [goneCode, ErrorCode.ConnectionClosed, ErrorCode.RequestTimeout].includes(error.code);
     return isOurs ? "unknown" : "answered";
   }
-  return isRefused(error) ? "undone" : "unknown";
+  const isOff = error instanceof Error && error.message === "Not connected";
+  return isOff || isRefused(error) ? "undone" : "unknown";
 }
 
 function isRefused(error: unknown): boolean {

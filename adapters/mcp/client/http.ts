@@ -21,7 +21,7 @@ type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>;
 /** What an answer that has come still needs to be read. */
 const restMs = 250;
 
-export class TooLargeError extends Error {
+class TooLargeError extends Error {
   override readonly name = "TooLargeError";
 }
 

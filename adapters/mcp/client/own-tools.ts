@@ -89,7 +89,7 @@ const all: Readonly<Record<string, Own>> = {
   },
 };
 
-/** Those that this server's abilities allow. To list is to ask for what is there; a read may be of anything. */
+/** Those that this server's abilities allow. That they change nothing is the protocol's word, which a server may break. */
 export function ownTools(capabilities: ServerCapabilities): ToolSpec[] {
   return Object.entries(all)
     .filter(([, { needs }]) => capabilities[needs] !== undefined)

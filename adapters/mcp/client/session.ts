@@ -93,7 +93,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     if (error.message.startsWith("Received a response for an unknown message ID")) return;
     // Words of the server's may be in it.
     log.debug({ server: name, kind: error.name }, "an MCP connection has trouble");
-    if (error.message.startsWith("Maximum reconnection attempts")) lose("the stream cannot be taken up again");
+    const [, why] = endings.find(([begin]) => error.message.startsWith(begin)) ?? [];
+    if (why !== undefined) lose(why);
   };
   if (settings.asks) {
     client.setRequestHandler(ElicitRequestSchema, async ({ params }, { signal }) => {
@@ -120,6 +121,12 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   });
   return session;
 }
+
+/** Of the SDK's errors those after which nothing comes any more, by how they begin; it says so of no others. */
+const endings = [
+  ["Maximum reconnection attempts", "the stream cannot be taken up again"],
+  ["ReadBuffer exceeded", "a message was too large"],
+] as const;
 
 /** Of the error that stands for an answer that cannot come any more. */
 export const goneCode = -32_099;

@@ -4,7 +4,9 @@
  */
 import { createHash } from "node:crypto";
 import { z } from "zod";
+import type { Belongings } from "../../../src/belongings.ts";
 import type { Channel, Inbound, Outgoing, SendContext, Sent } from "../../../src/channel.ts";
+import type { Endings } from "../../../src/endings.ts";
 import { ConflictError, InputError } from "../../../src/errors.ts";
 import {
   conversationId,
@@ -19,7 +21,8 @@ import type { InboundMessage } from "../../../src/message.ts";
 import type { Clock, Records } from "../../../src/ports.ts";
 
 /** As long as the core recognises a message. */
-const keptMs = 8 * 24 * 3600 * 1000;
+const keptDays = 8;
+const keptMs = keptDays * 24 * 3600 * 1000;
 const longestQuestion = 100_000;
 /** How soon an answer is noticed that another replica has stored. */
 const lookMs = 1_000;
@@ -66,10 +69,11 @@ export interface AskOptions {
   readonly account: AccountRef;
   readonly records: Records;
   readonly clock: Clock;
-  readonly inbound: () => Pick<Inbound, "accept" | "admit">;
+  readonly belongings: Belongings;
+  readonly core: () => { readonly inbound: Pick<Inbound, "accept" | "admit">; readonly endings: Endings };
 }
 
-export function createAskChannel({ account, records, clock, inbound }: AskOptions): AskChannel {
+export function createAskChannel({ account, records, clock, belongings, core }: AskOptions): AskChannel {
   const waiting = new Map<string, Set<() => void>>();
   const keyOf = (id: string) => `mcp:ask:${encodePart(account.tenant)}:${id}`;
 
@@ -83,7 +87,13 @@ export function createAskChannel({ account, records, clock, inbound }: AskOption
     const known = (await find(id))?.value;
     if (known !== undefined) return sameQuestion(known, digest);
     const fresh: Stored = { v: 1, digest, at: clock.now(), parts: [], done: false, failed: false };
-    await inbound().admit(eventOf(account, id, question, fresh.at));
+    const event = eventOf(account, id, question, fresh.at);
+    await core().inbound.admit(event);
+    await Promise.all([
+      belongings.note(event.address.conversation, keyOf(id), { of: event.id }),
+      // Nobody can come back to it.
+      question.conversation === undefined ? core().endings.note(event, keptDays) : undefined,
+    ]);
     try {
       await records.put(keyOf(id), fresh, { etag: null, ttlMs: keptMs });
       return fresh;
@@ -161,7 +171,7 @@ export function createAskChannel({ account, records, clock, inbound }: AskOption
       const id = digestOf([question.caller, question.id]).slice(0, 32);
       const until = clock.monotonic() + forMs;
       let call = await begin(id, question);
-      if (!call.done) await inbound().accept([eventOf(account, id, question, call.at)], { admitted: true });
+      if (!call.done) await core().inbound.accept([eventOf(account, id, question, call.at)], { admitted: true });
       while (!call.done && clock.monotonic() < until && !signal.aborted) {
         await changed(id, Math.min(lookMs, until - clock.monotonic()), signal);
         call = (await find(id))?.value ?? call;
