@@ -1,4 +1,5 @@
 /** Our side of MCP against servers of the official SDK for Python, over both transports. */
+import { readdir, readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { AskPerson, PersonReply, ToolCall, ToolSource } from "../../src/tools.ts";
@@ -19,6 +20,13 @@ import {
 } from "./mcp-fixture.ts";
 
 const python3 = needs("python3");
+
+/** Command lines of all that runs. */
+async function processes(): Promise<string> {
+  const ids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const lines = ids.map((id) => readFile(`/proc/${id}/cmdline`, "utf8").catch(() => ""));
+  return (await Promise.all(lines)).join("\n");
+}
 
 describe.skipIf(python3.missing)("an MCP server in Python", () => {
   let python = "";
@@ -226,7 +234,14 @@ describe.skipIf(python3.missing)("an MCP server in Python", () => {
     expect(await source.list(callerOf("assistant"), forever())).toEqual([]);
     const began = performance.now();
     expect(await source.list(callerOf("assistant"), forever())).toEqual([]);
-    expect(performance.now() - began).toBeLessThan(100);
+    expect(performance.now() - began).toBeLessThan(1_000);
+    const { source: slow, close } = clientOf(settingsOf({ command: "sleep", args: ["50.07"] }));
+    expect(await slow.list(callerOf("assistant"), AbortSignal.timeout(9_000))).toEqual([]);
+    const again = performance.now();
+    expect(await slow.list(callerOf("assistant"), AbortSignal.timeout(9_000))).toEqual([]);
+    expect(performance.now() - again).toBeLessThan(4_000);
+    await close();
+    expect(await processes()).not.toContain("50.07");
     expect((await rejection(source.call("add", callOf({})))).message).toContain("cannot be reached");
   });
 
@@ -239,7 +254,6 @@ describe.skipIf(python3.missing)("an MCP server in Python", () => {
       const { source, close } = clientOf(overStdio(folder, { effects: { pay: "none" } }));
       await source.call("pay", callOf({ amount: 1 }));
       const [{ pid } = { pid: 0 }] = await calls();
-      const { readFile } = await import("node:fs/promises");
       const environment = await readFile(`/proc/${pid}/environ`, "utf8");
       expect(environment).not.toContain("CANARY_SECRET");
       expect(environment).toContain("PATH=");

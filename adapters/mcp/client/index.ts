@@ -1,4 +1,5 @@
 /** MCP servers that the configuration names, as sources of tools. */
+import { untilAborted } from "../../../src/abort.ts";
 import { InputError, reasonOf } from "../../../src/errors.ts";
 import type { SafeFetch } from "../../../src/fetch.ts";
 import type { Blobs, Clock, Log, Records } from "../../../src/ports.ts";
@@ -26,6 +27,9 @@ export interface McpClients {
   close(): Promise<void>;
 }
 
+/** For the tools, of one turn. */
+const patienceMs = 8_000;
+
 /** Nothing is connected until an agent's turn asks for the tools. */
 export function createMcpClients(options: McpClientOptions): McpClients {
   const all = Object.entries(options.servers).map(([name, settings]) => createSource(name, settings, options));
@@ -44,11 +48,18 @@ function createSource(
 ): ToolSource & { close(): Promise<void> } {
   const catalog = createCatalog({ name, settings, records, clock, log });
   const auth = authOf(settings);
-  const open = () => {
+  /** Since when a connection is being made. */
+  let connecting: number | undefined;
+  const open = async (signal: AbortSignal) => {
     const changed = () => catalog.changed();
     // What it offered on the last connection may be offered no more.
     changed();
-    return openSession({ name, settings, auth, safeFetch, clock, log, changed });
+    connecting ??= clock.monotonic();
+    try {
+      return await openSession({ name, settings, auth, safeFetch, clock, log, changed }, signal);
+    } finally {
+      connecting = undefined;
+    }
   };
   const pool = createPool({
     name,
@@ -85,9 +96,11 @@ function createSource(
     name,
     needs: settings.needs,
     async list(caller, signal) {
-      if (!mayUse(caller)) return [];
+      // One turn waits for a server that takes long to start; those after it have its tools once it is there.
+      const leftMs = patienceMs - (connecting === undefined ? 0 : clock.monotonic() - connecting);
+      if (!mayUse(caller) || leftMs <= 0) return [];
       try {
-        const all = await Promise.race([offers(), rejected(signal)]);
+        const all = await untilAborted(offers(), AbortSignal.any([signal, AbortSignal.timeout(leftMs)]));
         return [...all.values()].map(({ spec }) => spec);
       } catch {
         // Said in the log where it was found.
@@ -95,7 +108,7 @@ function createSource(
       }
     },
     async call(tool, call) {
-      const offer = await offerOf(tool, call);
+      const offer = await untilAborted(offerOf(tool, call), call.signal);
       for (let attempt = 1; ; attempt++) {
         try {
           return await pool.use((session) => once(session, call, tool, offer), call.signal);
@@ -122,14 +135,6 @@ function createSource(
     const done = spec.effect === "none" ? "" : ". Nobody knows whether it was done: do not try it again, and say so";
     return { text: `${why}${done}`, failed: true };
   }
-}
-
-function rejected(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    const abort = () => reject(new Error("it takes too long"));
-    if (signal.aborted) abort();
-    else signal.addEventListener("abort", abort, { once: true });
-  });
 }
 
 /** Without the server's own words. */

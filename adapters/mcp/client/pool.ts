@@ -2,6 +2,7 @@
  * The connections to one server, made when they are needed. A server that may ask people has one call at a time on each, so that
  * what it asks belongs to that call and no other; all others share one.
  */
+import { untilAborted } from "../../../src/abort.ts";
 import { InputError, reasonOf } from "../../../src/errors.ts";
 import type { Clock, Log } from "../../../src/ports.ts";
 import type { Session } from "./session.ts";
@@ -16,7 +17,8 @@ const idleMs = 60_000;
 export interface PoolOptions {
   readonly name: string;
   readonly exclusive: boolean;
-  readonly open: () => Promise<Session>;
+  /** @param signal nobody wants it any more. */
+  readonly open: (signal: AbortSignal) => Promise<Session>;
   /** After this error nothing comes of the connection any more. */
   readonly breaks: (error: unknown) => boolean;
   readonly clock: Clock;
@@ -39,22 +41,22 @@ export function createPool({ name, exclusive, open, breaks, clock, log }: PoolOp
   const busy = new Set<Session>();
   const waiting = new Set<() => void>();
   let opening: Promise<Session> | undefined;
-  let inOpening = 0;
+  const openings = new Set<Promise<Session>>();
   let failures = 0;
   let notBefore = 0;
-  let closed = false;
+  const closed = new AbortController();
 
   async function fresh(): Promise<Session> {
-    if (closed) throw new InputError(`the server "${name}" is not used any more`);
+    if (closed.signal.aborted) throw new InputError(`the server "${name}" is not used any more`);
     if (clock.monotonic() < notBefore) throw new InputError(`the server "${name}" cannot be reached now`);
-    inOpening += 1;
+    const made = open(closed.signal);
+    openings.add(made);
     try {
-      const session = await open();
+      const session = await made;
       failures = 0;
       sessions.add(session);
       session.lost.addEventListener("abort", () => forget(session), { once: true });
       if (session.lost.aborted) forget(session);
-      if (closed) await session.close();
       return session;
     } catch (error) {
       failures += 1;
@@ -63,7 +65,7 @@ export function createPool({ name, exclusive, open, breaks, clock, log }: PoolOp
       log.warn({ server: name, backoffMs, reason: kindOf(error) }, "an MCP server cannot be reached");
       throw new InputError(`the server "${name}" cannot be reached now`, { cause: error });
     } finally {
-      inOpening -= 1;
+      openings.delete(made);
     }
   }
 
@@ -95,8 +97,8 @@ export function createPool({ name, exclusive, open, breaks, clock, log }: PoolOp
         busy.add(idle);
         return idle;
       }
-      if (sessions.size + inOpening < mostSessions) {
-        const session = await fresh();
+      if (sessions.size + openings.size < mostSessions) {
+        const session = await untilAborted(fresh(), signal);
         // Somebody who waited for any may be on it: that asks nothing.
         if (busy.has(session)) continue;
         busy.add(session);
@@ -129,8 +131,8 @@ export function createPool({ name, exclusive, open, breaks, clock, log }: PoolOp
     });
   }
 
-  async function together<Result>(work: (session: Session) => Promise<Result>): Promise<Result> {
-    const session = await shared();
+  async function together<Result>(work: (session: Session) => Promise<Result>, signal?: AbortSignal): Promise<Result> {
+    const session = await (signal === undefined ? shared() : untilAborted(shared(), signal));
     try {
       return await work(session);
     } catch (error) {
@@ -140,9 +142,9 @@ export function createPool({ name, exclusive, open, breaks, clock, log }: PoolOp
   }
 
   return {
-    any: together,
+    any: (work) => together(work),
     async use(work, signal) {
-      if (!exclusive) return together(work);
+      if (!exclusive) return together(work, signal);
       const session = await own(signal);
       try {
         const result = await work(session);
@@ -155,7 +157,8 @@ export function createPool({ name, exclusive, open, breaks, clock, log }: PoolOp
       }
     },
     async close() {
-      closed = true;
+      closed.abort(new Error("the gateway is stopping"));
+      await Promise.allSettled(openings);
       await Promise.allSettled([...sessions].map((session) => session.close()));
     },
   };

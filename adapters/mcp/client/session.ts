@@ -18,10 +18,13 @@ import type { Clock, Log } from "../../../src/ports.ts";
 import type { HttpServer, McpServer, StdioServer } from "../settings.ts";
 import { createFetch } from "./http.ts";
 
-const connectMs = 8_000;
+/** A process may have to be installed first. */
+const connectMs = { stdio: 60_000, http: 10_000 };
 /** On a connection that says nothing: whether the server is still there. */
 const pingMs = 30_000;
 const pongMs = 10_000;
+/** By then the SDK has killed a process that does not end. */
+const killMs = 5_000;
 
 export interface Session {
   readonly client: Client;
@@ -56,7 +59,7 @@ export function authOf(settings: McpServer): ClientCredentialsProvider | undefin
   });
 }
 
-export async function openSession(options: SessionOptions): Promise<Session> {
+export async function openSession(options: SessionOptions, signal?: AbortSignal): Promise<Session> {
   const { name, settings, clock, log, changed } = options;
   const lost = new AbortController();
   const lose = (why: string) => lost.abort(new Error(why));
@@ -78,6 +81,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       error: { code: goneCode, message: "the connection is gone" },
     });
   });
+  let started = false;
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
   const session: Session = {
     client,
     lost: lost.signal,
@@ -85,9 +90,13 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     async close() {
       lose("closed");
       await client.close();
+      if ("pid" in transport && started) await Promise.race([ended, waited(clock, killMs)]);
     },
   };
-  client.onclose = () => lose("the server has ended the connection");
+  client.onclose = () => {
+    lose("the server has ended the connection");
+    end();
+  };
   client.onerror = (error) => {
     // Of a stream that ends in order, too: its answer has come mostly.
     if (error.message.startsWith("Received a response for an unknown message ID")) return;
@@ -108,8 +117,16 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     PromptListChangedNotificationSchema,
   ];
   for (const schema of lists) client.setNotificationHandler(schema, changed);
+  const start = transport.start.bind(transport);
+  transport.start = async () => {
+    await start();
+    started = true;
+  };
   try {
-    await client.connect(transport as Transport, { timeout: connectMs, signal: AbortSignal.timeout(connectMs) });
+    const mostMs = connectMs["url" in settings ? "http" : "stdio"];
+    const deadline = AbortSignal.timeout(mostMs);
+    const until = signal === undefined ? deadline : AbortSignal.any([deadline, signal]);
+    await client.connect(transport as Transport, { timeout: mostMs, signal: until });
   } catch (error) {
     await session.close().catch(() => undefined);
     throw error;
@@ -120,6 +137,10 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     session.close().catch(() => undefined);
   });
   return session;
+}
+
+function waited(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => void clock.after(ms, resolve));
 }
 
 /** Of the SDK's errors those after which nothing comes any more, by how they begin; it says so of no others. */
