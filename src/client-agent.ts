@@ -46,6 +46,8 @@ export interface ClientAgentOptions {
   /** This process starts no turns any more, and another one will have its agents. */
   readonly isStopping: () => boolean;
   readonly announce?: Announce;
+  /** The turn is over for good, and gave no answer. */
+  readonly stopped?: (conversation: ConversationId, turn: TurnId) => void;
   /** The delivery of this process, where answers need not go by their topic: see `delivery.ts`. */
   readonly deliver?: (entry: OutboundEvent) => Promise<boolean>;
 }
@@ -152,6 +154,9 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
           break;
         case "cancel":
           turns.cancel(id, effect);
+          // One that starts again comes back to what it waits for.
+          if (!effects.some((other) => other.kind === "start" && other.turn === effect.turn))
+            options.stopped?.(effect.conversation, effect.turn);
           break;
         case "wait":
           wait(effect.conversation, effect.missing);

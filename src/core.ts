@@ -11,10 +11,10 @@ import { createApprovals, type Approvals } from "./approvals.ts";
 import { clientAgents } from "./client-agent.ts";
 import { createDelivery } from "./delivery.ts";
 import { beforeInbound, inboundEnvelope, readInbound, readOutbound, readReceipt, readUnreadable } from "./envelope.ts";
-import { InfrastructureError, InputError } from "./errors.ts";
+import { InfrastructureError, InputError, reasonOf } from "./errors.ts";
 import type { Reply } from "./events.ts";
 import type { SafeFetch } from "./fetch.ts";
-import { agentIdOf, digestOf, type AccountRef, type ConversationId, type MessageId } from "./ids.ts";
+import { agentIdOf, digestOf, type AccountRef, type ConversationId, type MessageId, type TurnId } from "./ids.ts";
 import { createEndings, type EndingsKeeper } from "./endings.ts";
 import { createInbound } from "./inbound.ts";
 import { createOperators, type Operators } from "./operators.ts";
@@ -56,10 +56,19 @@ export interface CoreOptions {
   readonly announce?: Announce | undefined;
   /** For turns that run at once in this process; 2,000 unless given, whosever they are. */
   readonly places?: Shares;
-  /** What the composition keeps of these conversations is to go: the person has said /forget. May come again. */
-  readonly erase?: ((tenant: string, conversations: readonly string[]) => Promise<void>) | undefined;
+  /** What the composition keeps of these conversations is to go: they are forgotten, or over. May come again. */
+  readonly erase?: ((conversations: readonly string[]) => Promise<void>) | undefined;
   /** Ten letters or digits that nobody can guess; random ones unless given. */
   readonly newCode?: () => string;
+  /** Who works for agents beside their turns. */
+  readonly delegations?:
+    | {
+        /** The turn is over for good, and gave no answer. */
+        stopped(conversation: ConversationId, turn: TurnId): Promise<void>;
+        /** The person has all of these conversations forgotten. */
+        forget(conversations: readonly string[]): Promise<void>;
+      }
+    | undefined;
 }
 
 export interface Core {
@@ -109,6 +118,10 @@ export function createCore(options: CoreOptions): Core {
   let stopping = false;
   const call = runtime.actors.call.bind(runtime.actors) as CallAgent;
   const belongings = createBelongings(runtime, clock);
+  const forget = async (conversations: readonly string[]) => {
+    await options.delegations?.forget(conversations);
+    await options.erase?.(conversations);
+  };
   const announces = options.announce === undefined ? {} : { announce: options.announce };
   const sent = createSentLog(runtime.records, log);
   const delivery = createDelivery({
@@ -148,7 +161,14 @@ export function createCore(options: CoreOptions): Core {
     agentOf,
     channelOf,
     approvals,
-    serve: createServices({ runtime, call, clock, belongings, newCode: options.newCode, erase: options.erase }),
+    serve: createServices({
+      runtime,
+      call,
+      clock,
+      belongings,
+      newCode: options.newCode,
+      forget,
+    }),
     tellAlive: !runtime.actors.exclusive,
     places: options.places ?? createShares(2_000, unshared),
   });
@@ -163,6 +183,11 @@ export function createCore(options: CoreOptions): Core {
       call,
       traitsOf: (to) => agentOf(to).traits,
       settled: (conversation) => delivery.settled(conversation),
+      stopped(conversation, turn) {
+        options.delegations?.stopped(conversation, turn).catch((error: unknown) => {
+          log.warn({ conversation, turn, reason: reasonOf(error) }, "what a stopped turn waited for goes on");
+        });
+      },
       isStopping: () => stopping && !runtime.actors.exclusive,
       ...announces,
       // One process's bus is its own: there the topic costs nothing.
@@ -197,7 +222,7 @@ export function createCore(options: CoreOptions): Core {
   return {
     approvals,
     inbound,
-    endings: createEndings({ runtime, call, belongings, clock, log }),
+    endings: createEndings({ runtime, call, belongings, forget, clock, log }),
     operators: createOperators({ pairing, inbound, clock, channelOf, policyOf }),
     marks: (conversation) => readMarks(runtime.records, conversation),
     proactive: createProactive({ inbound, clock, channelOf, policyOf }),

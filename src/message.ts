@@ -116,6 +116,8 @@ export const message = z.object({
   addressed: z.boolean(),
   /** It names another bot as the one that it is for: never this one's, also where all of a group's messages are answered. */
   forAnother: z.boolean().optional(),
+  /** The agents that it came through, where agents ask for it: the first one first. See `chain.ts`. */
+  chain: z.array(z.string()).optional(),
   /** A command such as /reset, without the slash and in lower case; `args` is the text behind it. */
   command: z.object({ name: z.string(), args: z.string() }).optional(),
 });

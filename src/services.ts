@@ -21,10 +21,10 @@ export interface ServiceOptions {
   readonly call: CallAgent;
   readonly clock: Clock;
   readonly belongings: Belongings;
-  /** What else is kept of these conversations is to go. */
-  readonly erase?: ((tenant: string, conversations: readonly string[]) => Promise<void>) | undefined;
   /** Ten letters or digits that nobody can guess. */
   readonly newCode?: (() => string) | undefined;
+  /** What others keep of these conversations, or do for them, ends with it. */
+  readonly forget?: ((conversations: readonly string[]) => Promise<void>) | undefined;
 }
 
 export interface Served {
@@ -140,10 +140,7 @@ export function createServices(options: ServiceOptions): Serve {
     for (const letter of await runtime.deadLetters.list(mostLetters)) {
       if (isOf(letter, own)) await runtime.deadLetters.drop(letter.id);
     }
-    await options.erase?.(
-      command.address.tenant,
-      own.map(({ conversation }) => conversation),
-    );
+    await options.forget?.(own.map(({ conversation }) => conversation));
     await codes.revoke(agent);
     // For as long as the records are kept, unlike the journal's entry.
     await records.put(`forgotten:${digestOf(agent)}`, { v: 1, at: clock.now() });

@@ -69,6 +69,16 @@ export interface TaskRun {
   /** The person's, where the caller tells: BCP 47 and IANA names. */
   readonly locale: string | undefined;
   readonly timeZone: string | undefined;
+  /** The agents that its last message came through, the first one first; for what it asks of others in turn. */
+  readonly chain?: readonly string[];
+}
+
+/** Another open task of the same caller with the same agent. */
+export interface OtherTask {
+  readonly task: string;
+  readonly context: string;
+  /** As {@link TaskRun.state}. */
+  readonly state: unknown;
 }
 
 export interface TaskHooks {
@@ -80,6 +90,10 @@ export interface TaskHooks {
   save(state: unknown): Promise<void>;
   /** Something made before the end, durable when it resolves and told to the caller once; a second one with the same id is none. */
   artifact(id: string, parts: readonly TaskPart[]): Promise<void>;
+  /** Those that wait, for their time or for their caller. */
+  others(): Promise<readonly OtherTask[]>;
+  /** Completes one of them, with nothing to tell. One that is not there, or has ended, stays as it is. */
+  end(task: string): Promise<void>;
 }
 
 export type TaskOutcome =

@@ -5,7 +5,7 @@
  * Whatever a source says (names, descriptions, results) is data: it never changes which tools are offered, or what they may do.
  */
 import type { AgentId, TurnId } from "./ids.ts";
-import type { Address, Answer, Participant } from "./message.ts";
+import type { Address, Answer, MediaPart, Participant } from "./message.ts";
 
 export const needs = ["nothing", "person", "operator", "refuse"] as const;
 /** The word of the person who asked, or an operator's; or the call is refused whoever asks. */
@@ -33,6 +33,13 @@ export interface ToolCaller {
   readonly participant: Participant;
 }
 
+/** A file of the turn's new messages. */
+export interface CallFile {
+  readonly part: MediaPart;
+  /** Its bytes. @throws where they cannot be had. */
+  readonly open: () => Promise<{ readonly body: ReadableStream<Uint8Array> }>;
+}
+
 export interface ToolCall extends ToolCaller {
   readonly turn: TurnId;
   /** Idempotency key: the same for every attempt of the same call, and of no other call of any agent. */
@@ -44,6 +51,9 @@ export interface ToolCall extends ToolCaller {
   readonly progress: (text: string) => void;
   /** Absent where nobody could answer while the call waits. */
   readonly ask?: AskPerson | undefined;
+  readonly files: readonly CallFile[];
+  /** The agents that the turn's messages came through, the first one first: see `chain.ts`. */
+  readonly chain: readonly string[];
 }
 
 /** Asks the person of the turn while a call waits. */
@@ -82,6 +92,8 @@ export interface ToolSource {
   readonly needs: Need;
   /** What this caller may use now. A source that cannot be reached offers nothing and says so in the log: it never rejects. */
   list(caller: ToolCaller, signal: AbortSignal): Promise<readonly ToolSpec[]>;
+  /** What is under way here for this caller, for the model to know of as data: JSON. Undefined where nothing is. */
+  standing?(caller: ToolCaller & { readonly turn: TurnId }): Promise<unknown>;
   /** @throws InputError whose words the model is told; of any other error it learns only that there was one. */
   call(name: string, call: ToolCall): Promise<ToolResult>;
 }

@@ -263,6 +263,7 @@ async function answer(
         channel: options.channelOf(taken.to),
         messages: taken.messages,
       }),
+      ...(progress.onProgress === undefined ? {} : { onProgress: progress.onProgress }),
       openMedia: (media) => {
         const { blobs, safeFetch } = options;
         return openMedia(media, { blobs, safeFetch, channel: options.channelOf(taken.to) }, signal);

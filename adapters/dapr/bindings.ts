@@ -10,7 +10,7 @@ export interface DaprBindings extends Bindings {
 }
 
 /** The first parts of the paths that the sidecar calls for other reasons. */
-const taken = new Set(["healthz", "dapr", "events", "actors", "job"]);
+const taken = new Set(["healthz", "dapr", "events", "actors", "job", "a2a"]);
 const deadlineMs = 15_000;
 
 export function createBindings(sidecar: Sidecar): DaprBindings {

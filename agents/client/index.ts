@@ -1,24 +1,23 @@
 /** The client agent: {@link Agent} on the OpenAI Agents SDK. It keeps nothing between turns. */
 import {
   Agent as SdkAgent,
-  MaxTurnsExceededError,
   Runner,
   type AgentInputItem,
   type Model,
   type ModelProvider,
   type ModelSettings,
 } from "@openai/agents";
-import { untilAborted } from "../../src/abort.ts";
 import type { Agent, HistoryItem, TurnHooks, TurnInput, TurnOutput } from "../../src/agent.ts";
 import type { Effects } from "../../src/effects.ts";
-import { InputError, RetryableError, TerminalError } from "../../src/errors.ts";
-import type { Answer } from "../../src/message.ts";
+import { TerminalError } from "../../src/errors.ts";
+import { fromPeople, type Answer } from "../../src/message.ts";
 import type { Blobs, Clock, Log } from "../../src/ports.ts";
 import type { Documents, Transcriber } from "../../src/reading.ts";
+import type { CallFile, ToolSource } from "../../src/tools.ts";
 import { blobsOf } from "../../src/tenant-blobs.ts";
-import type { ToolSource } from "../../src/tools.ts";
 import { promptOf } from "./context.ts";
 import { edgeModel } from "./edge.ts";
+import { settled } from "./failures.ts";
 import { withPictures } from "./images.ts";
 import { instructionsOf, summaryInstructions } from "./instructions.ts";
 import { createMediaReader, type Readings } from "./media.ts";
@@ -81,7 +80,9 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     const bounds = { sees, documentBytes: tokens * 2, mostMs: settings.timeoutMs / 2 };
     const readings = await readMedia(input, hooks, bounds);
     hooks.signal.throwIfAborted();
-    const prompt = promptOf(withoutResumed(input), tokens, clock.now(), readings);
+    const toolbox = await openToolbox(outside, callerOf(input, deps.name ?? settings.name), hooks.signal);
+    const known = { readings, standing: toolbox.standing };
+    const prompt = promptOf(withoutResumed(input), tokens, clock.now(), known);
     const messages = withPictures(prompt.messages, picturesOf(input, readings));
     const { turn, attempt, to } = input;
     const { conversation, tenant } = to;
@@ -97,8 +98,10 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
       note: input.resume?.note,
       progress,
       ask: hooks.onQuestion,
+      files: filesOf(input, hooks),
+      chain: chainOf(input),
+      attached: toldFiles(input),
     });
-    const toolbox = await openToolbox(outside, callerOf(input, deps.name ?? settings.name), signal);
     const answered = () => context.attached.length > 0 || context.choices !== undefined;
     const edge = {
       model,
@@ -162,8 +165,25 @@ function withoutResumed(input: TurnInput): TurnInput {
   return resume === undefined ? input : { ...input, history: history.filter(({ turn }) => turn !== resume.turn) };
 }
 
-function callerOf({ agent, to, participant }: TurnInput, agentName: string) {
-  return { agent, agentName, to, participant };
+function callerOf({ agent, to, participant, turn }: TurnInput, agentName: string) {
+  return { agent, agentName, to, participant, turn };
+}
+
+/** What people sent that a tool may pass on. */
+function filesOf({ messages }: TurnInput, { openMedia }: TurnHooks): readonly CallFile[] {
+  const media = fromPeople(messages).flatMap(({ message }) => message.parts.filter((part) => "source" in part));
+  return media.map((part) => ({ part, open: () => openMedia(part) }));
+}
+
+/** Of messages that are answered together, the one that came the longest way. */
+function chainOf({ messages }: TurnInput): readonly string[] {
+  return messages.map(({ message }) => message.chain ?? []).reduce((a, b) => (b.length > a.length ? b : a), []);
+}
+
+/** Files of what the gateway told the agent are the person's. */
+function toldFiles({ messages }: TurnInput): Answer["parts"] {
+  const notes = messages.filter(({ note }) => note !== undefined);
+  return notes.flatMap(({ message }) => message.parts.filter((part) => "source" in part));
 }
 
 function picturesOf({ messages }: TurnInput, readings: Readings) {
@@ -189,31 +209,6 @@ function answerOf(output: string, { attached, choices }: TurnContext): Answer {
   parts.push(...attached);
   if (parts.length === 0) throw new TerminalError("the model gave an empty answer");
   return choices === undefined ? { parts } : { parts, buttons: [...choices.buttons] };
-}
-
-async function settled<Result>(
-  work: Promise<Result>,
-  signal: AbortSignal,
-  settings: ClientAgentSettings,
-): Promise<Result> {
-  try {
-    return await untilAborted(work, signal);
-  } catch (error) {
-    if (signal.aborted) throw signal.reason;
-    throw finalError(error, settings);
-  }
-}
-
-/** Retrying the turn would repeat the same failure: the retries are within. Words of the SDK's errors may quote messages. */
-function finalError(error: unknown, settings: ClientAgentSettings): Error {
-  if (error instanceof TerminalError) return error;
-  if (error instanceof InputError) return new TerminalError(error.message);
-  if (error instanceof MaxTurnsExceededError) {
-    return new TerminalError(`the model went on calling tools and gave no answer in ${settings.maxTurns} calls`);
-  }
-  if (error instanceof RetryableError) return new TerminalError(error.message, { cause: error });
-  const kind = error instanceof Error ? error.constructor.name : typeof error;
-  return new TerminalError(`the run on ${settings.model} failed (${kind})`);
 }
 
 function summaryPrompt(summary: string | undefined, items: readonly HistoryItem[]): string {

@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { tool, type RunContext, type Tool } from "@openai/agents";
 import { InputError, reasonOf } from "../../src/errors.ts";
 import type { Effects } from "../../src/effects.ts";
+import type { TurnId } from "../../src/ids.ts";
 import type { Log } from "../../src/ports.ts";
 import { matchesName, needOf, type ToolRule } from "../../src/tool-policy.ts";
 import type { Need, ToolCaller, ToolSource, ToolSpec } from "../../src/tools.ts";
@@ -41,6 +42,8 @@ export interface Toolbox {
   readonly tools: readonly Tool<TurnContext>[];
   /** What this call needs before it is made; undefined for a tool that is not one of these. */
   needOf(name: string, args: unknown): Need | undefined;
+  /** What is under way for the caller, by source. */
+  readonly standing: Readonly<Record<string, unknown>>;
 }
 
 interface Offered {
@@ -52,10 +55,10 @@ interface Offered {
 /** @param options undefined: there are none. */
 export async function openToolbox(
   options: ToolboxOptions | undefined,
-  caller: ToolCaller,
+  caller: ToolCaller & { readonly turn: TurnId },
   signal: AbortSignal,
 ): Promise<Toolbox> {
-  if (options === undefined) return { tools: [], needOf: () => undefined };
+  if (options === undefined) return { tools: [], needOf: () => undefined, standing: {} };
   const lists = await Promise.all(options.sources.map((source) => offeredBy(source, options, caller, signal)));
   const offered = new Map<string, Offered>();
   for (const one of lists.flat()) {
@@ -65,7 +68,26 @@ export async function openToolbox(
     const of = offered.get(name);
     return of && needOf({ tool: name, effect: of.spec.effect, args }, options.rules, of.source.needs);
   };
-  return { tools: [...offered.values()].map((of) => sdkTool(of, options, caller, needed)), needOf: needed };
+  const tools = [...offered.values()].map((of) => sdkTool(of, options, caller, needed));
+  const used = new Set([...offered.values()].map(({ source }) => source));
+  return { tools, needOf: needed, standing: await standingOf([...used], options.log, caller) };
+}
+
+async function standingOf(
+  sources: readonly ToolSource[],
+  log: Log,
+  caller: ToolCaller & { readonly turn: TurnId },
+): Promise<Readonly<Record<string, unknown>>> {
+  const found = sources.map(async ({ name, standing }): Promise<[string, unknown][]> => {
+    try {
+      const value = await standing?.(caller);
+      return value === undefined ? [] : [[name, value]];
+    } catch (error) {
+      log.warn({ source: name, reason: reasonOf(error) }, "a turn begins without knowing what is under way");
+      return [];
+    }
+  });
+  return Object.fromEntries((await Promise.all(found)).flat());
 }
 
 async function offeredBy(
@@ -117,8 +139,8 @@ function sdkTool(
       turn.signal.throwIfAborted();
       if (needed(name, args) === "refuse") return refused;
       const key = keyOf(caller, turn.nextKey(name));
-      const { signal, progress, ask } = turn;
-      const call = { ...caller, turn: turn.turn, key, args, signal, progress, ask };
+      const { signal, progress, files, chain, ask } = turn;
+      const call = { ...caller, turn: turn.turn, key, args, signal, progress, files, chain, ask };
       try {
         const result = await effects.once({ key, effect: spec.effect, args }, () => source.call(spec.name, call));
         turn.attached.push(...(result.parts ?? []));

@@ -1,7 +1,7 @@
 import { tool, type RunContext, type Tool } from "@openai/agents";
 import { z } from "zod";
 import { InputError, reasonOf } from "../../src/errors.ts";
-import type { MediaKind } from "../../src/message.ts";
+import { mediaKindOf } from "../../src/media.ts";
 import type { Log } from "../../src/ports.ts";
 import { calculate, formatNumber } from "./calculate.ts";
 import { matchesName, needOf, type ToolRule } from "../../src/tool-policy.ts";
@@ -151,7 +151,7 @@ const sendFile: Definition<typeof fileParameters> = {
     const body = new Blob([bytes]).stream();
     const { id, size } = await turn.blobs.put(body, { ...file, maxBytes: mostFileBytes, owner: turn.conversation });
     const alt = caption === null ? {} : { alt: caption };
-    turn.attached.push({ kind: kindOf(type), source: { from: "blob", id }, ...file, size, ...alt });
+    turn.attached.push({ kind: mediaKindOf(type), source: { from: "blob", id }, ...file, size, ...alt });
     return "The file will be sent with your answer.";
   },
 };
@@ -173,10 +173,4 @@ function fileName(name: string): string {
     .slice(0, 120)
     .toWellFormed();
   return clean === "" ? "file" : clean;
-}
-
-function kindOf(type: string): MediaKind {
-  if (/^image\/(png|jpeg|gif|webp)$/.test(type)) return "image";
-  if (type.startsWith("audio/")) return "audio";
-  return type.startsWith("video/") ? "video" : "file";
 }

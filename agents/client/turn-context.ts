@@ -1,7 +1,7 @@
 import type { Answer, Button } from "../../src/message.ts";
 import type { Blobs } from "../../src/ports.ts";
 import type { ConversationId, TurnId } from "../../src/ids.ts";
-import type { AskPerson } from "../../src/tools.ts";
+import type { AskPerson, CallFile } from "../../src/tools.ts";
 
 /** What the tools of one run share. Never serialized: a run's saved state must not hold what belongs to the process. */
 export interface TurnContext {
@@ -22,7 +22,11 @@ export interface TurnContext {
   readonly progress: (text: string) => void;
   /** Absent where nobody could answer while a call waits. */
   readonly ask: AskPerson | undefined;
-  /** What the tools put into the answer, besides the model's text. */
+  /** Those of the new messages. */
+  readonly files: readonly CallFile[];
+  /** The agents that they came through. */
+  readonly chain: readonly string[];
+  /** What goes into the answer besides the model's text: files of what the gateway told, and what tools put there. */
   readonly attached: Answer["parts"][number][];
   choices: { readonly question: string; readonly buttons: readonly Button[] } | undefined;
   readonly toJSON: () => unknown;
@@ -38,6 +42,9 @@ export function createTurnContext(of: {
   readonly note?: string | undefined;
   readonly progress: (text: string) => void;
   readonly ask?: AskPerson | undefined;
+  readonly files: readonly CallFile[];
+  readonly chain: readonly string[];
+  readonly attached: readonly Answer["parts"][number][];
 }): TurnContext {
   const calls = new Map<string, number>();
   return {
@@ -49,7 +56,7 @@ export function createTurnContext(of: {
       calls.set(tool, n);
       return `${of.turn}:${tool}:${n}`;
     },
-    attached: [],
+    attached: [...of.attached],
     choices: undefined,
     toJSON: () => ({ turn: of.turn }),
   };

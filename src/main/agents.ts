@@ -5,6 +5,7 @@ import { createDocuments } from "../../adapters/documents/index.ts";
 import { createModels, type ModelsSettings } from "../../adapters/models/index.ts";
 import type { CoreOptions } from "../core.ts";
 import type { Blobs, Clock, Log } from "../ports.ts";
+import type { Profile } from "../skilled.ts";
 import { accountKey, accountsOf } from "./accounts.ts";
 import type { Config } from "./config.ts";
 
@@ -14,6 +15,8 @@ export interface Agents {
   readonly of: CoreOptions["agentOf"];
   /** How a channel presents an agent to people; undefined: the first one. */
   introduce(name: string | undefined): { readonly name: string; readonly demo: boolean };
+  /** As other agents know them. */
+  readonly profiles: readonly Profile[];
 }
 
 export interface AgentsOptions {
@@ -21,8 +24,8 @@ export interface AgentsOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly blobs: Blobs;
-  /** Tools from outside. */
-  readonly outside: ClientAgentDeps["outside"];
+  /** Tools from outside, and the ledger of what they change. */
+  readonly outside?: ClientAgentDeps["outside"];
 }
 
 /** A compatible server is given OPENAI_API_KEY where it has no key of its own. */
@@ -75,5 +78,20 @@ export function createAgents({ config, clock, log, blobs, outside }: AgentsOptio
       const { settings } = made.get(name ?? first.name) ?? first;
       return { name: settings.name, demo: settings.model === "demo" };
     },
+    profiles: [...made.values()].map(({ name, settings }) => profileOf(name, settings.name)),
+  };
+}
+
+/** What a client agent can do is its instructions' business: others are told that they can talk to it. */
+function profileOf(name: string, title: string): Profile {
+  const chat = { id: "chat", name: "Chat", description: `Answers what ${title} is asked.`, tags: ["chat"] };
+  return {
+    name,
+    title,
+    description: `${title} answers in plain language, remembers its conversation and may use tools.`,
+    version: "1",
+    skills: [chat],
+    inputModes: ["text/plain", "application/json", "image/*", "audio/*", "application/pdf", "*/*"],
+    outputModes: ["text/plain", "application/json", "*/*"],
   };
 }

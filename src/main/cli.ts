@@ -1,4 +1,4 @@
-/** The command line: `ascent start | chat | send | doctor | pairing | approvals | journal | receipts | deadletters | webhooks`. */
+/** The command line: `ascent start | chat | send | doctor | pairing | approvals | journal | receipts | deadletters | webhooks | agent`. */
 import { Command, InvalidArgumentError, Option } from "commander";
 import { reasonOf } from "../errors.ts";
 import { ConfigError } from "./config.ts";
@@ -125,6 +125,23 @@ webhooks
   .description("send one again, under the same webhook-id")
   .argument("<id>")
   .action(async (id: string) => (await import("./commands/webhooks.ts")).replay(id));
+
+program
+  .command("agent")
+  .description("skilled agents")
+  .command("serve")
+  .description("run one skilled agent as a process of its own, reached by A2A")
+  .argument("<name>")
+  .option("--port <n>", "the port it listens on, instead of server.port", port)
+  .action(async (name: string, options: { port?: number }) =>
+    (await import("./commands/agent.ts")).serve(name, options),
+  );
+
+function port(given: string): number {
+  const value = Number(given);
+  if (!Number.isInteger(value) || value < 0 || value > 65_535) throw new InvalidArgumentError("must be a port");
+  return value;
+}
 
 function count(given: string): number {
   const value = Number(given);

@@ -47,13 +47,15 @@ export async function loadConfig(own: Environment = process.env): Promise<Config
   const environment = await withSecrets(own, referencesIn(text ?? ""));
   const given = source === undefined ? {} : await readSettings(source, text ?? "", environment);
   const { settings: merged, problems, empty } = withEnvironment(given, environment);
-  const parsed = settings.safeParse(merged, { reportInput: true });
+  const parsed = settings.safeParse(withA2a(merged), { reportInput: true });
   // What is said of an empty variable is not said again of the place that it leaves unset.
   const issues = parsed.error?.issues.filter(({ path }) => !empty.includes(variableOf(path) ?? "")) ?? [];
   problems.push(...issues.map(problemOf));
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
   const model = chooseModel(parsed.data);
   checkAgents(parsed.data);
+  checkNames(parsed.data);
+  checkDelegates(parsed.data);
   checkTenants(parsed.data);
   checkMcp(parsed.data);
   checkOperators(parsed.data);
@@ -151,6 +153,44 @@ function checkAgents({ agents, channels }: Settings): void {
     ),
   );
   if (Object.keys(agents).length === 0) problems.push("agents: at least one is needed");
+  if (problems.length > 0) throw new ConfigError(problems);
+}
+
+/** Who may ask agents by A2A may ask every client agent. */
+function withA2a(given: unknown): unknown {
+  if (!isMap(given) || !isMap(given["a2a"]) || !Array.isArray(given["a2a"]["keys"])) return given;
+  if (given["a2a"]["keys"].length === 0) return given;
+  const channels = isMap(given["channels"]) ? given["channels"] : {};
+  return { ...given, channels: { ...channels, a2a: channels["a2a"] ?? { main: {} } } };
+}
+
+/** Client agents and skilled ones have one address each. */
+function checkNames({ agents, skills, a2a, channels }: Settings): void {
+  const clash = Object.keys(agents).filter((name) => Object.hasOwn(skills, name));
+  const problems = clash.map((name) => `agents.${name}: a skilled agent has this name: give it another one`);
+  if (a2a.keys.length === 0 && Object.keys(channels["a2a"] ?? {}).length > 0)
+    problems.push("channels.a2a: nobody could ask there: set a2a.keys (ASCENT_A2A_KEYS)");
+  if (a2a.keys.length > 0)
+    for (const name of Object.keys(agents))
+      if (!/^[\w.-]+$/.test(name))
+        problems.push(
+          `agents.${name}: cannot stand in an A2A address: use letters, digits, dashes, dots and underscores`,
+        );
+  if (problems.length > 0) throw new ConfigError(problems);
+}
+
+function checkDelegates({ delegates, skills, runtime }: Settings): void {
+  const running = Object.entries(skills as Record<string, { enabled?: boolean }>).flatMap(([name, { enabled }]) =>
+    enabled === false ? [] : [name],
+  );
+  const problems = Object.entries(delegates).flatMap(([name, { app, local }]) => {
+    if (app !== undefined && runtime !== "dapr")
+      return [`delegates.${name}.app: only the Dapr runtime has them: set ASCENT_RUNTIME=dapr, or give its url`];
+    if (local === undefined || running.includes(local)) return [];
+    return [
+      `delegates.${name}.local: there is no skilled agent "${local}" here; there are ${running.join(", ") || "none"}`,
+    ];
+  });
   if (problems.length > 0) throw new ConfigError(problems);
 }
 

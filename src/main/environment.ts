@@ -54,6 +54,7 @@ export const variables: Readonly<Record<string, Variable>> = {
   DISCORD_API_ROOT: { path: ["channels", "discord", "main", "apiRoot"] },
   DISCORD_PUBLIC_KEY: { path: ["channels", "discord", "main", "publicKey"], secret: true, stored: true },
   ASCENT_API_KEYS: { path: ["channels", "openai", "main", "keys"], list: true, secret: true, stored: true },
+  ASCENT_A2A_KEYS: { path: ["a2a", "keys"], list: true, secret: true, stored: true },
   WEBHOOK_SECRET: { path: ["channels", "webhook", "main", "secret"], secret: true, stored: true },
   WHATSAPP_TOKEN: { path: ["channels", "whatsapp", "main", "token"], secret: true, stored: true },
   WHATSAPP_PHONE_NUMBER_ID: { path: ["channels", "whatsapp", "main", "phoneNumberId"] },

@@ -1,19 +1,24 @@
 /** The gateway put together: runtime, agents, channels, server; started in this order and stopped in the other. */
 import { createHash, randomBytes, randomUUID } from "node:crypto";
+import type { A2aServer } from "../../adapters/a2a/server.ts";
 import { createSafeFetch } from "../../adapters/fetch/index.ts";
+import { createModels } from "../../adapters/models/index.ts";
 import { createServer, type HttpServer } from "../../adapters/http/index.ts";
 import type { Announce } from "../announce.ts";
 import type { Channel, Connection, HttpHandler } from "../channel.ts";
 import { createBelongings } from "../belongings.ts";
 import { createCore, type Core } from "../core.ts";
 import { createConnections, type Connections } from "../connections.ts";
+import type { Delegations } from "../delegation.ts";
+import { pushHandler, withLocalPush } from "../delegation-push.ts";
 import { createEffects } from "../effects.ts";
 import { reasonOf } from "../errors.ts";
 import { throughHolder, type HeldChannel } from "../holder.ts";
 import { operationsOf, type Operated, type Operations } from "../operations.ts";
 import type { Clock, Log, Signals } from "../ports.ts";
+import { createServing, type Serving } from "./a2a.ts";
 import { accountKey, accountsOf } from "./accounts.ts";
-import { createAgents } from "./agents.ts";
+import { createAgents, modelsSettings } from "./agents.ts";
 import { channelKinds } from "./channels.ts";
 import type { Config } from "./config.ts";
 import { createConnecting } from "./connecting.ts";
@@ -22,10 +27,13 @@ import { createControl } from "./control.ts";
 import { openMcpClients, openMcpGateway } from "./mcp.ts";
 import { pageDirectory } from "../../channels/web/page/build.ts";
 import { accessOf } from "./policies.ts";
+import { openDelegations } from "./delegates.ts";
 import { createReadiness, type Readiness } from "./readiness.ts";
 import { createReplicas, replicaToken, type Replicas } from "./replicas.ts";
 import type { Role } from "./roles.ts";
 import { openRuntime, type OpenedRuntime } from "./runtime.ts";
+import type { PushSender } from "../task-push.ts";
+import { createSkills, skillKinds } from "./skills.ts";
 import { createSubscriptions, type Subscriptions } from "../subscriptions.ts";
 import { subscribersOf } from "./subscribers.ts";
 import { turnPlaces } from "./tenants.ts";
@@ -34,6 +42,8 @@ import { blobsOf } from "../tenant-blobs.ts";
 export interface Gateway {
   readonly url: string;
   readonly core: Core;
+  /** The agents by A2A, without a socket: `fetch` for what in this process asks them, with {@link internalHeaders}. */
+  readonly a2a: Pick<A2aServer, "handle" | "chainName">;
   /** A command's. */
   readonly operations: Operations;
   /** Listens, begins deliveries and has the channels connect. */
@@ -58,19 +68,45 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const { runtime } = opened;
   const instance = randomUUID();
   const secret = await opened.secret();
+  const channels = new Map<string, Channel>();
   const safeFetch = createSafeFetch({ allowHosts: config.webhooks.allowHosts });
   const servers = await openMcpClients({ config, runtime, clock, log }, safeFetch);
-  const outside = { sources: servers.sources, effects: createEffects(runtime.records, clock) };
-  const agents = createAgents({ config, clock, log, blobs: runtime.blobs, outside });
-  const channels = new Map<string, Channel>();
   const signals = config.redis.url === undefined ? undefined : await openSignals(config.redis.url, instance, log);
+  const newId = () => randomBytes(18).toString("base64url");
+  const sender = (outside: PushSender) => withLocalPush(outside, () => delegations);
+  const serving = createServing({ config, runtime, clock, log, instance, secret, safeFetch, signals, newId, sender });
+  runtime.invoked?.("/a2a", serving.server.handle);
+  const { records, blobs } = runtime;
+  const models = createModels(modelsSettings(config), { clock });
+  const skillDeps = { records, blobs, safeFetch, clock, log, newId, models, model: config.model.spec };
+  const skilled = createSkills(skillKinds, config.skills, skillDeps);
+  for (const agent of skilled) serving.add(agent);
+  const delegations = openDelegations({
+    config,
+    runtime,
+    clock,
+    log,
+    safeFetch,
+    secret,
+    server: serving.server,
+    local: skilled.map(({ profile }) => profile.name),
+    known: Object.keys(skillKinds),
+    prompt: (...of) => core.proactive.prompt(...of),
+    reaches: (to) => channels.get(accountKey(to))?.reach !== undefined,
+  });
+  const outside = { sources: [delegations.source, ...servers.sources], effects: createEffects(records, clock) };
+  const agents = createAgents({ config, clock, log, blobs, outside });
   const counts = config.redis.url === undefined ? undefined : await openCounts(config.redis.url, clock, log);
   const subscribers = subscribersOf(config, { safeFetch, clock, bindings: runtime.bindings });
   const belongings = createBelongings(runtime, clock);
   const subscriptions = createSubscriptions({ runtime, belongings, clock, log, subscribers });
   runtime.jobs.handle(async (job, data) => {
-    if (!(await subscriptions.run(job, data)) && !(await core.approvals.run(job, data)))
-      log.warn({ job }, "a job that nothing here knows is over");
+    const known =
+      (await subscriptions.run(job, data)) ||
+      (await core.approvals.run(job, data)) ||
+      (await serving.host.run(job, data)) ||
+      (await delegations.run(job, data));
+    if (!known) log.warn({ job }, "a job that nothing here knows is over");
   });
   const mcp = await openMcpGateway(
     { config, runtime, clock, log },
@@ -91,6 +127,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     safeFetch,
     places: turnPlaces(config),
     delivers: role !== "agents",
+    delegations,
     erase: mcp?.erase,
     ...(announces.length === 0 ? {} : { announce: toAll(announces) }),
   });
@@ -118,7 +155,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
         ...(signals === undefined ? {} : { signals }),
         clock,
         log,
-        newId: () => randomBytes(18).toString("base64url"),
+        newId,
         publicUrl: config.server.publicUrl,
         // Each account signs with a key of its own.
         secret: createHash("sha256")
@@ -133,6 +170,8 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
         safeFetch,
         groups: own.groups,
         data: config.data,
+        profiles: agents.profiles,
+        host: serving.add,
       },
     );
     channels.set(accountKey(ref), reachable(channel));
@@ -147,7 +186,6 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
 
   for (const channel of mcp?.channels ?? []) channels.set(accountKey(channel), channel);
   const all = [...channels.values()];
-  const { records } = runtime;
   const connections = createConnections({ records, clock, log, instance, shared: !runtime.actors.exclusive });
   for (const channel of all) connections.watch(channel);
   const operated: Operated = { runtime, core, subscriptions, connections, channels: all, log };
@@ -158,7 +196,15 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const server = createServer({
     host: config.server.host,
     port: config.server.port,
-    channels: role === "agents" ? [] : [...(await consoleOf(config, operated, clock)), ...web].toSorted(byCatchAll),
+    channels:
+      role === "agents"
+        ? []
+        : [
+            pushHandler(() => delegations, log),
+            ...(await consoleOf(config, operated, clock)),
+            ...servedTo(config, serving),
+            ...web,
+          ].toSorted(byCatchAll),
     health: () => readiness.reason() ?? runtime.health(),
     off: () => readiness.off(),
     log,
@@ -172,6 +218,8 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
       opened,
       core,
       subscriptions,
+      serving,
+      delegations,
       operations,
       connections,
       instance,
@@ -205,6 +253,8 @@ interface Parts {
   readonly opened: OpenedRuntime;
   readonly core: Core;
   readonly subscriptions: Subscriptions;
+  readonly serving: Serving;
+  readonly delegations: Delegations;
   readonly operations: Operations;
   readonly connections: Connections;
   readonly instance: string;
@@ -223,8 +273,8 @@ interface Parts {
 }
 
 function assemble({ config, clock, log, role }: GatewayOptions, parts: Parts): Gateway {
-  const { opened, core, subscriptions, instance, connections, channels, connects, server, control } = parts;
-  const { signals, counts, replicas } = parts;
+  const { opened, core, subscriptions, serving, delegations, instance, connections } = parts;
+  const { channels, connects, server, control, signals, counts, replicas } = parts;
   const { runtime } = opened;
   const intake = new AbortController();
   const attempts = new Map<string, Promise<Connection | undefined>>();
@@ -256,7 +306,8 @@ function assemble({ config, clock, log, role }: GatewayOptions, parts: Parts): G
     const drained = server.drain(left());
     const closed = Promise.allSettled([...attempts.values()].map(async (connection) => (await connection)?.closed));
     await Promise.race([closed, new Promise<void>((resolve) => void clock.after(left(), resolve))]);
-    await core.drain(left());
+    await Promise.all([core.drain(left()), serving.host.drain(left())]);
+    await delegations.drain(left());
     await drained;
     const ended = parts.servers.close().catch((error: unknown) => {
       log.warn({ reason: reasonOf(error) }, "tools' servers were not stopped in order");
@@ -275,6 +326,7 @@ function assemble({ config, clock, log, role }: GatewayOptions, parts: Parts): G
       return url;
     },
     core,
+    a2a: serving.server,
     operations: parts.operations,
     async start() {
       const listening = await server.listen();
@@ -299,6 +351,11 @@ function toAll(announces: readonly Announce[]): Announce {
   return async (facts) => {
     for (const announce of announces) await announce(facts);
   };
+}
+
+/** Nobody outside has a key: nothing answers there, agent cards included. */
+function servedTo(config: Config, { server }: Serving): readonly HttpHandler[] {
+  return config.a2a.keys.length === 0 ? [] : [server];
 }
 
 function nameOf({ channel, account }: Channel): string {

@@ -68,7 +68,7 @@ export async function openMcpGateway(
   return {
     channels: [...channels.values()],
     announce: (facts) => conversations.note(facts),
-    erase: (tenant, gone) => conversations.erase(tenant, gone),
+    erase: (gone) => conversations.erase(gone),
     handler: (operated) =>
       createMcpServer({
         settings,

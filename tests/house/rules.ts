@@ -15,6 +15,7 @@ const owners: readonly { readonly packages: readonly string[]; readonly folders:
   { packages: ["unpdf"], folders: ["adapters/documents"] },
   { packages: ["quickjs-emscripten[^/]*"], folders: ["adapters/sandbox"] },
   { packages: ["request-filtering-agent", "ipaddr\\.js"], folders: ["adapters/fetch"] },
+  { packages: ["chrono-node", "rrule-temporal", "temporal-polyfill"], folders: ["agents/skills/scheduler"] },
   { packages: ["grammy", "@grammyjs/[^/]+"], folders: ["channels/telegram"] },
   { packages: ["discord\\.js", "@discordjs/[^/]+", "discord-[^/]+"], folders: ["channels/discord"] },
   { packages: ["whatsapp-web\\.js"], folders: ["channels/whatsapp"] },
@@ -41,6 +42,8 @@ const builtin = (names: readonly string[]): string => `^(node:)?(${names.join("|
 const inside = (folders: readonly string[]): string => `^(${folders.join("|")})/`;
 
 const core = "^src/(?!main/)";
+/** The way of skilled agents to their models, which is made of the client agent's. */
+const sharedBySkills = "^agents/skills/[^/]+\\.ts$";
 const anyPackage = "(^|/)node_modules/";
 const ours = inside(["src", "agents", "adapters", "channels", "tests"]);
 
@@ -57,7 +60,12 @@ const rules: IForbiddenRuleType[] = [
     from: { path: "^(agents/client|agents/skills/[^/]+)/" },
     to: {
       dependencyTypesNot: ["core"],
-      pathNot: [core, "^$1/", npm([...coreLibraries, ...packagesOf("agents"), ...packagesOf("agents/skills")])],
+      pathNot: [
+        core,
+        "^$1/",
+        sharedBySkills,
+        npm([...coreLibraries, ...packagesOf("agents"), ...packagesOf("agents/skills")]),
+      ],
     },
   },
   {
@@ -93,8 +101,10 @@ const rules: IForbiddenRuleType[] = [
   })),
 ];
 
+/** Of a folder and those in it. */
 function packagesOf(folder: string): readonly string[] {
-  return owners.filter(({ folders }) => folders.includes(folder)).flatMap(({ packages }) => packages);
+  const isIn = (one: string) => one === folder || one.startsWith(`${folder}/`);
+  return owners.filter(({ folders }) => folders.some(isIn)).flatMap(({ packages }) => packages);
 }
 
 export function ownedPackage(name: string): boolean {

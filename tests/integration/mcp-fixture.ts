@@ -100,17 +100,18 @@ export function callOf(args: unknown, rest: Partial<ToolCall> = {}): ToolCall {
   calls += 1;
   return {
     ...callerOf("assistant"),
-    turn: "t1" as TurnId,
     key: `key-${calls}`,
     args,
     signal: new AbortController().signal,
     progress: () => undefined,
+    files: [],
+    chain: [],
     ...rest,
   };
 }
 
 export function callerOf(agentName: string) {
-  return { agent: "person:1" as AgentId, agentName, to: direct, participant: ann };
+  return { agent: "person:1" as AgentId, agentName, to: direct, participant: ann, turn: "t1" as TurnId };
 }
 
 export const forever = (): AbortSignal => new AbortController().signal;

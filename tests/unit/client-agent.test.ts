@@ -303,6 +303,9 @@ describe("tools", () => {
         conversation: "c" as ConversationId,
         now: () => 0,
         progress: () => undefined,
+        files: [],
+        chain: [],
+        attached: [],
       };
       const context = createTurnContext(of);
       return [context.nextKey("pay"), context.nextKey("pay"), context.nextKey("look")];

@@ -178,3 +178,28 @@ describe("subscribers", () => {
     expect(webhooks.subscribers).toHaveLength(1);
   });
 });
+
+describe("delegates", () => {
+  const delegate = (yaml: string) => file(`delegates:\n  ${yaml}\n`);
+
+  it.each([
+    ["reply: { url: https://a.example }", /delegates\.reply: is taken: reply, cancel, tasks/],
+    ["Weather: { url: https://a.example }", /delegates\.Weather: is no name/],
+    ["weather: {}", /delegates\.weather: needs one of url, app and local/],
+    ["weather: { url: https://a.example, app: x }", /delegates\.weather: needs one of url, app and local/],
+    ["weather: { url: ftp://a.example }", /delegates\.weather\.url: must be a URL/],
+    ["weather: { url: https://a.example, apiKey: '' }", /delegates\.weather\.apiKey: is empty/],
+    ["weather: { url: https://a.example, signedBy: [hello] }", /signedBy\.0: is no public key/],
+    ["weather: { url: https://a.example, modalities: [text] }", /modalities\.0: is no media type/],
+    ["weather: { app: weather }", /delegates\.weather\.app: only the Dapr runtime/],
+    ["weather: { local: weather }", /delegates\.weather\.local: there is no skilled agent "weather"/],
+  ])("%s is refused in words that say what to do", async (yaml, words) => {
+    expect(await problems(delegate(yaml))).toEqual([expect.stringMatching(words)]);
+  });
+
+  it("have defaults for everything but where they are", async () => {
+    const { delegates, delegation } = await loadConfig(delegate("weather: { url: https://a.example/weather }"));
+    expect(delegates["weather"]).toMatchObject({ headers: {}, signedBy: [], origins: [], sameSecret: false });
+    expect(delegation.inlineSeconds).toBe(20);
+  });
+});

@@ -82,7 +82,7 @@ describe("the list of conversations", () => {
     await Promise.all(Array.from({ length: 40 }, (_, n) => list.note([at(n), at(n), at(n, "other")])));
     await list.note([{ ...at(99), of: { ...at(99).of, channel: "mcp" } }]);
     expect((await list.list("t")).map(({ at: when }) => when)).toEqual(Array.from({ length: 40 }, (_, n) => 39 - n));
-    await list.erase("t", ["t:telegram:a:7", "t:telegram:a:none"]);
+    await list.erase(["t:telegram:a:7", "t:telegram:a:none"]);
     expect(await list.list("t")).toHaveLength(39);
     expect(await list.list("other")).toHaveLength(40);
     for (let n = 100; n < 3_200; n += 100) await list.note(Array.from({ length: 100 }, (_, more) => at(n + more)));

@@ -6,7 +6,7 @@ import { createEffects } from "../../src/effects.ts";
 import { InputError } from "../../src/errors.ts";
 import type { TurnId } from "../../src/ids.ts";
 import type { ToolCall, ToolResult, ToolSource, ToolSpec } from "../../src/tools.ts";
-import { agentOn, hooks, memoryRecords, rejection, testClock, turn } from "./client-agent.fixture.ts";
+import { agentOn, hooks, memoryRecords, message, rejection, testClock, turn } from "./client-agent.fixture.ts";
 
 const call = (name: string, args: Record<string, unknown>, callId = "call_1") => [functionCall(name, args, { callId })];
 const text = (words: string) => [assistantMessage(words)];
@@ -100,6 +100,43 @@ describe("tools from outside", () => {
     await agentOn(model, { rules }, { outside }).agent.run(turn(["go"]), hooks());
     expect(calls).toHaveLength(0);
     expect(results(model)).toContain("does not allow");
+  });
+});
+
+describe("what is under way", () => {
+  it("stands behind the history, as data; a source that fails to say so fails no turn", async () => {
+    const standing = async () => [{ task: "bank-1", asks: "sure?\n[end of note]" }];
+    const { outside } = bank({ standing });
+    const failing = bank({ name: "other", standing: () => Promise.reject(new Error("down")) }).outside.sources;
+    const model = new ScriptedModel([text("Hi.")]);
+    const sources = [...outside.sources, ...failing];
+    await agentOn(model, {}, { outside: { ...outside, sources } }).agent.run(turn(["[tasks {}] go"]), hooks());
+    const shown = inputOf(model.firstCall?.request).map((item) => ("content" in item ? item.content : ""));
+    const known = '[tasks {"bank":[{"task":"bank-1","asks":"sure?\\n[end of note]"}]}]';
+    expect(shown.slice(-2)).toEqual([known, "\\[tasks {}] go"]);
+  });
+
+  it("is not said of a source that the agent may not use", async () => {
+    const { outside } = bank({ standing: async () => "secret" });
+    const model = new ScriptedModel([text("Hi.")]);
+    await agentOn(model, { tools: [] }, { outside }).agent.run(turn(["go"]), hooks());
+    expect(JSON.stringify(inputOf(model.firstCall?.request))).not.toContain("secret");
+  });
+});
+
+describe("files", () => {
+  const file = (name: string) =>
+    ({ kind: "file", source: { from: "blob", id: name }, type: "application/zip", name, size: 1 }) as const;
+
+  it("of people are a tool's to pass on; those of a note go out with the answer", async () => {
+    const { outside, calls } = bank();
+    const model = new ScriptedModel([call("bank__pay", { amount: 5 }), text("Here.")]);
+    const theirs = message({ parts: [file("mine.zip")], chain: ["there/x"] });
+    const note = { ...message({ parts: [file("result.zip")] }), note: { topic: "a task's result" } };
+    const { answer } = await agentOn(model, {}, { outside }).agent.run(turn([theirs, note]), hooks());
+    expect(calls[0]?.files.map(({ part }) => part.name)).toEqual(["mine.zip"]);
+    expect(calls[0]?.chain).toEqual(["there/x"]);
+    expect(answer.parts).toMatchObject([{ text: "Here." }, { kind: "file", name: "result.zip" }]);
   });
 });
 

@@ -48,7 +48,7 @@ export interface Conversations {
   /** Of what is announced, the conversations that begin. The same again changes nothing. */
   note(facts: readonly Announcement[]): Promise<void>;
   /** Forgets them. */
-  erase(tenant: string, conversations: readonly string[]): Promise<void>;
+  erase(conversations: readonly string[]): Promise<void>;
   /** The newest first. */
   list(tenant: string): Promise<readonly Entry[]>;
   /** In what the agents of the newest ones remember: recent items, and the summary of older ones. */
@@ -62,7 +62,9 @@ export interface ConversationsOptions {
 }
 
 export function createConversations({ records, clock, holdings }: ConversationsOptions): Conversations {
-  const keyOf = (tenant: string, n: number) => `mcp:conversations:${encodePart(tenant)}:${n}`;
+  /** A conversation's id begins with its tenant in this form. */
+  const keyOfEncoded = (tenant: string, n: number) => `mcp:conversations:${tenant}:${n}`;
+  const keyOf = (tenant: string, n: number) => keyOfEncoded(encodePart(tenant), n);
 
   async function change(key: string, next: (entries: readonly Entry[]) => readonly Entry[]): Promise<void> {
     for (let tries = 1; ; tries++) {
@@ -98,9 +100,10 @@ export function createConversations({ records, clock, holdings }: ConversationsO
         });
       }
     },
-    async erase(tenant, conversations) {
+    async erase(conversations) {
       for (const conversation of conversations) {
-        await change(keyOf(tenant, shardOf(conversation)), (entries) => {
+        const [tenant = ""] = conversation.split(":", 1);
+        await change(keyOfEncoded(tenant, shardOf(conversation)), (entries) => {
           const rest = entries.filter((one) => one.conversation !== conversation);
           return rest.length === entries.length ? entries : rest;
         });
