@@ -3,7 +3,7 @@
  * gateway, an agent that is a process of its own, and on Dapr the sidecars.
  */
 import { join } from "node:path";
-import { describe, onTestFailed, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFailed, onTestFinished, test } from "vitest";
 import { freePorts } from "../../src/main/dapr/ports.ts";
 import { startTelegramFake, type TelegramFake } from "../fakes/telegram.ts";
 import { needsDapr, startCluster } from "../services/dapr.ts";
@@ -64,6 +64,10 @@ describe("tasks of people on two channels", () => {
     await Promise.all([scheduler.start(), tester.start()]);
     await stage.gateway.start();
     await judgeTold(people);
+    for (const { output } of [stage.gateway, scheduler]) {
+      expect(output()).not.toMatch(/anns|bobs/);
+      expect(output()).not.toContain(delegateKey);
+    }
     const before = drafts(stage.platform).length;
     await stage.platform.user(ann).sends(ann, "ask tester to be slow 2500");
     await eventually("what the agent is doing", () =>
