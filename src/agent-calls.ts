@@ -4,6 +4,7 @@ import type { Decision } from "./asks.ts";
 import type { Asked, Reply, TurnRef } from "./events.ts";
 import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
 import type { Import, Serving } from "./link-events.ts";
+import type { Asking, QuestionState } from "./question-state.ts";
 import type { Leaving, Via } from "./link-state.ts";
 import type {
   Address,
@@ -66,6 +67,10 @@ export interface AgentCalls {
   abandon(data: TurnRef): InboundMessage | "stale";
   /** "busy" while a word on it waits, or the turn that asks has not ended. */
   expire(data: { conversation: ConversationId; ask: string; turn?: TurnId }): Reply;
+  /** A tool of the turn asks the person; again under the same id it is the same question. "busy": another one is open. */
+  question(data: TurnRef & { asking: Asking; listed?: boolean }): Reply;
+  replied(data: { conversation: ConversationId; id: string }): QuestionState;
+  unquestion(data: { conversation: ConversationId; id: string }): Reply;
   waited(data: { conversation: ConversationId; missing: MessageId }): Reply;
   summarized(data: { through: TurnId; summary: string }): Reply;
   undelivered(data: ReceiptEvent): Reply;

@@ -2,6 +2,7 @@
  * The agent port: who answers. `agents/client` implements it on the OpenAI Agents SDK; the core knows only this.
  */
 import type { Address, Answer, InboundMessage, MediaPart, Participant } from "./message.ts";
+import type { AskPerson } from "./tools.ts";
 import type { AgentId, MessageId, TurnId } from "./ids.ts";
 
 /** How a medium of a message stands in the history: what was heard in it, or read. */
@@ -74,6 +75,8 @@ export interface TurnHooks {
   readonly onText?: (text: string) => void;
   /** What it is doing meanwhile, in a few words, for the person to see. */
   readonly onProgress?: (text: string) => void;
+  /** Asks the person while a tool's call waits. Absent where nobody could answer. */
+  readonly onQuestion?: AskPerson | undefined;
   /** Bytes of a medium of one of the messages. */
   readonly openMedia: (
     media: MediaPart,

@@ -20,6 +20,7 @@ import { later, type Later } from "./later.ts";
 import { createLinking } from "./linking.ts";
 import { gapMs } from "./order.ts";
 import { createOutgoing } from "./outgoing.ts";
+import { stateOf } from "./questions.ts";
 import { createRecent } from "./recent.ts";
 import { batchOf } from "./scheduling.ts";
 import { isBusy, nobody, readState, stateKeys, threadsOf, type AgentState, type Thread } from "./state.ts";
@@ -370,6 +371,9 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
       stored = await withSpilled(context, stored, [data.conversation], true);
       return watch.kept(await step([{ ...moment(), ...data, type: "expired" }], traits(data.conversation)));
     },
+    question: (data) => step([{ ...moment(), ...data, type: "questioned" }], traits(data.conversation)),
+    replied: async ({ conversation, id: asked }) => stateOf(stored.inbox.threads[conversation], asked),
+    unquestion: (data) => step([{ ...moment(), ...data, type: "unquestioned" }], traits(data.conversation)),
     finish: (data) => ended({ ...moment(), ...data, type: "finished" }),
     fail: (data) => ended({ ...moment(), ...data, type: "failed" }),
     async alive(turn) {

@@ -25,6 +25,7 @@ import {
   undelivered,
 } from "./outcome.ts";
 import { gapMs, insert, isAfter } from "./order.ts";
+import { isReplyPress, questioned, takeReply, unquestioned } from "./questions.ts";
 import { advance, batchOf, end, isNoticeCommand, mayRestart, restart } from "./scheduling.ts";
 import { isRecent, isSeen } from "./seen.ts";
 import type { AgentState, Thread } from "./state.ts";
@@ -56,6 +57,10 @@ function apply(draft: Draft, event: AgentEvent, traits: AgentTraits): Reply {
       if (closeGap(draft, event.conversation, event.missing) === undefined) return "duplicate";
       goOn(draft, event.conversation, event, traits);
       return "accepted";
+    case "questioned":
+      return questioned(draft, event);
+    case "unquestioned":
+      return unquestioned(draft, event);
     case "expired":
       return expire(draft, event);
     case "journaled":
@@ -193,6 +198,9 @@ function accept(draft: Draft, of: Received, event: InboundMessage, traits: Agent
   const given = (early ?? event).message;
   const content = note === undefined ? understood(given, participant, thread.choices) : given;
   const message = withoutRaw({ ...event, message: content });
+  const replies = takeReply(draft, conversation, message);
+  if (!replies && isReplyPress(message))
+    return draft.setAside(conversation, [event.id], "the question is over", of.now);
   draft.media(blobsIn(content.parts));
   const isFull = thread.spilled !== undefined || thread.pending.length >= waiting.inbox;
   // One that was sent before others of the inbox has its place among them.
@@ -246,6 +254,7 @@ function stop(draft: Draft, of: Received, event: InboundMessage): void {
   const served = resumes ? undefined : alone;
   const stopped = all.filter((other) => !isNoticeCommand(other) && !isAfter(other, event) && other !== served);
   closeAsks(draft, conversation);
+  draft.patch(conversation, { questions: undefined });
   draft.setAside(
     conversation,
     stopped.map(({ id }) => id),

@@ -56,6 +56,8 @@ export interface CoreOptions {
   readonly announce?: Announce | undefined;
   /** For turns that run at once in this process; 2,000 unless given, whosever they are. */
   readonly places?: Shares;
+  /** What the composition keeps of these conversations is to go: they are forgotten, or over. May come again. */
+  readonly erase?: ((conversations: readonly string[]) => Promise<void>) | undefined;
   /** Ten letters or digits that nobody can guess; random ones unless given. */
   readonly newCode?: () => string;
   /** Who works for agents beside their turns. */
@@ -116,7 +118,10 @@ export function createCore(options: CoreOptions): Core {
   let stopping = false;
   const call = runtime.actors.call.bind(runtime.actors) as CallAgent;
   const belongings = createBelongings(runtime, clock);
-  const forget = (conversations: readonly string[]) => options.delegations?.forget(conversations) ?? Promise.resolve();
+  const forget = async (conversations: readonly string[]) => {
+    await options.delegations?.forget(conversations);
+    await options.erase?.(conversations);
+  };
   const announces = options.announce === undefined ? {} : { announce: options.announce };
   const sent = createSentLog(runtime.records, log);
   const delivery = createDelivery({

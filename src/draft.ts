@@ -70,6 +70,8 @@ export interface Draft {
   setAside(conversation: ConversationId, ids: readonly MessageId[], rule: string, at: number): void;
   /** Answers these messages, in the conversation's next place. */
   answer(agent: AgentId, conversation: ConversationId, of: readonly InboundMessage[], answer: Answer, at: number): void;
+  /** Says something that answers no message, in the conversation's next place. */
+  say(agent: AgentId, conversation: ConversationId, answer: Answer, locale: string | undefined, at: number): void;
   /** Puts an entry into the outbox; its `seq` is given here. */
   put(entry: OutboundEvent): void;
   step(): Step;
@@ -252,6 +254,11 @@ export function createDraft(before: AgentState): Draft {
       const requests = of.filter((message) => !people.includes(message)).map((message) => message.id);
       const more = { ...(requests.length > 0 && { requests }), ...(locale !== undefined && { locale }) };
       draft.put({ v: 1, agent, to, seq: 1, answers, ...more, answer, at });
+    },
+    say(agent, conversation, answer, locale, at) {
+      const to = draft.thread(conversation)?.to;
+      const language = locale === undefined ? {} : { locale };
+      if (to !== undefined) draft.put({ v: 1, agent, to, seq: 1, answers: [], ...language, answer, at });
     },
     put(unnumbered) {
       const { conversation } = unnumbered.to;

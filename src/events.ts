@@ -1,6 +1,7 @@
 /** What can happen to a client agent, and what it asks to be done: the vocabulary of the reducer in `conversation.ts`. */
 import type { Pause, ReadPart } from "./agent.ts";
 import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
+import type { Asking } from "./question-state.ts";
 import type { LinkEvent } from "./link-events.ts";
 import type { Via } from "./link-state.ts";
 import type { Answer, InboundEvent, NoticeKey, OutboundEvent, ReceiptEvent } from "./message.ts";
@@ -59,6 +60,15 @@ export type AgentEvent = Moment &
         readonly messages: readonly MessageId[];
         readonly notice: NoticeKey;
       })
+    /** A tool of the turn has a question for the person. */
+    | (TurnRef & {
+        readonly type: "questioned";
+        readonly agent: AgentId;
+        readonly asking: Asking;
+        readonly listed?: boolean;
+      })
+    /** Nobody waits for the answer to it any more. */
+    | { readonly type: "unquestioned"; readonly conversation: ConversationId; readonly id: string }
     /** The runners of these turns are silent. */
     | { readonly type: "silent"; readonly agent: AgentId; readonly turns: readonly TurnRef[] }
     /** The runner of this turn stops before its end. */

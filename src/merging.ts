@@ -213,6 +213,7 @@ function forgotten(draft: Draft, event: Of<"forgotten">): Reply {
       end(draft, id);
     }
     closeAsks(draft, id);
+    draft.patch(id, { questions: undefined });
     const kept = pending.filter((message) => !before.includes(message));
     draft.patch(id, own ? { pending: kept } : { pending: kept, early: undefined, gaps: undefined });
   }

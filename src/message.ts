@@ -158,6 +158,10 @@ export const noticeKeys = [
   "deny",
   "approvalByOperator",
   "approvalExpired",
+  "toolAsks",
+  "ratherNot",
+  "yes",
+  "no",
 ] as const;
 export type NoticeKey = (typeof noticeKeys)[number];
 /** What a sentence has places for. */

@@ -47,6 +47,10 @@ const en: Sentences = {
   deny: "Deny",
   approvalByOperator: "Somebody who runs this service has to allow this first. I will come back to you:",
   approvalExpired: "Nobody decided in time, so I did not do it.",
+  toolAsks: "**{{from}}** asks:",
+  ratherNot: "I'd rather not say",
+  yes: "Yes",
+  no: "No",
 };
 
 const de: Sentences = {
@@ -90,6 +94,10 @@ const de: Sentences = {
   deny: "Nein",
   approvalByOperator: "Das muss erst jemand erlauben, der diesen Dienst betreibt. Ich melde mich wieder:",
   approvalExpired: "Niemand hat rechtzeitig entschieden, also habe ich es nicht getan.",
+  toolAsks: "**{{from}}** fragt:",
+  ratherNot: "Lieber nicht",
+  yes: "Ja",
+  no: "Nein",
 };
 
 const es: Sentences = {
@@ -129,6 +137,10 @@ const es: Sentences = {
   deny: "Rechazar",
   approvalByOperator: "Antes tiene que permitirlo quien lleva este servicio. Te avisaré:",
   approvalExpired: "Nadie decidió a tiempo, así que no lo hice.",
+  toolAsks: "**{{from}}** pregunta:",
+  ratherNot: "Prefiero no decirlo",
+  yes: "Sí",
+  no: "No",
 };
 
 const sentences: Readonly<Record<Language, Sentences>> = { en, de, es };

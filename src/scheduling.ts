@@ -3,8 +3,9 @@ import { decisionOf, objection } from "./asks.ts";
 import { commands, type Command } from "./commands.ts";
 import type { Draft } from "./draft.ts";
 import type { Moment } from "./events.ts";
-import type { AgentId, ConversationId, TurnId } from "./ids.ts";
+import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
 import type { InboundMessage, NoticeKey } from "./message.ts";
+import type { Question } from "./question-state.ts";
 import type { ActiveTurn, Thread } from "./state.ts";
 import { insert } from "./order.ts";
 import { waiting } from "./waiting.ts";
@@ -16,8 +17,12 @@ const maxRestarts = 8;
  * The messages that a turn of a conversation answers together: up to the next command, or one that is missing. Where one of those
  * has come before messages that a running turn began with, these stay together, and nothing newer joins them.
  */
-export function batchOf({ gaps = [], pending, turn }: Thread): readonly InboundMessage[] {
-  if (turn?.command !== undefined) return pending.filter(({ id }) => id === turn.command);
+export function batchOf(thread: Thread): readonly InboundMessage[] {
+  const { gaps = [], turn } = thread;
+  if (turn?.command !== undefined) return thread.pending.filter(({ id }) => id === turn.command);
+  // A tool of the turn has asked for these.
+  const replies = repliesIn(thread);
+  const pending = thread.pending.filter(({ id }) => !replies.has(id));
   const parts = (message: InboundMessage) =>
     isOwnCommand(message) || gaps.some(({ before }) => !before.includes(message.id));
   const hasBegun = ({ id }: InboundMessage) => turn?.began?.includes(id) === true;
@@ -26,6 +31,12 @@ export function batchOf({ gaps = [], pending, turn }: Thread): readonly InboundM
   if (end !== -1 && end < last) return pending.filter(hasBegun);
   const from = Math.max(0, last + 1 - waiting.together);
   return pending.slice(from, Math.min(end === -1 ? Infinity : end, from + waiting.together));
+}
+
+/** What answers questions of the running turn, each with its question. */
+export function repliesIn({ questions = [], turn }: Thread): ReadonlyMap<MessageId, Question> {
+  const own = questions.filter((one) => one.turn === turn?.id);
+  return new Map(own.flatMap((one) => (one.reply === undefined ? [] : [[one.reply.message, one] as const])));
 }
 
 const idsOf = (messages: readonly InboundMessage[]) => messages.map(({ id }) => id);

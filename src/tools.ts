@@ -49,10 +49,33 @@ export interface ToolCall extends ToolCaller {
   readonly signal: AbortSignal;
   /** What it is doing, in a few words, for the person to see. Best effort. */
   readonly progress: (text: string) => void;
+  /** Absent where nobody could answer while the call waits. */
+  readonly ask?: AskPerson | undefined;
   readonly files: readonly CallFile[];
   /** The agents that the turn's messages came through, the first one first: see `chain.ts`. */
   readonly chain: readonly string[];
 }
+
+/** Asks the person of the turn while a call waits. */
+export type AskPerson = (question: {
+  /** 16 letters, digits, "_" and "-": the same whenever the same call asks the same, and of no other question. */
+  readonly id: string;
+  /** Who asks, for the person to see. */
+  readonly from: string;
+  /** Shown as it is, never as markup. */
+  readonly text: string;
+  /** What there is to choose from; absent: any text is an answer. */
+  readonly options?: readonly { readonly id: string; readonly label: string }[];
+  readonly forMs: number;
+  readonly signal: AbortSignal;
+}) => Promise<PersonReply>;
+
+/** "silent": nobody answered in time. */
+export type PersonReply =
+  | { readonly kind: "said"; readonly text: string }
+  | { readonly kind: "chose"; readonly option: string }
+  | { readonly kind: "declined" }
+  | { readonly kind: "silent" };
 
 export interface ToolResult {
   /** For the model, marked as data where it is shown. */

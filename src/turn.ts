@@ -10,6 +10,7 @@ import { keepAlive } from "./alive.ts";
 import type { Channel } from "./channel.ts";
 import type { CallAgent, Decided, Taken, TurnRunner } from "./agent-calls.ts";
 import type { Approvals } from "./approvals.ts";
+import { createAsk } from "./asking.ts";
 import { askIdOf, questionOf } from "./asks.ts";
 import { fateOf, InfrastructureError, reasonOf } from "./errors.ts";
 import type { Asked, TurnRef } from "./events.ts";
@@ -256,6 +257,13 @@ async function answer(
     {
       signal,
       ...(progress.onText === undefined ? {} : { onText: progress.onText }),
+      onQuestion: createAsk({
+        ...options,
+        ...run,
+        signal,
+        channel: options.channelOf(taken.to),
+        messages: taken.messages,
+      }),
       ...(progress.onProgress === undefined ? {} : { onProgress: progress.onProgress }),
       openMedia: (media) => {
         const { blobs, safeFetch } = options;

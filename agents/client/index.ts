@@ -31,6 +31,8 @@ import { createTurnContext, type TurnContext } from "./turn-context.ts";
 import { seesPictures } from "./vision.ts";
 
 export interface ClientAgentDeps {
+  /** In the configuration; the one that people are shown unless given. */
+  readonly name?: string;
   readonly models: ModelProvider;
   readonly clock: Clock;
   readonly blobs: Blobs;
@@ -78,7 +80,7 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     const bounds = { sees, documentBytes: tokens * 2, mostMs: settings.timeoutMs / 2 };
     const readings = await readMedia(input, hooks, bounds);
     hooks.signal.throwIfAborted();
-    const toolbox = await openToolbox(outside, callerOf(input, settings), hooks.signal);
+    const toolbox = await openToolbox(outside, callerOf(input, deps.name ?? settings.name), hooks.signal);
     const known = { readings, standing: toolbox.standing };
     const prompt = promptOf(withoutResumed(input), tokens, clock.now(), known);
     const messages = withPictures(prompt.messages, picturesOf(input, readings));
@@ -95,6 +97,7 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
       now: clock.now,
       note: input.resume?.note,
       progress,
+      ask: hooks.onQuestion,
       files: filesOf(input, hooks),
       chain: chainOf(input),
       attached: toldFiles(input),
@@ -162,8 +165,8 @@ function withoutResumed(input: TurnInput): TurnInput {
   return resume === undefined ? input : { ...input, history: history.filter(({ turn }) => turn !== resume.turn) };
 }
 
-function callerOf({ agent, to, participant, turn }: TurnInput, { name }: ClientAgentSettings) {
-  return { agent, agentName: name, to, participant, turn };
+function callerOf({ agent, to, participant, turn }: TurnInput, agentName: string) {
+  return { agent, agentName, to, participant, turn };
 }
 
 /** What people sent that a tool may pass on. */

@@ -139,8 +139,8 @@ function sdkTool(
       turn.signal.throwIfAborted();
       if (needed(name, args) === "refuse") return refused;
       const key = keyOf(caller, turn.nextKey(name));
-      const { signal, progress, files, chain } = turn;
-      const call = { ...caller, turn: turn.turn, key, args, signal, progress, files, chain };
+      const { signal, progress, files, chain, ask } = turn;
+      const call = { ...caller, turn: turn.turn, key, args, signal, progress, files, chain, ask };
       try {
         const of = { key, effect: spec.effect, args, conversation: caller.to.conversation };
         const result = await effects.once(of, () => source.call(spec.name, call));

@@ -1,7 +1,7 @@
 import type { Answer, Button } from "../../src/message.ts";
 import type { Blobs } from "../../src/ports.ts";
 import type { ConversationId, TurnId } from "../../src/ids.ts";
-import type { CallFile } from "../../src/tools.ts";
+import type { AskPerson, CallFile } from "../../src/tools.ts";
 
 /** What the tools of one run share. Never serialized: a run's saved state must not hold what belongs to the process. */
 export interface TurnContext {
@@ -20,6 +20,8 @@ export interface TurnContext {
   readonly note: string | undefined;
   /** What a tool is doing, in a few words, for the person to see. */
   readonly progress: (text: string) => void;
+  /** Absent where nobody could answer while a call waits. */
+  readonly ask: AskPerson | undefined;
   /** Those of the new messages. */
   readonly files: readonly CallFile[];
   /** The agents that they came through. */
@@ -39,6 +41,7 @@ export function createTurnContext(of: {
   readonly now: () => number;
   readonly note?: string | undefined;
   readonly progress: (text: string) => void;
+  readonly ask?: AskPerson | undefined;
   readonly files: readonly CallFile[];
   readonly chain: readonly string[];
   readonly attached: readonly Answer["parts"][number][];
@@ -47,6 +50,7 @@ export function createTurnContext(of: {
   return {
     ...of,
     note: of.note,
+    ask: of.ask,
     nextKey(tool) {
       const n = (calls.get(tool) ?? 0) + 1;
       calls.set(tool, n);

@@ -68,7 +68,7 @@ export function createAgents({ config, clock, log, blobs, outside }: AgentsOptio
   const made = new Map(
     Object.entries(config.agents).map(([name, given]) => {
       const settings = { ...given, model: given.model ?? config.model.spec };
-      const deps = { models, clock, blobs, log, transcriber, documents, tracing, outside };
+      const deps = { name, models, clock, blobs, log, transcriber, documents, tracing, outside };
       const agent = createClientAgent(settings, deps);
       return [name, { name, agent, traits: traitsOf(settings), settings }] as const;
     }),

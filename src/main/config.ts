@@ -57,6 +57,7 @@ export async function loadConfig(own: Environment = process.env): Promise<Config
   checkNames(parsed.data);
   checkDelegates(parsed.data);
   checkTenants(parsed.data);
+  checkMcp(parsed.data);
   checkOperators(parsed.data);
   checkSubscribers(parsed.data);
   checkDapr(parsed.data);
@@ -209,6 +210,21 @@ function checkOperators({ operators = [], channels }: Settings): void {
           `operators.${at}.tenant: no account is of the tenant "${tenant}"; there are ${[...new Set(tenants)].join(", ")}`,
         ],
   );
+  if (problems.length > 0) throw new ConfigError(problems);
+}
+
+function checkMcp({ agents, mcp, mcpServer, tenants }: Settings): void {
+  const problems = Object.entries(mcp).flatMap(([server, { agents: named = [] }]) =>
+    named
+      .filter((name) => !Object.hasOwn(agents, name))
+      .map((name) => `mcp.${server}.agents: there is no agent "${name}"; there are ${Object.keys(agents).join(", ")}`),
+  );
+  for (const [at, { tenant }] of mcpServer.keys.entries()) {
+    if (tenants !== undefined && !Object.hasOwn(tenants, tenant))
+      problems.push(
+        `mcpServer.keys.${at}.tenant: there is no tenant "${tenant}"; tenants names ${Object.keys(tenants).join(", ")}`,
+      );
+  }
   if (problems.length > 0) throw new ConfigError(problems);
 }
 

@@ -4,6 +4,7 @@ import type { A2aServer } from "../../adapters/a2a/server.ts";
 import { createSafeFetch } from "../../adapters/fetch/index.ts";
 import { createModels } from "../../adapters/models/index.ts";
 import { createServer, type HttpServer } from "../../adapters/http/index.ts";
+import type { Announce } from "../announce.ts";
 import type { Channel, Connection, HttpHandler } from "../channel.ts";
 import { createBelongings } from "../belongings.ts";
 import { createCore, type Core } from "../core.ts";
@@ -24,6 +25,7 @@ import type { Config } from "./config.ts";
 import { createConnecting } from "./connecting.ts";
 import { consoleOf, documentsOf } from "./console.ts";
 import { createControl } from "./control.ts";
+import { openMcpClients, openMcpGateway } from "./mcp.ts";
 import { pageDirectory } from "../../channels/web/page/build.ts";
 import { createLibrary } from "./library.ts";
 import { accessOf } from "./policies.ts";
@@ -70,6 +72,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const secret = await opened.secret();
   const channels = new Map<string, Channel>();
   const safeFetch = createSafeFetch({ allowHosts: config.webhooks.allowHosts });
+  const servers = await openMcpClients({ config, runtime, clock, log }, safeFetch);
   const signals = config.redis.url === undefined ? undefined : await openSignals(config.redis.url, instance, log);
   const newId = () => randomBytes(18).toString("base64url");
   const sender = (outside: PushSender) => withLocalPush(outside, () => delegations);
@@ -99,7 +102,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   });
   const belongings = createBelongings(runtime, clock);
   const effects = createEffects({ records, clock, belongings });
-  const outside = { sources: [delegations.source], effects };
+  const outside = { sources: [delegations.source, ...servers.sources], effects };
   const agents = createAgents({ config, clock, log, blobs, outside });
   const counts = config.redis.url === undefined ? undefined : await openCounts(config.redis.url, clock, log);
   const subscribers = subscribersOf(config, { safeFetch, clock, bindings: runtime.bindings });
@@ -112,7 +115,15 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
       (await delegations.run(job, data));
     if (!known) log.warn({ job }, "a job that nothing here knows is over");
   });
-  const core = createCore({
+  const mcp = await openMcpGateway(
+    { config, runtime, clock, log },
+    { agents: agents.names, belongings, core: () => core },
+  );
+  const announces = [
+    ...(mcp === undefined ? [] : [mcp.announce]),
+    ...(subscribers.length === 0 ? [] : [subscriptions.announce]),
+  ];
+  const core: Core = createCore({
     runtime,
     clock,
     log,
@@ -124,7 +135,8 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     places: turnPlaces(config),
     delivers: role !== "agents",
     delegations,
-    ...(subscribers.length === 0 ? {} : { announce: subscriptions.announce }),
+    erase: mcp?.erase,
+    ...(announces.length === 0 ? {} : { announce: toAll(announces) }),
   });
   const token = replicaToken(secret);
   const held: HeldChannel[] = [];
@@ -179,13 +191,14 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     runtime.bindings.take(binding, take);
   }
 
+  for (const channel of mcp?.channels ?? []) channels.set(accountKey(channel), channel);
   const all = [...channels.values()];
   const connections = createConnections({ records, clock, log, instance, shared: !runtime.actors.exclusive });
   for (const channel of all) connections.watch(channel);
   const operated: Operated = { runtime, core, subscriptions, connections, channels: all, log };
   const operations = operationsOf(operated, { name: "a command" });
   const control = createControl({ operations, log });
-  const web = all.filter(answersHttp);
+  const web = [...(mcp === undefined ? [] : [mcp.handler(operated)]), ...all.filter(answersHttp)];
   const readiness = createReadiness({ clock, log });
   const server = createServer({
     host: config.server.host,
@@ -224,6 +237,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
       control,
       readiness,
       signals,
+      servers,
       counts,
     },
   );
@@ -260,6 +274,8 @@ interface Parts {
   readonly control: ReturnType<typeof createControl>;
   readonly readiness: Readiness;
   readonly signals: { close(): void } | undefined;
+  /** Tools' servers. */
+  readonly servers: { close(): Promise<void> };
   readonly counts: { close(): void } | undefined;
 }
 
@@ -300,7 +316,11 @@ function assemble({ config, clock, log, role }: GatewayOptions, parts: Parts): G
     await Promise.all([core.drain(left()), serving.host.drain(left())]);
     await delegations.drain(left());
     await drained;
+    const ended = parts.servers.close().catch((error: unknown) => {
+      log.warn({ reason: reasonOf(error) }, "tools' servers were not stopped in order");
+    });
     await runtime.stop(Math.max(left(), stopMs));
+    await Promise.race([ended, new Promise<void>((resolve) => void clock.after(Math.max(left(), stopMs), resolve))]);
     for (const channel of channels) channel.close?.();
     signals?.close();
     await replicas?.close();
@@ -330,6 +350,13 @@ function assemble({ config, clock, log, role }: GatewayOptions, parts: Parts): G
     },
     ready: () => ready,
     stop: () => (stopped ??= stop()),
+  };
+}
+
+/** One after the other: what one keeps again does no harm. */
+function toAll(announces: readonly Announce[]): Announce {
+  return async (facts) => {
+    for (const announce of announces) await announce(facts);
   };
 }
 

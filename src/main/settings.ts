@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { clientAgentSettings } from "../../agents/client/settings.ts";
 import { operatorsSettings } from "../../channels/console/settings.ts";
+import { mcpGateway, mcpName, mcpServer } from "../../adapters/mcp/settings.ts";
 import { secretProblem } from "../../channels/webhook/secrets.ts";
 import { announcedKinds } from "../announce.ts";
 import { accessKinds, groupKinds } from "../policy.ts";
@@ -184,6 +185,10 @@ export const settings = z.strictObject({
   agents: z
     .record(z.string().min(1), clientAgentSettings.extend({ model: z.string().min(1).optional() }).strict())
     .prefault({ assistant: {} }),
+  /** MCP servers whose tools agents may use. */
+  mcp: z.record(mcpName, mcpServer).prefault({}),
+  /** The gateway as an MCP server, for programs. */
+  mcpServer: mcpGateway.prefault({}),
   channels: z.strictObject(accounts).prefault({}),
   /** Who may ask the agents by A2A, and within which bounds. */
   a2a: z
