@@ -8,7 +8,7 @@ import { freePorts } from "../../src/main/dapr/ports.ts";
 import { startTelegramFake, type TelegramFake } from "../fakes/telegram.ts";
 import { needsDapr, startCluster } from "../services/dapr.ts";
 import { createReplica } from "./dapr-replica.ts";
-import { ask, judgeTold, type Person } from "./delegation-journey.ts";
+import { agentsHere, ask, judgeTold, type Person } from "./delegation-journey.ts";
 import { delegateKey, startDelegate } from "./delegate-process.ts";
 import { createGateway, type GatewayOptions } from "./gateway-process.ts";
 import { webStop } from "./journey/web.ts";
@@ -80,7 +80,7 @@ describe("tasks of people on two channels", () => {
   test("come back by the gateway's own agents, though it is killed twice", async () => {
     const stage = await openStage({ web: true, env: { ASCENT_MODEL: "demo" } });
     const people = [onTelegram(stage.platform), await onTheWeb(stage.gateway.url)];
-    const agents = ["scheduler"];
+    const agents = agentsHere.filter((name) => name !== "tester");
     await ask(people, agents);
     await stage.gateway.kill();
     await stage.gateway.start();
