@@ -28,7 +28,8 @@ import type { Clock, Log, Runtime } from "./ports.ts";
 import { createProactive, type Proactive } from "./proactive.ts";
 import { createServices } from "./services.ts";
 import { createShares, unshared, type Shares } from "./shares.ts";
-import { createTurns, type LeftTurn } from "./turn.ts";
+import { createTurns } from "./turn.ts";
+import type { LeftTurn } from "./turn-run.ts";
 
 export interface CoreOptions {
   readonly runtime: Runtime;
