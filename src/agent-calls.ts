@@ -65,7 +65,8 @@ export interface AgentCalls {
   alive(data: TurnRef): "accepted" | "stale";
   /** Its runner stops before its end: the agent's next host starts it again at once. @returns one of its messages. */
   abandon(data: TurnRef): InboundMessage | "stale";
-  expire(data: { conversation: ConversationId; ask: string }): Reply;
+  /** "busy" while a word on it waits, or the turn that asks has not ended. */
+  expire(data: { conversation: ConversationId; ask: string; turn?: TurnId }): Reply;
   /** A tool of the turn asks the person; again under the same id it is the same question. "busy": another one is open. */
   question(data: TurnRef & { asking: Asking; listed?: boolean }): Reply;
   replied(data: { conversation: ConversationId; id: string }): QuestionState;

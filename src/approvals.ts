@@ -5,8 +5,8 @@
 import { z } from "zod";
 import type { CallAgent } from "./agent-calls.ts";
 import { approvalDecided, approvalWanted, type Announce } from "./announce.ts";
-import { ConflictError, InputError } from "./errors.ts";
-import { encodePart, messageId, type AccountRef, type AgentId } from "./ids.ts";
+import { ConflictError, InfrastructureError, InputError } from "./errors.ts";
+import { encodePart, messageId, type AccountRef, type AgentId, type TurnId } from "./ids.ts";
 import type { WayIn } from "./inbound.ts";
 import { address, participant } from "./message.ts";
 import type { Clock, Jobs, Records } from "./ports.ts";
@@ -37,7 +37,7 @@ const jobPrefix = "approval:";
 
 export interface Approvals {
   /** Before the agent waits for it; the same again changes nothing. */
-  want(of: Omit<Wanted, "verdict" | "at">): Promise<void>;
+  want(of: Omit<Wanted, "verdict" | "at">, turn: TurnId): Promise<void>;
   /** The agent knows the word, or that none came. */
   close(of: Pick<Wanted, "id" | "to">, outcome: { readonly approved: boolean; readonly by: string }): Promise<void>;
   /** What nobody has decided yet, the oldest first. */
@@ -60,7 +60,12 @@ export interface ApprovalOptions {
   readonly announce?: Announce | undefined;
 }
 
-const job = z.object({ id: z.string(), agent: z.string().transform((id) => id as AgentId), to: address });
+const job = z.object({
+  id: z.string(),
+  agent: z.string().transform((id) => id as AgentId),
+  to: address,
+  turn: z.custom<TurnId>((id) => typeof id === "string").optional(),
+});
 
 export function createApprovals(options: ApprovalOptions): Approvals {
   const { records, jobs, inbound, call, clock, announce } = options;
@@ -95,8 +100,9 @@ export function createApprovals(options: ApprovalOptions): Approvals {
   }
 
   return {
-    async want(of) {
-      await jobs.schedule(`${jobPrefix}${of.id}`, { dueAt: of.until }, { id: of.id, agent: of.agent, to: of.to });
+    async want(of, turn) {
+      const { id: ask, agent, to, until } = of;
+      await jobs.schedule(`${jobPrefix}${ask}`, { dueAt: until }, { id: ask, agent, to, turn });
       const at = clock.now();
       await change(of.to, (open) => {
         if (open.some(({ id }) => id === of.id)) return { result: undefined };
@@ -132,9 +138,13 @@ export function createApprovals(options: ApprovalOptions): Approvals {
     },
     async run(name, data) {
       if (!name.startsWith(jobPrefix)) return false;
-      const { id, agent, to } = job.parse(data);
-      const reply = await call(agent, "expire", { conversation: to.conversation, ask: id });
-      if (reply === "accepted") await close({ id, to }, { approved: false, by: "nobody" });
+      const { id, agent, to, turn } = job.parse(data);
+      const of = { conversation: to.conversation, ask: id, ...(turn === undefined ? {} : { turn }) };
+      const reply = await call(agent, "expire", of);
+      if (reply === "busy" || reply === "unwatched")
+        throw new InfrastructureError("whether anybody has decided is not known yet");
+      // Also where it is not open any more: what was told of it is not told again.
+      await close({ id, to }, { approved: false, by: "nobody" });
       return true;
     },
   };

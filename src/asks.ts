@@ -7,11 +7,13 @@ import { createHash } from "node:crypto";
 import type { AskedCall, Pause } from "./agent.ts";
 import { askKey, type AskRow, type OpenAsk } from "./ask-state.ts";
 import type { Draft } from "./draft.ts";
-import type { Moment } from "./events.ts";
+import type { AgentEvent, Reply } from "./events.ts";
 import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
 import type { Answer, InboundMessage } from "./message.ts";
 import { noticeText } from "./notices.ts";
 import type { Thread } from "./state.ts";
+
+type Expired = Extract<AgentEvent, { type: "expired" }>;
 
 /** Of one conversation at once: an older one is given up. */
 const mostOpen = 8;
@@ -103,19 +105,26 @@ export function closeAsks(draft: Draft, conversation: ConversationId): void {
   for (const { id } of draft.thread(conversation)?.asks ?? []) closeAsk(draft, conversation, id);
 }
 
-/** Nobody has said anything in time. A word that waits for its turn has come in time. */
-export function expire(
-  draft: Draft,
-  { agent, now }: Moment & { readonly agent: AgentId },
-  conversation: ConversationId,
-  id: string,
-): boolean {
-  const waits = draft.thread(conversation)?.pending.some((message) => decisionOf(message)?.ask === id) === true;
-  if (waits || !closeAsk(draft, conversation, id)) return false;
+/**
+ * Nobody has said anything in time. "busy" where that is not known yet: a word that waits for its turn has come in time, and the
+ * turn that asks may not have ended.
+ */
+export function expire(draft: Draft, { agent, now, conversation, ask: id, turn: asking }: Expired): Reply {
+  const thread = draft.thread(conversation);
+  if (thread === undefined) return "stale";
+  if (asking !== undefined && thread.turn?.id === asking) return "busy";
+  const waiting = [...thread.pending, ...draft.spilled(conversation).map(([, message]) => message)];
+  if (waiting.some((message) => isWordOn(id, message, thread))) return "busy";
+  if (!closeAsk(draft, conversation, id)) return "stale";
   const turn = (draft.state.history.items.at(-1)?.turn ?? "t0") as TurnId;
   const { items, summary } = draft.state.history;
   const text = "(nobody decided in time: what waited for a word was not done)";
   draft.history([...items, { role: "note", text, at: now, turn }], summary);
   draft.answer(agent, conversation, [], { parts: [], notice: "approvalExpired" }, now);
-  return true;
+  return "accepted";
+}
+
+function isWordOn(id: string, message: InboundMessage, thread: Thread): boolean {
+  const decision = decisionOf(message);
+  return decision?.ask === id && objection(thread, message, decision) === undefined;
 }

@@ -62,7 +62,7 @@ function apply(draft: Draft, event: AgentEvent, traits: AgentTraits): Reply {
     case "unquestioned":
       return unquestioned(draft, event);
     case "expired":
-      return expire(draft, event, event.conversation, event.ask) ? "accepted" : "stale";
+      return expire(draft, event);
     case "journaled":
       return journaled(draft, event.entries);
     case "settled":
@@ -248,8 +248,10 @@ function stop(draft: Draft, of: Received, event: InboundMessage): void {
   if (thread === undefined) return;
   const all = [...thread.pending, ...draft.spilled(conversation).map(([, message]) => message)];
   draft.drain(conversation);
-  // A service goes on; a run that somebody let go on does not.
-  const served = all.find((other) => other.id === thread.turn?.command && decisionOf(other) === undefined);
+  // A service goes on; a run that somebody let go on does not, also where its word was said after this.
+  const alone = all.find((other) => other.id === thread.turn?.command);
+  const resumes = alone !== undefined && decisionOf(alone) !== undefined;
+  const served = resumes ? undefined : alone;
   const stopped = all.filter((other) => !isNoticeCommand(other) && !isAfter(other, event) && other !== served);
   closeAsks(draft, conversation);
   draft.patch(conversation, { questions: undefined });
@@ -261,7 +263,7 @@ function stop(draft: Draft, of: Received, event: InboundMessage): void {
   );
   const rest = all.filter((other) => !stopped.includes(other));
   draft.patch(conversation, { pending: insert(rest, withoutRaw(event)), early: undefined });
-  if (served === undefined && stopped.some(({ id }) => isTaken(of, id))) end(draft, conversation);
+  if (resumes || (served === undefined && stopped.some(({ id }) => isTaken(of, id)))) end(draft, conversation);
   if (event.message.command?.name === "reset") draft.history([], undefined);
 }
 

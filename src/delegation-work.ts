@@ -89,6 +89,7 @@ export function createWork(options: WorkOptions): Work {
   async function asked(peer: Peer, row: Delegation): Promise<PeerTask | undefined> {
     const signal = AbortSignal.timeout(callMs);
     const { outgoing, caller, context, chain, task } = row;
+    const { locale, timeZone } = row.by.participant ?? {};
     if (outgoing === undefined) return task === undefined ? undefined : peer.get(caller, task, signal);
     const message: PeerMessage = {
       id: outgoing.id,
@@ -96,7 +97,8 @@ export function createWork(options: WorkOptions): Work {
       chain,
       parts: await loaded(outgoing.parts, blobsOf(options.blobs, caller.tenant)),
       ...(task === undefined ? {} : { task }),
-      ...(row.by.participant?.locale === undefined ? {} : { locale: row.by.participant.locale }),
+      ...(locale === undefined ? {} : { locale }),
+      ...(timeZone === undefined ? {} : { timeZone }),
     };
     const push = row.pushed ? options.pushOf(peer, row.id) : undefined;
     if (push === undefined) return peer.send(caller, message, signal);
@@ -162,8 +164,12 @@ export function createWork(options: WorkOptions): Work {
     return end(row, told, { cancel: canceling });
   }
 
-  async function end(row: Delegation, told: Outcome, { cancel: canceling }: { cancel: boolean }): Promise<Delegation> {
-    if (row.telling === "note" && row.end === undefined)
+  async function end(
+    row: Delegation,
+    told: Outcome,
+    { cancel: canceling, silent = false }: { readonly cancel: boolean; readonly silent?: boolean },
+  ): Promise<Delegation> {
+    if (row.telling === "note" && row.end === undefined && !silent)
       await note(row, "end", told.failed ? "a task's failure" : "a task's result", told);
     const written = await store.change(row.id, ({ failing: _failing, ...now }) => {
       const { telling } = now;
@@ -182,9 +188,11 @@ export function createWork(options: WorkOptions): Work {
   /** What nobody waits for: in order, each of it once. */
   async function tell(row: Delegation, task: PeerTask, peer: Peer): Promise<Delegation> {
     if (isEnded(task)) {
-      const said = task.state === "completed" ? undefined : task.said;
-      const told = await words.of(row, untold(row, task), said, closingOf(row), task.state !== "completed");
-      return end(row, told, { cancel: false });
+      const failed = task.state !== "completed";
+      const fresh = untold(row, task);
+      const told = await words.of(row, fresh, failed ? task.said : undefined, closingOf(row), failed);
+      // What its agent ended without a word, since it was asked to elsewhere, is no news.
+      return end(row, told, { cancel: false, silent: !failed && fresh.length === 0 });
     }
     const now = await tellArtifacts(row, task, peer);
     if (task.state !== "input-required") return now;
@@ -267,20 +275,15 @@ function within({ told, seen }: Delegation["artifacts"], task: PeerTask): Delega
   return { told: pick(told), seen: pick(seen) };
 }
 
-/** When it is to be looked at again; undefined: never. */
-export function nextLook(
-  row: Delegation,
-  task: PeerTask | undefined,
-  prompt: boolean,
-  now: number,
-): number | undefined {
+/** When it is to be looked at again; undefined: never. @param told its peer tells of changes. */
+export function nextLook(row: Delegation, task: PeerTask | undefined, told: boolean, now: number): number | undefined {
   if (isOver(row)) return undefined;
   const backoff = (n: number, most: number) => now + Math.min(1_000 * 2 ** Math.min(n, 20), most);
   if (row.failing !== undefined) return backoff(row.failing.n, 60_000);
   if (row.canceling !== undefined) return now;
   if (row.telling !== "note") return Math.max(row.telling.until, now);
   if (row.notes.n >= mostNotes && now - row.notes.since < hourMs) return row.notes.since + hourMs;
-  const most = prompt ? 600_000 : 60_000;
+  const most = told ? 600_000 : 60_000;
   const due = task?.dueAt === undefined || task.dueAt < now ? Infinity : task.dueAt + 500;
   const next = Math.min(due === Infinity ? backoff(row.looks, most) : now + most, due, row.deadline ?? Infinity);
   return row.state === "input-required" ? Math.max(next, backoff(row.looks, most)) : next;

@@ -3,8 +3,9 @@
  * doing it twice. One record per call, begun before it and finished after it, for as long as a turn may come again.
  */
 import { z } from "zod";
+import type { Belongings } from "./belongings.ts";
 import { ConflictError, InputError, TerminalError } from "./errors.ts";
-import { digestOf } from "./ids.ts";
+import { digestOf, type ConversationId } from "./ids.ts";
 import type { Clock, Records } from "./ports.ts";
 import type { ToolResult, ToolSpec } from "./tools.ts";
 
@@ -19,6 +20,8 @@ const row = z.object({
 });
 
 export interface EffectCall {
+  /** Whose words its result may hold. */
+  readonly conversation: ConversationId;
   readonly key: string;
   readonly effect: ToolSpec["effect"];
   readonly args: unknown;
@@ -34,9 +37,15 @@ export interface Effects {
   once(call: EffectCall, work: () => Promise<ToolResult>): Promise<ToolResult>;
 }
 
-export function createEffects(records: Records, clock: Clock): Effects {
+export interface EffectsOptions {
+  readonly records: Records;
+  readonly clock: Clock;
+  readonly belongings: Pick<Belongings, "note">;
+}
+
+export function createEffects({ records, clock, belongings }: EffectsOptions): Effects {
   return {
-    async once({ key, effect, args }, work) {
+    async once({ key, effect, args, conversation }, work) {
       if (effect === "none") return work();
       const name = `effect:${key}`;
       const asked = digestOf(JSON.stringify(args) ?? "");
@@ -46,7 +55,10 @@ export function createEffects(records: Records, clock: Clock): Effects {
       if (before?.result !== undefined) return before.result as ToolResult;
       if (before !== undefined && effect === "once") throw new InputError(unknown);
       const entry = { v: 1, at: clock.now(), args: asked };
-      if (before === undefined) await begin(name, entry);
+      if (before === undefined) {
+        await belongings.note(conversation, name);
+        await begin(name, entry);
+      }
       const result = await settled(name, work);
       await records.put(name, { ...entry, result }, { ttlMs: keptMs });
       return result;

@@ -86,6 +86,8 @@ export type AgentEvent = Moment &
         readonly agent: AgentId;
         readonly conversation: ConversationId;
         readonly ask: string;
+        /** The turn that asks. */
+        readonly turn?: TurnId;
       }
     /** The journal has these. */
     | { readonly type: "journaled"; readonly entries: readonly SetAside[] }

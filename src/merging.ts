@@ -147,6 +147,8 @@ function unlinked(draft: Draft, event: Of<"unlinked">): Reply {
  * @param erased the person wants nothing kept of what was said.
  */
 function release(draft: Draft, who: readonly AgentId[], erased = false): void {
+  // Nobody could go on with what waits for a word here.
+  for (const [id] of concerned(draft.state.inbox, who)) closeAsks(draft, id);
   const going = who.map((to): Leaving => {
     const threads = concerned(draft.state.inbox, [to]);
     const { link = "", latest } = draft.state.inbox.joiners?.[to] ?? {};

@@ -93,6 +93,8 @@ export const participant = z.object({
   bot: z.boolean().optional(),
   /** BCP 47 tag, as the platform tells it. */
   locale: z.string().optional(),
+  /** IANA name, as the channel tells it. */
+  timeZone: z.string().optional(),
 });
 export type Participant = z.infer<typeof participant>;
 

@@ -67,6 +67,8 @@ export interface PeerMessage {
   readonly chain: readonly string[];
   /** BCP 47, the person's. */
   readonly locale?: string;
+  /** IANA name, the person's. */
+  readonly timeZone?: string;
   /** Where the peer is to tell of changes. */
   readonly push?: { readonly url: string; readonly token: string };
 }

@@ -221,6 +221,7 @@ async function runTurn(options: TurnOptions, run: Running): Promise<void> {
       { agent: id, conversation: turn.conversation, turn: turn.turn, reason: reasonOf(reason) },
       "the agent gave no answer; the person is told so",
     );
+    await tellDecided(options, taken);
     await persistently(options, abandoned(abort.signal), () => options.call(id, "fail", { ...turn, messages, notice }));
   } catch (error) {
     if (!(error instanceof TurnAbandoned)) throw error;
@@ -292,7 +293,7 @@ async function asking(
   const id = askIdOf(agent, turn.turn, ids);
   const until = options.clock.now() + forMs;
   const wanted = { id, agent, to, participant, by, calls: [...calls], until };
-  await persistently(options, abort.signal, () => options.approvals.want(wanted));
+  await persistently(options, abort.signal, () => options.approvals.want(wanted, turn.turn));
   return { answer: questionOf(said.parts, id, pause, participant.locale), asked: { id, by, state } };
 }
 

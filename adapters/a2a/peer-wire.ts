@@ -104,7 +104,7 @@ export function requestOf(message: PeerMessage, modes: readonly string[]): SendM
   };
 }
 
-function messageOf({ id, task = "", context, parts, chain, locale }: PeerMessage): Message {
+function messageOf({ id, task = "", context, parts, chain, locale, timeZone }: PeerMessage): Message {
   return {
     messageId: id,
     contextId: context,
@@ -113,7 +113,7 @@ function messageOf({ id, task = "", context, parts, chain, locale }: PeerMessage
     parts: parts.map(wirePart),
     metadata: {
       [chainExtension]: [...chain],
-      ...(locale === undefined ? {} : { [personExtension]: { locale } }),
+      ...(locale === undefined && timeZone === undefined ? {} : { [personExtension]: { locale, timeZone } }),
     },
     extensions: [chainExtension],
     referenceTaskIds: [],

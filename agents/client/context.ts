@@ -96,6 +96,7 @@ function contextOf(input: TurnInput, now: number): string {
     chat: to.kind,
     ...(person === undefined ? {} : { person: clip(person, 80) }),
     ...(to.kind === "direct" && participant.locale !== undefined ? { locale: clip(participant.locale, 20) } : {}),
+    ...(to.kind === "direct" && participant.timeZone !== undefined ? { timeZone: clip(participant.timeZone, 64) } : {}),
     date: new Date(now).toISOString().slice(0, 10),
   };
   return `[context] ${JSON.stringify(data)}`;

@@ -142,7 +142,8 @@ function sdkTool(
       const { signal, progress, files, chain, ask } = turn;
       const call = { ...caller, turn: turn.turn, key, args, signal, progress, files, chain, ask };
       try {
-        const result = await effects.once({ key, effect: spec.effect, args }, () => source.call(spec.name, call));
+        const of = { key, effect: spec.effect, args, conversation: caller.to.conversation };
+        const result = await effects.once(of, () => source.call(spec.name, call));
         turn.attached.push(...(result.parts ?? []));
         return renderResult(name, clip(result.text, longestResult), result.failed === true);
       } catch (error) {

@@ -8,6 +8,7 @@ import type { Clock, Log } from "../ports.ts";
 import { createServing } from "./a2a.ts";
 import { modelsSettings } from "./agents.ts";
 import type { Config } from "./config.ts";
+import { createLibrary } from "./library.ts";
 import { openRuntime } from "./runtime.ts";
 import { makeSkill, skillKinds, skillOf, type SkillKinds } from "./skills.ts";
 
@@ -42,7 +43,10 @@ export async function openAgentService(options: AgentServiceOptions): Promise<Ag
   const safeFetch = createSafeFetch({ allowHosts: config.webhooks.allowHosts });
   const newId = () => randomBytes(18).toString("base64url");
   const models = createModels(modelsSettings(config), { clock });
-  const deps = { records, blobs, safeFetch, clock, log, newId, models, model: config.model.spec };
+  const { spec: model } = config.model;
+  const { publicUrl } = config.server;
+  const library = createLibrary(config.data, { clock, log });
+  const deps = { records, blobs, safeFetch, clock, log, newId, models, model, library, publicUrl };
   const agent = makeSkill(kind, name, config.skills, deps);
   const secret = await opened.secret();
   const parts = { config, runtime, clock, log, secret, safeFetch, newId, signals: undefined };

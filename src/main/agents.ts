@@ -30,7 +30,7 @@ export interface AgentsOptions {
 
 /** A compatible server is given OPENAI_API_KEY where it has no key of its own. */
 export function modelsSettings({ models }: Config): ModelsSettings {
-  const { openai, gemini, compatible, transcription, timeoutSeconds, retries, tracing } = models;
+  const { openai, gemini, compatible, transcription, embedding, timeoutSeconds, retries, tracing } = models;
   return {
     apiKeys: { openai: openai.apiKey, gemini: gemini.apiKey, compatible: compatible.apiKey ?? openai.apiKey },
     baseURLs: { openai: openai.baseUrl, gemini: gemini.baseUrl, compatible: compatible.baseUrl },
@@ -46,6 +46,16 @@ export function modelsSettings({ models }: Config): ModelsSettings {
             apiKey: transcription.apiKey,
             maxBytes: transcription.maxBytes,
             timeoutMs: transcription.timeoutSeconds * 1_000,
+          },
+        }),
+    ...(embedding.model === undefined
+      ? {}
+      : {
+          embedding: {
+            model: embedding.model,
+            baseURL: embedding.baseUrl,
+            apiKey: embedding.apiKey,
+            timeoutMs: embedding.timeoutSeconds * 1_000,
           },
         }),
   };

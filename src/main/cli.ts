@@ -1,7 +1,8 @@
-/** The command line: `ascent start | chat | send | doctor | pairing | approvals | journal | receipts | deadletters | webhooks | agent`. */
+/** The command line: `ascent start | chat | send | doctor | pairing | …`. */
 import { Command, InvalidArgumentError, Option } from "commander";
 import { reasonOf } from "../errors.ts";
 import { ConfigError } from "./config.ts";
+import type { AddOptions, ListOptions, RemoveOptions } from "./commands/knowledge.ts";
 import type { SendOptions } from "./commands/send.ts";
 import { roles, type Role } from "./roles.ts";
 
@@ -135,6 +136,43 @@ program
   .option("--port <n>", "the port it listens on, instead of server.port", port)
   .action(async (name: string, options: { port?: number }) =>
     (await import("./commands/agent.ts")).serve(name, options),
+  );
+
+const knowledge = program.command("knowledge").description("the documents that the agent `knowledge` answers from");
+const ofTenant = () => new Option("--tenant <name>", "whose documents").default("default");
+knowledge
+  .command("add")
+  .description("read documents; those that are known and have not changed are left as they are")
+  .argument("<what...>", "files, directories or URLs")
+  .option("--collection <name>", "what they belong to", "main")
+  .option("--prune", "forget files of these directories that are there no more")
+  .addOption(ofTenant())
+  .action(async (what: string[], options: AddOptions) => (await import("./commands/knowledge.ts")).add(what, options));
+knowledge
+  .command("list")
+  .description("show them")
+  .option("--collection <name>", "those of one alone")
+  .option("--json", "as JSON")
+  .addOption(ofTenant())
+  .action(async (options: ListOptions) => (await import("./commands/knowledge.ts")).list(options));
+knowledge
+  .command("remove")
+  .description("forget documents")
+  .argument("<what...>", "ids as the list shows them, files, directories or URLs")
+  .option("--collection <name>", "those of one alone")
+  .addOption(ofTenant())
+  .action(async (what: string[], options: RemoveOptions) =>
+    (await import("./commands/knowledge.ts")).remove(what, options),
+  );
+knowledge
+  .command("search")
+  .description("show the passages that the agent would find")
+  .argument("<question>")
+  .option("--collection <name>", "in one alone")
+  .option("--json", "as JSON")
+  .addOption(ofTenant())
+  .action(async (question: string, options: ListOptions) =>
+    (await import("./commands/knowledge.ts")).search(question, options),
   );
 
 function port(given: string): number {

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { z } from "zod";
-import { keyNames, parseModelSpec, parseTranscriptionSpec } from "../../adapters/models/spec.ts";
+import { keyNames, parseModelSpec, parseEmbeddingSpec, parseTranscriptionSpec } from "../../adapters/models/spec.ts";
 import { besideDapr } from "./dapr/beside.ts";
 import { isMap, variableOf, withEnvironment, type Environment } from "./environment.ts";
 import { storedSettings, withSecrets } from "./sidecar-settings.ts";
@@ -270,23 +270,35 @@ function checkModels({ agents, models }: Settings, spec: string): void {
     ),
     ...(summaryModel === undefined ? [] : modelProblem(`agents.${name}.summaryModel`, summaryModel, models)),
   ]);
-  problems.push(...transcriptionProblem(models));
+  problems.push(...otherModelProblem("transcription", models.transcription, models));
+  problems.push(...otherModelProblem("embedding", models.embedding, models));
   if (problems.length > 0) throw new ConfigError([...new Set(problems)]);
 }
 
-function transcriptionProblem({ transcription, openai, compatible }: Settings["models"]): string[] {
-  if (transcription.model === undefined) return [];
-  const place = "models.transcription.model (TRANSCRIPTION_MODEL)";
+type OtherModel = {
+  readonly model?: string | undefined;
+  readonly baseUrl?: string | undefined;
+  readonly apiKey?: string | undefined;
+};
+
+/** Models that hear, and that make vectors. @param kind as in the names of its variables. */
+function otherModelProblem(
+  kind: "transcription" | "embedding",
+  { model, baseUrl, apiKey }: OtherModel,
+  models: Settings["models"],
+): string[] {
+  if (model === undefined) return [];
+  const variable = kind.toUpperCase();
+  const place = `models.${kind}.model (${variable}_MODEL)`;
   try {
-    const { vendor } = parseTranscriptionSpec(transcription.model);
-    if (vendor === "openai") {
-      const elsewhere = transcription.baseUrl !== undefined;
-      if ((transcription.apiKey ?? (elsewhere ? undefined : openai.apiKey)) !== undefined) return [];
-      const name = elsewhere ? "TRANSCRIPTION_API_KEY" : keyNames.openai;
-      return [`${place}: ${transcription.model} needs a key: set ${name}`];
+    const { vendor } = kind === "embedding" ? parseEmbeddingSpec(model) : parseTranscriptionSpec(model);
+    if (vendor === "compatible") {
+      if ((baseUrl ?? models.compatible.baseUrl) !== undefined) return [];
+      return [`${place}: ${model} needs an address: set ${variable}_BASE_URL or OPENAI_BASE_URL`];
     }
-    if ((transcription.baseUrl ?? compatible.baseUrl) !== undefined) return [];
-    return [`${place}: ${transcription.model} needs an address: set TRANSCRIPTION_BASE_URL or OPENAI_BASE_URL`];
+    const elsewhere = baseUrl !== undefined;
+    if ((apiKey ?? (elsewhere ? undefined : models[vendor].apiKey)) !== undefined) return [];
+    return [`${place}: ${model} needs a key: set ${elsewhere ? `${variable}_API_KEY` : keyNames[vendor]}`];
   } catch (error) {
     return [`${place}: ${error instanceof Error ? error.message : String(error)}`];
   }

@@ -21,8 +21,11 @@ export async function* examine(config: Config): AsyncGenerator<Report> {
   yield { topic: "access", findings: describeAccess(config).map(accessFinding) };
   for (const [name, spec] of modelsOf(config))
     yield { topic: `agent ${name}`, findings: [await checkModel(config, spec)] };
-  const transcription = await checkTranscription(config);
+  const models = createModels(modelsSettings(config), { clock: systemClock });
+  const transcription = await models.checkTranscription(AbortSignal.timeout(checkMs));
   if (transcription !== undefined) yield { topic: "transcription", findings: [transcription] };
+  const embedding = await models.checkEmbedding(AbortSignal.timeout(checkMs));
+  if (embedding !== undefined) yield { topic: "embedding", findings: [embedding] };
   yield* checkMcp(config);
   if (config.runtime === "dapr") yield* checkDapr(config);
 }
@@ -74,9 +77,4 @@ async function checkModel(config: Config, spec: string): Promise<Finding> {
   } catch (error) {
     return { ok: false, text: reasonOf(error), next: "Correct ASCENT_MODEL or the agent's model." };
   }
-}
-
-function checkTranscription(config: Config): Promise<Finding | undefined> {
-  const models = createModels(modelsSettings(config), { clock: systemClock });
-  return models.checkTranscription(AbortSignal.timeout(checkMs));
 }

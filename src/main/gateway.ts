@@ -10,6 +10,7 @@ import { createBelongings } from "../belongings.ts";
 import { createCore, type Core } from "../core.ts";
 import { createConnections, type Connections } from "../connections.ts";
 import type { Delegations } from "../delegation.ts";
+import type { NestedRun } from "../delegation-nested.ts";
 import { pushHandler, withLocalPush } from "../delegation-push.ts";
 import { createEffects } from "../effects.ts";
 import { reasonOf } from "../errors.ts";
@@ -26,6 +27,7 @@ import { consoleOf, documentsOf } from "./console.ts";
 import { createControl } from "./control.ts";
 import { openMcpClients, openMcpGateway } from "./mcp.ts";
 import { pageDirectory } from "../../channels/web/page/build.ts";
+import { createLibrary } from "./library.ts";
 import { accessOf } from "./policies.ts";
 import { openDelegations } from "./delegates.ts";
 import { createReadiness, type Readiness } from "./readiness.ts";
@@ -78,8 +80,12 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   runtime.invoked?.("/a2a", serving.server.handle);
   const { records, blobs } = runtime;
   const models = createModels(modelsSettings(config), { clock });
-  const skillDeps = { records, blobs, safeFetch, clock, log, newId, models, model: config.model.spec };
-  const skilled = createSkills(skillKinds, config.skills, skillDeps);
+  const { spec: model } = config.model;
+  const { publicUrl } = config.server;
+  const library = createLibrary(config.data, { clock, log });
+  const delegating = (run: NestedRun) => delegations.within(run);
+  const deps = { records, blobs, safeFetch, clock, log, newId, models, model, library, publicUrl, delegating };
+  const skilled = createSkills(skillKinds, config.skills, deps);
   for (const agent of skilled) serving.add(agent);
   const delegations = openDelegations({
     config,
@@ -94,11 +100,12 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     prompt: (...of) => core.proactive.prompt(...of),
     reaches: (to) => channels.get(accountKey(to))?.reach !== undefined,
   });
-  const outside = { sources: [delegations.source, ...servers.sources], effects: createEffects(records, clock) };
+  const belongings = createBelongings(runtime, clock);
+  const effects = createEffects({ records, clock, belongings });
+  const outside = { sources: [delegations.source, ...servers.sources], effects };
   const agents = createAgents({ config, clock, log, blobs, outside });
   const counts = config.redis.url === undefined ? undefined : await openCounts(config.redis.url, clock, log);
   const subscribers = subscribersOf(config, { safeFetch, clock, bindings: runtime.bindings });
-  const belongings = createBelongings(runtime, clock);
   const subscriptions = createSubscriptions({ runtime, belongings, clock, log, subscribers });
   runtime.jobs.handle(async (job, data) => {
     const known =

@@ -164,6 +164,18 @@ export const settings = z.strictObject({
           timeoutSeconds: z.number().positive().default(60),
         })
         .prefault({}),
+      /** What turns the documents of `knowledge` into vectors. */
+      embedding: z
+        .strictObject({
+          /** `openai:<model>`, `gemini:<model>` or `compatible:<model>`; without one documents are found by their words alone. */
+          model: z.string().min(1).optional(),
+          /** Where it is not that of the vendor's other models. */
+          baseUrl: address.optional(),
+          /** The vendor's where absent, unless `baseUrl` leads elsewhere. */
+          apiKey: key,
+          timeoutSeconds: z.number().positive().default(60),
+        })
+        .prefault({}),
       timeoutSeconds: z.number().positive().default(120),
       retries: z.number().int().min(0).max(10).default(2),
       /** Sends the runs of agents, with message text, to OpenAI. */

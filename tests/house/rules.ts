@@ -14,6 +14,8 @@ const owners: readonly { readonly packages: readonly string[]; readonly folders:
   { packages: ["@opentelemetry/[^/]+"], folders: ["adapters/telemetry"] },
   { packages: ["unpdf"], folders: ["adapters/documents"] },
   { packages: ["quickjs-emscripten[^/]*"], folders: ["adapters/sandbox"] },
+  { packages: ["papaparse"], folders: ["adapters/sandbox", "agents/skills"] },
+  { packages: ["echarts", "@resvg/[^/]+", "@expo-google-fonts/[^/]+"], folders: ["adapters/charts"] },
   { packages: ["request-filtering-agent", "ipaddr\\.js"], folders: ["adapters/fetch"] },
   { packages: ["chrono-node", "rrule-temporal", "temporal-polyfill"], folders: ["agents/skills/scheduler"] },
   { packages: ["grammy", "@grammyjs/[^/]+"], folders: ["channels/telegram"] },
@@ -91,7 +93,7 @@ const rules: IForbiddenRuleType[] = [
   { name: "tests-stay-outside", from: { pathNot: "^tests/" }, to: { path: "^tests/" } },
   {
     name: "sqlite-in-embedded",
-    from: { pathNot: inside(["adapters/embedded", "tests"]) },
+    from: { pathNot: inside(["adapters/embedded", "adapters/vectors", "tests"]) },
     to: { path: builtin(["sqlite"]) },
   },
   ...owners.map(({ packages, folders }): IForbiddenRuleType => ({

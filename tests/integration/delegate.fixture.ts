@@ -42,8 +42,8 @@ async function execute(run: TaskRun, hooks: TaskHooks, blobs: Blobs): Promise<Ta
       return { kind: "completed", parts: [{ kind: "text", text: `I have seen ${seen || "no file"}` }, made] };
     }
     case "later":
-      if (run.because === "due") return done("now is later");
-      return { kind: "waiting", until: Date.now() + Number(number), said: "I come back." };
+      if (run.state !== null) return done(`now is later, ${/say (\w+)/.exec(first)?.[1] ?? "and nothing else"}`);
+      return { kind: "waiting", until: Date.now() + Number(number), said: "I come back.", state: { waited: true } };
     default:
       return done("quick is done");
   }

@@ -4,9 +4,11 @@ import { createApprovals, type Wanted } from "../../src/approvals.ts";
 import { askIdOf, questionOf } from "../../src/asks.ts";
 import { reduce } from "../../src/conversation.ts";
 import type { AgentEvent, Reply, TurnRef } from "../../src/events.ts";
-import { agentIdOf, conversationId, messageId, participantId } from "../../src/ids.ts";
+import { InfrastructureError } from "../../src/errors.ts";
+import { agentIdOf, conversationId, messageId, participantId, type TurnId } from "../../src/ids.ts";
 import type { Address, InboundEvent, InboundMessage, Participant } from "../../src/message.ts";
 import type { Jobs } from "../../src/ports.ts";
+import { waiting } from "../../src/waiting.ts";
 import { batchOf } from "../../src/scheduling.ts";
 import { readState } from "../../src/state.ts";
 import { memoryRecords, testClock } from "./client-agent.fixture.ts";
@@ -167,16 +169,56 @@ describe("a call that needs a word", () => {
     expect(game.asks()).toEqual([]);
   });
 
-  it("that nobody decides in time is over, and the person is told; a word that waits for its turn is in time", () => {
+  it("that nobody decides in time is over, and the person is told", () => {
     const { game, id } = asked();
     expect(game.tell({ type: "expired", conversation, ask: id })).toBe("accepted");
     expect(game.tell({ type: "expired", conversation, ask: id })).toBe("stale");
     expect(game.said().at(-1)).toEqual(["approvalExpired", 0]);
     game.receive(pressed("late", `approve:${id}`));
     expect(game.aside()).toEqual([["late", "already decided"]]);
+  });
+
+  it("does not expire while a word on it waits for its turn; it does while only somebody else's does", () => {
+    const { game, id } = asked();
+    game.receive(message("meanwhile"));
+    game.receive(pressed("bob", `approve:${id}`, bob));
     const other = asked();
+    other.game.receive(message("meanwhile"));
     other.game.receive(pressed("yes", `approve:${other.id}`));
+    expect(other.game.tell({ type: "expired", conversation, ask: other.id })).toBe("busy");
+    other.game.answer();
+    expect(other.game.tell({ type: "expired", conversation, ask: other.id })).toBe("busy");
+    other.game.answer();
     expect(other.game.tell({ type: "expired", conversation, ask: other.id })).toBe("stale");
+    expect(game.tell({ type: "expired", conversation, ask: id })).toBe("accepted");
+  });
+
+  it("does not expire for a word that was behind a full inbox, either", () => {
+    const { game, id } = asked();
+    for (let count = 0; count < waiting.inbox; count++) game.receive(message(`more ${count}`));
+    game.receive(pressed("yes", `approve:${id}`));
+    expect(game.tell({ type: "expired", conversation, ask: id })).toBe("busy");
+  });
+
+  it("whose time is over before its question is kept expires after that", () => {
+    const game = play();
+    game.receive(message("pay"));
+    const { turn } = game.running();
+    expect(game.tell({ type: "expired", conversation, ask: "any", turn })).toBe("busy");
+    const id = game.ask();
+    expect(game.tell({ type: "expired", conversation, ask: id, turn })).toBe("accepted");
+    expect(game.asks()).toEqual([]);
+  });
+
+  it("is not gone on with where a /stop that was sent before its word comes after it", () => {
+    const game = play();
+    game.receive(message("pay", { sequence: 1 }));
+    const id = game.ask();
+    game.receive({ ...pressed("yes", `approve:${id}`), sequence: 3 });
+    expect(game.isRunning()).toBe(true);
+    game.receive({ ...command("stop"), sequence: 2 });
+    expect(game.isRunning()).toBe(false);
+    expect(game.aside()).toEqual([["yes", "already decided"]]);
   });
 
   it.each(["stop", "reset"])("is given up by /%s, also where its run goes on just now", (name) => {
@@ -201,7 +243,7 @@ describe("a call that needs a word", () => {
 });
 
 describe("what operators see", () => {
-  function opened() {
+  function opened(replies: Reply[] = []) {
     const told: InboundEvent[] = [];
     const jobs = new Map<string, unknown>();
     const scheduled: Jobs = {
@@ -216,12 +258,13 @@ describe("what operators see", () => {
       inbound: { tell: async (event) => void told.push(event) },
       call: (async (_id: string, _method: string, { ask }: { ask: string }) => (
         expired.push(ask),
-        "accepted"
+        replies.shift() ?? "accepted"
       )) as never,
       clock: { ...testClock(), now: () => now },
     });
     return { approvals, told, jobs, expired };
   }
+  const turn = "t1" as TurnId;
   const wanted: Omit<Wanted, "verdict" | "at"> = {
     id: "a".repeat(16),
     agent,
@@ -234,8 +277,8 @@ describe("what operators see", () => {
 
   it("is what is open, once, and decided once: the same again is the same, another's word comes too late", async () => {
     const { approvals, told, jobs } = opened();
-    await approvals.want(wanted);
-    await approvals.want(wanted);
+    await approvals.want(wanted, turn);
+    await approvals.want(wanted, turn);
     expect(await approvals.list([account])).toHaveLength(1);
     expect(jobs.size).toBe(1);
     const verdict = { approved: true, by: "eve", note: " up to 10 " };
@@ -256,7 +299,7 @@ describe("what operators see", () => {
 
   it("of another account or another tenant is not there", async () => {
     const { approvals } = opened();
-    await approvals.want(wanted);
+    await approvals.want(wanted, turn);
     const other = { ...account, tenant: "other" };
     expect(await approvals.list([other])).toEqual([]);
     await expect(approvals.decide(wanted.id, { approved: true, by: "eve" }, [other])).rejects.toThrow(wanted.id);
@@ -264,11 +307,22 @@ describe("what operators see", () => {
 
   it("ends by its job", async () => {
     const { approvals, jobs, expired } = opened();
-    await approvals.want(wanted);
+    await approvals.want(wanted, turn);
     const [[name, data] = []] = [...jobs];
     expect(await approvals.run(name ?? "", data)).toBe(true);
     expect(expired).toEqual([wanted.id]);
     expect(await approvals.list([account])).toEqual([]);
     expect(await approvals.run("webhook:1", {})).toBe(false);
+  });
+
+  it("ends by its job once it is known whether anybody has decided, and where nothing waits any more", async () => {
+    const { approvals, jobs } = opened(["busy", "unwatched", "stale"]);
+    await approvals.want(wanted, turn);
+    const [[name, data] = []] = [...jobs];
+    await expect(approvals.run(name ?? "", data)).rejects.toThrow(InfrastructureError);
+    await expect(approvals.run(name ?? "", data)).rejects.toThrow(InfrastructureError);
+    expect(await approvals.list([account])).toHaveLength(1);
+    await approvals.run(name ?? "", data);
+    expect(await approvals.list([account])).toEqual([]);
   });
 });

@@ -111,6 +111,19 @@ describe("the model that transcribes", () => {
   });
 });
 
+describe("the model that makes vectors", () => {
+  it.each([
+    [{ EMBEDDING_MODEL: "small" }, "makes no vectors"],
+    [{ EMBEDDING_MODEL: "openai:small" }, "set OPENAI_API_KEY"],
+    [{ EMBEDDING_MODEL: "gemini:small" }, "set GEMINI_API_KEY"],
+    [{ EMBEDDING_MODEL: "compatible:small" }, "set EMBEDDING_BASE_URL or OPENAI_BASE_URL"],
+  ])("%j is refused: %s", async (environment, words) => {
+    const found = await problems(environment);
+    expect(found).toEqual([expect.stringContaining("models.embedding.model (EMBEDDING_MODEL)")]);
+    expect(found[0]).toContain(words);
+  });
+});
+
 describe("ascent.yaml", () => {
   it("the annotated example is valid as it stands, and names every variable", async () => {
     const example = readFileSync(join(import.meta.dirname, "../../ascent.example.yaml"), "utf8");

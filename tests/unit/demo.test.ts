@@ -250,7 +250,7 @@ describe("the demo with skilled agents", () => {
       user("remind me tomorrow"),
       ...answered("agent__scheduler", data("agent__scheduler", asks)),
     ]);
-    expect(asked.text).toBe("**scheduler** asks: At what time?\n\nJust answer: I pass it on.");
+    expect(asked.text).toBe("**scheduler** asks: At what time?\n\nJust answer: I will pass it on.");
     const open = tasks({ task: "scheduler-1", agent: "scheduler", state: "input-required", asks: "At what time?" });
     expect((await decided([open, user("9")])).calls).toEqual([["agent__reply", { task: "scheduler-1", answer: "9" }]]);
     expect((await decided([open, user("the time is 9")])).calls).toEqual([

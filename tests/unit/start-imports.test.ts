@@ -23,6 +23,6 @@ test("until an account needs it, nothing of a channel is loaded but its settings
   expect(channels.filter((path) => !path.endsWith("/settings.ts") && !beside.includes(path))).toEqual([]);
   expect(ours.filter((url) => /\/adapters\/(?:dapr|redis|embedded\/index)/.test(url))).toEqual([]);
   const sdks =
-    /\/node_modules\/(?:grammy|discord\.js|whatsapp-web\.js|ioredis|@dapr|jsonata|standardwebhooks|vite|chrono-node|temporal-polyfill)\//;
+    /\/node_modules\/(?:grammy|discord\.js|whatsapp-web\.js|ioredis|@dapr|jsonata|standardwebhooks|vite|chrono-node|temporal-polyfill|quickjs-emscripten|echarts|papaparse)\//;
   expect(loaded.filter((url) => sdks.test(url))).toEqual([]);
 });

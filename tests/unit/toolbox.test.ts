@@ -27,7 +27,14 @@ function bank(rest: Partial<ToolSource> & { readonly effect?: ToolSpec["effect"]
     ...own,
   };
   const records = memoryRecords();
-  return { calls, records, outside: { sources: [source], effects: createEffects(records, testClock()) } };
+  const noted: string[] = [];
+  const belongings = { note: async (_conversation: unknown, record: string) => void noted.push(record) };
+  return {
+    calls,
+    records,
+    noted,
+    outside: { sources: [source], effects: createEffects({ records, clock: testClock(), belongings }) },
+  };
 }
 
 type Bank = ReturnType<typeof bank>;
@@ -152,6 +159,7 @@ describe("a turn that runs again", () => {
     expect(await again(of, 5)).toContain("paid");
     expect(await again(of, 5)).toContain("paid");
     expect(of.calls).toHaveLength(1);
+    expect(of.noted).toEqual([...of.records.rows.keys()]);
   });
 
   it("is told where it asks for something else, and what was done", async () => {

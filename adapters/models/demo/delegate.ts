@@ -107,11 +107,11 @@ export function sayOfTask(text: string): string | undefined {
   if (task === undefined || agent === undefined) return undefined;
   const words = lines.slice(0, at).join("\n").trim();
   const [name, who] = [String(JSON.parse(task)), String(JSON.parse(agent))];
-  if (/^it asks\b/.test(how)) return `**${who}** asks: ${words}\n\nJust answer: I pass it on.`;
+  if (/^it asks\b/.test(how)) return `**${who}** asks: ${words}\n\nJust answer: I will pass it on.`;
   if (/background/.test(how)) {
     const said =
       words === "" ? `I passed that on to **${who}**.` : `I passed that on to **${who}**, which says: ${words}`;
-    return `${said}\n\nThe task \`${name}\` goes on by itself; I tell you what comes of it.`;
+    return `${said}\n\nThe task \`${name}\` goes on by itself; I will tell you what comes of it.`;
   }
   if (words === "") return `About the task \`${name}\` of **${who}**: ${how}.`;
   // What falls due speaks for itself.

@@ -36,15 +36,20 @@ const alls: Readonly<Record<Language, RegExp>> = {
   de: /(?<!\p{L})(alle|alles)(?!\p{L})/iu,
   es: /(?<!\p{L})(todos|todas|todo)(?!\p{L})/iu,
 };
+const excepts: Readonly<Record<Language, RegExp>> = {
+  en: /\b(?:but|except(?:ing)?(?: for)?|apart from|other than)\b/i,
+  de: /(?<!\p{L})(?:außer|ausser|bis auf|ausgenommen)(?!\p{L})/iu,
+  es: /(?<!\p{L})(?:menos|excepto|salvo)(?!\p{L})/iu,
+};
 /** What says nothing of which reminder is meant. */
 const fillers = new Set(
   (
     "the my a an it this that of to at on for about please reminder reminders reminding me cancel delete remove drop stop forget move change " +
-    "postpone reschedule shift make number no can you could all one " +
+    "postpone reschedule shift make number no can you could all one them these those now " +
     "die der das den meine mein sie an auf um für bitte erinnerung erinnerungen lösche lösch loesche storniere entferne streiche beende " +
-    "vergiss verschiebe verschieb ändere verlege nummer alle eine " +
+    "vergiss verschiebe verschieb ändere verlege nummer alle alles eine sie jetzt " +
     "el la los las mi mis lo de del a para por favor recordatorio recordatorios cancela cancelalo borra elimina quita anula mueve muevelo " +
-    "cambia cambialo aplaza pospon numero todos todas un una"
+    "cambia cambialo aplaza pospon numero todos todas todo un una ellos ahora"
   ).split(" "),
 );
 
@@ -185,10 +190,21 @@ function resume(request: string, known: Known, scene: Scene): Decision {
 function cancel(text: string, scene: Scene): Decision {
   const { all, own, language: of } = scene;
   if (all.length === 0) return { kind: "say", said: wordsIn[of].none };
-  if (alls[of].test(text)) return canceled(all, scene);
+  if (alls[of].test(text)) return severalCanceled(text, scene);
   const found = meant(text, text, scene);
   if (found.length === 1 || own !== undefined) return canceled(found.slice(0, 1), scene);
   return which(found, text, scene);
+}
+
+/** "all", "all tea reminders", "all but the tea reminder": never one more than the words say. */
+function severalCanceled(text: string, scene: Scene): Decision {
+  const { all, language: of } = scene;
+  const [wanted = "", ...rest] = text.replace(alls[of], " ").split(excepts[of]);
+  const named = tokensOf(wanted).length === 0 ? all : matching(wanted, all);
+  const spared = matching(rest.join(" "), named);
+  if (named.length === 0 || (rest.length > 0 && spared.length === 0)) return which(named, text, scene);
+  const found = named.filter((one) => !spared.includes(one));
+  return found.length === 0 ? which(all, text, scene) : canceled(found, scene);
 }
 
 function canceled(of: readonly Standing[], { language }: Scene): Decision {

@@ -151,6 +151,7 @@ export const wordsIn: Readonly<Record<Language, Words>> = { en, de, es };
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
+const soonMs = 10 * minuteMs;
 
 /** "in 10 minutes", "3 hours ago". */
 export function relative(ms: number, of: Language): string {
@@ -162,9 +163,9 @@ export function relative(ms: number, of: Language): string {
   return format.format(Math.round(ms / (24 * hourMs)), "day");
 }
 
-/** On the wall clock of the zone; from `now` on where nobody knows the zone. */
+/** On the wall clock of the zone; from `now` on where it is soon, or nobody knows the zone. */
 export function moment(at: number, zone: string | undefined, now: number, of: Language): string {
-  if (zone === undefined) return relative(at - now, of);
+  if (zone === undefined || (at > now && at - now < soonMs)) return relative(at - now, of);
   const date = { weekday: "long", year: "numeric", month: "long", day: "numeric" } as const;
   const time = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" } as const;
   const format = new Intl.DateTimeFormat(of === "en" ? "en-GB" : of, { ...date, ...time, timeZone: zone });

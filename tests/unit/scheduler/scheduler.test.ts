@@ -214,6 +214,18 @@ describe("reminders by words", () => {
     expect(saidBy(await desk.say("please cancel all my reminders"))).toBe("Cancelled: drink tea; water the plants");
   });
 
+  it.each([
+    ["cancel all my reminders but the plants", [true, false, true]],
+    ["cancel all reminders about plants", [false, true, false]],
+    ["lösche alle Erinnerungen außer Bob", [true, true, false]],
+    ["cancel everything except the dentist", [false, false, false]],
+    ["cancel all dentist reminders", [false, false, false]],
+  ])("are not cancelled beyond the words: %s", async (words, ended) => {
+    const { desk, tea, plants, bob } = await withThree();
+    await desk.say(words);
+    expect([tea.ended, plants.ended, bob.ended]).toEqual(ended);
+  });
+
   it("of another caller are not there", async () => {
     const { desk, tea } = await withThree();
     expect(saidBy(await desk.say("cancel the tea reminder", { caller: "bob" }))).toBe("You have no reminders.");
