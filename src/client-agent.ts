@@ -367,13 +367,13 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
         ...(decided === undefined ? {} : { decided }),
       };
     },
-    question: (data) => step([{ ...moment(), ...data, type: "questioned" }], traits(data.conversation)),
-    replied: async ({ conversation, id: asked }) => stateOf(stored.inbox.threads[conversation], asked),
-    unquestion: (data) => step([{ ...moment(), ...data, type: "unquestioned" }], traits(data.conversation)),
     async expire(data) {
       stored = await withSpilled(context, stored, [data.conversation], true);
       return watch.kept(await step([{ ...moment(), ...data, type: "expired" }], traits(data.conversation)));
     },
+    question: (data) => step([{ ...moment(), ...data, type: "questioned" }], traits(data.conversation)),
+    replied: async ({ conversation, id: asked }) => stateOf(stored.inbox.threads[conversation], asked),
+    unquestion: (data) => step([{ ...moment(), ...data, type: "unquestioned" }], traits(data.conversation)),
     finish: (data) => ended({ ...moment(), ...data, type: "finished" }),
     fail: (data) => ended({ ...moment(), ...data, type: "failed" }),
     async alive(turn) {

@@ -6,6 +6,7 @@ import { openEmbedded } from "../../adapters/embedded/index.ts";
 import { freePorts } from "../../src/main/dapr/ports.ts";
 import type { Runtime } from "../../src/ports.ts";
 import { clock, newDirectory, quietLog } from "../integration/embedded-fixture.ts";
+import { needs } from "../needs.ts";
 import { needsDapr, startCluster } from "../services/dapr.ts";
 import type { Stores } from "./channel-deps.ts";
 import { channelContract } from "./channel.ts";
@@ -15,11 +16,15 @@ import { contracts as telegram } from "./telegram.ts";
 import { contracts as web } from "./web.ts";
 import { contracts as webhook } from "./webhook.ts";
 import { contracts as whatsapp } from "./whatsapp.ts";
+import { contractOf as whatsappWeb } from "./whatsapp-web.ts";
 
 interface Opened {
   readonly runtime: Runtime;
   close(): Promise<void>;
 }
+
+const [chromium, openssl] = [needs("chromium"), needs("openssl")];
+const byBrowser = chromium.missing || openssl.missing ? [] : [whatsappWeb(chromium.path)];
 
 describe("on the embedded runtime", () => {
   channelsOn(embedded);
@@ -38,7 +43,7 @@ function channelsOn(open: () => Promise<Opened>): void {
   }, 240_000);
   afterAll(() => opened?.close(), 60_000);
 
-  for (const contract of [telegram, discord, whatsapp, web, webhook, openai].flat()) {
+  for (const contract of [telegram, discord, whatsapp, byBrowser, web, webhook, openai].flat()) {
     channelContract({
       ...contract,
       stores() {

@@ -1,17 +1,15 @@
+/** What WhatsApp Web does in its own way; the contract is in `channels-on-runtimes.test.ts`, on each runtime. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Running } from "./channel.ts";
 import { needs } from "../needs.ts";
 import { probe, type Probe } from "./channel-deps.ts";
 import { send, textIn } from "./channel-tools.ts";
-import { channelContract } from "./channel.ts";
-import { contractOf, makeWhatsAppWeb, type WhatsAppWebPlatform } from "./whatsapp-web.ts";
+import { makeWhatsAppWeb, type WhatsAppWebPlatform } from "./whatsapp-web.ts";
 
 const chromium = needs("chromium");
 const openssl = needs("openssl");
 
 describe.skipIf(chromium.missing || openssl.missing)("in a browser", () => {
-  channelContract(contractOf(chromium.path));
-
   describe("what WhatsApp Web does in its own way", () => {
     const main = { tenant: "acme", channel: "whatsapp", account: "main" };
     let platform: WhatsAppWebPlatform;
