@@ -3,12 +3,12 @@
  * gateway, an agent that is a process of its own, and on Dapr the sidecars.
  */
 import { join } from "node:path";
-import { describe, onTestFailed, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFailed, onTestFinished, test } from "vitest";
 import { freePorts } from "../../src/main/dapr/ports.ts";
 import { startTelegramFake, type TelegramFake } from "../fakes/telegram.ts";
 import { needsDapr, startCluster } from "../services/dapr.ts";
 import { createReplica } from "./dapr-replica.ts";
-import { ask, judgeTold, type Person } from "./delegation-journey.ts";
+import { agentsHere, ask, judgeTold, type Person } from "./delegation-journey.ts";
 import { delegateKey, startDelegate } from "./delegate-process.ts";
 import { createGateway, type GatewayOptions } from "./gateway-process.ts";
 import { webStop } from "./journey/web.ts";
@@ -64,6 +64,10 @@ describe("tasks of people on two channels", () => {
     await Promise.all([scheduler.start(), tester.start()]);
     await stage.gateway.start();
     await judgeTold(people);
+    for (const { output } of [stage.gateway, scheduler]) {
+      expect(output()).not.toMatch(/anns|bobs/);
+      expect(output()).not.toContain(delegateKey);
+    }
     const before = drafts(stage.platform).length;
     await stage.platform.user(ann).sends(ann, "ask tester to be slow 2500");
     await eventually("what the agent is doing", () =>
@@ -76,7 +80,7 @@ describe("tasks of people on two channels", () => {
   test("come back by the gateway's own agents, though it is killed twice", async () => {
     const stage = await openStage({ web: true, env: { ASCENT_MODEL: "demo" } });
     const people = [onTelegram(stage.platform), await onTheWeb(stage.gateway.url)];
-    const agents = ["scheduler"];
+    const agents = agentsHere.filter((name) => name !== "tester");
     await ask(people, agents);
     await stage.gateway.kill();
     await stage.gateway.start();
