@@ -89,7 +89,7 @@ describe.skipIf(python3.missing)("an agent with an MCP server", { timeout: 120_0
     const offered: (readonly string[])[] = [];
     const outputs: string[] = [];
     stage.model.script((prompt) => {
-      offered.push(prompt.tools.filter((name) => name.includes("__")));
+      offered.push(prompt.tools.filter((name) => name.includes("__") && !name.startsWith("agent__")));
       outputs.push(...prompt.toolOutputs);
       return undefined;
     });
