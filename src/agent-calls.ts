@@ -1,8 +1,10 @@
 /** What an agent's actor can be asked, and who runs its turns. */
 import type { HistoryItem, ReadPart } from "./agent.ts";
-import type { Reply, TurnRef } from "./events.ts";
+import type { Decision } from "./asks.ts";
+import type { Asked, Reply, TurnRef } from "./events.ts";
 import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
 import type { Import, Serving } from "./link-events.ts";
+import type { Asking, QuestionState } from "./question-state.ts";
 import type { Leaving, Via } from "./link-state.ts";
 import type {
   Address,
@@ -20,6 +22,16 @@ export interface Taken {
   readonly messages: readonly InboundMessage[];
   readonly summary?: string;
   readonly history: readonly HistoryItem[];
+  /** The message is somebody's word on a run that waited for it. */
+  readonly decided?: Decided;
+}
+
+export interface Decided {
+  /** The turn that stopped. */
+  readonly turn: TurnId;
+  /** As {@link Pause.state}. */
+  readonly state: string;
+  readonly decision: Decision;
 }
 
 /** What an agent keeps of its person. */
@@ -40,13 +52,25 @@ export interface AgentCalls {
   receive(data: { event: InboundEvent; previous?: MessageId; earlier?: readonly MessageId[]; via?: Via }): Reply;
   take(data: TurnRef): Taken | "stale";
   finish(
-    data: TurnRef & { messages: readonly MessageId[]; answer: Answer; read?: readonly ReadPart[]; listed?: boolean },
+    data: TurnRef & {
+      messages: readonly MessageId[];
+      answer: Answer;
+      read?: readonly ReadPart[];
+      listed?: boolean;
+      asked?: Asked;
+    },
   ): Reply;
   fail(data: TurnRef & { messages: readonly MessageId[]; notice: NoticeKey }): Reply;
   /** A runner's sign of life, from its fifth second on. */
   alive(data: TurnRef): "accepted" | "stale";
   /** Its runner stops before its end: the agent's next host starts it again at once. @returns one of its messages. */
   abandon(data: TurnRef): InboundMessage | "stale";
+  /** "busy" while a word on it waits, or the turn that asks has not ended. */
+  expire(data: { conversation: ConversationId; ask: string; turn?: TurnId }): Reply;
+  /** A tool of the turn asks the person; again under the same id it is the same question. "busy": another one is open. */
+  question(data: TurnRef & { asking: Asking; listed?: boolean }): Reply;
+  replied(data: { conversation: ConversationId; id: string }): QuestionState;
+  unquestion(data: { conversation: ConversationId; id: string }): Reply;
   waited(data: { conversation: ConversationId; missing: MessageId }): Reply;
   summarized(data: { through: TurnId; summary: string }): Reply;
   undelivered(data: ReceiptEvent): Reply;

@@ -1,4 +1,5 @@
 /** The stored rows of a client agent beside the ones it always loads: read when an event needs them, written when they change. */
+import { askKey } from "./ask-state.ts";
 import type { Step } from "./events.ts";
 import type { ConversationId } from "./ids.ts";
 import type { InboundEvent } from "./message.ts";
@@ -89,6 +90,7 @@ export async function keysOf(context: ActorContext, state: AgentState): Promise<
     ...Object.entries(inbox.seen).flatMap(([day, { chunks }]) => numbered(chunks, (chunk) => seenKey(day, chunk))),
     ...numbered(awayCount(inbox), awayKey),
     ...numbered(history.olderMedia ?? 0, mediaKey),
+    ...Object.values(inbox.threads).flatMap(({ asks = [] }) => asks.map(({ id }) => askKey(id))),
     ...[...Object.keys(quiet), ...Object.keys(inbox.threads)].map((id) => quietKey(id as ConversationId)),
   ];
 }
@@ -132,7 +134,9 @@ export function changedRows(
     const row = after.spilled[key];
     if (row !== undefined) put[key] = row;
   }
-  for (const { archive } of steps) Object.assign(put, archive.put);
-  const remove = steps.flatMap(({ seen, spilled, archive }) => [...seen.remove, ...spilled.remove, ...archive.remove]);
+  const rows = new Map(steps.flatMap((step) => [...step.rows]));
+  const gone = [...rows].flatMap(([key, value]) => (value === undefined ? [key] : []));
+  for (const [key, value] of rows) if (value !== undefined) put[key] = value;
+  const remove = [...steps.flatMap(({ seen, spilled }) => [...seen.remove, ...spilled.remove]), ...gone];
   return { put, remove: remove.filter((key) => !Object.hasOwn(put, key)) };
 }

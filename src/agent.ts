@@ -2,6 +2,7 @@
  * The agent port: who answers. `agents/client` implements it on the OpenAI Agents SDK; the core knows only this.
  */
 import type { Address, Answer, InboundMessage, MediaPart, Participant } from "./message.ts";
+import type { AskPerson } from "./tools.ts";
 import type { AgentId, MessageId, TurnId } from "./ids.ts";
 
 /** How a medium of a message stands in the history: what was heard in it, or read. */
@@ -36,6 +37,35 @@ export interface TurnInput {
   readonly history: readonly HistoryItem[];
   /** The new messages, in order: at least one. */
   readonly messages: readonly InboundMessage[];
+  /** A run that waited for a word goes on: with it, and with what was said since as `messages`. */
+  readonly resume?: Resume;
+}
+
+/** A call of a tool that waits for the word of the person, or of an operator. */
+export interface AskedCall {
+  readonly tool: string;
+  /** JSON as the model wrote it. */
+  readonly args: string;
+}
+
+/** A run that stopped before calls that need somebody's word. */
+export interface Pause {
+  /** The agent's own, to go on with: without secrets. */
+  readonly state: string;
+  readonly calls: readonly AskedCall[];
+  readonly by: "person" | "operator";
+  /** How long the word is waited for. */
+  readonly forMs: number;
+}
+
+export interface Resume {
+  /** As {@link Pause.state}. */
+  readonly state: string;
+  /** The turn that stopped: its messages are in the state, not to be told again. */
+  readonly turn: TurnId;
+  readonly approved: boolean;
+  /** What the one who decided said about it. */
+  readonly note?: string;
 }
 
 export interface TurnHooks {
@@ -43,6 +73,10 @@ export interface TurnHooks {
   readonly signal: AbortSignal;
   /** The whole text so far; it may start again shorter. Absent where nobody watches: the agent then need not stream. */
   readonly onText?: (text: string) => void;
+  /** What it is doing meanwhile, in a few words, for the person to see. */
+  readonly onProgress?: (text: string) => void;
+  /** Asks the person while a tool's call waits. Absent where nobody could answer. */
+  readonly onQuestion?: AskPerson | undefined;
   /** Bytes of a medium of one of the messages. */
   readonly openMedia: (
     media: MediaPart,
@@ -50,7 +84,9 @@ export interface TurnHooks {
 }
 
 export interface TurnOutput {
+  /** With `pause`: what there is to say before the question, mostly nothing. */
   readonly answer: Answer;
+  readonly pause?: Pause;
   readonly read?: readonly ReadPart[];
   readonly usage?: { readonly inputTokens: number; readonly outputTokens: number; readonly requests: number };
 }

@@ -12,6 +12,8 @@ export const announcedKinds = [
   "message.delivered",
   "message.read",
   "delivery.failed",
+  "human-review-required",
+  "human-decision-made",
 ] as const;
 export type AnnouncedKind = (typeof announcedKinds)[number];
 
@@ -41,7 +43,14 @@ export function started(event: InboundEvent): Announcement {
     ...(name === undefined ? {} : { name }),
     ...(handle === undefined ? {} : { handle }),
   };
-  return announcement("conversation.started", event.address, event.receivedAt, { message: event.id, participant });
+  const what = `started:${event.address.conversation}`;
+  return announcement(
+    "conversation.started",
+    event.address,
+    event.receivedAt,
+    { message: event.id, participant },
+    what,
+  );
 }
 
 /** Undefined for what the agent or the gateway said without having been asked. */
@@ -64,6 +73,31 @@ export function reached(entry: OutboundEvent, kind: "delivered" | "read", at: nu
   return announcement(`message.${kind}`, entry.to, at, outcomeOf(entry), kind);
 }
 
+interface WantedApproval {
+  readonly id: string;
+  readonly to: Address;
+  readonly by: string;
+  readonly calls: readonly unknown[];
+  readonly until: number;
+}
+
+/** Calls of tools wait for the word of the person or of an operator, until a time. */
+export function approvalWanted(of: WantedApproval, at: number): Announcement {
+  const { id, to, by, calls, until } = of;
+  const fact = { approval: id, by, calls, until: new Date(until).toISOString() };
+  return announcement("human-review-required", to, at, fact, `wanted:${id}`);
+}
+
+/** `by`: an operator's name, "person", or "nobody" where the time was over. */
+export function approvalDecided(
+  id: string,
+  to: Address,
+  outcome: { readonly approved: boolean; readonly by: string },
+  at: number,
+): Announcement {
+  return announcement("human-decision-made", to, at, { approval: id, ...outcome }, `decided:${id}`);
+}
+
 function outcomeOf({ answers, requests, seq }: OutboundEvent) {
   return { messages: answers, ...(requests === undefined ? {} : { requests }), seq };
 }
@@ -75,7 +109,7 @@ function announcement(
   more: { readonly seq?: number } & Readonly<Record<string, unknown>>,
   what = "outcome",
 ): Announcement {
-  const fact = more.seq === undefined ? `started:${conversation}` : `${what}:${conversation}#${more.seq}`;
+  const fact = more.seq === undefined ? what : `${what}:${conversation}#${more.seq}`;
   return {
     id: `evt_${createHash("sha256").update(fact).digest("base64url").slice(0, 32)}`,
     type,

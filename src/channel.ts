@@ -8,7 +8,7 @@
 import type { Belongings } from "./belongings.ts";
 import type { Endings } from "./endings.ts";
 import type { AccountRef, MessageId } from "./ids.ts";
-import type { Address, Button, InboundEvent, MediaKind, MediaPart, Participant } from "./message.ts";
+import type { Address, Button, InboundEvent, MediaKind, MediaPart, NoticeKey, Participant } from "./message.ts";
 import type { Blobs, Clock, Log, Records, Signals, Transcript } from "./ports.ts";
 
 /** Limits and abilities as data. Sizes of text are in the units that {@link Dialect.measure} counts. */
@@ -72,6 +72,8 @@ export interface SendContext {
   readonly replyTo?: string;
   /** The gateway itself speaks, not the agent. */
   readonly notice: boolean;
+  /** What it says then. */
+  readonly noticeKey?: NoticeKey;
   /** The first and the last part of an answer. */
   readonly first: boolean;
   readonly last: boolean;

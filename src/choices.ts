@@ -39,13 +39,18 @@ export function understood(of: Message, from: InboundMessage["participant"], off
 /** In groups the bot is named first: "@bot 2", "<@123> 2". */
 const mention = /^(?:@[\w.-]{1,64}|<@[!&]?\d{1,32}>)[:,]?\s+/;
 
+export function withoutMention(said: string): string {
+  return said.replace(mention, "");
+}
+
 function buttonOf(text: string, buttons: readonly Button[]): Button | undefined {
   if (text.length > 300) return undefined;
   const said = text.trim();
-  return match(said, buttons) ?? match(said.replace(mention, ""), buttons);
+  return match(said, buttons) ?? match(withoutMention(said), buttons);
 }
 
-function match(said: string, buttons: readonly Button[]): Button | undefined {
+/** What is meant by its number, or by its label as it was shown. */
+export function match<Choice extends Button>(said: string, buttons: readonly Choice[]): Choice | undefined {
   const same = (a: string, b: string) => a.localeCompare(b, undefined, { sensitivity: "accent" }) === 0;
   const named = buttons.find(({ label }) => label.trim() !== "" && same(label.trim(), said));
   const number = /^(\d{1,3})\s?[.)]?$/.exec(said)?.[1];

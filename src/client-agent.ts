@@ -6,21 +6,24 @@
 import type { AgentTraits } from "./agent.ts";
 import { answered, started, type Announce } from "./announce.ts";
 import { changedRows, keysOf, readArchive, withDays, withSpilled, withThread } from "./agent-rows.ts";
-import type { AgentCalls, CallAgent, TurnRunner } from "./agent-calls.ts";
+import type { AgentCalls, CallAgent, Decided, TurnRunner } from "./agent-calls.ts";
+import { askKey, readAsk } from "./ask-state.ts";
+import { decisionOf, openAskOf } from "./asks.ts";
 import { concernsAll, reduce } from "./conversation.ts";
 import { outboundEnvelope } from "./envelope.ts";
 import { InfrastructureError, reasonOf } from "./errors.ts";
 import type { AgentEvent, Effect, Reply, Step, TurnRef } from "./events.ts";
 import type { ConversationId, MessageId, TurnId } from "./ids.ts";
-import { isOwn, type Address, type OutboundEvent } from "./message.ts";
+import { isOwn, type Address, type InboundMessage, type OutboundEvent } from "./message.ts";
 import type { Actor, ActorContext, Clock, Log, Runtime, SetAside } from "./ports.ts";
 import { later, type Later } from "./later.ts";
 import { createLinking } from "./linking.ts";
 import { gapMs } from "./order.ts";
 import { createOutgoing } from "./outgoing.ts";
+import { stateOf } from "./questions.ts";
 import { createRecent } from "./recent.ts";
 import { batchOf } from "./scheduling.ts";
-import { isBusy, nobody, readState, stateKeys, threadsOf, type AgentState } from "./state.ts";
+import { isBusy, nobody, readState, stateKeys, threadsOf, type AgentState, type Thread } from "./state.ts";
 import { createWatch, watchdog } from "./watch.ts";
 
 /** A runner of another process counts as dead after this long without a word. */
@@ -43,6 +46,8 @@ export interface ClientAgentOptions {
   /** This process starts no turns any more, and another one will have its agents. */
   readonly isStopping: () => boolean;
   readonly announce?: Announce;
+  /** The turn is over for good, and gave no answer. */
+  readonly stopped?: (conversation: ConversationId, turn: TurnId) => void;
   /** The delivery of this process, where answers need not go by their topic: see `delivery.ts`. */
   readonly deliver?: (entry: OutboundEvent) => Promise<boolean>;
 }
@@ -149,6 +154,9 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
           break;
         case "cancel":
           turns.cancel(id, effect);
+          // One that starts again comes back to what it waits for.
+          if (!effects.some((other) => other.kind === "start" && other.turn === effect.turn))
+            options.stopped?.(effect.conversation, effect.turn);
           break;
         case "wait":
           wait(effect.conversation, effect.missing);
@@ -270,6 +278,16 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
   const watched = (reply: Reply): Reply | Later =>
     watch.isArmed() || !isOwed() ? reply : later(watch.arm().then((armed) => (armed ? reply : "unwatched")));
 
+  /** A turn that goes on with a run has that word alone. */
+  async function decidedBy(thread: Thread, [message]: readonly InboundMessage[]): Promise<Decided | undefined> {
+    const decision = message === undefined ? undefined : decisionOf(message);
+    const ask = decision === undefined ? undefined : openAskOf(thread, decision.ask);
+    if (decision === undefined || ask === undefined) return undefined;
+    const key = askKey(ask.id);
+    const rows = await context.load([key]);
+    return { turn: ask.turn, state: readAsk(rows.get(key)).state, decision };
+  }
+
   const linking = createLinking({
     id,
     call: options.call,
@@ -340,8 +358,22 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
         turn.turn,
         messages.map((message) => message.id),
       );
-      return { to: thread.to, messages, history: items, ...(summary === undefined ? {} : { summary }) };
+      const decided = await decidedBy(thread, messages);
+      return {
+        to: thread.to,
+        messages,
+        history: items,
+        ...(summary === undefined ? {} : { summary }),
+        ...(decided === undefined ? {} : { decided }),
+      };
     },
+    async expire(data) {
+      stored = await withSpilled(context, stored, [data.conversation], true);
+      return watch.kept(await step([{ ...moment(), ...data, type: "expired" }], traits(data.conversation)));
+    },
+    question: (data) => step([{ ...moment(), ...data, type: "questioned" }], traits(data.conversation)),
+    replied: async ({ conversation, id: asked }) => stateOf(stored.inbox.threads[conversation], asked),
+    unquestion: (data) => step([{ ...moment(), ...data, type: "unquestioned" }], traits(data.conversation)),
     finish: (data) => ended({ ...moment(), ...data, type: "finished" }),
     fail: (data) => ended({ ...moment(), ...data, type: "failed" }),
     async alive(turn) {

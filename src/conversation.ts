@@ -3,6 +3,7 @@
  * event. `client-agent.ts` is the shell around it: it loads the state, writes it once, and then carries the effects out.
  */
 import type { AgentTraits, HistoryItem } from "./agent.ts";
+import { closeAsks, decisionOf, expire } from "./asks.ts";
 import { understood } from "./choices.ts";
 import { createDraft, type Draft } from "./draft.ts";
 import type { AgentEvent, Moment, Reply, Step } from "./events.ts";
@@ -24,6 +25,7 @@ import {
   undelivered,
 } from "./outcome.ts";
 import { gapMs, insert, isAfter } from "./order.ts";
+import { isReplyPress, questioned, takeReply, unquestioned } from "./questions.ts";
 import { advance, batchOf, end, isNoticeCommand, mayRestart, restart } from "./scheduling.ts";
 import { isRecent, isSeen } from "./seen.ts";
 import type { AgentState, Thread } from "./state.ts";
@@ -37,7 +39,7 @@ export function reduce(state: AgentState, event: AgentEvent, traits: AgentTraits
   const reply = apply(draft, event, traits);
   if (reply === "accepted") return draft.step();
   const none = { put: [], remove: [] };
-  return { state, effects: [], reply, seen: none, quiet: [], spilled: none, archive: { put: {}, remove: [] } };
+  return { state, effects: [], reply, seen: none, quiet: [], spilled: none, rows: new Map() };
 }
 
 function apply(draft: Draft, event: AgentEvent, traits: AgentTraits): Reply {
@@ -55,6 +57,12 @@ function apply(draft: Draft, event: AgentEvent, traits: AgentTraits): Reply {
       if (closeGap(draft, event.conversation, event.missing) === undefined) return "duplicate";
       goOn(draft, event.conversation, event, traits);
       return "accepted";
+    case "questioned":
+      return questioned(draft, event);
+    case "unquestioned":
+      return unquestioned(draft, event);
+    case "expired":
+      return expire(draft, event);
     case "journaled":
       return journaled(draft, event.entries);
     case "settled":
@@ -190,6 +198,9 @@ function accept(draft: Draft, of: Received, event: InboundMessage, traits: Agent
   const given = (early ?? event).message;
   const content = note === undefined ? understood(given, participant, thread.choices) : given;
   const message = withoutRaw({ ...event, message: content });
+  const replies = takeReply(draft, conversation, message);
+  if (!replies && isReplyPress(message))
+    return draft.setAside(conversation, [event.id], "the question is over", of.now);
   draft.media(blobsIn(content.parts));
   const isFull = thread.spilled !== undefined || thread.pending.length >= waiting.inbox;
   // One that was sent before others of the inbox has its place among them.
@@ -237,10 +248,13 @@ function stop(draft: Draft, of: Received, event: InboundMessage): void {
   if (thread === undefined) return;
   const all = [...thread.pending, ...draft.spilled(conversation).map(([, message]) => message)];
   draft.drain(conversation);
-  const { turn } = thread;
-  const stopped = all.filter(
-    (other) => !isNoticeCommand(other) && !isAfter(other, event) && other.id !== turn?.command,
-  );
+  // A service goes on; a run that somebody let go on does not, also where its word was said after this.
+  const alone = all.find((other) => other.id === thread.turn?.command);
+  const resumes = alone !== undefined && decisionOf(alone) !== undefined;
+  const served = resumes ? undefined : alone;
+  const stopped = all.filter((other) => !isNoticeCommand(other) && !isAfter(other, event) && other !== served);
+  closeAsks(draft, conversation);
+  draft.patch(conversation, { questions: undefined });
   draft.setAside(
     conversation,
     stopped.map(({ id }) => id),
@@ -249,7 +263,7 @@ function stop(draft: Draft, of: Received, event: InboundMessage): void {
   );
   const rest = all.filter((other) => !stopped.includes(other));
   draft.patch(conversation, { pending: insert(rest, withoutRaw(event)), early: undefined });
-  if (turn?.command === undefined && stopped.some(({ id }) => isTaken(of, id))) end(draft, conversation);
+  if (resumes || (served === undefined && stopped.some(({ id }) => isTaken(of, id)))) end(draft, conversation);
   if (event.message.command?.name === "reset") draft.history([], undefined);
 }
 

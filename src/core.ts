@@ -7,13 +7,14 @@ import type { Channel, Inbound } from "./channel.ts";
 import { createAccess, type AccessOptions } from "./access.ts";
 import { createBelongings } from "./belongings.ts";
 import type { CallAgent } from "./agent-calls.ts";
+import { createApprovals, type Approvals } from "./approvals.ts";
 import { clientAgents } from "./client-agent.ts";
 import { createDelivery } from "./delivery.ts";
 import { beforeInbound, inboundEnvelope, readInbound, readOutbound, readReceipt, readUnreadable } from "./envelope.ts";
-import { InfrastructureError, InputError } from "./errors.ts";
+import { InfrastructureError, InputError, reasonOf } from "./errors.ts";
 import type { Reply } from "./events.ts";
 import type { SafeFetch } from "./fetch.ts";
-import { agentIdOf, digestOf, type AccountRef, type ConversationId, type MessageId } from "./ids.ts";
+import { agentIdOf, digestOf, type AccountRef, type ConversationId, type MessageId, type TurnId } from "./ids.ts";
 import { createEndings, type EndingsKeeper } from "./endings.ts";
 import { createInbound } from "./inbound.ts";
 import { createOperators, type Operators } from "./operators.ts";
@@ -27,7 +28,8 @@ import type { Clock, Log, Runtime } from "./ports.ts";
 import { createProactive, type Proactive } from "./proactive.ts";
 import { createServices } from "./services.ts";
 import { createShares, unshared, type Shares } from "./shares.ts";
-import { createTurns, type LeftTurn } from "./turn.ts";
+import { createTurns } from "./turn.ts";
+import type { LeftTurn } from "./turn-run.ts";
 
 export interface CoreOptions {
   readonly runtime: Runtime;
@@ -55,13 +57,25 @@ export interface CoreOptions {
   readonly announce?: Announce | undefined;
   /** For turns that run at once in this process; 2,000 unless given, whosever they are. */
   readonly places?: Shares;
+  /** What the composition keeps of these conversations is to go: they are forgotten, or over. May come again. */
+  readonly erase?: ((conversations: readonly string[]) => Promise<void>) | undefined;
   /** Ten letters or digits that nobody can guess; random ones unless given. */
   readonly newCode?: () => string;
+  /** Who works for agents beside their turns. */
+  readonly delegations?:
+    | {
+        /** The turn is over for good, and gave no answer. */
+        stopped(conversation: ConversationId, turn: TurnId): Promise<void>;
+        /** The person has all of these conversations forgotten. */
+        forget(conversations: readonly string[]): Promise<void>;
+      }
+    | undefined;
 }
 
 export interface Core {
   readonly inbound: Inbound;
   readonly operators: Operators;
+  readonly approvals: Approvals;
   /** How far the conversation's platform says that its answers got; empty where it says nothing. */
   marks(conversation: ConversationId): Promise<Marks>;
   readonly endings: EndingsKeeper;
@@ -105,6 +119,10 @@ export function createCore(options: CoreOptions): Core {
   let stopping = false;
   const call = runtime.actors.call.bind(runtime.actors) as CallAgent;
   const belongings = createBelongings(runtime, clock);
+  const forget = async (conversations: readonly string[]) => {
+    await options.delegations?.forget(conversations);
+    await options.erase?.(conversations);
+  };
   const announces = options.announce === undefined ? {} : { announce: options.announce };
   const sent = createSentLog(runtime.records, log);
   const delivery = createDelivery({
@@ -118,6 +136,23 @@ export function createCore(options: CoreOptions): Core {
     ...announces,
     ...(options.blobUrl === undefined ? {} : { blobUrl: options.blobUrl }),
   });
+  const { policyOf, newCode } = options.access ?? { policyOf: () => openPolicy, newCode: nobodyPairs };
+  const pairing = createPairing({ records: runtime.records, clock, newCode });
+  const access = createAccess({ policyOf, pairing, clock, log, counts: options.access?.counts });
+  const receipts = createReceipts({
+    runtime,
+    log,
+    sent,
+    announce: options.announce,
+    partsOf(entry) {
+      const channel = channelOf(entry.to);
+      return channel && delivery.partsOf(channel, entry);
+    },
+  });
+  const ingress = digestOf(instance);
+  const inbound = createInbound({ bus, journal, deadLetters, clock, ingress, access, channelOf, receipts });
+  const { records, jobs } = runtime;
+  const approvals = createApprovals({ records, jobs, inbound, call, clock, ...announces });
   const turns = createTurns({
     call,
     clock,
@@ -126,7 +161,15 @@ export function createCore(options: CoreOptions): Core {
     safeFetch: options.safeFetch,
     agentOf,
     channelOf,
-    serve: createServices({ runtime, call, clock, belongings, newCode: options.newCode }),
+    approvals,
+    serve: createServices({
+      runtime,
+      call,
+      clock,
+      belongings,
+      newCode: options.newCode,
+      forget,
+    }),
     tellAlive: !runtime.actors.exclusive,
     places: options.places ?? createShares(2_000, unshared),
   });
@@ -141,6 +184,11 @@ export function createCore(options: CoreOptions): Core {
       call,
       traitsOf: (to) => agentOf(to).traits,
       settled: (conversation) => delivery.settled(conversation),
+      stopped(conversation, turn) {
+        options.delegations?.stopped(conversation, turn).catch((error: unknown) => {
+          log.warn({ conversation, turn, reason: reasonOf(error) }, "what a stopped turn waited for goes on");
+        });
+      },
       isStopping: () => stopping && !runtime.actors.exclusive,
       ...announces,
       // One process's bus is its own: there the topic costs nothing.
@@ -172,25 +220,10 @@ export function createCore(options: CoreOptions): Core {
     if (count !== 0) log.warn({ turns: left.length, failed: count }, "turns are left to their agents' watchdogs");
   }
 
-  const { policyOf, newCode } = options.access ?? { policyOf: () => openPolicy, newCode: nobodyPairs };
-  const pairing = createPairing({ records: runtime.records, clock, newCode });
-  const access = createAccess({ policyOf, pairing, clock, log, counts: options.access?.counts });
-  const receipts = createReceipts({
-    runtime,
-    log,
-    sent,
-    announce: options.announce,
-    partsOf(entry) {
-      const channel = channelOf(entry.to);
-      return channel && delivery.partsOf(channel, entry);
-    },
-  });
-  const ingress = digestOf(instance);
-  const inbound = createInbound({ bus, journal, deadLetters, clock, ingress, access, channelOf, receipts });
-
   return {
+    approvals,
     inbound,
-    endings: createEndings({ runtime, call, belongings, clock, log }),
+    endings: createEndings({ runtime, call, belongings, forget, clock, log }),
     operators: createOperators({ pairing, inbound, clock, channelOf, policyOf }),
     marks: (conversation) => readMarks(runtime.records, conversation),
     proactive: createProactive({ inbound, clock, channelOf, policyOf }),

@@ -209,6 +209,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
           answers: entry.answers,
           ...(replyTo === undefined ? {} : { replyTo }),
           notice: entry.answer.notice !== undefined,
+          ...(entry.answer.notice === undefined ? {} : { noticeKey: entry.answer.notice }),
           first: part === 0,
           last: part + 1 === parts,
           again,

@@ -64,10 +64,14 @@ export interface Draft {
   drain(conversation: ConversationId): void;
   /** Moves the first of them into the inbox, where there is room for so many. */
   refill(conversation: ConversationId, room: number): void;
+  /** Writes a row beside the state with this step; undefined removes it. */
+  row(key: string, value: unknown): void;
   /** Nothing more happens to these messages, by a rule that the journal names. */
   setAside(conversation: ConversationId, ids: readonly MessageId[], rule: string, at: number): void;
   /** Answers these messages, in the conversation's next place. */
   answer(agent: AgentId, conversation: ConversationId, of: readonly InboundMessage[], answer: Answer, at: number): void;
+  /** Says something that answers no message, in the conversation's next place. */
+  say(agent: AgentId, conversation: ConversationId, answer: Answer, locale: string | undefined, at: number): void;
   /** Puts an entry into the outbox; its `seq` is given here. */
   put(entry: OutboundEvent): void;
   step(): Step;
@@ -78,7 +82,7 @@ export function createDraft(before: AgentState): Draft {
   const effects: Effect[] = [];
   const seen = { put: new Set<string>(), remove: [] as string[] };
   const spilled = { put: new Set<string>(), remove: new Set<string>() };
-  const archive = { put: {} as Record<string, unknown>, remove: [] as string[] };
+  const rows = new Map<string, unknown>();
   const quieted = new Set<ConversationId>();
 
   /** The keys behind those of the inbox, loaded or not. */
@@ -106,13 +110,13 @@ export function createDraft(before: AgentState): Draft {
   function putAway(): ConversationId[] {
     const threads = threadsOf(state.inbox);
     const quiet = threads
-      .filter(([, of]) => isQuiet(of) && of.via === undefined)
+      .filter(([, of]) => isQuiet(of) && of.via === undefined && of.asks === undefined)
       .slice(0, Math.max(threads.length - mostThreads, 0));
     if (quiet.length === 0) return [];
     const away = new Set(quiet.map(([conversation]) => conversation));
     let count = awayCount(state.inbox);
     const kept = quiet.map(([conversation, { to, seq, failed, choices, unheard, listed }]) => {
-      if (listed === undefined) archive.put[awayKey(count++)] = conversation;
+      if (listed === undefined) rows.set(awayKey(count++), conversation);
       const rest = { ...(failed && { failed }), ...(choices && { choices }), ...(unheard && { unheard }) };
       return [conversation, { to, seq, listed: true, ...rest }];
     });
@@ -163,14 +167,13 @@ export function createDraft(before: AgentState): Draft {
       let media = [...(state.history.media ?? []), ...fresh];
       let older = state.history.olderMedia ?? 0;
       for (; media.length > mostMedia; media = media.slice(mostMedia / 2))
-        archive.put[mediaKey(older++)] = media.slice(0, mostMedia / 2);
+        rows.set(mediaKey(older++), media.slice(0, mostMedia / 2));
       const more = older === 0 ? {} : { olderMedia: older };
       state = { ...state, history: { ...state.history, media, ...more } };
     },
     forget() {
       const keys = Array.from({ length: state.history.olderMedia ?? 0 }, (_, n) => mediaKey(n));
-      archive.remove.push(...keys);
-      for (const key of keys) delete archive.put[key];
+      for (const key of keys) rows.set(key, undefined);
       state = { ...state, history: { v: 1, items: [] } };
     },
     silence(notice) {
@@ -236,6 +239,7 @@ export function createDraft(before: AgentState): Draft {
       const rest = first < thread.spilled.next ? { ...thread.spilled, first } : undefined;
       draft.patch(conversation, { pending, spilled: rest });
     },
+    row: (key, value) => void rows.set(key, value),
     setAside(conversation, ids, rule, at) {
       if (ids.length === 0) return;
       const entries = ids.map((id) => ({ id, conversation, rule, at }));
@@ -250,6 +254,11 @@ export function createDraft(before: AgentState): Draft {
       const requests = of.filter((message) => !people.includes(message)).map((message) => message.id);
       const more = { ...(requests.length > 0 && { requests }), ...(locale !== undefined && { locale }) };
       draft.put({ v: 1, agent, to, seq: 1, answers, ...more, answer, at });
+    },
+    say(agent, conversation, answer, locale, at) {
+      const to = draft.thread(conversation)?.to;
+      const language = locale === undefined ? {} : { locale };
+      if (to !== undefined) draft.put({ v: 1, agent, to, seq: 1, answers: [], ...language, answer, at });
     },
     put(unnumbered) {
       const { conversation } = unnumbered.to;
@@ -270,7 +279,7 @@ export function createDraft(before: AgentState): Draft {
         seen: { put: [...seen.put], remove: seen.remove },
         quiet,
         spilled: { put: [...spilled.put], remove: [...spilled.remove] },
-        archive,
+        rows,
       };
     },
   };

@@ -42,11 +42,13 @@ export interface EndingsOptions {
   readonly runtime: Pick<Runtime, "records" | "transcript">;
   readonly call: CallAgent;
   readonly belongings: Belongings;
+  /** What others do for the conversation ends with it. */
+  readonly forget?: ((conversations: readonly string[]) => Promise<void>) | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
 
-export function createEndings({ runtime, call, belongings, clock, log }: EndingsOptions): EndingsKeeper {
+export function createEndings({ runtime, call, belongings, forget, clock, log }: EndingsOptions): EndingsKeeper {
   const { records, transcript } = runtime;
   const listOf = (day: number) => `ends:${day}`;
 
@@ -61,6 +63,7 @@ export function createEndings({ runtime, call, belongings, clock, log }: Endings
     // A later message has a note of its own.
     if (reply === "refused") return;
     if (reply !== "accepted") return add(dayOf(clock.now()) + 1, conversation, { agent, day });
+    await forget?.([conversation]);
     await belongings.erase(conversation);
     await transcript.clear(conversation);
     await records.remove(deliveryKey(conversation));

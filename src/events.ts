@@ -1,6 +1,7 @@
 /** What can happen to a client agent, and what it asks to be done: the vocabulary of the reducer in `conversation.ts`. */
-import type { ReadPart } from "./agent.ts";
+import type { Pause, ReadPart } from "./agent.ts";
 import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
+import type { Asking } from "./question-state.ts";
 import type { LinkEvent } from "./link-events.ts";
 import type { Via } from "./link-state.ts";
 import type { Answer, InboundEvent, NoticeKey, OutboundEvent, ReceiptEvent } from "./message.ts";
@@ -18,6 +19,13 @@ export interface TurnRef {
   readonly conversation: ConversationId;
   readonly turn: TurnId;
   readonly attempt: number;
+}
+
+/** A run that stopped before calls that need somebody's word. See `asks.ts`. */
+export interface Asked {
+  readonly id: string;
+  readonly by: Pause["by"];
+  readonly state: string;
 }
 
 export type AgentEvent = Moment &
@@ -43,6 +51,8 @@ export type AgentEvent = Moment &
         readonly read?: readonly ReadPart[];
         /** The platform shows the answer's buttons as a numbered list. */
         readonly listed?: boolean;
+        /** The run goes on when somebody has decided; the answer asks for it. */
+        readonly asked?: Asked;
       })
     | (TurnRef & {
         readonly type: "failed";
@@ -50,6 +60,15 @@ export type AgentEvent = Moment &
         readonly messages: readonly MessageId[];
         readonly notice: NoticeKey;
       })
+    /** A tool of the turn has a question for the person. */
+    | (TurnRef & {
+        readonly type: "questioned";
+        readonly agent: AgentId;
+        readonly asking: Asking;
+        readonly listed?: boolean;
+      })
+    /** Nobody waits for the answer to it any more. */
+    | { readonly type: "unquestioned"; readonly conversation: ConversationId; readonly id: string }
     /** The runners of these turns are silent. */
     | { readonly type: "silent"; readonly agent: AgentId; readonly turns: readonly TurnRef[] }
     /** The runner of this turn stops before its end. */
@@ -60,6 +79,15 @@ export type AgentEvent = Moment &
         readonly agent: AgentId;
         readonly conversation: ConversationId;
         readonly missing: MessageId;
+      }
+    /** Nobody has decided in time. */
+    | {
+        readonly type: "expired";
+        readonly agent: AgentId;
+        readonly conversation: ConversationId;
+        readonly ask: string;
+        /** The turn that asks. */
+        readonly turn?: TurnId;
       }
     /** The journal has these. */
     | { readonly type: "journaled"; readonly entries: readonly SetAside[] }
@@ -100,6 +128,6 @@ export interface Step {
   readonly quiet: readonly ConversationId[];
   /** Keys of messages behind those of the inbox that changed or are over. */
   readonly spilled: { readonly put: readonly string[]; readonly remove: readonly string[] };
-  /** Rows that only /export and /forget read: where the conversations and the blobs are that nothing else here names. */
-  readonly archive: { readonly put: Readonly<Record<string, unknown>>; readonly remove: readonly string[] };
+  /** Rows beside the state; undefined: it is removed. */
+  readonly rows: ReadonlyMap<string, unknown>;
 }

@@ -68,6 +68,7 @@ const harmless: readonly string[] = [
   "alive",
   "abandon",
   "watch",
+  "replied",
 ];
 const againMs = 1_000;
 

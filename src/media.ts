@@ -2,7 +2,7 @@
 import type { Channel } from "./channel.ts";
 import { TerminalError } from "./errors.ts";
 import type { SafeFetch } from "./fetch.ts";
-import type { MediaPart } from "./message.ts";
+import type { MediaKind, MediaPart } from "./message.ts";
 import type { Blobs } from "./ports.ts";
 
 /** Of a medium that a person names by its address. */
@@ -33,4 +33,11 @@ export async function openMedia(
     if (status === 200) return { body: stream, type: headers.get("content-type") ?? type };
   }
   throw new Error(`a medium from "${source.from}" cannot be opened`);
+}
+
+/** How a file of this media type is shown to people. */
+export function mediaKindOf(type: string): MediaKind {
+  if (/^image\/(png|jpeg|gif|webp)$/.test(type)) return "image";
+  if (type.startsWith("audio/")) return "audio";
+  return type.startsWith("video/") ? "video" : "file";
 }

@@ -4,6 +4,7 @@
  * The agent of the identity that issued a code is the person's; a joiner's forwards to it, in one hop. Each step is one write of
  * one agent and may come again; what is in doubt between two of them stands still until it is known.
  */
+import { closeAsks } from "./asks.ts";
 import type { Draft } from "./draft.ts";
 import type { Moment, Reply } from "./events.ts";
 import { digestOf, type AgentId, type ConversationId, type MessageId, type TurnId } from "./ids.ts";
@@ -53,6 +54,8 @@ function joining(draft: Draft, event: Of<"joining">): Reply {
   // Nobody would forward twice.
   if (joiners !== undefined) return "refused";
   const others = threadsOf(draft.state.inbox).filter(([id]) => id !== conversation);
+  // What waits for a word would wait for ever.
+  if (threadsOf(draft.state.inbox).some(([, { asks }]) => asks !== undefined)) return "busy";
   if (leaving !== undefined || !canGo(thread) || !others.every(([, other]) => isQuiet(other))) return "busy";
   takeEdits(draft, conversation, now);
   draft.inbox({ forward: { to, link, joining: command, ...(issued === undefined ? {} : { issued }) } });
@@ -144,6 +147,8 @@ function unlinked(draft: Draft, event: Of<"unlinked">): Reply {
  * @param erased the person wants nothing kept of what was said.
  */
 function release(draft: Draft, who: readonly AgentId[], erased = false): void {
+  // Nobody could go on with what waits for a word here.
+  for (const [id] of concerned(draft.state.inbox, who)) closeAsks(draft, id);
   const going = who.map((to): Leaving => {
     const threads = concerned(draft.state.inbox, [to]);
     const { link = "", latest } = draft.state.inbox.joiners?.[to] ?? {};
@@ -207,6 +212,8 @@ function forgotten(draft: Draft, event: Of<"forgotten">): Reply {
       draft.drain(id);
       end(draft, id);
     }
+    closeAsks(draft, id);
+    draft.patch(id, { questions: undefined });
     const kept = pending.filter((message) => !before.includes(message));
     draft.patch(id, own ? { pending: kept } : { pending: kept, early: undefined, gaps: undefined });
   }

@@ -93,6 +93,8 @@ export const participant = z.object({
   bot: z.boolean().optional(),
   /** BCP 47 tag, as the platform tells it. */
   locale: z.string().optional(),
+  /** IANA name, as the channel tells it. */
+  timeZone: z.string().optional(),
 });
 export type Participant = z.infer<typeof participant>;
 
@@ -116,6 +118,8 @@ export const message = z.object({
   addressed: z.boolean(),
   /** It names another bot as the one that it is for: never this one's, also where all of a group's messages are answered. */
   forAnother: z.boolean().optional(),
+  /** The agents that it came through, where agents ask for it: the first one first. See `chain.ts`. */
+  chain: z.array(z.string()).optional(),
   /** A command such as /reset, without the slash and in lower case; `args` is the text behind it. */
   command: z.object({ name: z.string(), args: z.string() }).optional(),
 });
@@ -149,6 +153,15 @@ export const noticeKeys = [
   "forgetAsk",
   "forgotten",
   "directOnly",
+  "approvalWanted",
+  "approve",
+  "deny",
+  "approvalByOperator",
+  "approvalExpired",
+  "toolAsks",
+  "ratherNot",
+  "yes",
+  "no",
 ] as const;
 export type NoticeKey = (typeof noticeKeys)[number];
 /** What a sentence has places for. */

@@ -42,6 +42,15 @@ const en: Sentences = {
   paired: "You are let in. Write me a message and I will answer here.",
   tooMany: "That is more than I can take at once: your last message was left out. Please wait {{seconds}} seconds.",
   refused: "This message is not taken here.",
+  approvalWanted: "May I do this?",
+  approve: "Approve",
+  deny: "Deny",
+  approvalByOperator: "Somebody who runs this service has to allow this first. I will come back to you:",
+  approvalExpired: "Nobody decided in time, so I did not do it.",
+  toolAsks: "**{{from}}** asks:",
+  ratherNot: "I'd rather not say",
+  yes: "Yes",
+  no: "No",
 };
 
 const de: Sentences = {
@@ -80,6 +89,15 @@ const de: Sentences = {
   tooMany:
     "Das ist mehr, als ich auf einmal annehmen kann: Deine letzte Nachricht blieb liegen. Bitte warte {{seconds}} Sekunden.",
   refused: "Diese Nachricht wird hier nicht angenommen.",
+  approvalWanted: "Darf ich das tun?",
+  approve: "Ja, tun",
+  deny: "Nein",
+  approvalByOperator: "Das muss erst jemand erlauben, der diesen Dienst betreibt. Ich melde mich wieder:",
+  approvalExpired: "Niemand hat rechtzeitig entschieden, also habe ich es nicht getan.",
+  toolAsks: "**{{from}}** fragt:",
+  ratherNot: "Lieber nicht",
+  yes: "Ja",
+  no: "Nein",
 };
 
 const es: Sentences = {
@@ -114,6 +132,15 @@ const es: Sentences = {
   tooMany:
     "Es más de lo que puedo aceptar de una vez: tu último mensaje se ha dejado fuera. Espera {{seconds}} segundos.",
   refused: "Este mensaje no se acepta aquí.",
+  approvalWanted: "¿Puedo hacer esto?",
+  approve: "Aprobar",
+  deny: "Rechazar",
+  approvalByOperator: "Antes tiene que permitirlo quien lleva este servicio. Te avisaré:",
+  approvalExpired: "Nadie decidió a tiempo, así que no lo hice.",
+  toolAsks: "**{{from}}** pregunta:",
+  ratherNot: "Prefiero no decirlo",
+  yes: "Sí",
+  no: "No",
 };
 
 const sentences: Readonly<Record<Language, Sentences>> = { en, de, es };

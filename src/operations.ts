@@ -3,6 +3,7 @@
  * one tenant sees that tenant's accounts alone; what is another's is to them as if it were not there.
  */
 import { z } from "zod";
+import type { Wanted } from "./approvals.ts";
 import type { Channel, Finding } from "./channel.ts";
 import type { ConnectionState, Connections } from "./connections.ts";
 import type { Core } from "./core.ts";
@@ -25,6 +26,14 @@ export type Decision = "approved" | "denied";
 export interface Report {
   readonly topic: string;
   readonly findings: readonly Finding[];
+}
+/** A call as operators are shown it; what people call themselves is their own word. */
+export interface WaitingCall extends Pick<Wanted, "id" | "by" | "calls" | "at" | "until"> {
+  readonly channel: string;
+  readonly account: string;
+  readonly conversation: string;
+  readonly user: string;
+  readonly name?: string;
 }
 export type AccountState = Pick<Channel, "channel" | "account" | "tenant"> & ConnectionState;
 
@@ -57,6 +66,13 @@ export interface Operations {
   asked(): Promise<readonly Asked[]>;
   /** As `Operators.decide`. */
   decide(who: string, state: Decision): Promise<Pick<Asked, "channel" | "account" | "user">>;
+  /** Calls of tools that wait for a word, the oldest first. */
+  approvals(): Promise<readonly WaitingCall[]>;
+  /** As `Approvals.decide`. `note`: for the agent, as data. */
+  approve(
+    id: string,
+    verdict: { readonly approved: boolean; readonly note?: string | undefined },
+  ): Promise<WaitingCall>;
   /** The agent writes first: see `proactive.ts`. */
   send(order: SendOrder): Promise<Requested>;
   /** How far a conversation's answers got, as its platform tells. */
@@ -74,7 +90,7 @@ export interface Operations {
 /** What the operations work on. */
 export interface Operated {
   readonly runtime: Pick<Runtime, "deadLetters" | "journal">;
-  readonly core: Pick<Core, "operators" | "proactive" | "retry" | "marks">;
+  readonly core: Pick<Core, "approvals" | "operators" | "proactive" | "retry" | "marks">;
   readonly subscriptions: Pick<Subscriptions, "log" | "get" | "replay">;
   readonly connections: Pick<Connections, "stateOf">;
   readonly channels: readonly Channel[];
@@ -130,6 +146,11 @@ export function operationsOf(of: Operated, { name, tenant }: Operator): Operatio
       log.info({ operator: name, action: state, channel, account, user }, "an operator acted");
       return { channel, account, user };
     },
+    approvals: async () => (await core.approvals.list(channels)).map(waitingCall),
+    approve: (id, { approved, note }) =>
+      act(approved ? "approve" : "deny", { approval: id }, async () =>
+        waitingCall(await core.approvals.decide(id, { approved, by: name, ...(note && { note }) }, channels)),
+      ),
     async send(order) {
       const { to, form, id } = order;
       return act("send", { to, form, request: id }, () => send(core, channels, order));
@@ -154,6 +175,11 @@ export function operationsOf(of: Operated, { name, tenant }: Operator): Operatio
         channels.map(async (one) => ({ topic: `${one.channel}/${one.account}`, findings: await checkChannel(one) })),
       ),
   };
+}
+
+function waitingCall({ id, by, calls, at, until, to, participant: { user, name } }: Wanted): WaitingCall {
+  const { channel, account, conversation } = to;
+  return { id, by, calls, at, until, channel, account, conversation, user, ...(name === undefined ? {} : { name }) };
 }
 
 async function send(

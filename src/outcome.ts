@@ -1,9 +1,10 @@
 /** How turns and deliveries end: the reducer's part that answers, remembers and clears. */
 import type { AgentTraits, HistoryItem, ReadPart } from "./agent.ts";
+import { closeAsk, decisionOf, openAskIn } from "./asks.ts";
 import { choicesOf } from "./choices.ts";
 import type { Draft } from "./draft.ts";
 import type { AgentEvent, Reply } from "./events.ts";
-import { digestOf, type AgentId, type TurnId } from "./ids.ts";
+import { digestOf, type AgentId, type MessageId, type TurnId } from "./ids.ts";
 import {
   blobsIn,
   describe,
@@ -15,7 +16,8 @@ import {
   type Told,
 } from "./message.ts";
 import type { SetAside } from "./ports.ts";
-import { advance, batchOf, restart } from "./scheduling.ts";
+import type { Question } from "./question-state.ts";
+import { advance, batchOf, repliesIn, restart } from "./scheduling.ts";
 import { isSeen } from "./seen.ts";
 import { nobody, threadsOf } from "./state.ts";
 
@@ -35,19 +37,25 @@ export function ended(draft: Draft, event: Of<"finished" | "failed">, traits: Ag
   const { conversation, agent, now } = event;
   const thread = draft.thread(conversation);
   if (thread?.turn?.id !== event.turn || thread.turn.attempt !== event.attempt) return "stale";
-  const covered = thread.pending.filter((message) => event.messages.includes(message.id));
+  const replies = repliesIn(thread);
+  const covered = thread.pending.filter(({ id }) => event.messages.includes(id) || replies.has(id));
   // Who did not ask is told something else.
   const notice = event.type === "failed" && fromPeople(covered).length === 0 ? "unsaid" : undefined;
   const answer: Answer = event.type === "finished" ? event.answer : { parts: [], notice: notice ?? event.notice };
   draft.patch(conversation, {
     pending: thread.pending.filter((message) => !covered.includes(message)),
     turn: undefined,
+    questions: undefined,
   });
+  const decided = covered.flatMap((message) => decisionOf(message) ?? []);
+  for (const { ask } of decided) closeAsk(draft, conversation, ask);
+  if (event.type === "finished") open(draft, event, covered);
   const text = event.type === "finished" ? describeAnswer(answer) : "(no answer: the model failed)";
   draft.media(blobsIn(answer.parts));
   const read = event.type === "finished" ? event.read : undefined;
   // The gateway's own commands are nothing that the agent was told.
-  if (thread.turn.command === undefined) remember(draft, event, covered, { text, read }, traits.historyItems);
+  if (thread.turn.command === undefined || decided.length > 0)
+    remember(draft, event, covered, { text, read, replies }, traits.historyItems);
   draft.answer(agent, conversation, covered, answer, now);
   if (event.type === "finished" && event.listed === true)
     draft.patch(conversation, { choices: choicesOf(answer, covered) });
@@ -55,11 +63,27 @@ export function ended(draft: Draft, event: Of<"finished" | "failed">, traits: Ag
   return "accepted";
 }
 
+/** The run waits for somebody's word. */
+function open(draft: Draft, { conversation, turn, asked }: Of<"finished">, covered: readonly InboundMessage[]): void {
+  if (asked === undefined) return;
+  const { id, by, state } = asked;
+  const of = [...new Set(covered.map(({ participant }) => participant.id))];
+  openAskIn(draft, conversation, { id, turn, by, of }, { v: 1, state });
+}
+
 function remember(
   draft: Draft,
   { turn, now }: { readonly turn: TurnId; readonly now: number },
   messages: readonly InboundMessage[],
-  { text, read = [] }: { readonly text: string; readonly read: readonly ReadPart[] | undefined },
+  {
+    text,
+    read = [],
+    replies,
+  }: {
+    readonly text: string;
+    readonly read: readonly ReadPart[] | undefined;
+    readonly replies: ReadonlyMap<MessageId, Question>;
+  },
   historyItems: number,
 ): void {
   const items = messages.flatMap((of): HistoryItem[] => {
@@ -77,7 +101,9 @@ function remember(
       ...(own.length > 0 && { read: own }),
     } as const;
     const told = newest(of.message.before ?? [], historyItems).map((one) => ({ ...one, at: item.at, turn }));
-    return [...told, name === undefined ? item : { ...item, name }];
+    const asked = replies.get(of.id)?.text;
+    const question = asked === undefined ? [] : [{ role: "agent", text: asked, at: item.at, turn } as const];
+    return [...told, ...question, name === undefined ? item : { ...item, name }];
   });
   const said = { role: "agent", text: text.slice(0, itemChars), at: now, turn } as const;
   add(draft, [...items, said], historyItems);

@@ -262,6 +262,15 @@ export interface Bindings {
   take(name: string, handler: BindingHandler): void;
   /** Resolves when the component has it. @throws TerminalError where it never will. */
   send(name: string, operation: string, data: unknown, metadata?: Readonly<Record<string, string>>): Promise<void>;
+  /**
+   * Publishes a CloudEvent on a topic of a pub/sub component that is not the gateway's own. Resolves when its broker has it.
+   * @throws TerminalError where it never will.
+   */
+  publish(
+    component: string,
+    topic: string,
+    event: { readonly id: string; readonly type: string; readonly data: unknown },
+  ): Promise<void>;
 }
 
 /** All ports of one runtime. */
@@ -277,6 +286,13 @@ export interface Runtime {
   readonly secrets: Secrets;
   /** Absent where the runtime has no components. */
   readonly bindings?: Bindings;
+  /**
+   * Before {@link start}: what other applications ask of this one by way of the runtime, at paths that begin with `prefix`. Who may ask
+   * is the handler's to say. Absent where there are none.
+   */
+  invoked?(prefix: string, handler: (request: Request) => Promise<Response>): void;
+  /** What other applications call this one by, once it has started; absent where there are none. */
+  appId?(): string | undefined;
   /** Deliveries, reminders and jobs begin. */
   start(): Promise<void>;
   /** No new deliveries; waits for running handlers up to `graceMs`; what is unfinished is delivered again at the next start. */

@@ -10,7 +10,7 @@ import { InputError, RefusedError, TerminalError } from "./errors.ts";
 import { listsButtons } from "./format.ts";
 import { messageId, type AccountRef, type ConversationId, type MessageId } from "./ids.ts";
 import type { WayIn } from "./inbound.ts";
-import type { Answer } from "./message.ts";
+import type { Answer, MediaPart } from "./message.ts";
 import type { Policy } from "./policy.ts";
 import type { Clock } from "./ports.ts";
 
@@ -22,6 +22,8 @@ export interface Note {
   readonly topic: string;
   /** Data for the agent, never its instructions. */
   readonly text: string;
+  /** In the gateway's own store. The agent reads them as it does a person's, and they go out with what it answers. */
+  readonly files?: readonly MediaPart[];
 }
 
 /**
@@ -100,13 +102,14 @@ export function createProactive({ inbound, clock, channelOf, policyOf }: Proacti
       await inbound.tell({ ...header, kind: "said", answer, ...(listed && { listed }) });
       return { id: header.id, conversation: place.to.conversation };
     },
-    async prompt(to, id, { topic, text }) {
+    async prompt(to, id, { topic, text, files = [] }) {
       checkId(id);
       checkText("a note", text, longestNote);
       checkText("a note's topic", topic, longestTopic);
       const place = await reached(to);
       const header = headerOf(place, id);
-      const message = { parts: [{ kind: "text", text, format: "plain" } as const], addressed: true };
+      const words = { kind: "text", text, format: "plain" } as const;
+      const message = { parts: [words, ...files], addressed: true };
       await inbound.tell({ ...header, kind: "message", message, note: { topic } });
       return { id: header.id, conversation: place.to.conversation };
     },

@@ -7,10 +7,15 @@ import type { Clock, Log } from "./ports.ts";
 
 /** An answer that comes sooner needs no typing shown. */
 const typingAfterMs = 300;
+/** Of what an agent does meanwhile, the last ones are shown. */
+const mostSteps = 3;
+const longestStep = 200;
 
 export interface Progress {
   /** Absent where the channel shows no previews, so that the agent need not stream. */
   readonly onText?: (text: string) => void;
+  /** What it does meanwhile: shown until there is text. */
+  readonly onProgress?: (text: string) => void;
   end(): void;
 }
 
@@ -75,12 +80,23 @@ export function showProgress({ channel, to, turn, answers, clock, log }: Progres
       flush();
     });
   };
+  const show = (text: string): void => {
+    latest = text;
+    if (begun) return flush();
+    begun = busy = true;
+    rest(preview.everyMs);
+  };
+  let written = "";
+  let steps: readonly string[] = [];
   return {
     onText(text) {
-      latest = text;
-      if (begun) return flush();
-      begun = busy = true;
-      rest(preview.everyMs);
+      written = text;
+      show(text);
+    },
+    onProgress(step) {
+      const line = `… ${step.replace(/\s+/g, " ").trim().slice(0, longestStep)}`;
+      steps = [...steps.filter((other) => other !== line), line].slice(-mostSteps);
+      show([written, ...steps].filter((part) => part !== "").join("\n"));
     },
     end,
   };

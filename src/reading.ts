@@ -21,9 +21,10 @@ export interface Documents {
   /**
    * Bounded in time and memory by itself, whatever the document holds.
    * @param maxChars the most text that is of use; the rest is not looked for.
+   * @param options.marked the text tells how it is built: headings as lines of "# ", pages (of a PDF) separated by form feeds.
    * @throws InputError that says why there is none, safe to tell whoever sent it.
    */
-  read(document: Medium, maxChars: number): Promise<DocumentText>;
+  read(document: Medium, maxChars: number, options?: { readonly marked?: boolean }): Promise<DocumentText>;
 }
 
 export interface Medium {
@@ -39,4 +40,16 @@ export interface DocumentText {
   readonly pages?: number;
   /** The document goes on where the text ends. */
   readonly cut: boolean;
+  /** Of a web page. */
+  readonly title?: string;
+  /** Of a web page: where it leads, as it says it, in its order, some hundred at most. */
+  readonly links?: readonly PageLink[];
+  /** Of a web page: what its addresses are relative to, as it says it, instead of its own. */
+  readonly base?: string;
+}
+
+export interface PageLink {
+  readonly text: string;
+  /** May be relative. */
+  readonly href: string;
 }

@@ -1,9 +1,11 @@
 /** When a turn of a conversation starts, starts again or is called off. One at most is active. */
+import { decisionOf, objection } from "./asks.ts";
 import { commands, type Command } from "./commands.ts";
 import type { Draft } from "./draft.ts";
 import type { Moment } from "./events.ts";
-import type { AgentId, ConversationId, TurnId } from "./ids.ts";
+import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
 import type { InboundMessage, NoticeKey } from "./message.ts";
+import type { Question } from "./question-state.ts";
 import type { ActiveTurn, Thread } from "./state.ts";
 import { insert } from "./order.ts";
 import { waiting } from "./waiting.ts";
@@ -15,8 +17,12 @@ const maxRestarts = 8;
  * The messages that a turn of a conversation answers together: up to the next command, or one that is missing. Where one of those
  * has come before messages that a running turn began with, these stay together, and nothing newer joins them.
  */
-export function batchOf({ gaps = [], pending, turn }: Thread): readonly InboundMessage[] {
-  if (turn?.command !== undefined) return pending.filter(({ id }) => id === turn.command);
+export function batchOf(thread: Thread): readonly InboundMessage[] {
+  const { gaps = [], turn } = thread;
+  if (turn?.command !== undefined) return thread.pending.filter(({ id }) => id === turn.command);
+  // A tool of the turn has asked for these.
+  const replies = repliesIn(thread);
+  const pending = thread.pending.filter(({ id }) => !replies.has(id));
   const parts = (message: InboundMessage) =>
     isOwnCommand(message) || gaps.some(({ before }) => !before.includes(message.id));
   const hasBegun = ({ id }: InboundMessage) => turn?.began?.includes(id) === true;
@@ -25,6 +31,12 @@ export function batchOf({ gaps = [], pending, turn }: Thread): readonly InboundM
   if (end !== -1 && end < last) return pending.filter(hasBegun);
   const from = Math.max(0, last + 1 - waiting.together);
   return pending.slice(from, Math.min(end === -1 ? Infinity : end, from + waiting.together));
+}
+
+/** What answers questions of the running turn, each with its question. */
+export function repliesIn({ questions = [], turn }: Thread): ReadonlyMap<MessageId, Question> {
+  const own = questions.filter((one) => one.turn === turn?.id);
+  return new Map(own.flatMap((one) => (one.reply === undefined ? [] : [[one.reply.message, one] as const])));
 }
 
 const idsOf = (messages: readonly InboundMessage[]) => messages.map(({ id }) => id);
@@ -42,7 +54,7 @@ export function advance(draft: Draft, conversation: ConversationId, at: Moment &
   if (thread === undefined || head === undefined) return;
   const turns = draft.state.inbox.turns + 1;
   draft.inbox({ turns });
-  const begins = isServiceCommand(head) ? { command: head.id } : { began: idsOf(batchOf(thread)) };
+  const begins = standsAlone(head) ? { command: head.id } : { began: idsOf(batchOf(thread)) };
   run(draft, conversation, { id: `t${turns}` as TurnId, attempt: 1, owner: at.instance, ...begins });
 }
 
@@ -64,12 +76,17 @@ export function mayRestart({ turn }: Thread): boolean {
 
 function answerCommands(draft: Draft, conversation: ConversationId, at: Moment & { readonly agent: AgentId }): void {
   for (;;) {
-    const [head, ...rest] = draft.thread(conversation)?.pending ?? [];
-    const notice = head === undefined ? undefined : noticeOf(head);
-    if (head === undefined || notice === undefined) return;
+    const thread = draft.thread(conversation);
+    const [head, ...rest] = thread?.pending ?? [];
+    if (thread === undefined || head === undefined) return;
+    const notice = noticeOf(head);
+    const decision = decisionOf(head);
+    const rule = decision === undefined ? undefined : objection(thread, head, decision);
+    if (notice === undefined && rule === undefined) return;
     draft.patch(conversation, { pending: rest });
     draft.refill(conversation, waiting.together);
-    draft.answer(at.agent, conversation, [head], { parts: [], notice }, at.now);
+    if (notice !== undefined) draft.answer(at.agent, conversation, [head], { parts: [], notice }, at.now);
+    else if (rule !== undefined) draft.setAside(conversation, [head.id], rule, at.now);
   }
 }
 
@@ -125,7 +142,12 @@ export function isServiceCommand(event: InboundMessage): boolean {
   return command !== undefined && command.notice === undefined;
 }
 
-/** Never for the agent. */
+/** It has a turn of its own. */
+function standsAlone(event: InboundMessage): boolean {
+  return isServiceCommand(event) || decisionOf(event) !== undefined;
+}
+
+/** Never a part of what people say to the agent. */
 function isOwnCommand(event: InboundMessage): boolean {
-  return isNoticeCommand(event) || isServiceCommand(event);
+  return isNoticeCommand(event) || standsAlone(event);
 }

@@ -23,6 +23,8 @@ export interface ServiceOptions {
   readonly belongings: Belongings;
   /** Ten letters or digits that nobody can guess. */
   readonly newCode?: (() => string) | undefined;
+  /** What others keep of these conversations, or do for them, ends with it. */
+  readonly forget?: ((conversations: readonly string[]) => Promise<void>) | undefined;
 }
 
 export interface Served {
@@ -138,6 +140,7 @@ export function createServices(options: ServiceOptions): Serve {
     for (const letter of await runtime.deadLetters.list(mostLetters)) {
       if (isOf(letter, own)) await runtime.deadLetters.drop(letter.id);
     }
+    await options.forget?.(own.map(({ conversation }) => conversation));
     await codes.revoke(agent);
     // For as long as the records are kept, unlike the journal's entry.
     await records.put(`forgotten:${digestOf(agent)}`, { v: 1, at: clock.now() });

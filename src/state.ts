@@ -4,8 +4,10 @@
  */
 import { z } from "zod";
 import type { HistoryItem } from "./agent.ts";
+import { openAsk, type OpenAsk } from "./ask-state.ts";
 import { choices, type Choices } from "./choices.ts";
 import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
+import { question, type Question } from "./question-state.ts";
 import { storedLinks, type Forward, type Joiner, type Leaving } from "./link-state.ts";
 import {
   address,
@@ -63,6 +65,10 @@ export interface Thread {
   readonly failed?: readonly number[];
   /** What the latest answer offers by number. */
   readonly choices?: Choices;
+  /** Calls of tools that wait for somebody's word. */
+  readonly asks?: readonly OpenAsk[];
+  /** What tools of the running turn ask the person. */
+  readonly questions?: readonly Question[];
   /** Its messages come by way of this agent. */
   readonly via?: AgentId;
   /** It was put away before, and stands under an {@link awayKey}. */
@@ -176,6 +182,8 @@ const thread = z.object({
   early: z.array(inboundEvent).optional(),
   failed: z.array(z.number()).optional(),
   choices: choices.optional(),
+  asks: z.array(openAsk).optional(),
+  questions: z.array(question).optional(),
   via: z.string().optional(),
   listed: z.literal(true).optional(),
   unheard: z.literal(true).optional(),

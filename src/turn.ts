@@ -4,47 +4,18 @@
  * A turn is known by its id and its attempt. Whatever happens to the runner, only the active attempt's answer counts, and the
  * agent's watchdog starts another when this one falls silent.
  */
-import type { Agent, AgentTraits, HistoryItem, TurnOutput } from "./agent.ts";
-import { untilAborted } from "./abort.ts";
-import { keepAlive } from "./alive.ts";
-import type { Channel } from "./channel.ts";
-import type { CallAgent, Taken, TurnRunner } from "./agent-calls.ts";
-import { fateOf, InfrastructureError, reasonOf } from "./errors.ts";
+import type { HistoryItem } from "./agent.ts";
+import type { TurnRunner } from "./agent-calls.ts";
+import { reasonOf } from "./errors.ts";
 import type { TurnRef } from "./events.ts";
-import type { SafeFetch } from "./fetch.ts";
-import { listsButtons } from "./format.ts";
 import type { AgentId } from "./ids.ts";
-import { openMedia } from "./media.ts";
-import { fromPeople, type Address, type InboundMessage, type NoticeKey } from "./message.ts";
-import type { Blobs, Clock, Log } from "./ports.ts";
-import { showProgress, type Progress } from "./progress.ts";
-import { isServiceCommand } from "./scheduling.ts";
-import type { Serve } from "./services.ts";
+import type { Address } from "./message.ts";
 import { createRoundRobin, type Shares } from "./shares.ts";
+import { runTurn, TurnAbandoned, TurnTimeout, type LeftTurn, type RunOptions, type Running } from "./turn-run.ts";
 
 const foldTimeoutMs = 60_000;
 
-/** The turn was stopped, superseded or handed over: its runner ends without a word. */
-class TurnAbandoned extends Error {
-  override readonly name = "TurnAbandoned";
-}
-/** The agent took longer than its `turnTimeoutMs`. */
-class TurnTimeout extends Error {
-  override readonly name = "TurnTimeout";
-}
-
-export interface TurnOptions {
-  readonly call: CallAgent;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly blobs: Blobs;
-  readonly safeFetch?: SafeFetch | undefined;
-  readonly agentOf: (to: Address) => { readonly agent: Agent; readonly traits: AgentTraits };
-  readonly channelOf: (to: Address) => Channel | undefined;
-  /** Answers the gateway's own commands. */
-  readonly serve: Serve;
-  /** Runners tell the actor that they live: needed where it may be hosted by another process. */
-  readonly tellAlive: boolean;
+export interface TurnOptions extends RunOptions {
   /** One for each turn that runs; more wait, tenants in turn and each one's in the order of their start. */
   readonly places: Shares;
 }
@@ -52,16 +23,6 @@ export interface TurnOptions {
 export interface Turns extends TurnRunner {
   /** Takes no new turns and waits up to `graceMs` for the running ones. @returns those that are left to another process. */
   drain(graceMs: number): Promise<readonly LeftTurn[]>;
-}
-
-export interface LeftTurn {
-  readonly agent: AgentId;
-  readonly turn: TurnRef;
-}
-
-interface Running extends LeftTurn {
-  readonly to: Address;
-  readonly abort: AbortController;
 }
 
 export function createTurns(options: TurnOptions): Turns {
@@ -164,132 +125,6 @@ export function createTurns(options: TurnOptions): Turns {
       return left;
     },
   };
-}
-
-async function runTurn(options: TurnOptions, run: Running): Promise<void> {
-  const { agent: id, turn, abort } = run;
-  const { clock, log } = options;
-  const alive = {
-    clock,
-    log,
-    tell: () => options.call(id, "alive", turn),
-    lost: (why: string) => abort.abort(new TurnAbandoned(why)),
-  };
-  const stopAlive = options.tellAlive ? keepAlive(alive) : () => undefined;
-  let progress: Progress | undefined;
-  try {
-    const taken = await persistently(options, abort.signal, () => options.call(id, "take", turn));
-    if (taken === "stale") return;
-    const messages = taken.messages.map((message) => message.id);
-    const { agent, traits } = options.agentOf(taken.to);
-    const channel = options.channelOf(taken.to);
-    progress = showProgress({
-      channel,
-      to: taken.to,
-      turn: `${id} ${turn.turn}`,
-      answers: fromPeople(taken.messages).map((message) => message.id),
-      clock,
-      log,
-    });
-    const stopTimer = clock.after(traits.turnTimeoutMs, () =>
-      abort.abort(new TurnTimeout(`no answer within ${traits.turnTimeoutMs} ms`)),
-    );
-    const outcome = await answer(options, run, agent, taken, progress).then(
-      (output) => ({ output }),
-      (error: unknown) => ({ error }),
-    );
-    stopTimer();
-    if ("output" in outcome) {
-      const { output } = outcome;
-      if (output === undefined) return;
-      const { answer: said, read } = output;
-      const listed = channel !== undefined && listsButtons(said, channel);
-      const end = { messages, answer: said, ...(read && { read }), ...(listed && { listed }) };
-      await persistently(options, abandoned(abort.signal), () => options.call(id, "finish", { ...turn, ...end }));
-      return;
-    }
-    const reason: unknown = abort.signal.aborted ? abort.signal.reason : outcome.error;
-    if (reason instanceof TurnAbandoned) return;
-    const notice: NoticeKey = reason instanceof TurnTimeout ? "timeout" : "failed";
-    log.error(
-      { agent: id, conversation: turn.conversation, turn: turn.turn, reason: reasonOf(reason) },
-      "the agent gave no answer; the person is told so",
-    );
-    await persistently(options, abandoned(abort.signal), () => options.call(id, "fail", { ...turn, messages, notice }));
-  } catch (error) {
-    if (!(error instanceof TurnAbandoned)) throw error;
-  } finally {
-    progress?.end();
-    stopAlive();
-  }
-}
-
-async function answer(
-  options: TurnOptions,
-  run: Running,
-  agent: Agent,
-  taken: Taken,
-  progress: Progress,
-): Promise<TurnOutput | undefined> {
-  const { signal } = run.abort;
-  const first = taken.messages[0];
-  if (first === undefined) throw new TurnAbandoned("nothing to answer");
-  if (isServiceCommand(first)) return served(options, run, first);
-  const work = agent.run(
-    {
-      agent: run.agent,
-      turn: run.turn.turn,
-      attempt: run.turn.attempt,
-      to: taken.to,
-      participant: (fromPeople(taken.messages).at(-1) ?? first).participant,
-      summary: taken.summary,
-      history: taken.history,
-      messages: taken.messages,
-    },
-    {
-      signal,
-      ...(progress.onText === undefined ? {} : { onText: progress.onText }),
-      openMedia: (media) => {
-        const { blobs, safeFetch } = options;
-        return openMedia(media, { blobs, safeFetch, channel: options.channelOf(taken.to) }, signal);
-      },
-    },
-  );
-  // The late answer of an agent that does not heed its signal is stale.
-  return untilAborted(work, signal);
-}
-
-/** Undefined where nothing is left to say: the agent has ended the turn itself. */
-async function served(options: TurnOptions, run: Running, command: InboundMessage): Promise<TurnOutput | undefined> {
-  const { signal } = run.abort;
-  const serve = () => options.serve({ agent: run.agent, turn: run.turn, command, signal });
-  const said = await persistently(options, signal, serve);
-  return said === undefined ? undefined : { answer: said };
-}
-
-/** Only a superseded turn is abandoned; one that is out of time still brings its word back. */
-function abandoned(signal: AbortSignal): AbortSignal {
-  if (signal.reason instanceof TurnTimeout) return new AbortController().signal;
-  return signal;
-}
-
-/** Calls until it succeeds: what failed is our own infrastructure, and the watchdog takes over if this process dies. */
-async function persistently<Result>(
-  options: TurnOptions,
-  signal: AbortSignal,
-  call: () => Promise<Result>,
-): Promise<Result> {
-  for (let attempt = 0; ; attempt++) {
-    if (signal.reason instanceof TurnAbandoned) throw signal.reason;
-    try {
-      return await call();
-    } catch (error) {
-      if (fateOf(error).kind === "terminal") throw error;
-      if (!(error instanceof InfrastructureError) && attempt >= 5) throw error;
-      options.log.warn({ reason: reasonOf(error) }, "a call of the agent is tried again");
-      await new Promise<void>((resolve) => options.clock.after(Math.min(100 * 2 ** attempt, 5_000), resolve));
-    }
-  }
 }
 
 async function foldHistory(

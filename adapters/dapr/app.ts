@@ -23,6 +23,10 @@ export interface AppOptions {
   readonly log: Log;
   /** This process hosts agents. */
   readonly hosts: boolean;
+  /** It takes part in the topics. */
+  readonly subscribes: boolean;
+  /** Of other applications' calls, where this path is for them. */
+  readonly invoked: (path: string) => ((request: Request) => Promise<Response>) | undefined;
   readonly idleMs: number;
   /** A dead letter came by its topic. Never rejects. */
   readonly deadLetter: (event: CloudEvent) => Promise<Answered>;
@@ -64,7 +68,8 @@ export function createDaprApp(options: AppOptions): Hono {
   });
   // No deadLetterTopic: with one, and without the resiliency policy, a first failure would be the last.
   app.get("/dapr/subscribe", (c) => {
-    const subscriptions = [...bus.subscribed(), deadLetterTopic].map((topic) => ({
+    const subscribed = options.subscribes ? [...bus.subscribed(), deadLetterTopic] : [];
+    const subscriptions = subscribed.map((topic) => ({
       pubsubname: topic,
       topic,
       route: routeOf(topic),
@@ -97,6 +102,10 @@ export function createDaprApp(options: AppOptions): Hono {
   app.post("/job/:name", async (c) => {
     await jobs.run(c.req.param("name"), await c.req.json());
     return c.body(null, 200);
+  });
+  app.use(async (c, next) => {
+    const handle = options.invoked(c.req.path);
+    return handle === undefined ? next() : handle(c.req.raw);
   });
   // The sidecar asks first whether anybody takes from a binding: anything but 404 is a yes.
   app.options("/:binding", (c) => c.body(null, bindings.handlerOf(c.req.param("binding")) === undefined ? 404 : 200));

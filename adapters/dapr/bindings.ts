@@ -10,7 +10,7 @@ export interface DaprBindings extends Bindings {
 }
 
 /** The first parts of the paths that the sidecar calls for other reasons. */
-const taken = new Set(["healthz", "dapr", "events", "actors", "job"]);
+const taken = new Set(["healthz", "dapr", "events", "actors", "job", "a2a"]);
 const deadlineMs = 15_000;
 
 export function createBindings(sidecar: Sidecar): DaprBindings {
@@ -28,6 +28,16 @@ export function createBindings(sidecar: Sidecar): DaprBindings {
       // No such binding, or one that lacks the operation.
       if (answer.status === 400) throw new TerminalError(`the binding "${name}" cannot ${operation} (400)`);
       throw unexpected(`the binding "${name}" did not take it`, answer);
+    },
+    async publish(component, topic, { id, type, data }) {
+      const attributes = new URLSearchParams({ "metadata.cloudevent.id": id, "metadata.cloudevent.type": type });
+      const path = `/v1.0/publish/${segment(component)}/${segment(topic)}?${attributes.toString()}`;
+      const answer = await sidecar.call("POST", path, { body: JSON.stringify(data), deadlineMs });
+      if (answer.status === 200 || answer.status === 204) return;
+      // No such component, or a topic that the gateway may not publish to.
+      if ([400, 403, 404].includes(answer.status))
+        throw new TerminalError(`nothing can be published on "${topic}" of "${component}" (${answer.status})`);
+      throw unexpected(`the pub/sub component "${component}" did not take it`, answer);
     },
   };
 }

@@ -11,6 +11,7 @@ import { connectSidecar, unexpected, type Sidecar, type SidecarOptions } from ".
 const minor = 18;
 
 const metadata = z.object({
+  id: z.string().optional(),
   runtimeVersion: z.string().default(""),
   components: z
     .array(z.object({ name: z.string(), type: z.string(), capabilities: z.array(z.string()).default([]) }))
@@ -51,9 +52,14 @@ async function checkSidecar(sidecar: Sidecar): Promise<readonly SidecarFinding[]
   return [version(found), pubsub(found), state(found), resiliency(found), await jobs(sidecar)];
 }
 
-/** @throws Error that says what to do where messages would be lost. */
-export async function refuseLossy(sidecar: Sidecar, log: Log): Promise<void> {
-  const wrong = (await checkSidecar(sidecar)).filter(({ ok }) => !ok);
+/**
+ * @param apart no topics are needed.
+ * @throws Error that says what to do where messages would be lost.
+ */
+export async function refuseLossy(sidecar: Sidecar, log: Log, apart = false): Promise<void> {
+  const found = await readMetadata(sidecar);
+  const all = apart ? [version(found), state(found), await jobs(sidecar)] : await checkSidecar(sidecar);
+  const wrong = all.filter(({ ok }) => !ok);
   for (const { text, next } of wrong) log.warn({ next }, text);
   const fatal = wrong.filter((finding) => finding.fatal === true);
   if (fatal.length > 0) throw new Error(fatal.map(({ text, next }) => `${text} ${next ?? ""}`).join("\n"));

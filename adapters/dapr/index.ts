@@ -31,6 +31,8 @@ export interface DaprOptions {
   readonly log: Log;
   /** This process hosts agents; true unless given. */
   readonly hosts?: boolean;
+  /** Of a process that needs records and jobs alone: it takes no part in the topics, and no components of theirs are asked for. */
+  readonly apart?: boolean;
   /** An actor that is not called for so long leaves the memory. */
   readonly idleMs?: number;
   /** How long bytes are kept after they were last put or used. */
@@ -48,7 +50,7 @@ const healthEveryMs = 5_000;
 
 /** Resolves when the sidecar's components are there. @throws Error that says what to do where it does not answer. */
 export async function openDapr(options: DaprOptions): Promise<DaprRuntime> {
-  const { clock, log, idleMs = 60_000, blobMs = 30 * 86_400_000, hosts = true } = options;
+  const { clock, log, idleMs = 60_000, blobMs = 30 * 86_400_000, hosts = true, apart = false } = options;
   const sidecar = connectSidecar({ url: options.sidecarUrl, token: options.apiToken });
   await awaitComponents(sidecar, options.sidecarUrl);
   const records = createRecords(sidecar, clock);
@@ -60,6 +62,8 @@ export async function openDapr(options: DaprOptions): Promise<DaprRuntime> {
   const deadLetters = createDeadLetters(records, bus);
   let client: Promise<DaprClient> | undefined;
   let server: Server | undefined;
+  const invocations = new Map<string, (request: Request) => Promise<Response>>();
+  let appId: string | undefined;
   let open = false;
   let problem: string | undefined = "The sidecar has not answered yet.";
   let cancelHealth: (() => void) | undefined;
@@ -73,6 +77,8 @@ export async function openDapr(options: DaprOptions): Promise<DaprRuntime> {
     log,
     hosts,
     idleMs,
+    subscribes: !apart,
+    invoked: (path) => [...invocations].find(([prefix]) => path === prefix || path.startsWith(`${prefix}/`))?.[1],
     isOpen: () => open,
     async deadLetter(event) {
       try {
@@ -121,12 +127,16 @@ export async function openDapr(options: DaprOptions): Promise<DaprRuntime> {
     blobs: createBlobs(records, blobMs),
     deadLetters,
     bindings,
+    appId: () => appId,
+    invoked: (prefix, handler) => void invocations.set(prefix, handler),
     secrets: createSecrets(() => (client ??= daprClient(options))),
     async start() {
       open = true;
       // It begins to deliver as soon as it has found us.
-      await refuseLossy(sidecar, log);
-      if (isKafka(await readMetadata(sidecar))) bus.partitioned();
+      await refuseLossy(sidecar, log, apart);
+      const found = await readMetadata(sidecar);
+      appId = found.id;
+      if (!apart && isKafka(found)) bus.partitioned();
       server = await listenForSidecar(app, options.listen);
       await untilReady();
       problem = undefined;

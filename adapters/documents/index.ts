@@ -30,30 +30,35 @@ export function createDocuments(deps: { readonly clock: Clock; readonly log: Log
   return {
     maxBytes: limits.document,
     reads: (of) => formatOf(of) !== undefined,
-    async read(document, maxChars) {
+    async read(document, maxChars, { marked = false } = {}) {
       const format = formatOf(document);
       if (format === undefined) throw new InputError("nobody here reads such files");
       if (format === "text") {
         const bytes = document.bytes.subarray(0, maxChars * 4);
         const cut = bytes.byteLength < document.bytes.byteLength;
-        return clipped({ text: decode(bytes), cut }, maxChars);
+        return clipped({ text: decode(bytes), cut }, maxChars, false);
       }
       const { unpacked: maxUnpacked, enoughMs } = limits;
-      const job = { bytes: new Uint8Array(document.bytes), format, maxChars, maxUnpacked, enoughMs };
-      return clipped(await inTurn(1, () => readInThread(job, deps)), maxChars);
+      const job = { bytes: new Uint8Array(document.bytes), format, maxChars, maxUnpacked, enoughMs, marked };
+      return clipped(await inTurn(1, () => readInThread(job, deps)), maxChars, marked && format === "pdf");
     },
   };
 }
 
-function clipped(read: DocumentText, maxChars: number): DocumentText {
-  const lines = read.text.split(/\r?\n/).map((line) => line.trimEnd());
-  const text = lines
-    .join("\n")
-    .replace(/\n{3,}/g, "\n\n")
-    .trim();
+/** @param paged form feeds separate pages, and stay. */
+function clipped(read: DocumentText, maxChars: number, paged: boolean): DocumentText {
+  const text = paged ? read.text.split("\f").map(tidied).join("\f").trimEnd() : tidied(read.text);
   return text.length <= maxChars
     ? { ...read, text }
     : { ...read, text: text.slice(0, maxChars).toWellFormed(), cut: true };
+}
+
+function tidied(text: string): string {
+  const lines = text.split(/\r?\n/).map((line) => line.trimEnd());
+  return lines
+    .join("\n")
+    .replace(/\n{3,}/g, "\n\n")
+    .trim();
 }
 
 async function readInThread(

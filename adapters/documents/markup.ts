@@ -97,7 +97,7 @@ const entities: Readonly<Record<string, string>> = {
   ntilde: "ñ",
 };
 
-function unescapeEntities(text: string): string {
+export function unescapeEntities(text: string): string {
   if (!text.includes("&")) return text;
   return text.replace(
     /&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|(\w{2,8}));/gi,

@@ -9,6 +9,8 @@ interface Words {
   readonly in: string | undefined;
   readonly ends: ReadonlySet<string>;
   readonly spaces: Readonly<Record<string, string>>;
+  /** The level of the heading that an opening element makes of its line. */
+  readonly heading?: (piece: { readonly name: string; readonly attributes: string }) => number | undefined;
 }
 
 const word: Words = { in: "w:t", ends: new Set(["w:p"]), spaces: { "w:tab": "\t", "w:br": "\n", "w:cr": "\n" } };
@@ -19,14 +21,18 @@ const openText: Words = {
   spaces: { "text:tab": "\t", "text:line-break": "\n", "text:s": " " },
 };
 
-export function docxText(archive: Archive, maxChars: number): string {
-  return wordsOf(archive.read("word/document.xml").toString("utf8"), word, maxChars);
+/** @param marked headings are lines of "# ". */
+export function docxText(archive: Archive, maxChars: number, marked: boolean): string {
+  const words = marked ? { ...word, heading: wordHeading } : word;
+  return wordsOf(archive.read("word/document.xml").toString("utf8"), words, maxChars);
 }
 
-export function odtText(archive: Archive, maxChars: number): string {
+/** @param marked headings are lines of "# ". */
+export function odtText(archive: Archive, maxChars: number, marked: boolean): string {
   const content = archive.read("content.xml").toString("utf8");
   const body = content.indexOf("<office:body");
-  return wordsOf(content.slice(Math.max(body, 0)), openText, maxChars);
+  const words = marked ? { ...openText, heading: openHeading } : openText;
+  return wordsOf(content.slice(Math.max(body, 0)), words, maxChars);
 }
 
 export function pptxText(archive: Archive, maxChars: number): { readonly text: string; readonly pages: number } {
@@ -50,6 +56,20 @@ export function xlsxText(archive: Archive, maxChars: number): string {
   return text;
 }
 
+/** The style's id is the English name, or what Word makes of that of another language: "berschrift1", "Titre1". */
+function wordHeading({ name, attributes }: { name: string; attributes: string }): number | undefined {
+  if (name !== "w:pStyle") return undefined;
+  const level = /w:val="(?:heading|berschrift|titre|ttulo|titolo|kop|rubrik|overskrift)\s?([1-6])"/i.exec(
+    attributes,
+  )?.[1];
+  return level === undefined ? undefined : Number(level);
+}
+
+function openHeading({ name, attributes }: { name: string; attributes: string }): number | undefined {
+  if (name !== "text:h") return undefined;
+  return Number(/text:outline-level="([1-6])"/.exec(attributes)?.[1] ?? 1);
+}
+
 /** In the order of their numbers. @throws InputError where there is none. */
 function numbered(archive: Archive, pattern: RegExp): readonly string[] {
   const found = archive.names.flatMap((name) => {
@@ -60,7 +80,7 @@ function numbered(archive: Archive, pattern: RegExp): readonly string[] {
   return found.toSorted((a, b) => a.number - b.number).map(({ name }) => name);
 }
 
-function wordsOf(xml: string, { in: inside, ends, spaces }: Words, maxChars: number): string {
+function wordsOf(xml: string, { in: inside, ends, spaces, heading }: Words, maxChars: number): string {
   let text = "";
   let reading = inside === undefined;
   for (const piece of piecesOf(xml)) {
@@ -68,6 +88,8 @@ function wordsOf(xml: string, { in: inside, ends, spaces }: Words, maxChars: num
     else if (piece.name === inside) reading = piece.kind === "open";
     else if (piece.kind === "close" && ends.has(piece.name)) text += "\n";
     else if (piece.kind === "open" && Object.hasOwn(spaces, piece.name)) text += spaces[piece.name] ?? "";
+    const level = piece.kind === "open" ? heading?.(piece) : undefined;
+    if (level !== undefined) text += `${"#".repeat(level)} `;
     if (text.length > maxChars) break;
   }
   return text;

@@ -14,14 +14,16 @@ import {
 import OpenAI from "openai";
 import type { Finding } from "../../src/channel.ts";
 import { TerminalError } from "../../src/errors.ts";
+import type { Embedder } from "../../src/knowledge.ts";
 import type { Clock } from "../../src/ports.ts";
 import type { Transcriber } from "../../src/reading.ts";
 import { checkServer } from "./check.ts";
 import type { DemoOptions } from "./demo/index.ts";
+import { createEmbedder } from "./embedder.ts";
 import type { FailureContext } from "./failures.ts";
 import { createKeepAliveFetch, type KeepAliveFetch } from "./fetch.ts";
 import { guarded } from "./guard.ts";
-import { keyNames, parseModelSpec, parseTranscriptionSpec, type Vendor } from "./spec.ts";
+import { keyNames, parseEmbeddingSpec, parseModelSpec, parseTranscriptionSpec, type Vendor } from "./spec.ts";
 import { createTranscriber } from "./transcriber.ts";
 
 export interface ModelsSettings {
@@ -36,18 +38,26 @@ export interface ModelsSettings {
   readonly tracing?: boolean;
   readonly demo?: DemoOptions;
   readonly transcription?: TranscriptionSettings;
+  readonly embedding?: EmbeddingSettings;
 }
 
-export interface TranscriptionSettings {
-  /** `openai:<model>` or `compatible:<model>`. */
+/** A model of another kind than those that answer. */
+export interface OtherModelSettings {
   readonly model: string;
   /** Where it is not the vendor's own. */
   readonly baseURL?: string | undefined;
   readonly apiKey?: string | undefined;
-  readonly maxBytes: number;
   /** For one request. */
   readonly timeoutMs: number;
 }
+
+/** `openai:<model>` or `compatible:<model>`. */
+export interface TranscriptionSettings extends OtherModelSettings {
+  readonly maxBytes: number;
+}
+
+/** `openai:<model>`, `gemini:<model>` or `compatible:<model>`. */
+export type EmbeddingSettings = OtherModelSettings;
 
 export interface Models extends ModelProvider {
   /** Whether runs on these models are traced. */
@@ -59,10 +69,14 @@ export interface Models extends ModelProvider {
   getModel(spec?: string): Model;
   /** Undefined where none is configured. */
   readonly transcriber: Transcriber | undefined;
+  /** Undefined where none is configured. */
+  readonly embedder: Embedder | undefined;
   /** For `ascent doctor`: asks the server for its list of models, which costs nothing. */
   check(spec: string, signal: AbortSignal): Promise<Finding>;
   /** The same for the model that transcribes, where there is one. */
   checkTranscription(signal: AbortSignal): Promise<Finding | undefined>;
+  /** And for the one that makes vectors. */
+  checkEmbedding(signal: AbortSignal): Promise<Finding | undefined>;
 }
 
 const defaultURLs: Partial<Record<Vendor, string>> = {
@@ -113,7 +127,14 @@ export function createModels(settings: ModelsSettings, deps: { readonly clock: C
   };
 
   const transcription =
-    settings.transcription === undefined ? undefined : transcriptionOf(settings, settings.transcription, fetch);
+    settings.transcription === undefined
+      ? undefined
+      : {
+          ...otherOf(settings, settings.transcription, parseTranscriptionSpec, fetch),
+          maxBytes: settings.transcription.maxBytes,
+        };
+  const embedding =
+    settings.embedding === undefined ? undefined : otherOf(settings, settings.embedding, parseEmbeddingSpec, fetch);
   const check = async (client: () => OpenAI, model: string, context: () => FailureContext, signal: AbortSignal) => {
     try {
       return await checkServer(client(), model, { ...context(), tries: 1 }, signal);
@@ -123,9 +144,13 @@ export function createModels(settings: ModelsSettings, deps: { readonly clock: C
     }
   };
 
+  const checkOther = async (of: ReturnType<typeof otherOf> | undefined, signal: AbortSignal) =>
+    of && check(of.client, of.model, of.context, signal);
+
   return {
     tracing,
     transcriber: transcription && createTranscriber(transcription),
+    embedder: embedding && createEmbedder(embedding),
     getModel(spec = "demo") {
       const known = models.get(spec);
       if (known !== undefined) return known;
@@ -146,16 +171,19 @@ export function createModels(settings: ModelsSettings, deps: { readonly clock: C
         signal,
       );
     },
-    async checkTranscription(signal) {
-      if (transcription === undefined) return undefined;
-      return check(transcription.client, transcription.model, transcription.context, signal);
-    },
+    checkTranscription: (signal) => checkOther(transcription, signal),
+    checkEmbedding: (signal) => checkOther(embedding, signal),
   };
 }
 
 /** A client of its own: its time and its address may differ from those of the models that answer. */
-function transcriptionOf(settings: ModelsSettings, own: TranscriptionSettings, fetch: KeepAliveFetch) {
-  const { vendor, model } = parseTranscriptionSpec(own.model);
+function otherOf(
+  settings: ModelsSettings,
+  own: OtherModelSettings,
+  parse: typeof parseTranscriptionSpec,
+  fetch: KeepAliveFetch,
+) {
+  const { vendor, model } = parse(own.model);
   const tries = (settings.maxRetries ?? 2) + 1;
   // The vendor's key goes to the vendor's address only.
   const apiKey = own.apiKey ?? (own.baseURL === undefined ? settings.apiKeys?.[vendor] : undefined);
@@ -168,7 +196,7 @@ function transcriptionOf(settings: ModelsSettings, own: TranscriptionSettings, f
   const context = (): FailureContext => {
     return { spec: own.model, vendor, host: new URL(client().baseURL).host, timeoutMs: own.timeoutMs, tries };
   };
-  return { client, model, context, maxBytes: own.maxBytes };
+  return { client, model, context };
 }
 
 /** Nulls keep the client from reading its own environment variables; its log would print what a server sent. */

@@ -27,16 +27,33 @@ export function parseModelSpec(spec: string): ModelSpec {
   );
 }
 
+interface OtherSpec {
+  readonly vendor: Vendor;
+  readonly model: string;
+}
+
 /**
  * Reads `openai:<model>` or `compatible:<model>`: who has an address that transcribes.
  * @throws InputError that says what is allowed.
  */
-export function parseTranscriptionSpec(spec: string): { readonly vendor: Vendor; readonly model: string } {
+export function parseTranscriptionSpec(spec: string): OtherSpec {
+  return parseOtherSpec(spec, ["openai", "compatible"], "does not transcribe");
+}
+
+/**
+ * Reads `openai:<model>`, `gemini:<model>` or `compatible:<model>`.
+ * @throws InputError that says what is allowed.
+ */
+export function parseEmbeddingSpec(spec: string): OtherSpec {
+  return parseOtherSpec(spec, ["openai", "gemini", "compatible"], "makes no vectors");
+}
+
+function parseOtherSpec(spec: string, vendors: readonly Vendor[], cannot: string): OtherSpec {
   const at = spec.indexOf(":");
-  const vendor = spec.slice(0, Math.max(at, 0));
+  const vendor = vendors.find((one) => one === spec.slice(0, Math.max(at, 0)));
   const model = spec.slice(at + 1).trim();
-  if (model !== "" && (vendor === "openai" || vendor === "compatible")) return { vendor, model };
-  throw new InputError(
-    `The model ${JSON.stringify(spec)} does not transcribe. Use openai:<model> or compatible:<model>.`,
-  );
+  if (model !== "" && vendor !== undefined) return { vendor, model };
+  const allowed = vendors.map((one) => `${one}:<model>`);
+  const words = `${allowed.slice(0, -1).join(", ")} or ${allowed.at(-1)}`;
+  throw new InputError(`The model ${JSON.stringify(spec)} ${cannot}. Use ${words}.`);
 }

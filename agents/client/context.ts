@@ -19,6 +19,13 @@ export interface Prompt {
   readonly messages: readonly AgentInputItem[];
 }
 
+/** What a turn's runner found out before. */
+export interface Known {
+  readonly readings?: Readings;
+  /** What is under way for this conversation. */
+  readonly standing?: Readonly<Record<string, unknown>>;
+}
+
 /** What the framing of one item costs besides its text. */
 const itemTokens = 4;
 /** A new message of this length is given whole, however many there are. */
@@ -30,7 +37,12 @@ export function estimateTokens(text: string): number {
 }
 
 /** @param now decides the date that the model is told; the time of day would defeat the prompt cache. */
-export function promptOf(input: TurnInput, budget: number, now: number, readings: Readings = new Map()): Prompt {
+export function promptOf(
+  input: TurnInput,
+  budget: number,
+  now: number,
+  { readings = new Map(), standing = {} }: Known = {},
+): Prompt {
   const named = input.to.kind === "group";
   const messages = fitAll(
     input.messages.map((message) =>
@@ -41,9 +53,12 @@ export function promptOf(input: TurnInput, budget: number, now: number, readings
   const before: string[] = [contextOf(input, now)];
   if (input.summary !== undefined && input.summary !== "")
     before.push(fit(`[summary] ${escapeImitations(input.summary)}`, budget / 4));
-  const spent = [...before, ...messages].reduce((sum, text) => sum + estimateTokens(text), 0);
+  // Behind the history: it changes from turn to turn.
+  const known = Object.keys(standing).length === 0 ? [] : [fit(`[tasks ${JSON.stringify(standing)}]`, budget / 4)];
+  const spent = [...before, ...known, ...messages].reduce((sum, text) => sum + estimateTokens(text), 0);
   const history = recent([...input.history, ...told(input)], budget - spent, budget);
-  return { before: [...before.map(userItem), ...history.map(historyItem)], messages: messages.map(userItem) };
+  const items = [...before.map(userItem), ...history.map(historyItem), ...known.map(userItem)];
+  return { before: items, messages: messages.map(userItem) };
 }
 
 /** What came with the new messages is part of the history: a message that brings one begins its conversation, mostly. */
@@ -81,6 +96,7 @@ function contextOf(input: TurnInput, now: number): string {
     chat: to.kind,
     ...(person === undefined ? {} : { person: clip(person, 80) }),
     ...(to.kind === "direct" && participant.locale !== undefined ? { locale: clip(participant.locale, 20) } : {}),
+    ...(to.kind === "direct" && participant.timeZone !== undefined ? { timeZone: clip(participant.timeZone, 64) } : {}),
     date: new Date(now).toISOString().slice(0, 10),
   };
   return `[context] ${JSON.stringify(data)}`;

@@ -1,38 +1,46 @@
 /** The client agent: {@link Agent} on the OpenAI Agents SDK. It keeps nothing between turns. */
 import {
   Agent as SdkAgent,
-  MaxTurnsExceededError,
   Runner,
   type AgentInputItem,
   type Model,
   type ModelProvider,
   type ModelSettings,
 } from "@openai/agents";
-import { untilAborted } from "../../src/abort.ts";
 import type { Agent, HistoryItem, TurnHooks, TurnInput, TurnOutput } from "../../src/agent.ts";
-import { InputError, RetryableError, TerminalError } from "../../src/errors.ts";
-import type { Answer } from "../../src/message.ts";
+import type { Effects } from "../../src/effects.ts";
+import { TerminalError } from "../../src/errors.ts";
+import { fromPeople, type Answer } from "../../src/message.ts";
 import type { Blobs, Clock, Log } from "../../src/ports.ts";
 import type { Documents, Transcriber } from "../../src/reading.ts";
+import type { CallFile, ToolSource } from "../../src/tools.ts";
 import { blobsOf } from "../../src/tenant-blobs.ts";
 import { promptOf } from "./context.ts";
 import { edgeModel } from "./edge.ts";
+import { settled } from "./failures.ts";
 import { withPictures } from "./images.ts";
 import { instructionsOf, summaryInstructions } from "./instructions.ts";
 import { createMediaReader, type Readings } from "./media.ts";
+import { pauseOf, resumed } from "./pause.ts";
 import { clip } from "./render.ts";
 import type { ClientAgentSettings } from "./settings.ts";
-import { createTools } from "./tools.ts";
+import { askOperator } from "./ask-operator.ts";
+import { openToolbox } from "./toolbox.ts";
+import { createTools, ownNeedOf } from "./tools.ts";
 import { createTurnContext, type TurnContext } from "./turn-context.ts";
 import { seesPictures } from "./vision.ts";
 
 export interface ClientAgentDeps {
+  /** In the configuration; the one that people are shown unless given. */
+  readonly name?: string;
   readonly models: ModelProvider;
   readonly clock: Clock;
   readonly blobs: Blobs;
   readonly log: Log;
   /** Without it the agent is told that it could not hear what people said. */
   readonly transcriber?: Transcriber | undefined;
+  /** Tools from outside, and the ledger of what they change; none unless given. */
+  readonly outside?: { readonly sources: readonly ToolSource[]; readonly effects: Effects } | undefined;
   /** Without it the agent knows documents by name, type and size only. */
   readonly documents?: Documents | undefined;
   /** Runs are recorded as the SDK's traces. What becomes of those is set where the models are made. */
@@ -54,7 +62,12 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
   const { transcriber, documents } = deps;
   const readMedia = createMediaReader({ transcriber, documents, clock, log });
   const sees = seesPictures(settings.vision, settings.model);
-  const tools = createTools(settings.tools, log);
+  const own = [
+    ...createTools({ allowed: settings.tools, rules: settings.rules, log }),
+    ...(settings.asksOperator ? [askOperator] : []),
+  ];
+  const { tools: allowed, rules } = settings;
+  const outside = deps.outside === undefined ? undefined : { ...deps.outside, allowed, rules, log };
   const modelSettings: ModelSettings = {
     ...(settings.temperature === undefined ? {} : { temperature: settings.temperature }),
     ...(settings.maxTokens === undefined ? {} : { maxTokens: settings.maxTokens }),
@@ -67,13 +80,28 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     const bounds = { sees, documentBytes: tokens * 2, mostMs: settings.timeoutMs / 2 };
     const readings = await readMedia(input, hooks, bounds);
     hooks.signal.throwIfAborted();
-    const prompt = promptOf(input, tokens, clock.now(), readings);
+    const toolbox = await openToolbox(outside, callerOf(input, deps.name ?? settings.name), hooks.signal);
+    const known = { readings, standing: toolbox.standing };
+    const prompt = promptOf(withoutResumed(input), tokens, clock.now(), known);
     const messages = withPictures(prompt.messages, picturesOf(input, readings));
     const { turn, attempt, to } = input;
     const { conversation, tenant } = to;
-    const { signal } = hooks;
+    const { signal, onProgress: progress = () => undefined } = hooks;
     const blobs = blobsOf(deps.blobs, tenant);
-    const context = createTurnContext({ turn, attempt, signal, blobs, conversation, now: clock.now });
+    const context = createTurnContext({
+      turn,
+      attempt,
+      signal,
+      blobs,
+      conversation,
+      now: clock.now,
+      note: input.resume?.note,
+      progress,
+      ask: hooks.onQuestion,
+      files: filesOf(input, hooks),
+      chain: chainOf(input),
+      attached: toldFiles(input),
+    });
     const answered = () => context.attached.length > 0 || context.choices !== undefined;
     const edge = {
       model,
@@ -90,9 +118,10 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
       instructions,
       model: edgeModel(edge),
       modelSettings,
-      tools,
+      tools: [...own, ...toolbox.tools],
     });
-    const result = await runner.run(agent, messages, {
+    const asked = input.resume === undefined ? messages : await resumed(agent, input.resume, context);
+    const result = await runner.run(agent, asked, {
       context,
       maxTurns: settings.maxTurns,
       signal: hooks.signal,
@@ -102,7 +131,12 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     });
     const { requests, inputTokens, outputTokens } = result.runContext.usage;
     const usage = { requests, inputTokens, outputTokens };
-    return { answer: answerOf(result.finalOutput ?? "", context), usage, ...keptOf(input, readings) };
+    const needOf = (name: string, args: unknown) =>
+      name === askOperator.name ? "operator" : (toolbox.needOf(name, args) ?? ownNeedOf(name, args, rules));
+    const pause = pauseOf(result, needOf, settings.approvalSeconds * 1_000);
+    const said = { usage, ...keptOf(input, readings) };
+    if (pause !== undefined) return { answer: { parts: context.attached }, pause, ...said };
+    return { answer: answerOf(result.finalOutput ?? "", context), ...said };
   }
 
   async function condense(model: Model, text: string, signal: AbortSignal): Promise<string> {
@@ -123,6 +157,33 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
       return settled(work(), signal, settings);
     },
   };
+}
+
+/** What the run that goes on was told is in its state. */
+function withoutResumed(input: TurnInput): TurnInput {
+  const { resume, history } = input;
+  return resume === undefined ? input : { ...input, history: history.filter(({ turn }) => turn !== resume.turn) };
+}
+
+function callerOf({ agent, to, participant, turn }: TurnInput, agentName: string) {
+  return { agent, agentName, to, participant, turn };
+}
+
+/** What people sent that a tool may pass on. */
+function filesOf({ messages }: TurnInput, { openMedia }: TurnHooks): readonly CallFile[] {
+  const media = fromPeople(messages).flatMap(({ message }) => message.parts.filter((part) => "source" in part));
+  return media.map((part) => ({ part, open: () => openMedia(part) }));
+}
+
+/** Of messages that are answered together, the one that came the longest way. */
+function chainOf({ messages }: TurnInput): readonly string[] {
+  return messages.map(({ message }) => message.chain ?? []).reduce((a, b) => (b.length > a.length ? b : a), []);
+}
+
+/** Files of what the gateway told the agent are the person's. */
+function toldFiles({ messages }: TurnInput): Answer["parts"] {
+  const notes = messages.filter(({ note }) => note !== undefined);
+  return notes.flatMap(({ message }) => message.parts.filter((part) => "source" in part));
 }
 
 function picturesOf({ messages }: TurnInput, readings: Readings) {
@@ -148,31 +209,6 @@ function answerOf(output: string, { attached, choices }: TurnContext): Answer {
   parts.push(...attached);
   if (parts.length === 0) throw new TerminalError("the model gave an empty answer");
   return choices === undefined ? { parts } : { parts, buttons: [...choices.buttons] };
-}
-
-async function settled<Result>(
-  work: Promise<Result>,
-  signal: AbortSignal,
-  settings: ClientAgentSettings,
-): Promise<Result> {
-  try {
-    return await untilAborted(work, signal);
-  } catch (error) {
-    if (signal.aborted) throw signal.reason;
-    throw finalError(error, settings);
-  }
-}
-
-/** Retrying the turn would repeat the same failure: the retries are within. Words of the SDK's errors may quote messages. */
-function finalError(error: unknown, settings: ClientAgentSettings): Error {
-  if (error instanceof TerminalError) return error;
-  if (error instanceof InputError) return new TerminalError(error.message);
-  if (error instanceof MaxTurnsExceededError) {
-    return new TerminalError(`the model went on calling tools and gave no answer in ${settings.maxTurns} calls`);
-  }
-  if (error instanceof RetryableError) return new TerminalError(error.message, { cause: error });
-  const kind = error instanceof Error ? error.constructor.name : typeof error;
-  return new TerminalError(`the run on ${settings.model} failed (${kind})`);
 }
 
 function summaryPrompt(summary: string | undefined, items: readonly HistoryItem[]): string {

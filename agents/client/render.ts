@@ -9,8 +9,8 @@ import type { DocumentText } from "../../src/reading.ts";
 const longestQuote = 300;
 const longestName = 80;
 const imitation =
-  /^\[(?=(?:from|in reply to|pressed|image|video|audio|voice|file|sticker|location|contact|context|summary|note|end of note|content|end of content)\b)/gm;
-const imitationInHistory = /^\[(?=(?:from|in reply to|context|summary|note|end of note)\b)/gm;
+  /^\[(?=(?:from|in reply to|pressed|image|video|audio|voice|file|sticker|location|contact|context|summary|tasks|note|end of note|content|end of content)\b)/gm;
+const imitationInHistory = /^\[(?=(?:from|in reply to|context|summary|tasks|note|end of note)\b)/gm;
 
 /**
  * @param named the sender's name is told: in groups, where several people write.
@@ -34,7 +34,7 @@ export function renderMessage(
   const parts = message.parts.map((part) => renderPart(part, shown));
   if (!message.parts.some((part) => part.kind === "text") && message.command !== undefined) {
     const { name, args } = message.command;
-    parts.push(escape(`/${name} ${args}`.trim()));
+    parts.push(escapeLines(`/${name} ${args}`.trim()));
   }
   return [...lines, ...parts].join("\n") || "[empty message]";
 }
@@ -42,7 +42,7 @@ export function renderMessage(
 function renderPart(part: InboundPart, shown: (part: MediaPart) => string): string {
   switch (part.kind) {
     case "text":
-      return escape(part.text);
+      return escapeLines(part.text);
     case "press":
       return line("pressed", { button: clip(part.button, longestName), label: clipped(part.label) });
     case "location": {
@@ -54,6 +54,20 @@ function renderPart(part: InboundPart, shown: (part: MediaPart) => string): stri
     default:
       return shown(part);
   }
+}
+
+/** A file that another agent sent with its task. */
+export function renderFile({
+  name,
+  type,
+  size,
+}: {
+  readonly name?: string | undefined;
+  readonly type: string;
+  readonly size?: number | undefined;
+}): string {
+  const told = size === undefined ? undefined : sizeOf(size);
+  return line("file", { name: clipped(name), type: clip(type, longestName), size: told });
 }
 
 export function renderMedia(part: MediaPart): string {
@@ -82,7 +96,17 @@ export function lengthOf({ duration }: MediaPart): string {
 /** A document's text between two lines of the gateway's own, which nothing in it can imitate. */
 export function renderContent(part: MediaPart, { text, pages, cut }: DocumentText): string {
   const about = { pages, ...(cut ? { cut: "only its beginning is shown" } : {}) };
-  return [renderMedia(part), line("content", about), escape(text), "[end of content]"].join("\n");
+  return [renderMedia(part), renderContentOf(about, text)].join("\n");
+}
+
+/** Data from outside between two lines, whatever it is of. */
+export function renderContentOf(about: object, text: string): string {
+  return [line("content", about), escapeLines(text), "[end of content]"].join("\n");
+}
+
+/** What a tool answered, between two lines as a document's text. */
+export function renderResult(tool: string, text: string, failed: boolean): string {
+  return renderContentOf({ tool, ...(failed ? { failed } : {}) }, text);
 }
 
 /** The gateway's own word on what stands before it. */
@@ -112,7 +136,8 @@ export function escapeImitations(text: string): string {
   return text.includes("[") ? text.replace(imitationInHistory, "\\[") : text;
 }
 
-function escape(text: string): string {
+/** Lines that imitate the gateway's are marked as none of its. */
+export function escapeLines(text: string): string {
   return text.includes("[") ? text.replace(imitation, "\\[") : text;
 }
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { AgentTraits } from "../../src/agent.ts";
+import { toolRule } from "../../src/tool-policy.ts";
 
 export const builtInTools = ["current_time", "calculate", "offer_choices", "send_file"] as const;
 export type BuiltInTool = (typeof builtInTools)[number];
@@ -19,7 +20,24 @@ export const clientAgentSettings = z.object({
   maxTokens: z.number().int().positive().optional(),
   /** Calls of the model in one turn: one more than rounds of tools. */
   maxTurns: z.number().int().min(1).max(100).default(10),
-  tools: z.array(z.enum(builtInTools)).default([...builtInTools]),
+  /** Names of tools that it may use: its own, and "<source>__<tool>" of others; "*" stands for any characters. */
+  tools: z
+    .array(
+      z
+        .string()
+        .refine(isToolName, `is no tool: take ${builtInTools.join(", ")}, or "<source>__<tool>"; "*" stands for any`),
+    )
+    .default(["*"]),
+  /** What calls need before they are made; the first rule that fits counts. */
+  rules: z.array(toolRule).default([]),
+  /** It may ask an operator where it is not sure; it is told what they say. */
+  asksOperator: z.boolean().default(false),
+  /** Seconds that an approval is waited for. */
+  approvalSeconds: z
+    .number()
+    .positive()
+    .max(7 * 86_400)
+    .default(3_600),
   context: z
     .object({
       /** See {@link AgentTraits.historyItems}. */
@@ -37,6 +55,10 @@ export const clientAgentSettings = z.object({
   whileRunning: z.enum(["queue", "interrupt"]).default("queue"),
 });
 export type ClientAgentSettings = z.infer<typeof clientAgentSettings>;
+
+function isToolName(name: string): boolean {
+  return name.includes("*") || name.includes("__") || builtInTools.some((known) => known === name);
+}
 
 /** What of the settings the core acts on. */
 export function traitsOf(settings: ClientAgentSettings): AgentTraits {

@@ -1,10 +1,13 @@
 import { tool, type RunContext, type Tool } from "@openai/agents";
 import { z } from "zod";
 import { InputError, reasonOf } from "../../src/errors.ts";
-import type { MediaKind } from "../../src/message.ts";
+import { mediaKindOf } from "../../src/media.ts";
 import type { Log } from "../../src/ports.ts";
 import { calculate, formatNumber } from "./calculate.ts";
-import type { BuiltInTool } from "./settings.ts";
+import { matchesName, needOf, type ToolRule } from "../../src/tool-policy.ts";
+import type { Need } from "../../src/tools.ts";
+import { builtInTools, type BuiltInTool } from "./settings.ts";
+import { isAsked, refused } from "./toolbox.ts";
 import type { TurnContext } from "./turn-context.ts";
 
 const mostFileBytes = 1_000_000;
@@ -20,27 +23,47 @@ interface Definition<Parameters extends z.ZodObject> {
   run(input: z.infer<Parameters>, turn: TurnContext): string | Promise<string>;
 }
 
-/** The tools of these names. They are stateless: what they gather is in the run's {@link TurnContext}. */
-export function createTools(names: readonly BuiltInTool[], log: Log): Tool<TurnContext>[] {
-  const all: Record<BuiltInTool, Tool<TurnContext>> = {
-    current_time: define(currentTime, log),
-    calculate: define(calculator, log),
-    offer_choices: define(offerChoices, log),
-    send_file: define(sendFile, log),
-  };
-  return [...new Set(names)].map((name) => all[name]);
+interface Allowed {
+  /** Names, with "*". */
+  readonly allowed: readonly string[];
+  readonly rules: readonly ToolRule[];
+  readonly log: Log;
+}
+type Needed = (name: string, args: unknown) => Need;
+
+/** They change nothing: only a rule makes anybody be asked. */
+export function ownNeedOf(tool: string, args: unknown, rules: readonly ToolRule[]): Need {
+  return needOf({ tool, effect: "none", args }, rules, "nothing");
 }
 
-function define<Parameters extends z.ZodObject>(of: Definition<Parameters>, log: Log): Tool<TurnContext> {
+/** Those that these names allow. They are stateless: what they gather is in the run's {@link TurnContext}. */
+export function createTools({ allowed, rules, log }: Allowed): Tool<TurnContext>[] {
+  const needed = (name: string, args: unknown) => ownNeedOf(name, args, rules);
+  const all: Record<BuiltInTool, Tool<TurnContext>> = {
+    current_time: define(currentTime, log, needed),
+    calculate: define(calculator, log, needed),
+    offer_choices: define(offerChoices, log, needed),
+    send_file: define(sendFile, log, needed),
+  };
+  return builtInTools.filter((name) => allowed.some((pattern) => matchesName(pattern, name))).map((name) => all[name]);
+}
+
+function define<Parameters extends z.ZodObject>(
+  of: Definition<Parameters>,
+  log: Log,
+  needed: Needed,
+): Tool<TurnContext> {
   return tool<z.ZodObject, TurnContext>({
     name: of.name,
     description: of.description,
     parameters: of.parameters,
+    needsApproval: async (_context, args) => isAsked(needed(of.name, args)),
     errorFunction: () => "The call does not fit the tool's parameters.",
     async execute(input, context?: RunContext<TurnContext>) {
       const turn = context?.context;
       if (turn === undefined) throw new Error("a client agent's tool runs in a turn only");
       turn.signal.throwIfAborted();
+      if (needed(of.name, input) === "refuse") return refused;
       try {
         return await of.run(input as z.infer<Parameters>, turn);
       } catch (error) {
@@ -128,7 +151,7 @@ const sendFile: Definition<typeof fileParameters> = {
     const body = new Blob([bytes]).stream();
     const { id, size } = await turn.blobs.put(body, { ...file, maxBytes: mostFileBytes, owner: turn.conversation });
     const alt = caption === null ? {} : { alt: caption };
-    turn.attached.push({ kind: kindOf(type), source: { from: "blob", id }, ...file, size, ...alt });
+    turn.attached.push({ kind: mediaKindOf(type), source: { from: "blob", id }, ...file, size, ...alt });
     return "The file will be sent with your answer.";
   },
 };
@@ -150,10 +173,4 @@ function fileName(name: string): string {
     .slice(0, 120)
     .toWellFormed();
   return clean === "" ? "file" : clean;
-}
-
-function kindOf(type: string): MediaKind {
-  if (/^image\/(png|jpeg|gif|webp)$/.test(type)) return "image";
-  if (type.startsWith("audio/")) return "audio";
-  return type.startsWith("video/") ? "video" : "file";
 }

@@ -1,6 +1,7 @@
 import type { Answer, Button } from "../../src/message.ts";
 import type { Blobs } from "../../src/ports.ts";
 import type { ConversationId, TurnId } from "../../src/ids.ts";
+import type { AskPerson, CallFile } from "../../src/tools.ts";
 
 /** What the tools of one run share. Never serialized: a run's saved state must not hold what belongs to the process. */
 export interface TurnContext {
@@ -11,11 +12,21 @@ export interface TurnContext {
   readonly conversation: ConversationId;
   readonly now: () => number;
   /**
-   * The idempotency key of the next side effect: the turn and the call's place in it, never the attempt, so that a turn that
-   * runs again asks for the same effect by the same key.
+   * The idempotency key of a tool's next call: the turn and the call's place among that tool's, never the attempt, so that a
+   * turn that runs again asks for the same effect by the same key.
    */
-  readonly nextKey: () => string;
-  /** What the tools put into the answer, besides the model's text. */
+  readonly nextKey: (tool: string) => string;
+  /** What the one who let the run go on said about it. */
+  readonly note: string | undefined;
+  /** What a tool is doing, in a few words, for the person to see. */
+  readonly progress: (text: string) => void;
+  /** Absent where nobody could answer while a call waits. */
+  readonly ask: AskPerson | undefined;
+  /** Those of the new messages. */
+  readonly files: readonly CallFile[];
+  /** The agents that they came through. */
+  readonly chain: readonly string[];
+  /** What goes into the answer besides the model's text: files of what the gateway told, and what tools put there. */
   readonly attached: Answer["parts"][number][];
   choices: { readonly question: string; readonly buttons: readonly Button[] } | undefined;
   readonly toJSON: () => unknown;
@@ -28,12 +39,24 @@ export function createTurnContext(of: {
   readonly blobs: Blobs;
   readonly conversation: ConversationId;
   readonly now: () => number;
+  readonly note?: string | undefined;
+  readonly progress: (text: string) => void;
+  readonly ask?: AskPerson | undefined;
+  readonly files: readonly CallFile[];
+  readonly chain: readonly string[];
+  readonly attached: readonly Answer["parts"][number][];
 }): TurnContext {
-  let calls = 0;
+  const calls = new Map<string, number>();
   return {
     ...of,
-    nextKey: () => `${of.turn}:${(calls += 1)}`,
-    attached: [],
+    note: of.note,
+    ask: of.ask,
+    nextKey(tool) {
+      const n = (calls.get(tool) ?? 0) + 1;
+      calls.set(tool, n);
+      return `${of.turn}:${tool}:${n}`;
+    },
+    attached: [...of.attached],
     choices: undefined,
     toJSON: () => ({ turn: of.turn }),
   };

@@ -3,7 +3,16 @@ import { bodyLimit } from "hono/body-limit";
 import { HTTPException } from "hono/http-exception";
 import { InputError } from "../../src/errors.ts";
 import type { AccountState, Operations, Report } from "../../src/operations.ts";
-import { shownAccount, shownAsked, shownDelivery, shownEntry, shownLetter, shownLink, svgOf } from "./format.ts";
+import {
+  shownAccount,
+  shownAsked,
+  shownCall,
+  shownDelivery,
+  shownEntry,
+  shownLetter,
+  shownLink,
+  svgOf,
+} from "./format.ts";
 import { routes } from "./routes.ts";
 import { consolePath } from "./settings.ts";
 import type { Entry } from "./verify.ts";
@@ -43,6 +52,20 @@ export function createApi(examine: () => Promise<readonly Report[]>) {
     api.openapi(routes[name], async (c) => {
       const { channel, account, user } = await c.env.operations.decide(c.req.valid("json").who, state);
       return c.json({ channel, account, user, state }, 200);
+    });
+  }
+
+  api.openapi(routes.approvals, async (c) =>
+    c.json({ approvals: (await c.env.operations.approvals()).map(shownCall) }, 200),
+  );
+  for (const [name, approved] of [
+    ["allow", true],
+    ["forbid", false],
+  ] as const) {
+    api.openapi(routes[name], async (c) => {
+      const { id } = c.req.valid("param");
+      await c.env.operations.approve(id, { approved, note: c.req.valid("json").note });
+      return c.json({ id }, 202);
     });
   }
 
@@ -138,7 +161,7 @@ export function createApi(examine: () => Promise<readonly Report[]>) {
       title: "Ascent for operators",
       version: "1",
       description:
-        "What the `ascent` commands do, for programs: writing first, pairing, dead letters, the journal, webhooks, channels and the doctor. Every " +
+        "What the `ascent` commands do, for programs: writing first, pairing, approvals, dead letters, the journal, webhooks, channels and the doctor. Every " +
         "request brings an operator's key. An operator of one tenant sees that tenant's accounts alone; what is another's answers 404.",
     },
   });

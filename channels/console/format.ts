@@ -1,6 +1,6 @@
 /** What the API shows of the core's things. */
 import type { LinkState } from "../../src/channel.ts";
-import type { AccountState } from "../../src/operations.ts";
+import type { AccountState, WaitingCall } from "../../src/operations.ts";
 import type { Asked } from "../../src/operators.ts";
 import type { DeadLetter, SetAside } from "../../src/ports.ts";
 import { drawn, qrOf } from "../../src/qr.ts";
@@ -10,6 +10,10 @@ const timeOf = (at: number) => new Date(at).toISOString();
 
 export function shownAsked({ at, until, ...asked }: Asked) {
   return { ...asked, at: timeOf(at), until: timeOf(until) };
+}
+
+export function shownCall({ at, until, calls, ...call }: WaitingCall) {
+  return { ...call, calls: [...calls], at: timeOf(at), until: timeOf(until) };
 }
 
 /** Without what was said. */

@@ -20,6 +20,24 @@ const asked = z
     until: time,
   })
   .openapi("Asked");
+const waitingCall = z
+  .object({
+    id: z.string(),
+    channel: z.string(),
+    account: z.string(),
+    conversation: z.string(),
+    user: z.string().openapi({ description: "The platform's id of the person" }),
+    name: z.string().optional().openapi({ description: "What they call themselves" }),
+    by: z
+      .enum(["person", "operator"])
+      .openapi({ description: "Whose word is waited for; an operator's counts in any case" }),
+    calls: z.array(
+      z.object({ tool: z.string(), args: z.string().openapi({ description: "JSON, as the model wrote it" }) }),
+    ),
+    at: time,
+    until: time,
+  })
+  .openapi("Approval");
 const decided = z
   .object({ channel: z.string(), account: z.string(), user: z.string(), state: z.enum(["approved", "denied"]) })
   .openapi("Decided");
@@ -127,6 +145,34 @@ const decide = (name: "approve" | "deny", summary: string) =>
     responses: { 200: json(decided, "Decided"), ...notFound, ...refusals },
   });
 
+const rule = (name: "approve" | "deny", summary: string) =>
+  createRoute({
+    method: "post",
+    path: `${base}/approvals/{id}/${name}`,
+    tags: ["Approvals"],
+    summary,
+    ...common,
+    request: {
+      ...id,
+      body: {
+        required: true,
+        content: {
+          "application/json": {
+            schema: z.strictObject({
+              note: z.string().max(2_000).optional().openapi({ description: "For the agent, as data" }),
+            }),
+          },
+        },
+      },
+    },
+    responses: {
+      202: json(acted, "The agent goes on with it in its conversation's order"),
+      ...notFound,
+      ...refusedNow,
+      ...refusals,
+    },
+  });
+
 export const routes = {
   asked: createRoute({
     method: "get",
@@ -138,6 +184,16 @@ export const routes = {
   }),
   approve: decide("approve", "Let somebody in"),
   deny: decide("deny", "Give somebody no code for a day, also where they were approved"),
+  approvals: createRoute({
+    method: "get",
+    path: `${base}/approvals`,
+    tags: ["Approvals"],
+    summary: "Calls of tools that wait for a word, the oldest first",
+    ...common,
+    responses: { 200: json(z.object({ approvals: z.array(waitingCall) }), "What waits"), ...refusals },
+  }),
+  allow: rule("approve", "Let the agent go on with it"),
+  forbid: rule("deny", "Tell the agent that it may not be"),
   deadLetters: createRoute({
     method: "get",
     path: `${base}/dead-letters`,

@@ -7,7 +7,7 @@ import type { Told } from "../../src/message.ts";
 import { partsOf } from "./attachments.ts";
 import { answerOf, type Calls, type StoredCall } from "./calls.ts";
 import type { Conversations } from "./conversations.ts";
-import { createCounter } from "./counter.ts";
+import { createCounter } from "../../src/counter.ts";
 import { refuse, RequestError } from "./errors.ts";
 import { callOfId, chatCompletion, failureOf, response } from "./format.ts";
 import { type Asked, bounded, callIdOf, chatOf, digestOf, eventOf, isNamed, jsonOf } from "./parse.ts";

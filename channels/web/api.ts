@@ -10,7 +10,7 @@ import type { Conversations } from "./conversation.ts";
 import type { FromPerson } from "./entry.ts";
 import { pageAttachment, pageMessage } from "./format.ts";
 import type { Live } from "./live.ts";
-import { addressOf, commandOf, localeOf, participantOf } from "./parse.ts";
+import { addressOf, commandOf, localeOf, participantOf, timeZoneOf } from "./parse.ts";
 import { refuse, refuseInvalid, refuseThrown } from "./refuse.ts";
 import { type PageOutgoing, routes } from "./routes.ts";
 import type { WebSettings } from "./settings.ts";
@@ -35,9 +35,10 @@ export function createApi({ settings, deps, conversations, attachments, live }: 
   const { tenant, channel, account, secret, publicUrl } = deps;
   const { embedOrigins } = settings;
   const sessions = createSessions({ tenant, channel, account, secret, publicUrl, embedOrigins });
-  const locale = (request: Request) => {
-    const tag = localeOf(request.headers.get("accept-language"));
-    return tag === undefined ? {} : { locale: tag };
+  const browser = ({ headers }: Request) => {
+    const locale = localeOf(headers.get("accept-language"));
+    const timeZone = timeZoneOf(headers.get("x-time-zone"));
+    return { ...(locale !== undefined && { locale }), ...(timeZone !== undefined && { timeZone }) };
   };
 
   app.onError((error, c) => {
@@ -124,7 +125,7 @@ export function createApi({ settings, deps, conversations, attachments, live }: 
 
   app.openapi(routes.send, async (c) => {
     const body = c.req.valid("json");
-    await conversations.accept(c.get("session"), { ...(await entryOf(c.get("session"), body)), ...locale(c.req.raw) });
+    await conversations.accept(c.get("session"), { ...(await entryOf(c.get("session"), body)), ...browser(c.req.raw) });
     return c.json({ id: body.id }, 202);
   });
 
@@ -175,7 +176,7 @@ export function createApi({ settings, deps, conversations, attachments, live }: 
   for (const name of ["stop", "reset"] as const) {
     app.openapi(routes[name], async (c) => {
       const { id = deps.newId() } = c.req.header("content-type") === undefined ? {} : c.req.valid("json");
-      await conversations.accept(c.get("session"), { v: 1, kind: "command", client: id, name, ...locale(c.req.raw) });
+      await conversations.accept(c.get("session"), { v: 1, kind: "command", client: id, name, ...browser(c.req.raw) });
       return c.json({ id }, 202);
     });
   }

@@ -12,7 +12,7 @@ const attachment = z.object({
 });
 export type StoredAttachment = z.infer<typeof attachment>;
 
-const sent = { v: z.literal(1), client: z.string(), locale: z.string().optional() };
+const sent = { v: z.literal(1), client: z.string(), locale: z.string().optional(), timeZone: z.string().optional() };
 
 const entry = z.discriminatedUnion("kind", [
   z.object({

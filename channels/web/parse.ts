@@ -15,8 +15,19 @@ export function addressOf(account: AccountRef, session: string): Address {
   };
 }
 
-export function participantOf(account: AccountRef, session: string, locale?: string): Participant {
-  return { id: participantId(account, session), user: session, ...(locale !== undefined && { locale }) };
+/** What a browser tells of its person with each message. */
+export interface Browser {
+  readonly locale?: string | undefined;
+  readonly timeZone?: string | undefined;
+}
+
+export function participantOf(account: AccountRef, session: string, { locale, timeZone }: Browser = {}): Participant {
+  return {
+    id: participantId(account, session),
+    user: session,
+    ...(locale !== undefined && { locale }),
+    ...(timeZone !== undefined && { timeZone }),
+  };
 }
 
 /**
@@ -29,7 +40,7 @@ export function eventOf(account: AccountRef, session: string, { n, at, entry }: 
     kind: "message",
     id: messageId(account, session, entry.client),
     address: addressOf(account, session),
-    participant: participantOf(account, session, entry.locale),
+    participant: participantOf(account, session, entry),
     sequence: n,
     receivedAt: at,
     raw: entry,
@@ -82,4 +93,14 @@ function kindOf(type: string): MediaKind {
 export function localeOf(header: string | null | undefined): string | undefined {
   const tag = header?.split(",")[0]?.split(";")[0]?.trim();
   return tag !== undefined && /^[a-z]{2,3}(-[a-z0-9]{2,8})*$/i.test(tag) ? tag : undefined;
+}
+
+/** The header X-Time-Zone, where it names a zone that is known. */
+export function timeZoneOf(header: string | null | undefined): string | undefined {
+  if (header === null || header === undefined || header.length > 64) return undefined;
+  try {
+    return new Intl.DateTimeFormat("en", { timeZone: header }).resolvedOptions().timeZone;
+  } catch {
+    return undefined; // a browser that is newer than this program, or no browser: the person is asked
+  }
 }

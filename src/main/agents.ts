@@ -1,10 +1,11 @@
 /** The agents that the configuration names, and which of them answers where. */
-import { createClientAgent } from "../../agents/client/index.ts";
+import { createClientAgent, type ClientAgentDeps } from "../../agents/client/index.ts";
 import { traitsOf } from "../../agents/client/settings.ts";
 import { createDocuments } from "../../adapters/documents/index.ts";
 import { createModels, type ModelsSettings } from "../../adapters/models/index.ts";
 import type { CoreOptions } from "../core.ts";
 import type { Blobs, Clock, Log } from "../ports.ts";
+import type { Profile } from "../skilled.ts";
 import { accountKey, accountsOf } from "./accounts.ts";
 import type { Config } from "./config.ts";
 
@@ -14,6 +15,8 @@ export interface Agents {
   readonly of: CoreOptions["agentOf"];
   /** How a channel presents an agent to people; undefined: the first one. */
   introduce(name: string | undefined): { readonly name: string; readonly demo: boolean };
+  /** As other agents know them. */
+  readonly profiles: readonly Profile[];
 }
 
 export interface AgentsOptions {
@@ -21,11 +24,13 @@ export interface AgentsOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly blobs: Blobs;
+  /** Tools from outside, and the ledger of what they change. */
+  readonly outside?: ClientAgentDeps["outside"];
 }
 
 /** A compatible server is given OPENAI_API_KEY where it has no key of its own. */
 export function modelsSettings({ models }: Config): ModelsSettings {
-  const { openai, gemini, compatible, transcription, timeoutSeconds, retries, tracing } = models;
+  const { openai, gemini, compatible, transcription, embedding, timeoutSeconds, retries, tracing } = models;
   return {
     apiKeys: { openai: openai.apiKey, gemini: gemini.apiKey, compatible: compatible.apiKey ?? openai.apiKey },
     baseURLs: { openai: openai.baseUrl, gemini: gemini.baseUrl, compatible: compatible.baseUrl },
@@ -43,17 +48,28 @@ export function modelsSettings({ models }: Config): ModelsSettings {
             timeoutMs: transcription.timeoutSeconds * 1_000,
           },
         }),
+    ...(embedding.model === undefined
+      ? {}
+      : {
+          embedding: {
+            model: embedding.model,
+            baseURL: embedding.baseUrl,
+            apiKey: embedding.apiKey,
+            timeoutMs: embedding.timeoutSeconds * 1_000,
+          },
+        }),
   };
 }
 
-export function createAgents({ config, clock, log, blobs }: AgentsOptions): Agents {
+export function createAgents({ config, clock, log, blobs, outside }: AgentsOptions): Agents {
   const models = createModels(modelsSettings(config), { clock });
   const documents = createDocuments({ clock, log });
   const { transcriber, tracing } = models;
   const made = new Map(
     Object.entries(config.agents).map(([name, given]) => {
       const settings = { ...given, model: given.model ?? config.model.spec };
-      const agent = createClientAgent(settings, { models, clock, blobs, log, transcriber, documents, tracing });
+      const deps = { name, models, clock, blobs, log, transcriber, documents, tracing, outside };
+      const agent = createClientAgent(settings, deps);
       return [name, { name, agent, traits: traitsOf(settings), settings }] as const;
     }),
   );
@@ -72,5 +88,20 @@ export function createAgents({ config, clock, log, blobs }: AgentsOptions): Agen
       const { settings } = made.get(name ?? first.name) ?? first;
       return { name: settings.name, demo: settings.model === "demo" };
     },
+    profiles: [...made.values()].map(({ name, settings }) => profileOf(name, settings.name)),
+  };
+}
+
+/** What a client agent can do is its instructions' business: others are told that they can talk to it. */
+function profileOf(name: string, title: string): Profile {
+  const chat = { id: "chat", name: "Chat", description: `Answers what ${title} is asked.`, tags: ["chat"] };
+  return {
+    name,
+    title,
+    description: `${title} answers in plain language, remembers its conversation and may use tools.`,
+    version: "1",
+    skills: [chat],
+    inputModes: ["text/plain", "application/json", "image/*", "audio/*", "application/pdf", "*/*"],
+    outputModes: ["text/plain", "application/json", "*/*"],
   };
 }

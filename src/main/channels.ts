@@ -1,5 +1,6 @@
 /** The channels there are. A new one is a line here and its folder. */
 import type { z } from "zod";
+import { a2aSettings } from "../../channels/a2a/settings.ts";
 import { discordSettings } from "../../channels/discord/settings.ts";
 import { openaiSettings } from "../../channels/openai/settings.ts";
 import { telegramSettings } from "../../channels/telegram/settings.ts";
@@ -9,6 +10,8 @@ import { whatsappSettings } from "../../channels/whatsapp/settings.ts";
 import type { Channel, ChannelDeps } from "../channel.ts";
 import type { SafeFetch } from "../fetch.ts";
 import type { Policy } from "../policy.ts";
+import type { Profile } from "../skilled.ts";
+import type { TaskHost } from "../task-host.ts";
 
 /** What the composition knows that a channel's own settings do not say. */
 export interface ChannelSetting {
@@ -23,6 +26,10 @@ export interface ChannelSetting {
   readonly groups: Policy["groups"];
   /** The gateway's own directory. */
   readonly data: string;
+  /** The agents as other agents know them. */
+  readonly profiles: readonly Profile[];
+  /** Has the gateway serve an agent's tasks by A2A. */
+  readonly host: TaskHost["add"];
 }
 
 type Make<Settings> = (settings: Settings, deps: ChannelDeps, setting: ChannelSetting) => Channel;
@@ -42,6 +49,14 @@ function kind<Settings>(of: ChannelKind<Settings>): ChannelKind<unknown> {
 }
 
 export const channelKinds = {
+  a2a: kind({
+    settings: a2aSettings,
+    programs: true,
+    async load() {
+      const { a2a } = await import("../../channels/a2a/index.ts");
+      return (settings, deps, { profiles, host }) => a2a(settings, deps, { profiles, host });
+    },
+  }),
   discord: kind({
     settings: discordSettings.omit({ always: true }),
     async load() {

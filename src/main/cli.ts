@@ -1,7 +1,8 @@
-/** The command line: `ascent start | chat | send | doctor | pairing | journal | receipts | deadletters | webhooks`. */
+/** The command line: `ascent start | chat | send | doctor | pairing | …`. */
 import { Command, InvalidArgumentError, Option } from "commander";
 import { reasonOf } from "../errors.ts";
 import { ConfigError } from "./config.ts";
+import type { AddOptions, ListOptions, RemoveOptions } from "./commands/knowledge.ts";
 import type { SendOptions } from "./commands/send.ts";
 import { roles, type Role } from "./roles.ts";
 
@@ -59,6 +60,26 @@ pairing
   .argument("<who>", "the person's code, or channel/account/user id")
   .action(async (who: string) => (await import("./commands/pairing.ts")).decide(who, "denied"));
 
+const approvals = program.command("approvals").description("calls of tools that wait for a word");
+approvals
+  .command("list")
+  .description("show them, the oldest first")
+  .option("--json", "as JSON")
+  .action(async (options: { json?: true }) => (await import("./commands/approvals.ts")).list(options));
+for (const [name, description, approved] of [
+  ["approve", "let the agent go on with one", true],
+  ["deny", "tell the agent that one may not be", false],
+] as const) {
+  approvals
+    .command(name)
+    .description(description)
+    .argument("<id>")
+    .option("--note <words>", "for the agent")
+    .action(async (id: string, { note }: { note?: string }) =>
+      (await import("./commands/approvals.ts")).decide(id, approved, note),
+    );
+}
+
 program
   .command("journal")
   .description("show which messages were set aside and by which rule, the newest first")
@@ -105,6 +126,60 @@ webhooks
   .description("send one again, under the same webhook-id")
   .argument("<id>")
   .action(async (id: string) => (await import("./commands/webhooks.ts")).replay(id));
+
+program
+  .command("agent")
+  .description("skilled agents")
+  .command("serve")
+  .description("run one skilled agent as a process of its own, reached by A2A")
+  .argument("<name>")
+  .option("--port <n>", "the port it listens on, instead of server.port", port)
+  .action(async (name: string, options: { port?: number }) =>
+    (await import("./commands/agent.ts")).serve(name, options),
+  );
+
+const knowledge = program.command("knowledge").description("the documents that the agent `knowledge` answers from");
+const ofTenant = () => new Option("--tenant <name>", "whose documents").default("default");
+knowledge
+  .command("add")
+  .description("read documents; those that are known and have not changed are left as they are")
+  .argument("<what...>", "files, directories or URLs")
+  .option("--collection <name>", "what they belong to", "main")
+  .option("--prune", "forget files of these directories that are there no more")
+  .addOption(ofTenant())
+  .action(async (what: string[], options: AddOptions) => (await import("./commands/knowledge.ts")).add(what, options));
+knowledge
+  .command("list")
+  .description("show them")
+  .option("--collection <name>", "those of one alone")
+  .option("--json", "as JSON")
+  .addOption(ofTenant())
+  .action(async (options: ListOptions) => (await import("./commands/knowledge.ts")).list(options));
+knowledge
+  .command("remove")
+  .description("forget documents")
+  .argument("<what...>", "ids as the list shows them, files, directories or URLs")
+  .option("--collection <name>", "those of one alone")
+  .addOption(ofTenant())
+  .action(async (what: string[], options: RemoveOptions) =>
+    (await import("./commands/knowledge.ts")).remove(what, options),
+  );
+knowledge
+  .command("search")
+  .description("show the passages that the agent would find")
+  .argument("<question>")
+  .option("--collection <name>", "in one alone")
+  .option("--json", "as JSON")
+  .addOption(ofTenant())
+  .action(async (question: string, options: ListOptions) =>
+    (await import("./commands/knowledge.ts")).search(question, options),
+  );
+
+function port(given: string): number {
+  const value = Number(given);
+  if (!Number.isInteger(value) || value < 0 || value > 65_535) throw new InvalidArgumentError("must be a port");
+  return value;
+}
 
 function count(given: string): number {
   const value = Number(given);

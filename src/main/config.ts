@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { z } from "zod";
-import { keyNames, parseModelSpec, parseTranscriptionSpec } from "../../adapters/models/spec.ts";
+import { keyNames, parseModelSpec, parseEmbeddingSpec, parseTranscriptionSpec } from "../../adapters/models/spec.ts";
 import { besideDapr } from "./dapr/beside.ts";
 import { isMap, variableOf, withEnvironment, type Environment } from "./environment.ts";
 import { storedSettings, withSecrets } from "./sidecar-settings.ts";
@@ -47,14 +47,17 @@ export async function loadConfig(own: Environment = process.env): Promise<Config
   const environment = await withSecrets(own, referencesIn(text ?? ""));
   const given = source === undefined ? {} : await readSettings(source, text ?? "", environment);
   const { settings: merged, problems, empty } = withEnvironment(given, environment);
-  const parsed = settings.safeParse(merged, { reportInput: true });
+  const parsed = settings.safeParse(withA2a(merged), { reportInput: true });
   // What is said of an empty variable is not said again of the place that it leaves unset.
   const issues = parsed.error?.issues.filter(({ path }) => !empty.includes(variableOf(path) ?? "")) ?? [];
   problems.push(...issues.map(problemOf));
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
   const model = chooseModel(parsed.data);
   checkAgents(parsed.data);
+  checkNames(parsed.data);
+  checkDelegates(parsed.data);
   checkTenants(parsed.data);
+  checkMcp(parsed.data);
   checkOperators(parsed.data);
   checkSubscribers(parsed.data);
   checkDapr(parsed.data);
@@ -153,6 +156,44 @@ function checkAgents({ agents, channels }: Settings): void {
   if (problems.length > 0) throw new ConfigError(problems);
 }
 
+/** Who may ask agents by A2A may ask every client agent. */
+function withA2a(given: unknown): unknown {
+  if (!isMap(given) || !isMap(given["a2a"]) || !Array.isArray(given["a2a"]["keys"])) return given;
+  if (given["a2a"]["keys"].length === 0) return given;
+  const channels = isMap(given["channels"]) ? given["channels"] : {};
+  return { ...given, channels: { ...channels, a2a: channels["a2a"] ?? { main: {} } } };
+}
+
+/** Client agents and skilled ones have one address each. */
+function checkNames({ agents, skills, a2a, channels }: Settings): void {
+  const clash = Object.keys(agents).filter((name) => Object.hasOwn(skills, name));
+  const problems = clash.map((name) => `agents.${name}: a skilled agent has this name: give it another one`);
+  if (a2a.keys.length === 0 && Object.keys(channels["a2a"] ?? {}).length > 0)
+    problems.push("channels.a2a: nobody could ask there: set a2a.keys (ASCENT_A2A_KEYS)");
+  if (a2a.keys.length > 0)
+    for (const name of Object.keys(agents))
+      if (!/^[\w.-]+$/.test(name))
+        problems.push(
+          `agents.${name}: cannot stand in an A2A address: use letters, digits, dashes, dots and underscores`,
+        );
+  if (problems.length > 0) throw new ConfigError(problems);
+}
+
+function checkDelegates({ delegates, skills, runtime }: Settings): void {
+  const running = Object.entries(skills as Record<string, { enabled?: boolean }>).flatMap(([name, { enabled }]) =>
+    enabled === false ? [] : [name],
+  );
+  const problems = Object.entries(delegates).flatMap(([name, { app, local }]) => {
+    if (app !== undefined && runtime !== "dapr")
+      return [`delegates.${name}.app: only the Dapr runtime has them: set ASCENT_RUNTIME=dapr, or give its url`];
+    if (local === undefined || running.includes(local)) return [];
+    return [
+      `delegates.${name}.local: there is no skilled agent "${local}" here; there are ${running.join(", ") || "none"}`,
+    ];
+  });
+  if (problems.length > 0) throw new ConfigError(problems);
+}
+
 function checkTenants(given: Settings): void {
   const problems = tenantProblems(given);
   if (problems.length > 0) throw new ConfigError(problems);
@@ -172,6 +213,21 @@ function checkOperators({ operators = [], channels }: Settings): void {
   if (problems.length > 0) throw new ConfigError(problems);
 }
 
+function checkMcp({ agents, mcp, mcpServer, tenants }: Settings): void {
+  const problems = Object.entries(mcp).flatMap(([server, { agents: named = [] }]) =>
+    named
+      .filter((name) => !Object.hasOwn(agents, name))
+      .map((name) => `mcp.${server}.agents: there is no agent "${name}"; there are ${Object.keys(agents).join(", ")}`),
+  );
+  for (const [at, { tenant }] of mcpServer.keys.entries()) {
+    if (tenants !== undefined && !Object.hasOwn(tenants, tenant))
+      problems.push(
+        `mcpServer.keys.${at}.tenant: there is no tenant "${tenant}"; tenants names ${Object.keys(tenants).join(", ")}`,
+      );
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+}
+
 function checkSubscribers({ runtime, webhooks, channels }: Settings): void {
   const accounts = Object.entries(channels).flatMap(([channel, of]) =>
     Object.keys(of).map((account) => `${channel}/${account}`),
@@ -179,6 +235,7 @@ function checkSubscribers({ runtime, webhooks, channels }: Settings): void {
   const all = [
     ...webhooks.subscribers.map((of, at) => ({ ...of, place: `subscribers.${at}.url`, target: of.url })),
     ...webhooks.bindings.map((of, at) => ({ ...of, place: `bindings.${at}.name`, target: of.name })),
+    ...webhooks.topics.map((of, at) => ({ ...of, place: `topics.${at}`, target: `${of.pubsub}/${of.topic ?? ""}` })),
   ];
   const problems = all.flatMap(({ place, target, accounts: wanted = [] }, at) => [
     ...wanted
@@ -188,8 +245,10 @@ function checkSubscribers({ runtime, webhooks, channels }: Settings): void {
       ? [`webhooks.${place}: stands there twice: name all its events in one place`]
       : []),
   ]);
-  if (runtime !== "dapr" && webhooks.bindings.length > 0)
-    problems.push("webhooks.bindings: only the Dapr runtime has them: set ASCENT_RUNTIME=dapr");
+  for (const kind of ["bindings", "topics"] as const) {
+    if (runtime !== "dapr" && webhooks[kind].length > 0)
+      problems.push(`webhooks.${kind}: only the Dapr runtime has them: set ASCENT_RUNTIME=dapr`);
+  }
   if (problems.length > 0) throw new ConfigError(problems);
 }
 
@@ -211,23 +270,35 @@ function checkModels({ agents, models }: Settings, spec: string): void {
     ),
     ...(summaryModel === undefined ? [] : modelProblem(`agents.${name}.summaryModel`, summaryModel, models)),
   ]);
-  problems.push(...transcriptionProblem(models));
+  problems.push(...otherModelProblem("transcription", models.transcription, models));
+  problems.push(...otherModelProblem("embedding", models.embedding, models));
   if (problems.length > 0) throw new ConfigError([...new Set(problems)]);
 }
 
-function transcriptionProblem({ transcription, openai, compatible }: Settings["models"]): string[] {
-  if (transcription.model === undefined) return [];
-  const place = "models.transcription.model (TRANSCRIPTION_MODEL)";
+type OtherModel = {
+  readonly model?: string | undefined;
+  readonly baseUrl?: string | undefined;
+  readonly apiKey?: string | undefined;
+};
+
+/** Models that hear, and that make vectors. @param kind as in the names of its variables. */
+function otherModelProblem(
+  kind: "transcription" | "embedding",
+  { model, baseUrl, apiKey }: OtherModel,
+  models: Settings["models"],
+): string[] {
+  if (model === undefined) return [];
+  const variable = kind.toUpperCase();
+  const place = `models.${kind}.model (${variable}_MODEL)`;
   try {
-    const { vendor } = parseTranscriptionSpec(transcription.model);
-    if (vendor === "openai") {
-      const elsewhere = transcription.baseUrl !== undefined;
-      if ((transcription.apiKey ?? (elsewhere ? undefined : openai.apiKey)) !== undefined) return [];
-      const name = elsewhere ? "TRANSCRIPTION_API_KEY" : keyNames.openai;
-      return [`${place}: ${transcription.model} needs a key: set ${name}`];
+    const { vendor } = kind === "embedding" ? parseEmbeddingSpec(model) : parseTranscriptionSpec(model);
+    if (vendor === "compatible") {
+      if ((baseUrl ?? models.compatible.baseUrl) !== undefined) return [];
+      return [`${place}: ${model} needs an address: set ${variable}_BASE_URL or OPENAI_BASE_URL`];
     }
-    if ((transcription.baseUrl ?? compatible.baseUrl) !== undefined) return [];
-    return [`${place}: ${transcription.model} needs an address: set TRANSCRIPTION_BASE_URL or OPENAI_BASE_URL`];
+    const elsewhere = baseUrl !== undefined;
+    if ((apiKey ?? (elsewhere ? undefined : models[vendor].apiKey)) !== undefined) return [];
+    return [`${place}: ${model} needs a key: set ${elsewhere ? `${variable}_API_KEY` : keyNames[vendor]}`];
   } catch (error) {
     return [`${place}: ${error instanceof Error ? error.message : String(error)}`];
   }

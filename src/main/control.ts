@@ -23,6 +23,13 @@ const order = z.discriminatedUnion("operation", [
   z.object({ operation: z.literal("journal"), limit, conversation: z.string().optional() }),
   z.object({ operation: z.literal("asked") }),
   z.object({ operation: z.literal("decide"), who: z.string().max(1_000), state: decision }),
+  z.object({ operation: z.literal("approvals") }),
+  z.object({
+    operation: z.literal("approve"),
+    id: z.string().max(100),
+    approved: z.boolean(),
+    note: z.string().max(2_000).optional(),
+  }),
   z.object({ operation: z.literal("marks"), conversation: z.string().max(1_000) }),
   z.object({ operation: z.literal("send"), order: sendOrder }),
   z.object({ operation: z.literal("webhooks"), limit }),
@@ -75,6 +82,10 @@ function perform(operations: CommandOperations, asked: Order): Promise<unknown> 
       return operations.asked();
     case "decide":
       return operations.decide(asked.who, asked.state);
+    case "approvals":
+      return operations.approvals();
+    case "approve":
+      return operations.approve(asked.id, asked);
     case "marks":
       return operations.marks(asked.conversation);
     case "send":
@@ -129,6 +140,8 @@ export async function runningGateway(
       decide: (who, state) => ask({ operation: "decide", who, state }),
       retry: (id) => ask({ operation: "retry", id }),
       drop: (id) => ask({ operation: "drop", id }),
+      approvals: () => ask({ operation: "approvals" }),
+      approve: (id, verdict) => ask({ operation: "approve", id, ...verdict }),
       marks: (conversation) => ask({ operation: "marks", conversation }),
       send: (given) => ask({ operation: "send", order: given }),
       webhooks: (most) => ask({ operation: "webhooks", limit: most }),

@@ -1,4 +1,5 @@
 /** What is wrong with the configuration and with what the gateway works with; the channels say it of themselves. */
+import { createSafeFetch } from "../../adapters/fetch/index.ts";
 import { createModels } from "../../adapters/models/index.ts";
 import type { Finding } from "../channel.ts";
 import { reasonOf } from "../errors.ts";
@@ -20,9 +21,24 @@ export async function* examine(config: Config): AsyncGenerator<Report> {
   yield { topic: "access", findings: describeAccess(config).map(accessFinding) };
   for (const [name, spec] of modelsOf(config))
     yield { topic: `agent ${name}`, findings: [await checkModel(config, spec)] };
-  const transcription = await checkTranscription(config);
+  const models = createModels(modelsSettings(config), { clock: systemClock });
+  const transcription = await models.checkTranscription(AbortSignal.timeout(checkMs));
   if (transcription !== undefined) yield { topic: "transcription", findings: [transcription] };
+  const embedding = await models.checkEmbedding(AbortSignal.timeout(checkMs));
+  if (embedding !== undefined) yield { topic: "embedding", findings: [embedding] };
+  yield* checkMcp(config);
   if (config.runtime === "dapr") yield* checkDapr(config);
+}
+
+/** Each is connected to, or started, and asked what it offers. */
+async function* checkMcp({ mcp, webhooks }: Config): AsyncGenerator<Report> {
+  const servers = Object.entries(mcp);
+  if (servers.length === 0) return;
+  const { checkMcpServer } = await import("../../adapters/mcp/client/check.ts");
+  const safeFetch = createSafeFetch({ allowHosts: webhooks.allowHosts });
+  for (const [name, settings] of servers) {
+    yield { topic: `mcp ${name}`, findings: [await checkMcpServer(name, settings, { safeFetch, clock: systemClock })] };
+  }
 }
 
 /** The sidecar, its components' files, and the Redis that signals go over. */
@@ -61,9 +77,4 @@ async function checkModel(config: Config, spec: string): Promise<Finding> {
   } catch (error) {
     return { ok: false, text: reasonOf(error), next: "Correct ASCENT_MODEL or the agent's model." };
   }
-}
-
-function checkTranscription(config: Config): Promise<Finding | undefined> {
-  const models = createModels(modelsSettings(config), { clock: systemClock });
-  return models.checkTranscription(AbortSignal.timeout(checkMs));
 }

@@ -1,5 +1,6 @@
 /** The runtime that the configuration names, with the secret that all replicas sign with. */
 import { randomBytes } from "node:crypto";
+import { join } from "node:path";
 import { ConflictError } from "../errors.ts";
 import type { Clock, Log, Records, Runtime } from "../ports.ts";
 import type { Config } from "./config.ts";
@@ -17,14 +18,22 @@ export interface OpenedRuntime {
 
 const dayMs = 24 * 60 * 60 * 1_000;
 
-export async function openRuntime(config: Config, role: Role, clock: Clock, log: Log): Promise<OpenedRuntime> {
+/** @param agent the one skilled agent that the process is for: its data is its own, and it takes no part in messages. */
+export async function openRuntime(
+  config: Config,
+  role: Role,
+  clock: Clock,
+  log: Log,
+  agent?: string,
+): Promise<OpenedRuntime> {
   const { blobBytes, blobDays } = config.limits;
   const blobMs = blobDays * dayMs;
   if (config.runtime === "embedded") {
+    const directory = agent === undefined ? config.data : join(config.data, "agents", agent);
     const { openEmbedded } = await import("../../adapters/embedded/index.ts");
     const limits = { blobBytes, blobMs, blobBytesOf: blobBytesOf(config), shared: areSeveral(config) };
-    const runtime = await openEmbedded({ directory: config.data, clock, log, limits });
-    const secret = config.secret ?? loadSecret(config.data);
+    const runtime = await openEmbedded({ directory, clock, log, limits });
+    const secret = config.secret ?? loadSecret(directory);
     return { runtime, secret: async () => secret, describe: (info) => runtime.describe(info) };
   }
   const { dapr } = config;
@@ -36,7 +45,8 @@ export async function openRuntime(config: Config, role: Role, clock: Clock, log:
     listen: { host: dapr.appHost, port: dapr.appPort },
     clock,
     log,
-    hosts: role !== "gateway",
+    hosts: agent === undefined && role !== "gateway",
+    apart: agent !== undefined,
     blobMs,
   });
   return {

@@ -2,10 +2,14 @@
 import { z } from "zod";
 import { clientAgentSettings } from "../../agents/client/settings.ts";
 import { operatorsSettings } from "../../channels/console/settings.ts";
+import { mcpGateway, mcpName, mcpServer } from "../../adapters/mcp/settings.ts";
 import { secretProblem } from "../../channels/webhook/secrets.ts";
 import { announcedKinds } from "../announce.ts";
 import { accessKinds, groupKinds } from "../policy.ts";
+import { isKey, keyAdvice } from "../api-keys.ts";
 import { channelKinds } from "./channels.ts";
+import { delegateName, delegateSettings } from "./delegate-settings.ts";
+import { skillKinds, type SkillKinds } from "./skills.ts";
 
 const address = z.url({ protocol: /^https?$/, message: "must be a URL that begins with http:// or https://" });
 const portWords = "must be a port: a number from 0 to 65535, 0 for a free one";
@@ -81,6 +85,19 @@ const wanted = {
   accounts: z.array(z.string()).optional(),
 };
 
+/** A skilled agent's own settings, and whether the gateway runs it. */
+export function skillSettings(kinds: SkillKinds): Record<string, z.ZodType> {
+  return Object.fromEntries(
+    Object.entries(kinds).map(([name, { settings: own, on }]) => [
+      name,
+      own
+        .extend({ enabled: z.boolean().default(on) })
+        .strict()
+        .prefault({}),
+    ]),
+  );
+}
+
 export const settings = z.strictObject({
   server: z
     .strictObject({
@@ -147,6 +164,18 @@ export const settings = z.strictObject({
           timeoutSeconds: z.number().positive().default(60),
         })
         .prefault({}),
+      /** What turns the documents of `knowledge` into vectors. */
+      embedding: z
+        .strictObject({
+          /** `openai:<model>`, `gemini:<model>` or `compatible:<model>`; without one documents are found by their words alone. */
+          model: z.string().min(1).optional(),
+          /** Where it is not that of the vendor's other models. */
+          baseUrl: address.optional(),
+          /** The vendor's where absent, unless `baseUrl` leads elsewhere. */
+          apiKey: key,
+          timeoutSeconds: z.number().positive().default(60),
+        })
+        .prefault({}),
       timeoutSeconds: z.number().positive().default(120),
       retries: z.number().int().min(0).max(10).default(2),
       /** Sends the runs of agents, with message text, to OpenAI. */
@@ -156,7 +185,46 @@ export const settings = z.strictObject({
   agents: z
     .record(z.string().min(1), clientAgentSettings.extend({ model: z.string().min(1).optional() }).strict())
     .prefault({ assistant: {} }),
+  /** MCP servers whose tools agents may use. */
+  mcp: z.record(mcpName, mcpServer).prefault({}),
+  /** The gateway as an MCP server, for programs. */
+  mcpServer: mcpGateway.prefault({}),
   channels: z.strictObject(accounts).prefault({}),
+  /** Who may ask the agents by A2A, and within which bounds. */
+  a2a: z
+    .strictObject({
+      /** Each key is a caller of its own; without any nobody outside of the gateway is served. */
+      keys: z.array(z.string().refine(isKey, `is no valid key: ${keyAdvice}`)).default([]),
+      /** How long a call that waits for its task is held at most. */
+      waitSeconds: z
+        .number()
+        .positive()
+        .max(110, "must be 110 at most: the server ends what is silent for longer")
+        .default(60),
+      streamsPerCaller: z.number().int().positive().default(50),
+      /** Files come within the body, in base64. */
+      bodyBytes: z
+        .number()
+        .int()
+        .positive()
+        .max(25 * 1024 * 1024)
+        .default(12 * 1024 * 1024),
+      /** Of one caller with one agent. */
+      tasks: z.number().int().min(10).max(1_000).default(250),
+      /** Days after which a task that has ended is forgotten. */
+      taskDays: z.number().positive().default(7),
+    })
+    .prefault({}),
+  /** Skilled agents in the gateway itself; `ascent agent serve` runs one as a process of its own. */
+  skills: z.strictObject(skillSettings(skillKinds)).prefault({}),
+  /** Agents elsewhere that client agents can give tasks to, besides the skilled agents of the gateway. */
+  delegates: z.record(delegateName, delegateSettings).default({}),
+  delegation: z
+    .strictObject({
+      /** How long a turn waits for a task before it goes on in the background. */
+      inlineSeconds: z.number().min(0).max(120, "must be 120 at most").default(20),
+    })
+    .prefault({}),
   /** Where it is given it names all tenants that accounts may have. */
   tenants: z
     .record(z.string().min(1), z.strictObject({ limits: z.strictObject(tenantLimits).prefault({}) }))
@@ -177,6 +245,10 @@ export const settings = z.strictObject({
             ...wanted,
           }),
         )
+        .default([]),
+      /** The same on topics of pub/sub components of the Dapr runtime, each event on the topic of its own name unless given. */
+      topics: z
+        .array(z.strictObject({ pubsub: z.string().min(1), topic: z.string().min(1).optional(), ...wanted }))
         .default([]),
     })
     .prefault({}),

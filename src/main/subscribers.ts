@@ -18,6 +18,7 @@ export function subscribersOf({ webhooks }: Config, ways: Ways): readonly Subscr
   return [
     ...webhooks.subscribers.map((given) => byUrl(given, ways)),
     ...webhooks.bindings.map((given) => byBinding(given, ways)),
+    ...webhooks.topics.map((given) => byTopic(given, ways)),
   ];
 }
 
@@ -61,12 +62,29 @@ function byBinding(
     accounts,
     async send(webhookId, body) {
       const data = { id: webhookId, ...(JSON.parse(body) as object) };
-      try {
-        await bindings?.send(name, operation, data, metadata);
-      } catch (error) {
-        throw new AttemptError(reasonOf(error), error instanceof TerminalError ? { final: true } : {});
-      }
-      return {};
+      return attempted(bindings?.send(name, operation, data, metadata));
     },
   };
+}
+
+function byTopic({ pubsub, topic, events, accounts }: Webhooks["topics"][number], { bindings }: Ways): Subscriber {
+  return {
+    key: subscriberKey(`topic:${pubsub}/${topic ?? ""}`),
+    name: `topic ${topic ?? "by event"} of ${pubsub}`,
+    events,
+    accounts,
+    async send(id, body) {
+      const { type, ...data } = JSON.parse(body) as { type: string };
+      return attempted(bindings?.publish(pubsub, topic ?? type, { id, type, data }));
+    },
+  };
+}
+
+async function attempted(work: Promise<void> | undefined): Promise<object> {
+  try {
+    await work;
+    return {};
+  } catch (error) {
+    throw new AttemptError(reasonOf(error), error instanceof TerminalError ? { final: true } : {});
+  }
 }

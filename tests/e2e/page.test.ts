@@ -121,6 +121,13 @@ describe.skipIf(program.missing)("the page", () => {
     await picture(page, "buttons");
   });
 
+  test("a reminder is set in the browser's time zone, which nobody asks for", async () => {
+    const { timeZone } = await page.evaluate(() => Intl.DateTimeFormat().resolvedOptions());
+    await say(page, "remind me tomorrow at 9:00 to call Bob");
+    await answered(page, `09:00 (${timeZone})`);
+    await picture(page, "reminder");
+  });
+
   test("/stop ends an answer and /reset forgets the conversation", async () => {
     await say(page, "write a long story");
     await page.locator(".line.agent[aria-busy=true]").waitFor();

@@ -25,6 +25,7 @@ export const accounts: readonly { readonly title: string; readonly name: Channel
   },
   { title: "WhatsApp Web", name: "whatsapp", settings: { web: true } },
   { title: "Webhooks", name: "webhook", settings: { secret } },
+  { title: "A2A", name: "a2a", settings: {} },
   { title: "OpenAI API", name: "openai", settings: { keys: ["sk-documentation-0123456789abcdef"] } },
 ];
 
@@ -65,6 +66,10 @@ export async function channelTable(): Promise<string> {
       safeFetch: createSafeFetch({}),
       groups: "mention",
       data: "",
+      profiles: [],
+      host: () => {
+        throw new Error("no agent is served here");
+      },
     });
     channels.push(channel);
   }

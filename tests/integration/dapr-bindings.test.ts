@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Redis } from "ioredis";
 import { Webhook } from "standardwebhooks";
 import { describe, expect, onTestFailed, onTestFinished, test } from "vitest";
 import { listen, readBody } from "../fakes/http.ts";
@@ -51,6 +52,16 @@ async function opened() {
   const folder = component("archive", "bindings.localstorage", { rootPath: archive });
   await writeFile(join(resources, "archive.yaml"), folder);
   const cluster = await startCluster({ pubsub: "redis", state: "redis" });
+  const { REDIS_HOST: redisHost = "", REDIS_PASSWORD: redisPassword = "" } = cluster.env;
+  const pubsub = component("facts", "pubsub.redis", { redisHost, redisPassword });
+  await writeFile(join(resources, "facts.yaml"), pubsub);
+  const redis = new Redis(`redis://${redisHost}`, { password: redisPassword });
+  onTestFinished(() => redis.disconnect());
+  const published = async (topic: string) =>
+    (await redis.xrange(topic, "-", "+")).map(([, fields]) => {
+      // In any order.
+      return JSON.parse(fields[fields.indexOf("data") + 1] ?? "{}") as { type: string; data: Told };
+    });
   const { told, url } = await receiver();
   const events = ["message.answered", "conversation.started"];
   const config = {
@@ -72,6 +83,7 @@ async function opened() {
       allowHosts: ["127.0.0.1"],
       subscribers: [{ url, secret, events }],
       bindings: [{ name: "archive", events }],
+      topics: [{ pubsub: "facts", events }],
     },
   };
   const replica = await createReplica(cluster, { config, resources: [resources] });
@@ -86,12 +98,12 @@ async function opened() {
     const texts = await Promise.all(names.map((name) => readFile(join(archive, name), "utf8")));
     return texts.map((text) => JSON.parse(text) as Told);
   };
-  return { cluster, ...replica, told, archived };
+  return { cluster, ...replica, told, archived, published };
 }
 
 describe.skipIf(missing || needs("redis-server").missing)("bindings", () => {
   test("a timer asks, the answer is archived and told, also after a kill", { timeout: 240_000 }, async () => {
-    const { cluster, gateway, appPort, told, archived } = await opened();
+    const { cluster, gateway, appPort, told, archived, published } = await opened();
     await gateway.start();
     const answered = (all: readonly Told[]) => all.filter(({ type }) => type === "message.answered");
     await eventually("answers in the folder", async () => answered(await archived()).length >= 2, 60_000);
@@ -99,6 +111,12 @@ describe.skipIf(missing || needs("redis-server").missing)("bindings", () => {
     expect(answered(await archived())[0]?.data.text).toContain("87");
     await eventually("answers for the subscriber", () => answered(told).length >= 2, 60_000);
     await eventually("the one that was refused", () => told.filter(({ id }) => id === told[0]?.id).length >= 2, 30_000);
+
+    await eventually("answers on the topic", async () => (await published("message.answered")).length >= 2, 30_000);
+    expect((await published("message.answered"))[0]).toMatchObject({
+      type: "message.answered",
+      data: { data: { account: "timer" } },
+    });
 
     await gateway.kill();
     const before = (await archived()).length;

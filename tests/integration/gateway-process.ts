@@ -14,7 +14,9 @@ export interface GatewayOptions {
   readonly env: (url: string) => Readonly<Record<string, string>>;
   /** Written as ascent.yaml. */
   readonly config?: object;
-  /** Given to `ascent start`. */
+  /** Of `ascent`: "start" unless given. What it runs has to answer at /readyz. */
+  readonly command?: readonly string[];
+  /** Given to it. */
   readonly args?: readonly string[];
   /** The project it is run from; this one unless given. */
   readonly root?: string;
@@ -59,7 +61,7 @@ const startMs = 30_000;
 const commandMs = 20_000;
 
 export async function createGateway(options: GatewayOptions): Promise<GatewayProcess> {
-  const { env, config, args: startArgs = [], root = project } = options;
+  const { env, config, command = ["start"], args: startArgs = [], root = project } = options;
   const home = await mkdtemp(join(tmpdir(), "ascent-test-"));
   const data = join(home, "data");
   const [port = 0] = await freePorts(1);
@@ -109,7 +111,7 @@ export async function createGateway(options: GatewayOptions): Promise<GatewayPro
     launch() {
       if (running()) throw new Error("the gateway runs already");
       lines.push(`--- start ${kills.length + 1}\n`);
-      child = run(["start", ...startArgs], (text) => lines.push(text));
+      child = run([...command, ...startArgs], (text) => lines.push(text));
       gone = once(child, "close");
     },
     async ready(timeoutMs = startMs) {

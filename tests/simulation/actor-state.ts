@@ -1,6 +1,7 @@
 /** The stored state of actors, and how an actor writes it: in one step (embedded) or in three (dapr). */
 import type { AgentId } from "../../src/ids.ts";
 import type { ActorCommit, ActorContext } from "../../src/ports.ts";
+import type { Inbox } from "../../src/state.ts";
 import type { Broker } from "./broker.ts";
 import type { Process } from "./process.ts";
 import type { Reminders } from "./reminders.ts";
@@ -17,9 +18,15 @@ export interface Hold {
 
 type Published = NonNullable<ActorCommit["publish"]>;
 
-export type ContextOf = (id: AgentId, hold: Hold) => ActorContext;
+type ContextOf = (id: AgentId, hold: Hold) => ActorContext;
 
-export function createActorState(world: World, broker: Broker, reminders: Reminders): ContextOf {
+export interface ActorState {
+  readonly contextOf: ContextOf;
+  /** What waits for a word, of all actors. */
+  asks(): string[];
+}
+
+export function createActorState(world: World, broker: Broker, reminders: Reminders): ActorState {
   const rows = new Map<AgentId, Map<string, string>>();
   const embedded = world.plan.flavour === "embedded";
   const { InfrastructureError } = world.subject.errors;
@@ -31,7 +38,15 @@ export function createActorState(world: World, broker: Broker, reminders: Remind
     for (const key of remove) stored.delete(key);
   };
 
-  return (id, { process, inCall, owns }) => {
+  const asks = (): string[] =>
+    [...rows].flatMap(([id, stored]) => {
+      const { threads } = JSON.parse(stored.get("inbox") ?? '{"threads":{}}') as Inbox;
+      const open = Object.values(threads).flatMap((thread) => thread.asks ?? []);
+      const kept = [...stored.keys()].filter((key) => key.startsWith("ask:"));
+      return [...open.map((ask) => `ask ${ask.id} of ${id}`), ...kept.map((key) => `row ${key} of ${id}`)];
+    });
+
+  const contextOf: ContextOf = (id, { process, inCall, owns }) => {
     const check = (what: string) => {
       if (!inCall()) world.broken(`${what} of ${id} outside of its actor's calls`);
     };
@@ -89,4 +104,5 @@ export function createActorState(world: World, broker: Broker, reminders: Remind
       },
     };
   };
+  return { contextOf, asks };
 }

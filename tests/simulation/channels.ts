@@ -20,7 +20,7 @@ export function channelsOf(world: World, platform: Platform, process: Process): 
   }));
 }
 
-function traitsOf({ order, idempotentMs, lively: shows }: ChannelPlan): Traits {
+function traitsOf({ order, idempotentMs, buttons, lively: shows }: ChannelPlan): Traits {
   return {
     order,
     text: { max: 4_096 },
@@ -30,6 +30,7 @@ function traitsOf({ order, idempotentMs, lively: shows }: ChannelPlan): Traits {
     replies: true,
     receipts: false,
     ...(idempotentMs === undefined ? {} : { idempotentMs }),
+    ...(buttons ? { buttons: { max: 10, label: 64, id: 64 } } : {}),
     ...(shows ? { typingMs: 4_000, preview: { everyMs: 1_000, in: ["direct"] as const } } : {}),
   };
 }

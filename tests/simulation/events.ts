@@ -26,6 +26,17 @@ export function participantOf(conversation: ConversationPlan, user: string): Par
   return { id: participantId(accountOf(conversation), user), user, name: user };
 }
 
+/** What the message is known by that the post becomes; that of an operator's word, by what is decided with it. */
+export function postId({
+  conversation,
+  action,
+  words = "",
+}: Pick<Post, "conversation" | "action" | "words">): MessageId {
+  if (action.does.kind !== "decide") return idOf(conversation, action.id);
+  const to = addressOf(conversation);
+  return messageId(to, "requested", to.conversation, `approval ${words}`);
+}
+
 export function idOf(conversation: ConversationPlan, action: string): MessageId {
   const account = accountOf(conversation);
   const isRequest = conversation.actions.find(({ id }) => id === action)?.does.kind === "request";
@@ -60,6 +71,9 @@ export function eventOf(
     case "say":
     case "command":
       return { ...header, kind: "message", message: messageOf(action) };
+    case "press":
+      return { ...header, kind: "message", message: pressOf(action.id, words ?? "") };
+    case "decide":
     case "request":
       throw new TypeError("no person did that");
     case "edit": {
@@ -78,6 +92,16 @@ function messageOf({ id, does }: Action): Message {
   if (does.kind === "command") return commandOf(does.name, does.name.endsWith("link") ? "" : id);
   const addressed = does.kind === "say" && does.addressed;
   return { parts: [{ kind: "text", text: `${id}, please`, format: "plain" }], addressed };
+}
+
+/** @param words the button's id, or the number of it where the platform has none. */
+function pressOf(id: string, words: string): Message {
+  if (isTyped(words)) return { parts: [{ kind: "text", text: words, format: "plain" }], addressed: true };
+  return { parts: [{ kind: "press", button: words, label: `${id}, please` }], addressed: true };
+}
+
+export function isTyped(words: string | undefined): boolean {
+  return words !== undefined && /^\d$/.test(words);
 }
 
 function commandOf(name: string, args: string): Message {

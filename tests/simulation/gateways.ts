@@ -8,6 +8,7 @@ import { createShares } from "../../src/shares.ts";
 import type { Broker } from "./broker.ts";
 import { addressOf, participantOf } from "./events.ts";
 import type { Hosting } from "./hosting.ts";
+import type { Scheduler } from "./jobs.ts";
 import { unused, type Tables } from "./keyed.ts";
 import type { ConversationPlan, Fault } from "./plan.ts";
 import { createProcess, type Process } from "./process.ts";
@@ -30,6 +31,7 @@ export interface Outside {
   readonly broker: Broker;
   readonly hosting: Hosting;
   readonly tables: Tables;
+  readonly scheduler: Scheduler;
   readonly channelsOf: (process: Process) => readonly Channel[];
   readonly agentOf: (process: Process) => Agent;
 }
@@ -57,6 +59,7 @@ export function startGateways(world: World, outside: Outside): Gateways {
     up.push({ process, core });
     outside.broker.join(process);
     outside.hosting.join(process);
+    outside.scheduler.join(process, (name, data) => core.approvals.run(name, data));
     process.onDeath(() => {
       up = up.filter((gateway) => gateway.process !== process);
       outside.broker.lost(process);
@@ -114,13 +117,13 @@ function coreOptions(world: World, outside: Outside, process: Process): Paramete
   };
 }
 
-function runtimeOf({ broker, hosting, tables }: Outside, process: Process): Runtime {
+function runtimeOf({ broker, hosting, tables, scheduler }: Outside, process: Process): Runtime {
   const lifecycle = unused("start and stop, which the composition calls,");
   return {
     bus: broker.busOf(process),
     actors: hosting.hostOf(process),
     ...tables.of(process),
-    jobs: { schedule: unused("jobs"), cancel: unused("jobs"), handle: () => undefined },
+    jobs: { ...scheduler.of(process), handle: () => undefined },
     blobs: { put: unused("blobs"), get: unused("blobs"), remove: unused("blobs") },
     secrets: { get: async () => undefined },
     start: lifecycle,

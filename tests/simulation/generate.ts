@@ -10,6 +10,7 @@ import {
   type Mood,
   type Plan,
 } from "./plan.ts";
+import { askedOf, askFaultsOf } from "./generate-asks.ts";
 import { streamsOf, type Random } from "./random.ts";
 
 const second = 1_000;
@@ -21,9 +22,10 @@ export function planOf(seed: number, flavour: Flavour): Plan {
   const streams = streamsOf(seed);
   const random = streams(`settings of ${flavour}`);
   const replicas = flavour === "embedded" ? 1 : random.int(2, 3);
-  const channels = channelsOf(streams("channels"));
+  const channels = channelsOf(streams("channels"), streams("buttons"));
   const apart = conversationsOf(streams("conversations"), channels);
-  const conversations = linkedOf(streams("links"), channels, apart);
+  const linked = linkedOf(streams("links"), channels, apart);
+  const conversations = askedOf(streams("approvals"), linked, channels);
   const calm = random.chance(0.12);
   return {
     seed,
@@ -43,7 +45,12 @@ export function planOf(seed: number, flavour: Flavour): Plan {
     },
     channels,
     conversations,
-    faults: calm ? [] : faultsOf(streams("faults"), { flavour, replicas, conversations }),
+    faults: calm
+      ? []
+      : [
+          ...faultsOf(streams("faults"), { flavour, replicas, conversations }),
+          ...askFaultsOf(streams("faults of approvals"), conversations),
+        ].toSorted((one, other) => one.at - other.at),
   };
 }
 
@@ -53,7 +60,7 @@ function epochOf(random: Random): number {
   return midnight + (random.chance(0.4) ? random.int(-2 * minute, minute) : random.int(0, day));
 }
 
-function channelsOf(random: Random): ChannelPlan[] {
+function channelsOf(random: Random, more: Random): ChannelPlan[] {
   return ["one", "two"].slice(0, random.int(1, 2)).map((name) => ({
     name,
     order: random.pick(["sequence", "time", "arrival"]),
@@ -61,6 +68,7 @@ function channelsOf(random: Random): ChannelPlan[] {
     batch: random.pick([1, 10]),
     ...(random.chance(0.3) ? { idempotentMs: 10 * minute } : {}),
     lively: random.chance(0.3),
+    buttons: more.chance(0.7),
   }));
 }
 
@@ -221,11 +229,10 @@ interface Setting {
 
 function faultsOf(random: Random, setting: Setting): Fault[] {
   const horizon = random.pick([10, 40, 120]) * second;
-  const faults = Array.from({ length: random.int(1, 8) }, (): Fault => {
+  return Array.from({ length: random.int(1, 8) }, (): Fault => {
     const at = Math.round(horizon * random.float() ** 1.5);
     return { at, ...faultOf(random, setting) };
   });
-  return faults.toSorted((one, other) => one.at - other.at);
 }
 
 type Timeless<Of> = Of extends Fault ? Omit<Of, "at"> : never;

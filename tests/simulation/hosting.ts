@@ -35,6 +35,8 @@ export interface Hosting {
   /** Drops the actor from memory; `move`: it lives elsewhere from now on. */
   evict(id: AgentId, move: boolean): void;
   armed(): string[];
+  /** What waits for a word, in the stored state. */
+  asks(): string[];
 }
 
 const callDeadlineMs = 20_000;
@@ -58,7 +60,7 @@ export function createHosting(world: World, broker: Broker): Hosting {
     });
     return true;
   });
-  const contextOf = createActorState(world, broker, reminders);
+  const { contextOf, asks } = createActorState(world, broker, reminders);
 
   const hostedAt = (process: Process, id: AgentId): Hosted => {
     const own = hosts.get(process) ?? new Map<AgentId, Hosted>();
@@ -178,5 +180,6 @@ export function createHosting(world: World, broker: Broker): Hosting {
       else if (owner !== undefined) hostedAt(owner.process, id).actor = undefined;
     },
     armed: reminders.armed,
+    asks,
   };
 }

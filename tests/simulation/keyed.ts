@@ -5,6 +5,8 @@ import { copyOf, type World } from "./world.ts";
 
 export interface Tables {
   readonly journal: readonly SetAside[];
+  /** What operators are shown as waiting for a word. */
+  asks(): string[];
   of(process: Process): Pick<Runtime, "records" | "journal" | "deadLetters" | "transcript">;
 }
 
@@ -12,7 +14,7 @@ export interface Tables {
 export function createTables(world: World, letters: DeadLetter[]): Tables {
   const journal: SetAside[] = [];
   const transcript = new Map<string, TranscriptEntry[]>();
-  const recordsOf = createRecords(world);
+  const { recordsOf, keys, valueOf } = createRecords(world);
 
   const entriesOf = (conversation: string): TranscriptEntry[] => {
     const entries = transcript.get(conversation) ?? [];
@@ -22,6 +24,10 @@ export function createTables(world: World, letters: DeadLetter[]): Tables {
 
   return {
     journal,
+    asks: () =>
+      keys()
+        .filter((key) => key.startsWith("approvals:"))
+        .flatMap((key) => (valueOf(key) as { open: { id: string }[] }).open.map(({ id }) => `${id} for operators`)),
     of: (process) => ({
       records: recordsOf(process),
       journal: {
@@ -59,14 +65,14 @@ export function createTables(world: World, letters: DeadLetter[]): Tables {
   };
 }
 
-function createRecords(world: World): (process: Process) => Records {
+function createRecords(world: World) {
   const rows = new Map<string, { json: string; etag: string; until: number }>();
   let writes = 0;
   const current = (key: string) => {
     const row = rows.get(key);
     return row !== undefined && row.until > world.loop.now() ? row : undefined;
   };
-  return (process) => ({
+  const recordsOf = (process: Process): Records => ({
     get: (key) =>
       process.perform("read record", key, () => {
         const row = current(key);
@@ -86,6 +92,8 @@ function createRecords(world: World): (process: Process) => Records {
     },
     remove: (key) => process.perform("write record", `${key} removed`, () => void rows.delete(key)),
   });
+  const valueOf = (key: string): unknown => JSON.parse(current(key)?.json ?? "null");
+  return { recordsOf, valueOf, keys: () => [...rows.keys()] };
 }
 
 /** A part of the runtime that the core's line of a message does not touch. */

@@ -1,10 +1,13 @@
 /**
- * The agent: answers with the tokens of the messages it was given, slowly, badly or not at all, as the plan says.
- * Its log is the agent's view of the turns.
+ * The agent: answers with the tokens of the messages it was given, slowly, badly or not at all, as the plan says, or stops
+ * before a call. Its log is the agent's view of the turns.
  */
-import type { Agent, HistoryItem, TurnInput } from "../../src/agent.ts";
-import { tokensIn } from "./events.ts";
-import type { Action, Mood } from "./plan.ts";
+import type { Agent, HistoryItem, TurnInput, TurnOutput } from "../../src/agent.ts";
+import { askIdOf } from "../../src/asks.ts";
+import type { MessageId, ParticipantId } from "../../src/ids.ts";
+import type { Records } from "../../src/ports.ts";
+import { idOf, tokensIn } from "./events.ts";
+import type { Action, Asking, Mood } from "./plan.ts";
 import type { Process } from "./process.ts";
 import type { World } from "./world.ts";
 
@@ -12,7 +15,10 @@ import type { World } from "./world.ts";
 export interface Run {
   /** Names the run in its answer's text. */
   readonly name: string;
-  readonly input: Pick<TurnInput, "agent" | "turn" | "attempt" | "to">;
+  readonly input: Pick<TurnInput, "agent" | "turn" | "attempt" | "to" | "resume">;
+  readonly messages: readonly MessageId[];
+  /** Whose they are. */
+  readonly of: readonly ParticipantId[];
   readonly tokens: readonly string[];
   readonly history: readonly HistoryItem[];
   readonly summary: string;
@@ -20,6 +26,15 @@ export interface Run {
   readonly startedAt: number;
   /** When it was told to stop, came back or failed, whichever was first; absent while nobody told it so. */
   overAt?: number;
+  /** It stopped before a call, and waits for a word. */
+  ask?: Asking & { readonly id: string };
+}
+
+/** Something that was done in the world: what counts is a key's first, where the other side heeds keys. */
+export interface Done {
+  readonly key: string;
+  readonly run: Run;
+  readonly at: number;
 }
 
 /** What an answer's text says of itself: which messages it answers, in which run, which part it is. */
@@ -43,26 +58,63 @@ export function markersIn(text: string): Marker[] {
 
 export interface Model {
   readonly runs: Run[];
+  readonly done: Done[];
   agentOf(process: Process): Agent;
+}
+
+interface Play {
+  readonly world: World;
+  readonly run: Run;
+  readonly action: Action | undefined;
+  readonly hooks: Parameters<Agent["run"]>[1];
+  /** Does the one thing that the agent does in the world. */
+  readonly act: (effect: Asking["effect"]) => Promise<void>;
 }
 
 const plain: Mood = { thinkMs: 500, ends: "answers", once: false, lateMs: 0 };
 
-export function createModel(world: World): Model {
+export function createModel(world: World, recordsOf: (process: Process) => Records): Model {
   const runs: Run[] = [];
+  const done: Done[] = [];
+  const tokenOf = new Map(
+    world.plan.conversations.flatMap((of) => of.actions.map(({ id }) => [idOf(of, id), id] as const)),
+  );
   const actions = new Map(
     world.plan.conversations.flatMap((conversation) => conversation.actions).map((action) => [action.id, action]),
   );
 
+  /** As the toolbox does it: in the ledger, by a key of the turn's; what fails is told to the model. */
+  async function act(run: Run, effect: Asking["effect"]): Promise<void> {
+    const { agent, turn } = run.input;
+    const { process } = run;
+    const key = `${agent} ${turn}:pay:1`;
+    const work = () =>
+      process.perform("act", key, () => {
+        done.push({ key, run, at: world.loop.now() });
+        return { text: "paid" };
+      });
+    const belongings = { note: async () => undefined };
+    const effects = world.subject.createEffects({ records: recordsOf(process), clock: process.clock, belongings });
+    const { conversation } = run.input.to;
+    await effects.once({ key, effect, args: run.input.resume?.state, conversation }, work).catch((error: unknown) => {
+      world.note(process.name, () => `model ${run.name} is told: ${String(error)}`);
+    });
+  }
+
   return {
     runs,
+    done,
     agentOf: (process) => ({
       run: (input, hooks) => {
-        const parts = input.messages.flatMap(({ message }) => message.parts);
-        const tokens = parts.flatMap((part) => (part.kind === "text" ? tokensIn(part.text) : []));
+        const tokens = input.messages.flatMap(({ id, message }) => {
+          const said = message.parts.flatMap((part) => (part.kind === "text" ? tokensIn(part.text) : []));
+          return said.length > 0 ? said : (tokenOf.get(id) ?? []);
+        });
         const run: Run = {
           name: `r${runs.length + 1}`,
           input,
+          messages: input.messages.map(({ id }) => id),
+          of: input.messages.map(({ participant }) => participant.id),
           tokens,
           history: input.history,
           summary: input.summary ?? "",
@@ -74,7 +126,8 @@ export function createModel(world: World): Model {
           process.name,
           () => `model ${run.name} begins ${input.turn}, attempt ${input.attempt}: ${tokens.join(" ")}`,
         );
-        return play(world, run, actions.get(tokens[0] ?? ""), hooks).finally(() => {
+        const action = actions.get(tokens[0] ?? "");
+        return play({ world, run, action, hooks, act: (effect) => act(run, effect) }).finally(() => {
           run.overAt ??= world.loop.now();
           world.note(process.name, () => `model ${run.name} ends`);
         });
@@ -89,12 +142,7 @@ export function createModel(world: World): Model {
   };
 }
 
-function play(
-  world: World,
-  run: Run,
-  action: Action | undefined,
-  hooks: Parameters<Agent["run"]>[1],
-): ReturnType<Agent["run"]> {
+function play({ world, run, action, hooks, act }: Play): Promise<TurnOutput> {
   const { process } = run;
   const does = action?.does;
   const mood = (does !== undefined && "mood" in does ? does.mood : undefined) ?? plain;
@@ -102,19 +150,14 @@ function play(
   const ends = mood.once && run.input.attempt > 1 ? "answers" : mood.ends;
 
   return new Promise((resolve, reject) => {
-    const answer = () =>
-      resolve({
-        answer: {
-          parts: Array.from({ length: parts }, (_, part) => ({
-            kind: "text" as const,
-            text: `«${run.tokens.join(" ")}|${run.name}|${part + 1}/${parts}»`,
-            format: "plain" as const,
-          })),
-        },
-      });
+    const answer = async () => {
+      const { resume } = run.input;
+      if (resume?.approved === true && !hooks.signal.aborted) await act(stateOf(resume.state).effect);
+      resolve(mood.asks === undefined ? answerOf(run, parts) : pauseOf(run, mood.asks));
+    };
     const aborted = () => {
       run.overAt ??= world.loop.now();
-      if (ends === "stubborn") process.schedule(mood.lateMs, answer);
+      if (ends === "stubborn") process.schedule(mood.lateMs, () => void answer());
       else reject(hooks.signal.reason);
     };
     if (hooks.signal.aborted) return aborted();
@@ -123,7 +166,27 @@ function play(
     process.schedule(mood.thinkMs, () => {
       if (ends === "fails") reject(new world.subject.errors.TerminalError("the model refuses"));
       else if (ends === "breaks") reject(new TypeError("the agent has a bug"));
-      else if (ends !== "hangs") answer();
+      else if (ends !== "hangs") void answer();
     });
   });
+}
+
+const marker = (run: Run, part: number, of: number) => `«${run.tokens.join(" ")}|${run.name}|${part}/${of}»`;
+
+function answerOf(run: Run, of: number): TurnOutput {
+  const texts = Array.from({ length: of }, (_, part) => marker(run, part + 1, of));
+  return { answer: { parts: texts.map((text) => ({ kind: "text", text, format: "plain" })) } };
+}
+
+function pauseOf(run: Run, asks: Asking): TurnOutput {
+  const { agent, turn } = run.input;
+  run.ask = { ...asks, id: askIdOf(agent, turn, run.messages) };
+  const calls = [{ tool: "pay", args: marker(run, 1, 1) }];
+  const state = JSON.stringify({ run: run.name, effect: asks.effect });
+  return { answer: { parts: [] }, pause: { state, calls, by: asks.by, forMs: asks.forMs } };
+}
+
+/** What a run that waits has kept of itself. */
+export function stateOf(state: string): { readonly run: string; readonly effect: Asking["effect"] } {
+  return JSON.parse(state) as ReturnType<typeof stateOf>;
 }

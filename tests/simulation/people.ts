@@ -2,39 +2,76 @@
 import type { Core } from "../../src/core.ts";
 import type { Action, ChannelPlan, ConversationPlan } from "./plan.ts";
 import { addressOf, codeIn, eventOf, participantOf } from "./events.ts";
+import type { Run } from "./model.ts";
 import type { Gateway, Gateways } from "./gateways.ts";
 import type { Platform, Post } from "./platform.ts";
 import type { World } from "./world.ts";
 
 const patienceMs = 120_000;
-/** Somebody who wants to join looks for the code so often. */
-const joinMs = 1_000;
+/** Somebody who wants to join looks for the code so often, and who is to decide for what there is. */
+const lookMs = 1_000;
 const joinTries = 120;
+const decideTries = 30;
 /** How long the platform waits for the answer to a webhook. */
 const webhookMs = 10_000;
 const backoffMs = (tries: number) => Math.min(30_000, 500 * 2 ** tries);
 
-export function startPeople(world: World, platform: Platform, gateways: Gateways): void {
+/** @param runs what operators see of. */
+export function startPeople(world: World, platform: Platform, gateways: Gateways, runs: readonly Run[]): void {
   const { loop, plan } = world;
   const takes = new Map(plan.channels.map((channel) => [channel.name, intakeOf(world, channel, gateways)]));
   const requests = webhook(world, false, gateways);
   const sequences = new Map<string, number>();
 
+  /** Undefined where there is nothing yet that this could be about. */
+  const wordsOf = (conversation: ConversationPlan, { does }: Action): string | undefined => {
+    if (does.kind === "join") return codes(platform, does.of).at(-1);
+    if (does.kind === "press") return buttonOf(platform, conversation.name, does);
+    if (does.kind === "decide") return askedIn(runs, conversation);
+    const changes = does.kind === "edit" || does.kind === "delete";
+    return changes && !platform.posts.some(({ action }) => action.id === does.of) ? undefined : "";
+  };
+
   const post = (conversation: ConversationPlan, action: Action): void => {
+    const { kind } = action.does;
+    const found = wordsOf(conversation, action);
+    if (found === undefined && kind !== "join") return;
     const channel = plan.channels.find(({ name }) => name === conversation.channel)!;
     const sequence = (sequences.get(conversation.chat) ?? 0) + 1;
     sequences.set(conversation.chat, sequence);
-    const words = action.does.kind === "join" ? (codes(platform, action.does.of).at(-1) ?? "NONE") : undefined;
-    const known = words === undefined ? {} : { words };
+    const known = found === "" ? {} : { words: found ?? "NONE" };
     const posted: Post = { action, conversation, channel, at: loop.now(), sequence, ...known };
     platform.posts.push(posted);
     world.note(action.user, () => `in ${conversation.name}: ${action.id} ${JSON.stringify(action.does)}`);
-    if (action.does.kind === "request") requests(posted);
+    if (kind === "request" || kind === "decide") requests(posted);
     else takes.get(channel.name)!(posted);
   };
 
   for (const conversation of plan.conversations)
-    follow(world, platform, conversation, (action) => post(conversation, action));
+    follow(world, platform, conversation, {
+      act: (action) => post(conversation, action),
+      mayAct: (action) => wordsOf(conversation, action) !== undefined,
+    });
+}
+
+/** What is to be pressed, or typed where the platform has no buttons. */
+function buttonOf(
+  { received }: Platform,
+  name: string,
+  { says, of }: Extract<Action["does"], { kind: "press" }>,
+): string | undefined {
+  const typed = says === "approve" ? "1" : "2";
+  const asked = received.flatMap(({ conversation, text, buttons }) => {
+    if (conversation !== name) return [];
+    if (/^1\. /m.test(text)) return [typed];
+    return buttons.filter((button) => button.startsWith(`${says}:`));
+  });
+  return of === "first" ? asked[0] : asked.at(-1);
+}
+
+function askedIn(runs: readonly Run[], conversation: ConversationPlan): string | undefined {
+  const own = addressOf(conversation).conversation;
+  return runs.findLast(({ ask, input }) => ask !== undefined && input.to.conversation === own)?.ask?.id;
 }
 
 /** What the gateway gave there so far. */
@@ -47,7 +84,7 @@ function follow(
   world: World,
   platform: Platform,
   { name, actions }: ConversationPlan,
-  act: (action: Action) => void,
+  { act, mayAct }: { readonly act: (action: Action) => void; readonly mayAct: (action: Action) => boolean },
 ): void {
   const { loop } = world;
   let answered: (() => void) | undefined;
@@ -58,9 +95,8 @@ function follow(
     const action = actions[at];
     if (action === undefined) return;
     const go = (tries = 0): void => {
-      const { does } = action;
-      if (does.kind === "join" && tries < joinTries && codes(platform, does.of).length === 0)
-        return void loop.at(loop.now() + joinMs, () => go(tries + 1));
+      const most = action.does.kind === "join" ? joinTries : decideTries;
+      if (tries < most && !mayAct(action)) return void loop.at(loop.now() + lookMs, () => go(tries + 1));
       act(action);
       from(at + 1);
     };
@@ -83,11 +119,12 @@ function intakeOf(world: World, channel: ChannelPlan, gateways: Gateways): Intak
     : webhook(world, channel.intake === "webhook", gateways);
 }
 
-function handOver(world: World, { process, core }: Gateway, posts: readonly Post[]): Promise<void> {
+async function handOver(world: World, { process, core }: Gateway, posts: readonly Post[]): Promise<void> {
   for (const post of posts) post.arrivedAt ??= world.loop.now();
   world.note("platform", () => `→ ${process.name}: ${posts.map(({ action }) => action.id).join(" ")}`);
   const [first] = posts;
   if (first?.action.does.kind === "request") return request(core, first);
+  if (first?.action.does.kind === "decide") return decide(world, core, first, first.action.does);
   return core.inbound.accept(posts.map((post) => eventOf(post, world.plan.epoch, process.clock.now())));
 }
 
@@ -96,6 +133,23 @@ async function request({ proactive }: Core, { action: { id, user, does }, conver
   if (does.kind !== "request") return;
   if (does.form === "note") await proactive.prompt(to, id, { topic: "something due", text: `${id}, please` });
   else await proactive.say(to, id, { parts: [{ kind: "text", text: `says ${id}`, format: "plain" }] });
+}
+
+/** @throws what the operator tries again after. */
+async function decide(
+  { subject: { errors } }: World,
+  { approvals }: Core,
+  post: Post,
+  { says }: Extract<Action["does"], { kind: "decide" }>,
+): Promise<void> {
+  const { action, conversation, words = "" } = post;
+  const verdict = { approved: says === "approve", by: action.id, note: `${action.id}, please` };
+  try {
+    await approvals.decide(words, verdict, [addressOf(conversation)]);
+  } catch (error) {
+    if (!(error instanceof errors.InputError)) throw error;
+    post.refused = error.message;
+  }
 }
 
 function acknowledge(world: World, post: Post): void {

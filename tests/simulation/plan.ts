@@ -44,6 +44,8 @@ export interface ChannelPlan {
   readonly idempotentMs?: number;
   /** The channel shows typing and drafts. */
   readonly lively: boolean;
+  /** It has buttons; else people type the number of what they would press. */
+  readonly buttons: boolean;
 }
 
 export interface ConversationPlan {
@@ -70,12 +72,18 @@ export interface Action {
     | { readonly kind: "command"; readonly name: "start" | "help" | "reset" | "stop" | "link" | "unlink" }
     /** Sends the last code that the gateway gave in that conversation, or a wrong one where it gave none in time. */
     | { readonly kind: "join"; readonly of: string }
+    /** Decides what the agent last asked in that conversation, or first; nothing where it has not asked in time. */
+    | { readonly kind: "press"; readonly says: Word; readonly of: "latest" | "first"; readonly mood: Mood }
+    /** An operator decides what the agent last asked there. */
+    | { readonly kind: "decide"; readonly says: Word; readonly mood: Mood }
     | { readonly kind: "edit" | "delete" | "react"; readonly of: string };
   /** Webhooks: the same update, this many times at once. */
   readonly copies: number;
   /** Webhooks: and once more so much later. */
   readonly echoMs?: number;
 }
+
+export type Word = "approve" | "deny";
 
 /** How the model takes a message. The first message of a turn decides. */
 export interface Mood {
@@ -85,6 +93,15 @@ export interface Mood {
   /** Only the first attempt ends so; later ones answer. */
   readonly once: boolean;
   readonly lateMs: number;
+  /** Where it would answer it stops before a call instead, until somebody has decided. */
+  readonly asks?: Asking;
+}
+
+export interface Asking {
+  readonly by: "person" | "operator";
+  readonly forMs: number;
+  /** Of the call, as its tool says. */
+  readonly effect: "once" | "idempotent";
 }
 
 /** Steps of a process that reach outside it: each can fail or be its last. */
@@ -102,7 +119,9 @@ export const operations = [
   "send",
   "settle",
 ] as const;
-export type Operation = (typeof operations)[number];
+/** Those of runs that wait for a word: a call that changes the world, and what is to be done at a time. */
+export const askOperations = ["act", "job"] as const;
+export type Operation = (typeof operations)[number] | (typeof askOperations)[number];
 
 export type Fault = { readonly at: number } & (
   | { readonly kind: "crash"; readonly slot: number; readonly downMs: number }

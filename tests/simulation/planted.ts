@@ -105,6 +105,36 @@ export const bugs: readonly Bug[] = [
     find: 'add(draft, [{ role: "agent", text: describeAnswer(answer)',
     replace: 'if (turn === "") add(draft, [{ role: "agent", text: describeAnswer(answer)',
   },
+  {
+    name: "a word does not close what it decides",
+    file: "outcome.ts",
+    find: "for (const { ask } of decided) closeAsk(draft, conversation, ask);",
+    replace: "",
+  },
+  {
+    name: "a run goes on as another turn when it starts again",
+    file: "scheduling.ts",
+    find: "const again = { ...turn, ...began,",
+    replace: "const again = { ...turn, id: turn.command === undefined ? turn.id : `${turn.id}a`, ...began,",
+  },
+  {
+    name: "time runs out for a word that waits",
+    file: "asks.ts",
+    find: 'if (waiting.some((message) => isWordOn(id, message, thread))) return "busy";',
+    replace: "",
+  },
+  {
+    name: "anybody's press counts",
+    file: "asks.ts",
+    find: 'open.by === "person" && open.of.includes(of.participant.id)',
+    replace: 'open.by === "person"',
+  },
+  {
+    name: "what waits for a word outlives a /stop",
+    file: "conversation.ts",
+    find: "closeAsks(draft, conversation);",
+    replace: "",
+  },
 ];
 
 /** No bug: so little room that what waits seldom fits the inbox, or fits at all. */
@@ -147,9 +177,10 @@ export async function plant(bug: Bug): Promise<Mutant> {
   symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
   const load = (module: string) => import(/* @vite-ignore */ pathToFileURL(join(folder, "src", module)).href);
   const core = (await load("core.ts")) as Pick<Subject, "createCore">;
+  const effects = (await load("effects.ts")) as Pick<Subject, "createEffects">;
   const errors = (await load("errors.ts")) as Subject["errors"];
   return {
-    subject: { createCore: core.createCore, errors },
+    subject: { createCore: core.createCore, createEffects: effects.createEffects, errors },
     remove: () => rmSync(folder, { recursive: true }),
   };
 }

@@ -17,6 +17,8 @@ export interface Post {
   readonly sequence: number;
   /** The words, where only the moment tells them. */
   readonly words?: string;
+  /** An operator was told that it is too late. */
+  refused?: string;
   /** When it was first handed to the gateway, and by which process. */
   arrivedAt?: number;
   acknowledgedAt?: number;
@@ -27,6 +29,7 @@ export interface Received {
   readonly at: number;
   readonly conversation: string;
   readonly text: string;
+  readonly buttons: readonly string[];
   readonly key: string;
   /** The ids that it answers, as the gateway says. */
   readonly answers: readonly string[];
@@ -111,6 +114,7 @@ export function createPlatform(world: World): Platform {
       at: loop.now(),
       conversation,
       text: part.kind === "text" ? part.text : part.kind,
+      buttons: "buttons" in part ? (part.buttons ?? []).map(({ id }) => id) : [],
       key: context.key,
       answers: [...context.answers],
       process: process.name,

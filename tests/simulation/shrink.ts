@@ -68,6 +68,8 @@ function* simplerActions(action: Action): Generator<Action> {
   const { does } = action;
   if (!("mood" in does)) return;
   if (does.kind === "say" && does.parts > 1) yield { ...action, does: { ...does, parts: 1 } };
+  const { asks, ...mood } = does.mood;
+  if (asks !== undefined) yield { ...action, does: { ...does, mood } };
   if (does.mood.ends !== "answers") yield { ...action, does: { ...does, mood: { ...does.mood, ends: "answers" } } };
   if (does.mood.thinkMs > 200) {
     yield { ...action, does: { ...does, mood: { ...does.mood, thinkMs: 200 } } };
@@ -79,6 +81,7 @@ function* simplerActions(action: Action): Generator<Action> {
 function* simplerChannels(channel: ChannelPlan): Generator<ChannelPlan> {
   const { idempotentMs, ...plain } = channel;
   if (idempotentMs !== undefined) yield plain;
+  if (!channel.buttons) yield { ...channel, buttons: true };
   if (channel.lively) yield { ...channel, lively: false };
   if (channel.intake !== "webhook") yield { ...channel, intake: "webhook" };
 }

@@ -4,6 +4,7 @@ import { createBroker } from "./broker.ts";
 import { channelsOf } from "./channels.ts";
 import { startGateways } from "./gateways.ts";
 import { createHosting } from "./hosting.ts";
+import { createScheduler } from "./jobs.ts";
 import { createTables } from "./keyed.ts";
 import { createModel } from "./model.ts";
 import { startPeople } from "./people.ts";
@@ -31,15 +32,17 @@ export async function simulate(plan: Plan, subject: Subject, trace?: string[]): 
   const hosting = createHosting(world, broker);
   const tables = createTables(world, broker.letters);
   const platform = createPlatform(world);
-  const model = createModel(world);
+  const scheduler = createScheduler(world);
+  const model = createModel(world, (process) => tables.of(process).records);
   const gateways = startGateways(world, {
     broker,
     hosting,
     tables,
+    scheduler,
     channelsOf: (process) => channelsOf(world, platform, process),
     agentOf: model.agentOf,
   });
-  startPeople(world, platform, gateways);
+  startPeople(world, platform, gateways, model.runs);
   loop.at(faultsEnd(plan) + lingerMs, () => world.faults.end());
 
   const deadline = () => Math.max(faultsEnd(plan), platform.lastAt()) + settleMs;
@@ -57,6 +60,9 @@ export async function simulate(plan: Plan, subject: Subject, trace?: string[]): 
     received: platform.received,
     impatient: platform.impatient,
     runs: model.runs,
+    done: model.done,
+    jobs: scheduler.runs,
+    waiting: [...hosting.asks(), ...tables.asks(), ...scheduler.left()],
     journeys: broker.journeys,
     journal: tables.journal,
     letters: broker.letters,

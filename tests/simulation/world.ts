@@ -1,6 +1,7 @@
 /** What every part of a simulated world shares: its plan, its time, its randomness, its faults, and the code under test. */
 import type * as errors from "../../src/errors.ts";
 import type { createCore } from "../../src/core.ts";
+import type { createEffects } from "../../src/effects.ts";
 import { createFaults, type Faults } from "./faults.ts";
 import { createLoop, type Loop } from "./loop.ts";
 import type { Plan } from "./plan.ts";
@@ -12,9 +13,16 @@ import { streamsOf, type Streams } from "./random.ts";
  */
 export interface Subject {
   readonly createCore: typeof createCore;
+  readonly createEffects: typeof createEffects;
   readonly errors: Pick<
     typeof errors,
-    "ConflictError" | "InfrastructureError" | "RateLimitedError" | "RetryableError" | "TerminalError" | "fateOf"
+    | "ConflictError"
+    | "InfrastructureError"
+    | "InputError"
+    | "RateLimitedError"
+    | "RetryableError"
+    | "TerminalError"
+    | "fateOf"
   >;
 }
 

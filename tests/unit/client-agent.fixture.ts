@@ -1,10 +1,11 @@
 import type { Model, ModelProvider } from "@openai/agents";
 import { clientAgentSettings } from "../../agents/client/settings.ts";
-import { createClientAgent } from "../../agents/client/index.ts";
+import { createClientAgent, type ClientAgentDeps } from "../../agents/client/index.ts";
 import type { HistoryItem, TurnHooks, TurnInput } from "../../src/agent.ts";
 import type { AgentId, ConversationId, MessageId, ParticipantId, TurnId } from "../../src/ids.ts";
 import type { Address, InboundMessage, Message, Participant } from "../../src/message.ts";
-import type { Blobs, Clock, Log } from "../../src/ports.ts";
+import type { Blobs, Clock, Log, Records } from "../../src/ports.ts";
+import { ConflictError } from "../../src/errors.ts";
 
 /** Real time, for tests over real sockets; `jump` makes pauses short without changing their order. */
 export function testClock(options: { readonly now?: number; readonly speed?: number } = {}): Clock {
@@ -33,6 +34,22 @@ export function memoryBlobs(): Blobs & { readonly stored: Map<string, Buffer> } 
     },
     get: async () => undefined,
     remove: async (id) => void stored.delete(id),
+  };
+}
+
+export function memoryRecords(): Records & { readonly rows: Map<string, { value: unknown; etag: string }> } {
+  const rows = new Map<string, { value: unknown; etag: string }>();
+  let writes = 0;
+  return {
+    rows,
+    get: async (key) => rows.get(key),
+    async put(key, value, { etag } = {}) {
+      if (etag !== undefined && etag !== (rows.get(key)?.etag ?? null)) throw new ConflictError("changed");
+      const next = String(++writes);
+      rows.set(key, { value: JSON.parse(JSON.stringify(value)) as unknown, etag: next });
+      return next;
+    },
+    remove: async (key) => void rows.delete(key),
   };
 }
 
@@ -86,7 +103,7 @@ export function said(role: HistoryItem["role"], text: string, rest: Partial<Hist
 export function agentOn(
   model: Model | ModelProvider,
   settings: Record<string, unknown> = {},
-  rest: { readonly clock?: Clock; readonly log?: Log } = {},
+  rest: { readonly clock?: Clock; readonly log?: Log; readonly outside?: ClientAgentDeps["outside"] } = {},
 ) {
   const models: ModelProvider = "getModel" in model ? model : { getModel: () => model };
   const blobs = memoryBlobs();
@@ -96,6 +113,7 @@ export function agentOn(
     clock,
     blobs,
     log: rest.log ?? quiet,
+    outside: rest.outside,
   });
   return { agent, blobs };
 }

@@ -295,14 +295,24 @@ describe("tools", () => {
   it("have the turn and the call's place as idempotency key, the same for every attempt", () => {
     const keys = [1, 2].map((attempt) => {
       const { signal } = new AbortController();
-      const conversation = "c" as ConversationId;
-      const of = { turn: "turn-9" as TurnId, attempt, signal, blobs: memoryBlobs(), conversation, now: () => 0 };
+      const of = {
+        turn: "turn-9" as TurnId,
+        attempt,
+        signal,
+        blobs: memoryBlobs(),
+        conversation: "c" as ConversationId,
+        now: () => 0,
+        progress: () => undefined,
+        files: [],
+        chain: [],
+        attached: [],
+      };
       const context = createTurnContext(of);
-      return [context.nextKey(), context.nextKey()];
+      return [context.nextKey("pay"), context.nextKey("pay"), context.nextKey("look")];
     });
     expect(keys).toEqual([
-      ["turn-9:1", "turn-9:2"],
-      ["turn-9:1", "turn-9:2"],
+      ["turn-9:pay:1", "turn-9:pay:2", "turn-9:look:1"],
+      ["turn-9:pay:1", "turn-9:pay:2", "turn-9:look:1"],
     ]);
   });
 

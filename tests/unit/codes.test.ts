@@ -1,27 +1,15 @@
 import { expect, it } from "vitest";
 import { createCodes, randomCode } from "../../src/codes.ts";
-import { ConflictError } from "../../src/errors.ts";
 import type { AgentId, ConversationId, MessageId } from "../../src/ids.ts";
-import type { Records } from "../../src/ports.ts";
-import { testClock } from "./client-agent.fixture.ts";
+import { memoryRecords, testClock } from "./client-agent.fixture.ts";
 
 const [ann, bob, eve] = ["person:ann", "person:bob", "person:eve"] as AgentId[] as [AgentId, AgentId, AgentId];
 const conversation = "t:c:a:1" as ConversationId;
 const command = (name: string) => name as MessageId;
 
 function opened() {
-  const rows = new Map<string, { value: unknown; etag: string }>();
-  let writes = 0;
-  const records: Records = {
-    get: async (key) => rows.get(key),
-    async put(key, value, { etag } = {}) {
-      if (etag !== undefined && etag !== (rows.get(key)?.etag ?? null)) throw new ConflictError("changed");
-      const next = String(++writes);
-      rows.set(key, { value: JSON.parse(JSON.stringify(value)) as unknown, etag: next });
-      return next;
-    },
-    remove: async (key) => void rows.delete(key),
-  };
+  const records = memoryRecords();
+  const { rows } = records;
   const time = { now: 1_000 };
   const clock = { ...testClock(), now: () => time.now };
   return { codes: createCodes(records, clock, randomCode), rows, time };

@@ -111,6 +111,19 @@ describe("the model that transcribes", () => {
   });
 });
 
+describe("the model that makes vectors", () => {
+  it.each([
+    [{ EMBEDDING_MODEL: "small" }, "makes no vectors"],
+    [{ EMBEDDING_MODEL: "openai:small" }, "set OPENAI_API_KEY"],
+    [{ EMBEDDING_MODEL: "gemini:small" }, "set GEMINI_API_KEY"],
+    [{ EMBEDDING_MODEL: "compatible:small" }, "set EMBEDDING_BASE_URL or OPENAI_BASE_URL"],
+  ])("%j is refused: %s", async (environment, words) => {
+    const found = await problems(environment);
+    expect(found).toEqual([expect.stringContaining("models.embedding.model (EMBEDDING_MODEL)")]);
+    expect(found[0]).toContain(words);
+  });
+});
+
 describe("ascent.yaml", () => {
   it("the annotated example is valid as it stands, and names every variable", async () => {
     const example = readFileSync(join(import.meta.dirname, "../../ascent.example.yaml"), "utf8");
@@ -176,5 +189,30 @@ describe("subscribers", () => {
   it("are taken where nothing is wrong", async () => {
     const { webhooks } = await loadConfig(subscriber(`{ ${good}, accounts: [web/main] }`));
     expect(webhooks.subscribers).toHaveLength(1);
+  });
+});
+
+describe("delegates", () => {
+  const delegate = (yaml: string) => file(`delegates:\n  ${yaml}\n`);
+
+  it.each([
+    ["reply: { url: https://a.example }", /delegates\.reply: is taken: reply, cancel, tasks/],
+    ["Weather: { url: https://a.example }", /delegates\.Weather: is no name/],
+    ["weather: {}", /delegates\.weather: needs one of url, app and local/],
+    ["weather: { url: https://a.example, app: x }", /delegates\.weather: needs one of url, app and local/],
+    ["weather: { url: ftp://a.example }", /delegates\.weather\.url: must be a URL/],
+    ["weather: { url: https://a.example, apiKey: '' }", /delegates\.weather\.apiKey: is empty/],
+    ["weather: { url: https://a.example, signedBy: [hello] }", /signedBy\.0: is no public key/],
+    ["weather: { url: https://a.example, modalities: [text] }", /modalities\.0: is no media type/],
+    ["weather: { app: weather }", /delegates\.weather\.app: only the Dapr runtime/],
+    ["weather: { local: weather }", /delegates\.weather\.local: there is no skilled agent "weather"/],
+  ])("%s is refused in words that say what to do", async (yaml, words) => {
+    expect(await problems(delegate(yaml))).toEqual([expect.stringMatching(words)]);
+  });
+
+  it("have defaults for everything but where they are", async () => {
+    const { delegates, delegation } = await loadConfig(delegate("weather: { url: https://a.example/weather }"));
+    expect(delegates["weather"]).toMatchObject({ headers: {}, signedBy: [], origins: [], sameSecret: false });
+    expect(delegation.inlineSeconds).toBe(20);
   });
 });

@@ -7,6 +7,8 @@ import { lossySettings, readResources, valuesOf } from "../../src/main/dapr/dura
 const root = join(import.meta.dirname, "../../dapr");
 const topics = ["inbound", "outbound", "receipts", "deadletters"];
 const ours = ["ascent", "ascent-gateway"];
+/** Skilled agents in processes of their own have records and jobs, and no part in the topics. */
+const withAgents = [...ours, "ascent-scheduler", "ascent-researcher", "ascent-analyst"];
 
 const read = (path: string) => readResources(join(root, path));
 
@@ -33,7 +35,7 @@ test.each(readdirSync(join(root, "components/state")))(
   (folder) => {
     const [resource, ...others] = read(`components/state/${folder}/state.yaml`);
     expect(others).toEqual([]);
-    expect(resource).toMatchObject({ metadata: { name: "state" }, scopes: ours });
+    expect(resource).toMatchObject({ metadata: { name: "state" }, scopes: withAgents });
     expect(resource && valuesOf(resource)).toMatchObject({ actorStateStore: "true", keyPrefix: "name" });
   },
 );

@@ -131,3 +131,42 @@ describe("a document that is damaged or made to do harm", () => {
     expect((await read(`<p>${"<script>".repeat(500_000)}`, { type: "text/html" })).text).toBe("");
   });
 });
+
+describe("how a document is built", () => {
+  const marked = (bytes: Uint8Array | string, type: string) =>
+    documents.read({ bytes: Buffer.from(bytes), type }, 10_000, { marked: true });
+
+  it("is told where it is asked for: headings, and where a PDF's pages end", async () => {
+    const page = "<title>Menu</title><h1>Tea</h1><p>Green<h2><b>White</b> tea</h2>rare";
+    expect(await marked(page, "text/html")).toMatchObject({
+      title: "Menu",
+      text: "# Tea\nGreen\n## White tea\nrare",
+    });
+    expect((await marked(pdfOf("one\f.", "", "three"), "application/pdf")).text).toBe("one .\f\fthree");
+    const paragraph = (style: string, text: string) =>
+      `<w:p><w:pPr><w:pStyle w:val="${style}"/></w:pPr><w:r><w:t>${text}</w:t></w:r></w:p>`;
+    const word = zipOf({
+      "[Content_Types].xml": "<Types/>",
+      "word/document.xml": `<w:document><w:body>${paragraph("Heading1", "Tea")}${paragraph("berschrift2", "Grün")}${paragraph("Normal", "rare")}</w:body></w:document>`,
+    });
+    expect((await marked(word, docxType)).text).toBe("# Tea\n## Grün\nrare");
+    const open = zipOf({
+      "content.xml":
+        '<o><office:body><text:h text:outline-level="2">Tea</text:h><text:p>rare</text:p></office:body></o>',
+    });
+    expect((await marked(open, "application/vnd.oasis.opendocument.text")).text).toBe("## Tea\nrare");
+  });
+
+  it("of a page: where it leads, as it says it", async () => {
+    const page = `<base href='/b/'><a href="one?x=1&amp;y=2">The <b>first</b></a><a>none</a><a name=x href=two>Two</a>`;
+    expect(await marked(page, "text/html")).toMatchObject({
+      base: "/b/",
+      links: [
+        { text: "The first", href: "one?x=1&y=2" },
+        { text: "Two", href: "two" },
+      ],
+    });
+    const many = await marked('<a href="/x">y</a>'.repeat(5_000), "text/html");
+    expect(many.links?.length).toBe(300);
+  });
+});

@@ -29,6 +29,7 @@ function identity(channel: string) {
   const to: Address = { ...account, conversation, kind: "direct", chat: "chat" };
   let state: AgentState = readState(new Map());
   const effects: Effect[] = [];
+  const beside = new Map<string, unknown>();
 
   function tell(event: Record<string, unknown> & { type: AgentEvent["type"] }): Reply {
     const step = reduce(state, { agent: id, now: noon, instance: "here", ...event } as unknown as AgentEvent, traits);
@@ -40,6 +41,10 @@ function identity(channel: string) {
       seen: step.state.seen,
     };
     effects.push(...step.effects);
+    for (const [key, value] of step.rows) {
+      if (value === undefined) beside.delete(key);
+      else beside.set(key, value);
+    }
     return step.reply;
   }
   const message = (text: string): InboundMessage => {
@@ -85,6 +90,7 @@ function identity(channel: string) {
       });
     },
     state: () => state,
+    rows: () => [...beside],
     thread: (of: ConversationId = conversation) => state.inbox.threads[of],
     pending: (of: ConversationId = conversation) => state.inbox.threads[of]?.pending.map(({ id: one }) => one),
     history: () => state.history.items.map(({ text }) => text),
@@ -222,6 +228,19 @@ it("an edit of what the joiner has seen is no new message", () => {
   person.receive(edit, { via: { ...via, known: [target] } });
   expect(person.thread(joiner.conversation)?.early).toBeUndefined();
   expect(person.history()).toContain("my old dog");
+});
+
+it("gives up what waits for a word in the joiner's conversation when it gives that back", () => {
+  const { person, joiner, via } = linkedPair();
+  person.receive(joiner.message("pay"), { via });
+  const { command: _none, ...turn } = person.serving(joiner.conversation);
+  const messages = person.pending(joiner.conversation);
+  const asked = { id: "a".repeat(16), by: "person", state: "the run" };
+  person.tell({ type: "finished", ...turn, messages, answer: { parts: [] }, asked });
+  expect(person.rows()).toEqual([[`ask:${asked.id}`, { v: 1, state: "the run" }]]);
+  person.receive(joiner.message("/unlink"), { via });
+  expect(person.tell({ type: "unlinked", ...person.serving(joiner.conversation) })).toBe("accepted");
+  expect(person.rows()).toEqual([]);
 });
 
 it("gives back the joiner's conversation with what waits in it, once, and neither answers it twice", () => {

@@ -22,6 +22,7 @@ test("until an account needs it, nothing of a channel is loaded but its settings
   const beside = ["web/page/build.ts", "webhook/secrets.ts"];
   expect(channels.filter((path) => !path.endsWith("/settings.ts") && !beside.includes(path))).toEqual([]);
   expect(ours.filter((url) => /\/adapters\/(?:dapr|redis|embedded\/index)/.test(url))).toEqual([]);
-  const sdks = /\/node_modules\/(?:grammy|discord\.js|whatsapp-web\.js|ioredis|@dapr|jsonata|standardwebhooks|vite)\//;
+  const sdks =
+    /\/node_modules\/(?:grammy|discord\.js|whatsapp-web\.js|ioredis|@dapr|jsonata|standardwebhooks|vite|chrono-node|temporal-polyfill|quickjs-emscripten|echarts|papaparse)\//;
   expect(loaded.filter((url) => sdks.test(url))).toEqual([]);
 });

@@ -67,7 +67,11 @@ function stage({ urls, events = ["message.answered", "delivery.failed"], ...give
     },
   };
   const config = {
-    webhooks: { subscribers: urls.map((url) => ({ url, secret, events, accounts: given.accounts })), bindings: [] },
+    webhooks: {
+      subscribers: urls.map((url) => ({ url, secret, events, accounts: given.accounts })),
+      bindings: [],
+      topics: [],
+    },
   } as unknown as Config;
   const safeFetch = createSafeFetch({ allowHosts: given.allowHosts ?? ["127.0.0.1"] });
   const subscriptions = createSubscriptions({

@@ -30,6 +30,7 @@ function stage(places: Shares) {
     blobs: deps.blobs,
     agentOf: never,
     channelOf: () => undefined,
+    approvals: { want: never, close: never },
     serve: never,
     tellAlive: false,
     places,

@@ -1,3 +1,5 @@
+import { answerTo, passedOn, type Offered, type Outside } from "./delegate.ts";
+
 /** What a message asks the demo for, found by simple rules. */
 export type Intent =
   | { readonly kind: "topic"; readonly topic: Topic }
@@ -7,6 +9,7 @@ export type Intent =
   | { readonly kind: "attachment"; readonly what: string; readonly about: Readonly<Record<string, unknown>> }
   /** Something that the gateway tells of itself. */
   | { readonly kind: "told"; readonly topic: string; readonly text: string }
+  | Outside
   /** A recording that nobody could hear. */
   | { readonly kind: "unheard" }
   | { readonly kind: "echo"; readonly text: string };
@@ -47,15 +50,15 @@ const rules: readonly (readonly [RegExp, Topic])[] = [
 /** Topics that a picture or file is *asked* for only by such a verb: "I like this picture" asks for nothing. */
 const asking = /\b(send|give|show|make|draw|get|want|need|create|post|share|upload|have)\b/;
 
-export function intentsOf(message: string): readonly Intent[] {
+export function intentsOf(message: string, offered: Offered): readonly Intent[] {
   const [, told, text = ""] = /^\[note (\{[^\n]*\})\]\n([^]*)\n\[end of note\]$/.exec(message) ?? [];
   const about = told === undefined ? undefined : parsed(told);
   if (about !== undefined) return [{ kind: "told", topic: String(about["topic"]), text }];
-  return wordsOf(message);
+  return wordsOf(message, offered);
 }
 
 /** A message may ask for several things: what was attached, then what the text says. */
-function wordsOf(message: string): readonly Intent[] {
+function wordsOf(message: string, offered: Offered): readonly Intent[] {
   const intents: Intent[] = [];
   const words: string[] = [];
   for (const line of withoutContents(message).split("\n")) {
@@ -73,13 +76,25 @@ function wordsOf(message: string): readonly Intent[] {
     }
   }
   const text = words.join("\n").trim();
-  if (text !== "") intents.push(intentOfText(text));
+  if (text !== "") intents.push(passedOn(text, offered) ?? answered(text, offered) ?? intentOfText(text));
   return intents.length === 0 ? [{ kind: "topic", topic: "nothing" }] : intents;
 }
 
 /** What files hold is data: the demo answers what people write. */
 function withoutContents(message: string): string {
   return message.replace(/^\[content [^\n]*\n[^]*?^\[end of content\]$/gm, "");
+}
+
+/** Small talk is nobody's answer. */
+function answered(text: string, offered: Offered): Intent | undefined {
+  const own = intentOfText(text);
+  if (own.kind === "topic" && ["greeting", "help", "model", "thanks", "bye"].includes(own.topic)) return undefined;
+  return answerTo(text, offered);
+}
+
+/** The message has something besides words. */
+export function hasFiles(message: string): boolean {
+  return /^\[(image|video|audio|voice|file) \{.*\}\]$/m.test(message);
 }
 
 function intentOfText(text: string): Intent {

@@ -12,10 +12,21 @@ export interface DemoRequest {
   /** What the tools answered in this turn, by the id of the call; undefined before they were called. */
   readonly results: ReadonlyMap<string, string> | undefined;
   readonly summary: string | undefined;
+  /** What other agents do for this conversation and has not ended, oldest first. */
+  readonly open: readonly OpenTask[];
+}
+
+export interface OpenTask {
+  /** Its name in the conversation. */
+  readonly task: string;
+  /** Its question, where it waits for the person's answer. */
+  readonly asks: string | undefined;
 }
 
 /** Lines that the agent's context puts before the conversation: `[context] …` and `[summary] …`. */
 const aside = /^\[(context|summary|note)\] ?/;
+/** What is under way, on one line. */
+const underWay = /^\[tasks (\{.*\})\]$/;
 
 export function readRequest(request: ModelRequest): DemoRequest {
   const items = typeof request.input === "string" ? [{ role: "user", content: request.input }] : request.input;
@@ -24,6 +35,7 @@ export function readRequest(request: ModelRequest): DemoRequest {
   let results: Map<string, string> | undefined;
   let spoken = false;
   let summary: string | undefined;
+  let open: readonly OpenTask[] = [];
   for (const item of items as readonly Readonly<Record<string, unknown>>[]) {
     if (item["type"] === "function_call_result") {
       results ??= new Map();
@@ -35,7 +47,9 @@ export function readRequest(request: ModelRequest): DemoRequest {
     } else if (item["role"] === "user") {
       const text = textIn(item["content"]);
       const kind = aside.exec(text)?.[1];
-      if (kind === undefined) messages.push(text);
+      const tasks = underWay.exec(text)?.[1];
+      if (tasks !== undefined) open = openIn(tasks);
+      else if (kind === undefined) messages.push(text);
       else if (kind === "summary") summary = text.replace(aside, "");
     }
   }
@@ -46,7 +60,26 @@ export function readRequest(request: ModelRequest): DemoRequest {
     tools: new Set(request.tools.flatMap((tool) => ("name" in tool ? [tool.name] : []))),
     results,
     summary,
+    open,
   };
+}
+
+function openIn(json: string): readonly OpenTask[] {
+  const { agent } = parsed(json) as { readonly agent?: unknown };
+  if (!Array.isArray(agent)) return [];
+  return agent.flatMap((one: unknown) => {
+    const { task, asks, told } = (one ?? {}) as Readonly<Record<string, unknown>>;
+    if (typeof task !== "string" || told !== undefined) return [];
+    return [{ task, asks: typeof asks === "string" ? asks : undefined }];
+  });
+}
+
+function parsed(json: string): object {
+  try {
+    return JSON.parse(json) as object;
+  } catch {
+    return {}; // cut to what the prompt can bear
+  }
 }
 
 /** The text of an item's content or of a tool's output, whichever of the SDK's forms it has. */

@@ -1,5 +1,6 @@
 /** What the demo does about a request: first its tool calls, then, with their results, its text. Pure. */
-import { intentsOf, type Intent, type Topic } from "./intents.ts";
+import { abilitiesOf, sayOfCall, sayOfTask } from "./delegate.ts";
+import { hasFiles, intentsOf, type Intent, type Topic } from "./intents.ts";
 import { picture } from "./picture.ts";
 import type { DemoRequest } from "./read.ts";
 import { abilities, fileText, introduction, sample, story } from "./texts.ts";
@@ -14,7 +15,8 @@ export type DemoReply =
   | { readonly kind: "text"; readonly text: string };
 
 export function replyTo(request: DemoRequest): DemoReply {
-  const intents = request.messages.flatMap(intentsOf);
+  const offered = { tools: request.tools, open: request.open, files: request.messages.some(hasFiles) };
+  const intents = request.messages.flatMap((message) => intentsOf(message, offered));
   const calls = intents.flatMap((intent, at) => {
     const call = callFor(intent);
     return call !== undefined && request.tools.has(call.name) ? [{ id: `call_${at}`, ...call }] : [];
@@ -29,6 +31,7 @@ export function replyTo(request: DemoRequest): DemoReply {
 
 function callFor(intent: Intent): Omit<DemoCall, "id"> | undefined {
   if (intent.kind === "calculate") return { name: "calculate", arguments: { expression: intent.expression } };
+  if (intent.kind === "call") return { name: intent.name, arguments: intent.arguments };
   if (intent.kind !== "topic") return undefined;
   if (intent.topic === "time") return { name: "current_time", arguments: { timeZone: "UTC" } };
   if (intent.topic === "choices") {
@@ -57,8 +60,13 @@ function sayAbout(intent: Intent, result: string | undefined, request: DemoReque
       return `You chose **${clip(intent.label, 80)}**. A real agent would now go on from there.`;
     case "attachment":
       return sayAttachment(intent.what, intent.about);
+    case "call":
+      return sayOfCall(intent, result);
     case "told":
-      return `This is about ${clip(intent.topic, 80)}: “${clip(intent.text, 600)}”. A real agent would write to you in its own words.`;
+      return (
+        sayOfTask(intent.text) ??
+        `This is about ${clip(intent.topic, 80)}: “${clip(intent.text, 600)}”. A real agent would write to you in its own words.`
+      );
     case "unheard":
       return "I could not hear your recording: nothing here transcribes it. Please write it.";
     case "echo": {
@@ -82,7 +90,7 @@ function sayTopic(topic: Topic, result: string | undefined, request: DemoRequest
     case "greeting":
       return "Hello! Say *help* to see what I can do.";
     case "help":
-      return abilities;
+      return [abilities, ...abilitiesOf(request.tools)].join("\n");
     case "model":
       return introduction;
     case "time":

@@ -121,6 +121,7 @@ export const httpClient = ({ fetch, onSession, now }: Options): Client => {
   };
 
   const json = { "content-type": "application/json" };
+  const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
   return {
     session,
     history: async (before) => {
@@ -128,7 +129,8 @@ export const httpClient = ({ fetch, onSession, now }: Options): Client => {
       return (await (await request(`api/messages${query}`)).json()) as History;
     },
     send: async (message) => {
-      await request("api/messages", { method: "POST", headers: json, body: JSON.stringify(message) });
+      const headers = { ...json, "x-time-zone": timeZone };
+      await request("api/messages", { method: "POST", headers, body: JSON.stringify(message) });
     },
     upload: async (file, name, type) => {
       const path = `api/attachments?name=${encodeURIComponent(name)}`;

@@ -93,18 +93,22 @@ async function converse(config: Config, url: string): Promise<void> {
 function render({ text, attachments, buttons }: Shown): string {
   const files = attachments.map(({ name, url }) => `[${name ?? "file"}: ${url}]`);
   const choices = buttons.map(({ label }, at) => `  ${at + 1}. ${label}`);
-  return [text, ...files, ...choices].filter((line) => line !== "").join("\n");
+  return [unescaped(text), ...files, ...choices].filter((line) => line !== "").join("\n");
 }
+
+/** Markdown is shown as it is written, but for what only keeps plain words plain. */
+const unescaped = (markdown: string): string => markdown.replace(/\\([!-/:-@[-`{-~])/g, "$1");
 
 function createClient(url: string, sessionFile: string) {
   const gone = `The gateway at ${url} is gone: start it again, then \`ascent chat\`; the conversation goes on where it was.`;
+  const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
   let cookie = existsSync(sessionFile) ? readFileSync(sessionFile, "utf8") : "";
 
   async function request(
     path: string,
     init: { method?: string; body?: string; signal?: AbortSignal },
   ): Promise<Response> {
-    const headers = init.body === undefined ? {} : { "content-type": "application/json" };
+    const headers = init.body === undefined ? {} : { "content-type": "application/json", "x-time-zone": timeZone };
     const sent = fetch(new URL(path, url), { ...init, headers: { ...headers, cookie, origin: url } });
     const response = await sent.catch((error: unknown) => {
       throw new Error(gone, { cause: error });

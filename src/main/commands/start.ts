@@ -1,7 +1,7 @@
-import { reasonOf } from "../../errors.ts";
 import { systemClock } from "../clock.ts";
 import { loadConfig, type Config } from "../config.ts";
 import { accountsOf } from "../accounts.ts";
+import { endOnSignals } from "../ends.ts";
 import { openGateway } from "../gateway.ts";
 import { createLog } from "../log.ts";
 import { describeAccess, exposedAdvice } from "../policies.ts";
@@ -20,22 +20,7 @@ export async function start(role: Role): Promise<void> {
   }
   const gateway = await openGateway({ config, clock: systemClock, log, role });
   returnMemoryWhenIdle(systemClock);
-  let stopping = false;
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    process.on(signal, () => {
-      // Nothing is lost by it: what is not finished is taken up by the next start.
-      if (stopping) process.exit(1);
-      stopping = true;
-      log.info({ signal }, "stopping: running turns get their time; a second signal ends it at once");
-      gateway.stop().then(
-        () => process.exit(0),
-        (error: unknown) => {
-          log.error({ reason: reasonOf(error) }, "stopping failed");
-          process.exit(1);
-        },
-      );
-    });
-  }
+  const ends = endOnSignals(log, () => gateway.stop());
   try {
     await gateway.start();
     await gateway.ready();
@@ -43,7 +28,7 @@ export async function start(role: Role): Promise<void> {
     await gateway.stop();
     throw error;
   }
-  if (!stopping) announce(config, gateway.url);
+  if (!ends.begun()) announce(config, gateway.url);
 }
 
 /** The usual account goes without a name. */

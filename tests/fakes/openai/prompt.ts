@@ -107,6 +107,16 @@ export function transcriptionPrompt(model: string, file: { readonly name: string
   };
 }
 
+export function embeddingPrompt(body: Readonly<Record<string, unknown>>): Prompt {
+  const input = Array.isArray(body["input"]) ? body["input"] : [body["input"]];
+  return {
+    ...transcriptionPrompt(String(body["model"]), { name: "", data: Buffer.alloc(0) }),
+    api: "embedding",
+    turn: input.map(String),
+    body,
+  };
+}
+
 function list(value: unknown): readonly Json[] {
   return Array.isArray(value) ? (value as Json[]) : [];
 }

@@ -3,7 +3,8 @@ import { readBody, sendJson, sendText } from "../http.ts";
 import { boundaryOf, multipartParser } from "../multipart.ts";
 import type { Answer, Frame } from "./answer.ts";
 import { chatCompletion, chatFrames } from "./chat.ts";
-import { chatPrompt, repeatedTokens, responsesPrompt, transcriptionPrompt } from "./prompt.ts";
+import { chatPrompt, embeddingPrompt, repeatedTokens, responsesPrompt, transcriptionPrompt } from "./prompt.ts";
+import { vectorOf } from "./vectors.ts";
 import { echo, summaryOf, type Rules } from "./reply.ts";
 import { responseFrames, responseObject } from "./responses.ts";
 import type { Failure, Pace, Prompt, Reply, RequestEntry } from "./types.ts";
@@ -35,6 +36,7 @@ const ROUTES = new Map<string, Handler>([
   ["POST /v1/chat/completions", generate(chatPrompt, chatCompletion, chatFrames)],
   ["POST /v1/responses", generate(responsesPrompt, responseObject, responseFrames)],
   ["POST /v1/audio/transcriptions", transcribe],
+  ["POST /v1/embeddings", embed],
   ["GET /v1/models", listModels],
 ]);
 
@@ -204,6 +206,35 @@ async function transcribe(
   }
   if (parsed?.fields["response_format"] === "text") sendText(response, 200, text, { "content-type": "text/plain" });
   else sendJson(response, 200, { text });
+}
+
+/** "Create embeddings": a vector of the words of each text. A reply's text is none of its business; its failure is. */
+async function embed(
+  state: OpenAiServerState,
+  body: Buffer,
+  _request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const parsed = parseObject(body);
+  if (parsed === undefined || parsed["encoding_format"] !== "float") {
+    return sendError(response, 400, "Only floats are made here.", "invalid_request_error");
+  }
+  const prompt = embeddingPrompt(parsed);
+  const entry = record(state, prompt, response);
+  const reply = (await state.script?.(prompt)) ?? state.rules.reply(prompt) ?? {};
+  const latencyMs = reply.latencyMs ?? state.pace.latencyMs;
+  if (latencyMs > 0) await pause(latencyMs);
+  const data = prompt.turn.map((text, index) => ({ object: "embedding", index, embedding: vectorOf(text) }));
+  const answer = {
+    object: "list",
+    model: prompt.model,
+    data: data.toReversed(),
+    usage: { prompt_tokens: 1, total_tokens: 1 },
+  };
+  if (reply.failure === undefined) return sendJson(response, 200, answer);
+  entry.outcome = "failed";
+  if (reply.failure.kind === "half") sendHalf(response, answer);
+  else fail(response, prompt, reply.failure);
 }
 
 function listModels(

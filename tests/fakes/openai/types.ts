@@ -1,7 +1,7 @@
 /** What a request asks, read the same way from both APIs. */
 export interface Prompt {
-  /** A transcription's turn is the name of its file and the tokens found in its bytes. */
-  readonly api: "chat" | "responses" | "transcription";
+  /** A transcription's turn is the name of its file and the tokens found in its bytes; an embedding's its texts. */
+  readonly api: "chat" | "responses" | "transcription" | "embedding";
   readonly model: string;
   readonly stream: boolean;
   readonly includeUsage: boolean;

@@ -1,4 +1,5 @@
 /** Judges a run by the promise: I1 to I8, and that an idle gateway is idle. */
+import { checkAsks } from "./asks.ts";
 import { checkEnds } from "./ends.ts";
 import { repliesOf, type Evidence, type Violation } from "./evidence.ts";
 import { checkHistory } from "./history.ts";
@@ -19,6 +20,7 @@ export function check(evidence: Evidence): Violation[] {
     ...checkTurns(evidence, replies),
     ...checkHistory(evidence, replies),
     ...checkLinks(evidence, replies),
+    ...checkAsks(evidence),
     ...checkIdle(evidence),
   ];
 }

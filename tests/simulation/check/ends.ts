@@ -1,5 +1,5 @@
 /** I1, I2 and I6: every message that was taken has one end, and never two answers; what was not taken is taken later. */
-import { idOf } from "../events.ts";
+import { postId } from "../events.ts";
 import type { Post } from "../platform.ts";
 import { wasInFlight } from "./flight.ts";
 import { isNote, owed, type Evidence, type Reply, type Violation } from "./evidence.ts";
@@ -11,7 +11,7 @@ export function checkEnds(evidence: Evidence, replies: readonly Reply[]): Violat
 function endsOf(evidence: Evidence, replies: readonly Reply[], post: Post): Violation[] {
   const { letters, journal } = evidence;
   const token = post.action.id;
-  const id = idOf(post.conversation, token);
+  const id = postId(post);
   const own = replies.filter(({ tokens }) => tokens.includes(token));
   if (own.length > 1) return [{ rule: "I2", text: `${token} has ${own.length} answers: ${names(own)}` }];
   if (post.acknowledgedAt === undefined) return [{ rule: "I6", text: `${token} was never taken` }];
@@ -32,6 +32,7 @@ function endsOf(evidence: Evidence, replies: readonly Reply[], post: Post): Viol
     ...(dead.length > 0 ? ["a dead letter"] : []),
     ...(rules.size > 0 ? [`set aside: ${[...rules].join(", ")}`] : []),
   ];
+  if (ends.length === 0 && post.refused !== undefined) return [];
   if (ends.length === 0) {
     const half = own.length > 0 ? `only half of an answer (${names(own)})` : "no end";
     return [{ rule: "I1", text: `${token} was taken and has ${half}` }];

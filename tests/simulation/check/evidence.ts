@@ -1,8 +1,9 @@
 /** What a run is judged by: the platform's log, the agent's view of its turns, the journal and the dead letters. */
 import type { DeadLetter, SetAside } from "../../../src/ports.ts";
 import type { Journey } from "../broker.ts";
-import { codeIn, idOf } from "../events.ts";
-import { markersIn, type Run } from "../model.ts";
+import { codeIn, postId } from "../events.ts";
+import type { JobRun } from "../jobs.ts";
+import { markersIn, type Done, type Run } from "../model.ts";
 import type { Plan } from "../plan.ts";
 import type { Post, Received } from "../platform.ts";
 import type { Process } from "../process.ts";
@@ -15,6 +16,11 @@ export interface Evidence {
   readonly received: readonly Received[];
   readonly impatient: readonly string[];
   readonly runs: readonly Run[];
+  /** What was done in the world, and who was asked about jobs. */
+  readonly done: readonly Done[];
+  readonly jobs: readonly JobRun[];
+  /** Asks and jobs that are left. */
+  readonly waiting: readonly string[];
   readonly journeys: readonly Journey[];
   readonly journal: readonly SetAside[];
   readonly letters: readonly DeadLetter[];
@@ -51,7 +57,7 @@ export interface Reply {
 
 /** Answers by what their text says; the gateway's own sentences by the messages that it says they answer. */
 export function repliesOf({ received, posts }: Evidence): Reply[] {
-  const tokenOf = new Map(posts.map((post) => [idOf(post.conversation, post.action.id) as string, post.action.id]));
+  const tokenOf = new Map(posts.map((post) => [postId(post) as string, post.action.id]));
   const drafts = new Map<
     string,
     { tokens: readonly string[]; of: number; conversation: string; parts: Map<number, Received[]> }
@@ -93,17 +99,20 @@ export function repliesOf({ received, posts }: Evidence): Reply[] {
   }));
 }
 
-/** Messages, commands and requests: what an answer is owed for. */
+/** Messages, commands, requests and words: what an answer is owed for. */
 export function owed(posts: readonly Post[]): Post[] {
-  return posts.filter(({ action }) => ["say", "command", "join", "request"].includes(action.does.kind));
+  return posts.filter(({ action }) =>
+    ["say", "command", "join", "request", "press", "decide"].includes(action.does.kind),
+  );
 }
 
 export function isWords({ action: { does } }: Post): boolean {
   return does.kind === "request" && does.form === "words";
 }
 
+/** Told to the agent by the gateway, not by a person: an operator's word too. */
 export function isNote({ action: { does } }: Post): boolean {
-  return does.kind === "request" && does.form === "note";
+  return does.kind === "decide" || (does.kind === "request" && does.form === "note");
 }
 
 /** An edit gives one that mentions nobody its place, and one that it overtakes on the way or may overtake on the bus. */

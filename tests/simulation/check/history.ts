@@ -1,6 +1,6 @@
 /** I7: in what the agent is told of the past, each turn is once: in the items or in the summary, and not lost. */
 import { markersIn, type Run } from "../model.ts";
-import { addressOf } from "../events.ts";
+import { addressOf, isTyped } from "../events.ts";
 import { isWords, type Evidence, type Reply, type Violation } from "./evidence.ts";
 import { isApartFor, nameOf, resetsElsewhere, unlinksOf, type Span } from "./links.ts";
 
@@ -39,7 +39,10 @@ function forgotten(evidence: Evidence, replies: readonly Reply[], run: Run): Vio
     }
     const answeredAt = replies.find(({ name }) => name === other.name)?.parts[0]?.sends[0]?.at ?? Infinity;
     if (answeredAt >= run.startedAt || reset === "perhaps") return [];
-    const owed = [other.name, ...other.tokens.filter((token) => !wasDeleted(evidence, token))];
+    const owed = [
+      other.name,
+      ...other.tokens.filter((token) => !wasDeleted(evidence, token) && !wasTyped(evidence, token)),
+    ];
     const missing = owed.filter((item) => !known.has(item));
     return missing.map((item) => ({
       rule: "I7",
@@ -69,6 +72,11 @@ function unsaid({ posts, plan }: Evidence, replies: readonly Reply[], run: Run):
 
 function wasDeleted({ posts }: Evidence, token: string): boolean {
   return posts.some(({ action: { does } }) => does.kind === "delete" && does.of === token);
+}
+
+/** Its words are a number, or what stands beside that number. */
+function wasTyped({ posts }: Evidence, token: string): boolean {
+  return posts.some(({ action, words }) => action.id === token && isTyped(words));
 }
 
 /** Whether a /reset of the same agent took effect between the two runs. */

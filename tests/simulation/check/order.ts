@@ -7,7 +7,7 @@
  * be there first), and m1 reached the agent within the 15 seconds that a turn waits once something newer than m1 is there.
  * What a process began to send long ago, before it stood still or gave up, is no witness against the order.
  */
-import { idOf } from "../events.ts";
+import { postId } from "../events.ts";
 import type { Post } from "../platform.ts";
 import { stoodStill } from "./flight.ts";
 import { hasItsPlace, isWords, owed, type Evidence, type Reply, type Violation } from "./evidence.ts";
@@ -75,8 +75,8 @@ function knowable(evidence: Evidence, first: Post, second: Post): boolean {
 const arrival = ({ arrivedAt = Infinity }: Post) => arrivedAt;
 
 /** How a message came to its agent: when first handed over, when first there, and through which processes. */
-function wayOf({ journeys }: Evidence, { conversation, action }: Post) {
-  const id = idOf(conversation, action.id);
+function wayOf({ journeys }: Evidence, post: Post) {
+  const id = postId(post);
   const own = journeys.filter((journey) => journey.topic === "inbound" && journey.id === id);
   return {
     handed: Math.min(...own.map(({ firstHanded = Infinity }) => firstHanded)),

@@ -1,8 +1,9 @@
 /** I3: a part is sent once, but for sends that were in flight when something died; and the platform's wishes are heeded. */
-import { idOf } from "../events.ts";
+import { postId } from "../events.ts";
 import type { Plan } from "../plan.ts";
 import type { Received } from "../platform.ts";
 import { wasInFlight } from "./flight.ts";
+import { isNote, isWords } from "./evidence.ts";
 import type { Evidence, Part, Reply, Violation } from "./evidence.ts";
 
 export function checkSends(evidence: Evidence, replies: readonly Reply[]): Violation[] {
@@ -42,13 +43,14 @@ const keys = (sends: readonly Received[]) => sends.map(({ key, process }) => `${
 function mislabelled({ posts }: Evidence, reply: Reply): Violation[] {
   const postOf = (token: string) => posts.find(({ action }) => action.id === token);
   // No platform knows what nobody wrote.
-  const written = reply.tokens.filter((token) => postOf(token)?.action.does.kind !== "request");
+  const written = reply.tokens.filter((token) => {
+    const post = postOf(token);
+    return post === undefined || !(isNote(post) || isWords(post));
+  });
   const ids = new Set(
     written.map((token) => {
       const post = postOf(token);
-      return post === undefined || post.conversation.name !== reply.conversation
-        ? token
-        : (idOf(post.conversation, token) as string);
+      return post === undefined || post.conversation.name !== reply.conversation ? token : (postId(post) as string);
     }),
   );
   const wrong = reply.parts

@@ -1,5 +1,5 @@
 /** I5, I8 and I4 within a turn, in the agent's view: one active turn, and the same turn for a message however often it runs. */
-import { addressOf, idOf } from "../events.ts";
+import { addressOf, isTyped, postId } from "../events.ts";
 import type { Run } from "../model.ts";
 import type { Post } from "../platform.ts";
 import { hasItsPlace, isNote, type Evidence, type Reply, type Violation } from "./evidence.ts";
@@ -46,14 +46,21 @@ function stoodStill({ plan }: Evidence, { process, startedAt }: Run): boolean {
 
 /** Something that calls a turn off came to the agent between the two. */
 function superseded({ plan, posts, journeys }: Evidence, run: Run, later: Run): boolean {
-  return posts.some(({ action, conversation, arrivedAt = Infinity }) => {
+  return posts.some((post) => {
+    const { action, conversation, arrivedAt = Infinity } = post;
     const { does, id } = action;
     if (run.tokens.includes(id) || arrivedAt > later.startedAt) return false;
     if (addressOf(conversation).conversation !== run.input.to.conversation) return false;
-    if (does.kind === "request" || (does.kind === "say" && plan.settings.whileRunning === "queue")) return false;
-    const own = journeys.filter((journey) => journey.topic === "inbound" && journey.id === idOf(conversation, id));
+    const waits = plan.settings.whileRunning === "queue";
+    if (isWord(post) || does.kind === "request" || (does.kind === "say" && waits)) return false;
+    const own = journeys.filter((journey) => journey.topic === "inbound" && journey.id === postId(post));
     return own.some(({ firstHandled = Infinity }) => firstHandled >= run.startedAt);
   });
+}
+
+/** A word calls no turn off; a number that is typed may be something else. */
+function isWord({ action: { does }, words }: Post): boolean {
+  return does.kind === "decide" || (does.kind === "press" && !isTyped(words));
 }
 
 /** Unless a person's act divides them anew: what is run again is the same turn. A turn never changes all its messages. */
@@ -93,7 +100,7 @@ function shuffled(evidence: Evidence, runs: readonly Run[]): Violation[] {
 
 function isBefore({ journeys }: Evidence, one: Post, other: Post): boolean {
   if (one.channel.order === "sequence") return one.sequence < other.sequence;
-  const ids = [one, other].map(({ conversation, action }) => idOf(conversation, action.id) as string);
+  const ids = [one, other].map((post) => postId(post) as string);
   const publishers = journeys.flatMap(({ id, topic, publisher }) =>
     topic === "inbound" && ids.includes(id) ? [publisher] : [],
   );

@@ -1,0 +1,127 @@
+/** Another agent by A2A, 1.0 or 0.3: {@link Peer} on the SDK's client. */
+import { TaskState, type AgentCard } from "@a2a-js/sdk";
+import {
+  ClientFactory,
+  JsonRpcTransportFactory,
+  RestTransportFactory,
+  type Client,
+  type RequestOptions,
+} from "@a2a-js/sdk/client";
+import { TaskNotCancelableError, TaskNotFoundError } from "@a2a-js/sdk/errors";
+import { RetryableError } from "../../src/errors.ts";
+import type { Peer } from "../../src/peers.ts";
+import type { TaskCaller } from "../../src/skilled.ts";
+import { createCards, peerCardOf, type CardOptions } from "./peer-card.ts";
+import { boundedFetch, peerError } from "./peer-errors.ts";
+import { peerTaskOf, requestOf, textOf } from "./peer-wire.ts";
+
+export interface PeerOptions extends Omit<CardOptions, "peer"> {
+  readonly name: string;
+  readonly local: boolean;
+  readonly timeoutMs?: number | undefined;
+  /** What it is called with. Never leads anywhere but to what `endpointOf` gives. */
+  readonly fetch: typeof fetch;
+  /** What a call for this caller carries besides. */
+  readonly headersOf: (caller: TaskCaller) => Readonly<Record<string, string>>;
+  /** Media types; absent: what its card says. */
+  readonly modes?: readonly string[] | undefined;
+}
+
+/** Of one answer: files come within it, in base64. */
+const mostBytes = 48 * 1024 * 1024;
+const listed = 50;
+
+export function createPeer(options: PeerOptions): Peer {
+  const { name, modes, headersOf } = options;
+  const cards = createCards({ ...options, peer: name });
+  const fetchImpl = boundedFetch(name, options.fetch, mostBytes);
+  let made: { readonly card: AgentCard; readonly client: Client } | undefined;
+
+  async function client(): Promise<{ readonly card: AgentCard; readonly client: Client }> {
+    const card = await cards.get();
+    if (card === undefined) throw new RetryableError(`agent "${name}": its card cannot be had`);
+    if (made?.card === card) return made;
+    const legacyCompat = { enabled: true };
+    const transports = [
+      new JsonRpcTransportFactory({ fetchImpl, legacyCompat }),
+      new RestTransportFactory({ fetchImpl, legacyCompat }),
+    ];
+    const factory = new ClientFactory({ transports, clientConfig: { polling: true } });
+    made = { card, client: await factory.createFromAgentCard(card) };
+    return made;
+  }
+
+  const optionsOf = (caller: TaskCaller, signal: AbortSignal): RequestOptions => ({
+    signal,
+    serviceParameters: { ...headersOf(caller) },
+  });
+
+  async function asked<Result>(work: (of: { client: Client; card: AgentCard }) => Promise<Result>): Promise<Result> {
+    try {
+      return await work(await client());
+    } catch (error) {
+      throw peerError(name, error);
+    }
+  }
+
+  return {
+    name,
+    local: options.local,
+    timeoutMs: options.timeoutMs,
+    async card() {
+      const card = await cards.get();
+      return card === undefined ? undefined : peerCardOf(card, modes);
+    },
+    send: (caller, message, signal) =>
+      asked(async ({ client: to, card }) => {
+        const accepted = modes ?? card.defaultOutputModes.slice(0, listed);
+        return peerTaskOf(await to.sendMessage(requestOf(message, accepted), optionsOf(caller, signal)));
+      }),
+    get: (caller, id, signal) =>
+      asked(async ({ client: to }) => {
+        try {
+          return peerTaskOf(await to.getTask({ tenant: "", id, historyLength: 0 }, optionsOf(caller, signal)));
+        } catch (error) {
+          if (error instanceof TaskNotFoundError) return undefined;
+          throw error;
+        }
+      }),
+    async *listen(caller, id, signal) {
+      try {
+        const { card, client: to } = await client();
+        if (card.capabilities?.streaming !== true) return;
+        for await (const { payload } of to.resubscribeTask({ tenant: "", id }, optionsOf(caller, signal))) {
+          const status = payload?.$case === "statusUpdate" ? payload.value.status : undefined;
+          const progress = status?.state === TaskState.TASK_STATE_WORKING ? textOf(status.message?.parts) : "";
+          yield progress === "" ? {} : { progress };
+        }
+      } catch (error) {
+        throw peerError(name, error);
+      }
+    },
+    find: (caller, message, signal) =>
+      asked(async ({ client: to, card }) => {
+        if (card.supportedInterfaces.every(({ protocolVersion }) => protocolVersion.startsWith("0."))) return undefined;
+        const query = {
+          tenant: "",
+          contextId: message.context,
+          status: TaskState.TASK_STATE_UNSPECIFIED,
+          pageSize: listed,
+          pageToken: "",
+          historyLength: listed,
+          statusTimestampAfter: undefined,
+          includeArtifacts: false,
+        };
+        const { tasks } = await to.listTasks(query, optionsOf(caller, signal));
+        return tasks.find(({ history }) => history.some(({ messageId }) => messageId === message.id))?.id;
+      }),
+    cancel: (caller, id, signal) =>
+      asked(async ({ client: to }) => {
+        try {
+          await to.cancelTask({ tenant: "", id, metadata: undefined }, optionsOf(caller, signal));
+        } catch (error) {
+          if (!(error instanceof TaskNotCancelableError || error instanceof TaskNotFoundError)) throw error;
+        }
+      }),
+  };
+}

@@ -1,0 +1,173 @@
+/**
+ * Tools that come from outside, as the SDK's: those that this agent may use, each call under the operator's rules and in the
+ * ledger of effects. What a source says of its tools and what a tool answers is shown to the model as data.
+ */
+import { createHash } from "node:crypto";
+import { tool, type RunContext, type Tool } from "@openai/agents";
+import { InputError, reasonOf } from "../../src/errors.ts";
+import type { Effects } from "../../src/effects.ts";
+import type { TurnId } from "../../src/ids.ts";
+import type { Log } from "../../src/ports.ts";
+import { matchesName, needOf, type ToolRule } from "../../src/tool-policy.ts";
+import type { Need, ToolCaller, ToolSource, ToolSpec } from "../../src/tools.ts";
+import { clip, renderResult } from "./render.ts";
+import type { TurnContext } from "./turn-context.ts";
+
+/** What a model can still choose from, and what its prompt can bear. */
+const mostTools = 128;
+const longestDescription = 1_000;
+const longestParameters = 8_000;
+const longestResult = 20_000;
+const listMs = 10_000;
+const validName = /^[A-Za-z0-9_-]{1,64}$/;
+
+export interface ToolboxOptions {
+  readonly sources: readonly ToolSource[];
+  /** Names, with "*", of what this agent may use. */
+  readonly allowed: readonly string[];
+  readonly rules: readonly ToolRule[];
+  readonly effects: Effects;
+  readonly log: Log;
+}
+
+/** What the model is told of a call that a rule refuses. */
+export const refused = "Not done: the operator of this agent does not allow it.";
+
+/** Somebody's word is waited for. */
+export function isAsked(need: Need | undefined): boolean {
+  return need === "person" || need === "operator";
+}
+
+export interface Toolbox {
+  readonly tools: readonly Tool<TurnContext>[];
+  /** What this call needs before it is made; undefined for a tool that is not one of these. */
+  needOf(name: string, args: unknown): Need | undefined;
+  /** What is under way for the caller, by source. */
+  readonly standing: Readonly<Record<string, unknown>>;
+}
+
+interface Offered {
+  readonly name: string;
+  readonly source: ToolSource;
+  readonly spec: ToolSpec;
+}
+
+/** @param options undefined: there are none. */
+export async function openToolbox(
+  options: ToolboxOptions | undefined,
+  caller: ToolCaller & { readonly turn: TurnId },
+  signal: AbortSignal,
+): Promise<Toolbox> {
+  if (options === undefined) return { tools: [], needOf: () => undefined, standing: {} };
+  const lists = await Promise.all(options.sources.map((source) => offeredBy(source, options, caller, signal)));
+  const offered = new Map<string, Offered>();
+  for (const one of lists.flat()) {
+    if (offered.size < mostTools && !offered.has(one.name)) offered.set(one.name, one);
+  }
+  const needed = (name: string, args: unknown): Need | undefined => {
+    const of = offered.get(name);
+    return of && needOf({ tool: name, effect: of.spec.effect, args }, options.rules, of.source.needs);
+  };
+  const tools = [...offered.values()].map((of) => sdkTool(of, options, caller, needed));
+  const used = new Set([...offered.values()].map(({ source }) => source));
+  return { tools, needOf: needed, standing: await standingOf([...used], options.log, caller) };
+}
+
+async function standingOf(
+  sources: readonly ToolSource[],
+  log: Log,
+  caller: ToolCaller & { readonly turn: TurnId },
+): Promise<Readonly<Record<string, unknown>>> {
+  const found = sources.map(async ({ name, standing }): Promise<[string, unknown][]> => {
+    try {
+      const value = await standing?.(caller);
+      return value === undefined ? [] : [[name, value]];
+    } catch (error) {
+      log.warn({ source: name, reason: reasonOf(error) }, "a turn begins without knowing what is under way");
+      return [];
+    }
+  });
+  return Object.fromEntries((await Promise.all(found)).flat());
+}
+
+async function offeredBy(
+  source: ToolSource,
+  { allowed, log }: ToolboxOptions,
+  caller: ToolCaller,
+  signal: AbortSignal,
+): Promise<Offered[]> {
+  if (!allowed.some((pattern) => mayName(pattern, source.name))) return [];
+  const specs = await source.list(caller, AbortSignal.any([signal, AbortSignal.timeout(listMs)]));
+  return specs.flatMap((spec) => {
+    const name = `${source.name}__${spec.name}`;
+    if (!allowed.some((pattern) => matchesName(pattern, name))) return [];
+    if (validName.test(name) && JSON.stringify(spec.parameters).length <= longestParameters) {
+      return [{ name, source, spec }];
+    }
+    log.warn(
+      { source: source.name, tool: clip(spec.name, 80) },
+      "a tool is left out: its name or its parameters are too long",
+    );
+    return [];
+  });
+}
+
+/** Something of this source may fit the pattern. */
+function mayName(pattern: string, source: string): boolean {
+  const [fixed = ""] = pattern.split("*");
+  const prefix = `${source}__`;
+  return prefix.startsWith(fixed) || fixed.startsWith(prefix);
+}
+
+function sdkTool(
+  { name, source, spec }: Offered,
+  { effects, log }: ToolboxOptions,
+  caller: ToolCaller,
+  needed: Toolbox["needOf"],
+): Tool<TurnContext> {
+  return tool({
+    name,
+    description: clip(spec.description, longestDescription),
+    // Not every server's schema is one that a strict model takes.
+    strict: false,
+    parameters: schemaOf(spec),
+    needsApproval: async (_context, args) => isAsked(needed(name, args)),
+    errorFunction: () => "Not done: the call does not fit the tool's parameters.",
+    async execute(args: unknown, context?: RunContext<unknown>) {
+      const turn = context?.context as TurnContext | undefined;
+      if (turn === undefined) throw new Error("a tool runs in a turn only");
+      turn.signal.throwIfAborted();
+      if (needed(name, args) === "refuse") return refused;
+      const key = keyOf(caller, turn.nextKey(name));
+      const { signal, progress, files, chain, ask } = turn;
+      const call = { ...caller, turn: turn.turn, key, args, signal, progress, files, chain, ask };
+      try {
+        const of = { key, effect: spec.effect, args, conversation: caller.to.conversation };
+        const result = await effects.once(of, () => source.call(spec.name, call));
+        turn.attached.push(...(result.parts ?? []));
+        return renderResult(name, clip(result.text, longestResult), result.failed === true);
+      } catch (error) {
+        if (signal.aborted) throw error;
+        if (error instanceof InputError) return `Not done: ${clip(error.message, longestDescription)}`;
+        log.warn({ turn: turn.turn, tool: name, reason: reasonOf(error) }, "a tool failed");
+        return "Not done: the tool failed. Do not try it again in this turn.";
+      }
+    },
+  }) as Tool<TurnContext>;
+}
+
+function keyOf({ agent }: ToolCaller, call: string): string {
+  return createHash("sha256").update(`${agent} ${call}`).digest("base64url");
+}
+
+/** The SDK takes schemas of objects only, and says what else may be in them. */
+function schemaOf({ parameters }: ToolSpec) {
+  const { properties, required } = parameters as { properties?: unknown; required?: unknown };
+  return {
+    ...parameters,
+    type: "object" as const,
+    properties: (typeof properties === "object" && properties !== null ? properties : {}) as Record<string, never>,
+    required: Array.isArray(required) ? required.map(String) : [],
+    additionalProperties: true as const,
+  };
+}

@@ -1,0 +1,79 @@
+/**
+ * The analyst: what it says of numbers was computed, by programs that a model writes and that run in a sandbox. Nothing that stands in a
+ * file can do more than be computed with: the programs reach nothing, and the model has no other tool.
+ */
+import type { Charts } from "../../../src/charts.ts";
+import { InputError } from "../../../src/errors.ts";
+import type { Blobs } from "../../../src/ports.ts";
+import type { Sandbox } from "../../../src/sandbox.ts";
+import type { SkilledAgent, TaskHooks, TaskOutcome, TaskRun } from "../../../src/skilled.ts";
+import { blobsOf } from "../../../src/tenant-blobs.ts";
+import type { SkillModels } from "../run.ts";
+import { runsOnDemo, type SkillSettings } from "../settings.ts";
+import { filesOf } from "./files.ts";
+import { analyseOnModel } from "./model.ts";
+import { profile } from "./profile.ts";
+import { partsOf } from "./results.ts";
+import { wishIn } from "./rules.ts";
+import { answerSimply } from "./simple.ts";
+
+export interface AnalystDeps {
+  readonly models: SkillModels;
+  readonly sandbox: Sandbox;
+  readonly charts: Charts;
+  /** Those of all tenants. */
+  readonly blobs: Blobs;
+}
+
+export function createAnalyst(settings: SkillSettings, deps: AnalystDeps): SkilledAgent {
+  const { models, sandbox, charts } = deps;
+
+  async function analyse(run: TaskRun, hooks: TaskHooks): Promise<TaskOutcome> {
+    const { messages } = run;
+    const { signal } = hooks;
+    const blobs = blobsOf(deps.blobs, run.caller.tenant);
+    const files = await filesOf(messages, blobs, sandbox);
+    const given = localeOf(run.locale);
+    if (runsOnDemo(settings)) {
+      const text = lastTextOf(run);
+      const { text: said, made } = await answerSimply(text, files, sandbox, given, signal);
+      const locale = given ?? wishIn(text).language;
+      return { kind: "completed", parts: await partsOf(said, made, { charts, blobs, locale, signal }) };
+    }
+    const context = given === undefined ? {} : { locale: given };
+    const { answer, made } = await analyseOnModel({ settings, models, sandbox, files, messages, hooks, context });
+    if (answer.kind === "asked") return { kind: "input-required", question: answer.question };
+    return {
+      kind: "completed",
+      parts: await partsOf(answer.text, made, { charts, blobs, locale: given ?? "en", signal }),
+    };
+  }
+
+  return {
+    profile,
+    async execute(run, hooks) {
+      try {
+        return await analyse(run, hooks);
+      } catch (error) {
+        if (!(error instanceof InputError)) throw error;
+        return { kind: "rejected", reason: error.message };
+      }
+    },
+  };
+}
+
+function lastTextOf({ messages }: TaskRun): string {
+  const last = messages.findLast(({ role }) => role === "user");
+  return (last?.parts ?? [])
+    .flatMap((part) => (part.kind === "text" ? [part.text] : []))
+    .join("\n")
+    .slice(0, 4_000);
+}
+
+function localeOf(name: string | undefined): string | undefined {
+  try {
+    return name === undefined ? undefined : Intl.getCanonicalLocales(name)[0];
+  } catch {
+    return undefined; // a caller's word that means nothing here
+  }
+}

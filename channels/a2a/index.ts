@@ -1,0 +1,168 @@
+/**
+ * Client agents as A2A agents: whoever has a key gives one a task, and its answer completes it. The channel speaks no A2A itself: the
+ * gateway's server does, on tasks that this channel hands to the core and settles with what comes back.
+ *
+ * A task's message is a message of its context's conversation, known again by its id, so that it is handed over as often as it takes.
+ */
+import type { Channel, ChannelDeps, Outgoing, Preview, SendContext, Sent } from "../../src/channel.ts";
+import { InputError, RefusedError } from "../../src/errors.ts";
+import { mediaKinds, type NoticeKey } from "../../src/message.ts";
+import type { Profile, SkilledAgent, TaskOutcome, TaskPart, TaskRun } from "../../src/skilled.ts";
+import type { Elsewhere, HostedTasks, Settling } from "../../src/task-host.ts";
+import { isEnded, type Task } from "../../src/tasks.ts";
+import { dialect, partsOf } from "./format.ts";
+import { choicesBefore, choicesPart, eventOf, markOf, placeOf, stopOf, taskOf, type Place } from "./parse.ts";
+import type { A2aSettings } from "./settings.ts";
+
+export interface Surroundings {
+  /** The client agents that can be asked. */
+  readonly profiles: readonly Profile[];
+  /** Has the gateway serve an agent's tasks. */
+  readonly host: (agent: SkilledAgent, elsewhere: Elsewhere) => HostedTasks;
+}
+
+/** As long as the core knows a message again. */
+const longestMs = 7 * 24 * 3_600_000;
+/** Files go within the answer, in base64. */
+const fileBytes = 8 * 1024 * 1024;
+const buttons = { max: 10, label: 80, id: 200 } as const;
+/** The gateway speaks, and the agent goes on. */
+const meanwhile: readonly NoticeKey[] = ["approvalByOperator", "busy"];
+
+export function a2a(settings: A2aSettings, deps: ChannelDeps, { profiles, host }: Surroundings): Channel & Preview {
+  const { tenant, channel, account, clock, inbound, log } = deps;
+  const agents = new Map(profiles.map((profile) => [profile.name, hosted(profile)]));
+
+  function hosted(profile: Profile): HostedTasks {
+    const placeIn = ({ caller, context }: Pick<TaskRun, "caller" | "context">): Place => ({
+      agent: profile.name,
+      caller,
+      context,
+    });
+
+    async function execute(run: TaskRun): Promise<TaskOutcome> {
+      if (run.because === "due") return { kind: "failed", reason: "No answer came within seven days." };
+      const handed = new Set(Array.isArray(run.state) ? (run.state as string[]) : []);
+      const fresh = run.messages.flatMap((message, at) =>
+        message.role === "agent" || handed.has(markOf(message)) ? [] : [{ message, at }],
+      );
+      for (const { message, at } of fresh) {
+        const asked = choicesBefore(run.messages, at);
+        const event = eventOf(deps, placeIn(run), run, message, asked, clock.now());
+        try {
+          // One that died in between counts once more than it was: better than one that nobody counts.
+          await inbound.admit(event);
+          await deps.endings.note(event, settings.contextDays);
+          await inbound.accept([event], { admitted: true });
+        } catch (error) {
+          if (error instanceof RefusedError) return { kind: "rejected", reason: error.message };
+          throw error;
+        }
+        handed.add(markOf(message));
+      }
+      return { kind: "waiting", until: clock.now() + longestMs, state: [...handed] };
+    }
+
+    const tasks: HostedTasks = host(
+      { profile, execute },
+      {
+        /** /stop is for all that waits in the conversation: it is said where this task is all that there is. */
+        async cancel(task) {
+          const { tasks: all } = await tasks.list(task.caller, { context: task.context, limit: 1_000 });
+          if (all.some((one) => one.id !== task.id && !isEnded(one))) return;
+          await inbound.accept([stopOf(deps, placeIn(task), task.id, clock.now())], { admitted: true });
+        },
+      },
+    );
+    return tasks;
+  }
+
+  async function send(part: Outgoing, context: SendContext): Promise<Sent> {
+    const { to, answers, signal } = context;
+    signal.throwIfAborted();
+    const place = placeOf(to.chat);
+    const tasks = place && agents.get(place.agent);
+    if (place === undefined || tasks === undefined) {
+      log.warn({ conversation: to.conversation }, "a2a: an answer for a conversation that nobody here has");
+      return {};
+    }
+    const found = answers.flatMap((one) => taskOf(one) ?? []);
+    for (const [task, of] of Map.groupBy(found, (one) => one.task)) {
+      const marks = new Set(of.map(({ mark }) => mark));
+      try {
+        await tasks.settle(place.caller, task, (now) => settled(now, part, context, marks));
+      } catch (error) {
+        if (!(error instanceof InputError)) throw error;
+        const text = "The answer is larger than a task may be.";
+        const said = { id: `said-${context.key}`, role: "agent" as const, parts: [{ kind: "text" as const, text }] };
+        await tasks.settle(place.caller, task, (now) => ({ ...kept(now), state: "failed", said }));
+      }
+    }
+    return {};
+  }
+
+  return {
+    tenant,
+    channel,
+    account,
+    traits: {
+      order: "arrival",
+      text: { max: settings.textLength },
+      caption: { max: settings.textLength },
+      buttons,
+      media: Object.fromEntries(mediaKinds.map((kind) => [kind, fileBytes])),
+      location: true,
+      replies: false,
+      receipts: false,
+      refuses: true,
+      idempotentMs: Infinity,
+      preview: { everyMs: 500, in: ["direct"] },
+    },
+    dialect,
+    send,
+    async preview(to, { text, answers = [] }) {
+      const place = placeOf(to.chat);
+      for (const answered of answers) {
+        const of = taskOf(answered);
+        if (of !== undefined && place !== undefined) agents.get(place.agent)?.progress(place.caller, of.task, text);
+      }
+    },
+  };
+}
+
+/** What a part of an answer makes of its task: once more under the same key, nothing. */
+function settled(task: Task, part: Outgoing, context: SendContext, marks: ReadonlySet<string>): Settling | undefined {
+  const { key, last, notice } = context;
+  const choices = part.kind === "location" ? [] : (part.buttons ?? []).filter(({ url }) => url === undefined);
+  const offered = choices.map(({ id, label }) => ({ id, label }));
+  const parts = offered.length === 0 ? partsOf(part) : [...partsOf(part), choicesPart(offered)];
+  if (notice) return noticed(task, parts, context, marks, offered.length > 0);
+  const id = `answer-${key}`;
+  const known = task.artifacts.some((one) => one.id === id);
+  const artifacts = known ? task.artifacts : [...task.artifacts, { id, parts }];
+  // What was said after the messages that this answers has an answer of its own coming.
+  const newest = task.messages.findLast(({ role }) => role === "user");
+  const isLast = last && newest !== undefined && marks.has(markOf(newest));
+  return known && !isLast ? undefined : { ...kept(task), artifacts, ...(isLast && { state: "completed" as const }) };
+}
+
+/** The gateway speaks: it asks, it tells that something goes on, or it says that there is no answer. */
+function noticed(
+  task: Task,
+  parts: readonly TaskPart[],
+  { key, first, last, noticeKey }: SendContext,
+  marks: ReadonlySet<string>,
+  asks: boolean,
+): Settling | undefined {
+  const id = `said-${key}`;
+  if (task.said?.id === id || [...marks].every((mark) => mark === "stop")) return undefined;
+  const before = first ? [] : (task.said?.parts ?? []);
+  const said = { id, role: "agent" as const, parts: [...before, ...parts] };
+  if (!last) return { ...kept(task), said };
+  const messages = [...task.messages, said];
+  if (asks) return { ...kept(task), state: "input-required", said, messages };
+  if (noticeKey !== undefined && meanwhile.includes(noticeKey)) return { ...kept(task), said, messages };
+  return { ...kept(task), state: "failed", said, messages };
+}
+
+const kept = ({ state, artifacts, messages }: Task): Settling => ({ state, artifacts, messages });

@@ -1,0 +1,221 @@
+/**
+ * Delegations: client agents give tasks to skilled agents. Each is a record that is written before anything is sent, under the
+ * tool call's own key, so that a call that is made again is the same task.
+ *
+ * The call waits for a while. What comes within that time is its result; what comes later is told by a note, in the conversation
+ * that it came from. Which of both it is, the record decides: whoever tells writes that first, or tells under an id that counts once.
+ */
+import { createHmac, timingSafeEqual } from "node:crypto";
+import { reasonOf } from "./errors.ts";
+import type { SafeFetch } from "./fetch.ts";
+import { createFollow } from "./delegation-follow.ts";
+import type { DelegationParts } from "./delegation-parts.ts";
+import { createDelegationStore, type Delegation } from "./delegation-record.ts";
+import { createWords } from "./delegation-words.ts";
+import { createWork, nextLook, type Standing } from "./delegation-work.ts";
+import type { ConversationId, TurnId } from "./ids.ts";
+import { blobsIn, type Address } from "./message.ts";
+import type { Peer, Peers } from "./peers.ts";
+import type { Clock, Log, Runtime } from "./ports.ts";
+import type { Proactive } from "./proactive.ts";
+import { agentSource } from "./delegation-source.ts";
+import { nestedDelegating, type Delegating, type NestedRun } from "./delegation-nested.ts";
+import { blobsOf } from "./tenant-blobs.ts";
+import type { ToolSource } from "./tools.ts";
+
+export interface DelegationOptions {
+  readonly runtime: Pick<Runtime, "records" | "jobs" | "blobs">;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly peers: Peers;
+  readonly prompt: Proactive["prompt"];
+  readonly safeFetch: SafeFetch;
+  /** All replicas have the same one. */
+  readonly secret: string;
+  /** Where peers tell of changes, with the delegation's id behind it; absent: nowhere. Those in this process need none. */
+  readonly pushUrl?: string | undefined;
+  /** What an agent of this gateway is called in chains. */
+  readonly chainName: (agent: string) => string;
+  /** The person can be written to there without having asked. */
+  readonly reaches: (to: Address) => boolean;
+  /** How long a call waits for its task. */
+  readonly inlineMs: number;
+}
+
+export interface Delegations {
+  /** Tools for client agents. */
+  readonly source: ToolSource;
+  /** The same for a skilled agent that works on a task of its own. */
+  within(run: NestedRun): Delegating;
+  /** A job of this name is due. False where it is another's. */
+  run(job: string, data: unknown): Promise<boolean>;
+  /** Who tells of a change of this delegation knows its token. */
+  isGenuine(id: string, token: string): boolean;
+  /** Its task may have changed. Resolves when what there is has been told, or somebody waits for it. */
+  changed(id: string): Promise<void>;
+  /** The turn is over for good without its end: what it waits for is cancelled. */
+  stopped(conversation: ConversationId, turn: TurnId): Promise<void>;
+  /** Cancels and erases all of these conversations' delegations. */
+  forget(conversations: readonly string[]): Promise<void>;
+  /** Waits for what is being told. */
+  drain(graceMs: number): Promise<void>;
+}
+
+const prefix = "delegation:";
+const keptStops = 1_000;
+/** In this process nobody needs an address. */
+export const localPush = "ascent:delegation/";
+
+export function createDelegations(options: DelegationOptions): Delegations {
+  const { runtime, clock, log, peers, inlineMs, secret, pushUrl } = options;
+  const store = createDelegationStore(runtime.records, clock);
+  const words = createWords({ blobs: runtime.blobs, safeFetch: options.safeFetch });
+  const work = createWork({ store, peers, words, prompt: options.prompt, blobs: runtime.blobs, clock, log, pushOf });
+  const ears = new Map<string, Set<() => void>>();
+  const lines = new Map<string, Promise<unknown>>();
+  const stops = new Set<string>();
+
+  const tokenOf = (id: string) => createHmac("sha256", secret).update(`delegation ${id}`).digest("base64url");
+
+  function pushOf(peer: Peer, id: string) {
+    const url = peer.local ? `${localPush}${id}` : pushUrl === undefined ? undefined : `${pushUrl}/${id}`;
+    return url === undefined ? undefined : { url, token: tokenOf(id) };
+  }
+
+  function inOrder<Result>(id: string, task: () => Promise<Result>): Promise<Result> {
+    const next = (lines.get(id) ?? Promise.resolve()).then(task, task);
+    const settled = next.then(
+      () => undefined,
+      () => undefined,
+    );
+    lines.set(id, settled);
+    void settled.then(() => lines.get(id) === settled && lines.delete(id));
+    return next;
+  }
+
+  const arm = ({ id, by }: Pick<Delegation, "id" | "by">, dueAt: number) =>
+    runtime.jobs.schedule(`${prefix}${id}`, { dueAt }, { id, list: by.list });
+
+  const disarm = (id: string) => runtime.jobs.cancel(`${prefix}${id}`);
+
+  async function rest({ row, task }: Standing): Promise<void> {
+    const peer = await peers.of(row.peer);
+    const isTold = peer !== undefined && row.pushed && pushOf(peer, row.id) !== undefined;
+    const next = nextLook(row, task, isTold, clock.now());
+    if (next === undefined) await disarm(row.id);
+    else await arm(row, next);
+  }
+
+  async function look(id: string): Promise<void> {
+    const row = await store.find(id);
+    if (row === undefined) return disarm(id);
+    const { telling, canceling, end } = row;
+    if (telling !== "note" && canceling === undefined && end === undefined) {
+      if (clock.now() < telling.until) return rest({ row });
+      await gaveWay(row, telling.call);
+    }
+    const standing = await work.advance(id);
+    if (standing !== undefined) await rest(standing);
+  }
+
+  /** Who waited for it is gone: what comes is told by a note, or nobody cares any more. */
+  async function gaveWay(row: Delegation, call: string): Promise<void> {
+    const written = await store.change(row.id, (now) => {
+      if (now.telling === "note" || now.telling.call !== call || now.end !== undefined) return undefined;
+      return { ...now, telling: "note", looks: 0 };
+    });
+    if (written === undefined || written.telling !== "note" || written.by.to !== undefined) return;
+    await work.end(written, { text: "", parts: [], failed: true }, { cancel: true });
+  }
+
+  const parts: DelegationParts = {
+    store,
+    work,
+    peers,
+    runtime,
+    clock,
+    log,
+    inlineMs,
+    chainName: options.chainName,
+    reaches: options.reaches,
+    arm,
+    disarm,
+    advance: (id) => inOrder(id, () => work.advance(id)),
+    look: (id) => inOrder(id, () => look(id)),
+    isStopped: (conversation, turn) => stops.has(`${conversation} ${turn}`),
+    listen(id, wake) {
+      const all = ears.get(id) ?? new Set();
+      ears.set(id, all.add(wake));
+      return () => {
+        all.delete(wake);
+        if (all.size === 0) ears.delete(id);
+      };
+    },
+  };
+  const follow = createFollow(parts, words);
+
+  /** In the background: its job comes back to what fails here. */
+  function lookLater(id: string): void {
+    parts.look(id).catch((error: unknown) => {
+      log.warn({ delegation: id, reason: reasonOf(error) }, "a delegation is looked at again by its job");
+    });
+  }
+
+  async function erase(list: string, id: string): Promise<void> {
+    const known = await store.find(id);
+    const files = [...(known?.end?.told.parts ?? []), ...(known?.question?.told.parts ?? [])];
+    const sent = known?.outgoing?.parts.flatMap((part) => (part.kind === "file" ? [part.blob] : [])) ?? [];
+    const blobs = blobsOf(runtime.blobs, known?.caller.tenant ?? "");
+    for (const blob of [...blobsIn(files), ...sent]) await blobs.remove(blob);
+    const erased = await store.change(id, (now) => {
+      const { outgoing, question: _question, ...rest } = now;
+      const unsent = outgoing === undefined ? {} : { outgoing: { id: outgoing.id, parts: [] } };
+      const told = { text: "", parts: [], failed: true };
+      const still = now.end === undefined ? { canceling: { since: clock.now() } } : {};
+      return { ...rest, ...unsent, ...still, asked: "", end: { told, by: "nobody" }, forgotten: true };
+    });
+    await store.delist(list, id, false);
+    if (erased?.canceling === undefined) await store.remove(id);
+    else {
+      await arm(erased, clock.now());
+      lookLater(id);
+    }
+  }
+
+  return {
+    source: agentSource(parts, follow),
+    within: (run) => nestedDelegating(parts, follow, run),
+    isGenuine(id, token) {
+      const [given, own] = [token, tokenOf(id)].map((one) => createHmac("sha256", "").update(one).digest());
+      return given !== undefined && own !== undefined && timingSafeEqual(given, own);
+    },
+    async run(job, data) {
+      if (!job.startsWith(prefix)) return false;
+      const { id, list } = data as { id: string; list: string };
+      if ((await store.find(id)) === undefined) await store.delist(list, id, false);
+      else await parts.look(id);
+      return true;
+    },
+    async changed(id) {
+      const waiting = ears.get(id);
+      if (waiting === undefined) return parts.look(id);
+      for (const wake of waiting) wake();
+    },
+    async stopped(conversation, turn) {
+      stops.add(`${conversation} ${turn}`);
+      for (const oldest of stops) if (stops.size > keptStops) stops.delete(oldest);
+      const { open } = await store.list(conversation);
+      for (const { id } of open.filter((one) => one.turn === turn)) await follow.abandon(id, conversation);
+    },
+    async forget(conversations) {
+      for (const list of conversations) {
+        const { open, ended } = await store.list(list);
+        for (const { id } of [...open, ...ended]) await erase(list, id);
+      }
+    },
+    async drain(graceMs) {
+      const enough = new Promise<void>((resolve) => void clock.after(graceMs, resolve));
+      await Promise.race([Promise.all(lines.values()), enough]);
+    },
+  };
+}

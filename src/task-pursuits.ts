@@ -1,0 +1,134 @@
+/** What this process does about tasks: one pursuit of each at a time, from its claim to its rest. */
+import { reasonOf } from "./errors.ts";
+import type { SkilledAgent } from "./skilled.ts";
+import type { Pushes } from "./task-push.ts";
+import { failed, mostAttempts, RunOver, runTask, seen, showsLife, type RunParts } from "./task-run.ts";
+import type { StoredTask } from "./task-store.ts";
+import { isSettled } from "./tasks.ts";
+
+export interface PursuitsOptions extends RunParts {
+  readonly pushes: Pushes;
+  readonly instance: string;
+  readonly watchMs: number;
+  /** Runs at once; more wait for a place. */
+  readonly mostRuns: number;
+  /** Its job is over. */
+  readonly cancel: (key: string) => Promise<void>;
+}
+
+export interface Pursuits {
+  readonly draining: boolean;
+  has(key: string): boolean;
+  /** Has this process look at the task now, once more where it is at it already. */
+  wake(key: string, agent: SkilledAgent): void;
+  /** Its run here, where there is one, counts no more. */
+  abort(key: string, reason: string): void;
+  /** No more runs; those that still run after `graceMs` are left to the next process. */
+  drain(graceMs: number): Promise<void>;
+}
+
+interface Pursuit {
+  again: boolean;
+  abort: AbortController | undefined;
+}
+
+export function createPursuits(options: PursuitsOptions): Pursuits {
+  const { store, records, clock, log, shared, changed, arm, pushes, instance, watchMs, mostRuns, cancel } = options;
+  const pursuits = new Map<string, Pursuit>();
+  const places: (() => void)[] = [];
+  let active = 0;
+  let draining = false;
+  let idle: (() => void) | undefined;
+
+  function wake(key: string, agent: SkilledAgent): void {
+    const known = pursuits.get(key);
+    if (known !== undefined) return void (known.again = true);
+    if (draining) return;
+    const pursuit: Pursuit = { again: true, abort: undefined };
+    pursuits.set(key, pursuit);
+    void pursue(key, agent, pursuit)
+      .catch((error: unknown) => log.warn({ job: key, reason: reasonOf(error) }, "a task waits for its job"))
+      .finally(() => {
+        pursuits.delete(key);
+        if (pursuit.again && !draining) wake(key, agent);
+        else if (pursuits.size === 0) idle?.();
+      });
+  }
+
+  async function pursue(key: string, agent: SkilledAgent, pursuit: Pursuit): Promise<void> {
+    while (pursuit.again && !draining) {
+      pursuit.again = false;
+      await step(key, agent, pursuit);
+    }
+  }
+
+  async function step(key: string, agent: SkilledAgent, pursuit: Pursuit): Promise<void> {
+    const task = await store.find(key);
+    if (task === undefined) return void (await cancel(key));
+    if (isSettled(task)) return rest(key, undefined);
+    if (task.dueAt !== undefined && task.dueAt > clock.now()) return rest(key, task.dueAt);
+    if (task.runner !== undefined && task.runner !== instance && shared && (await showsLife(records, clock, key)))
+      return rest(key, clock.now() + watchMs);
+    await place();
+    try {
+      if (draining) return;
+      const claimed = await claim(key, task);
+      pursuit.again = true;
+      if (claimed === undefined || isSettled(claimed)) return;
+      pursuit.abort = new AbortController();
+      await runTask(options, agent, key, claimed, pursuit.abort);
+    } finally {
+      pursuit.abort = undefined;
+      active--;
+      places.shift()?.();
+    }
+  }
+
+  function place(): Promise<void> {
+    active++;
+    return active <= mostRuns ? Promise.resolve() : new Promise((resolve) => void places.push(resolve));
+  }
+
+  /** Nothing runs until then: its job comes at that time, or when somebody is to be told again. */
+  async function rest(key: string, dueAt: number | undefined): Promise<void> {
+    const next = await pushes.deliver(key);
+    const at = Math.min(dueAt ?? Infinity, next ?? Infinity);
+    if (at === Infinity) await cancel(key);
+    else await arm(key, at);
+  }
+
+  async function claim(key: string, before: StoredTask): Promise<StoredTask | undefined> {
+    const written = await store.change(key, (task) => {
+      if (task.runs !== before.runs || task.runner !== before.runner || isSettled(task)) return undefined;
+      const died = task.runner !== undefined;
+      const attempts = task.attempts + (died ? 1 : 0);
+      if (attempts >= mostAttempts) return failed({ ...task, attempts }, undefined, clock);
+      const { dueAt: _due, ...rest_ } = task;
+      const next = { ...rest_, state: "working" as const, runner: instance, runs: task.runs + 1, attempts };
+      const run: StoredTask = died ? { ...next, because: "died" } : next;
+      return task.state === "working" ? run : seen(run, clock);
+    });
+    if (written !== undefined && written.version > before.version) changed(key, written);
+    return written;
+  }
+
+  return {
+    get draining() {
+      return draining;
+    },
+    has: (key) => pursuits.has(key),
+    wake,
+    abort: (key, reason) => pursuits.get(key)?.abort?.abort(new RunOver(reason)),
+    async drain(graceMs) {
+      draining = true;
+      if (pursuits.size === 0) return;
+      const ended = new Promise<void>((resolve) => (idle = resolve));
+      const stop = clock.after(graceMs, () => {
+        for (const { abort } of pursuits.values()) abort?.abort(new RunOver("stopping"));
+      });
+      const late = new Promise<void>((resolve) => void clock.after(graceMs + 1_000, resolve));
+      await Promise.race([ended, late]);
+      stop();
+    },
+  };
+}

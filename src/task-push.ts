@@ -1,0 +1,96 @@
+/**
+ * Who wants to be told of a task is told of its newest state until that is taken: what changes meanwhile is told with it. What is not
+ * taken is tried again for about an hour, and then with the next change.
+ */
+import { InputError, reasonOf, TerminalError } from "./errors.ts";
+import type { Clock, Log } from "./ports.ts";
+import type { StoredPush, StoredTask, TaskStore } from "./task-store.ts";
+import type { Task, TaskPush } from "./tasks.ts";
+
+export interface PushSender {
+  /** Why nobody can be told there, in words for the caller; undefined where it would be tried. */
+  refusal(push: TaskPush): Promise<string | undefined>;
+  /** One try. @throws TerminalError where no other one helps: it is told no more. */
+  send(push: TaskPush, task: Task): Promise<void>;
+}
+
+const waits = [1, 5, 30, 120, 600, 1_800].map((seconds) => seconds * 1_000);
+
+export interface PushesOptions {
+  readonly store: TaskStore;
+  readonly sender: PushSender | undefined;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly view: (task: StoredTask) => Task;
+}
+
+export interface Pushes {
+  /** Tells whoever is to be told now. @returns when somebody is to be told next; undefined where nobody is. */
+  deliver(key: string): Promise<number | undefined>;
+}
+
+export function createPushes({ store, sender, clock, log, view }: PushesOptions): Pushes {
+  /** By task: one at a time, and once more for what came meanwhile. */
+  const under = new Map<string, Promise<number | undefined>>();
+
+  const isDue = (push: StoredPush, version: number) => push.sent < version && push.nextAt <= clock.now();
+
+  async function tell(push: StoredPush, task: StoredTask): Promise<StoredPush | undefined> {
+    try {
+      await sender?.send(push, view(task));
+      return { ...push, sent: task.version, failures: 0, nextAt: 0 };
+    } catch (error) {
+      const about = { task: task.id, push: push.id, failures: push.failures + 1, reason: reasonOf(error) };
+      if (error instanceof TerminalError) {
+        log.warn(about, "a push notification is refused for good: nobody is told there any more");
+        return undefined;
+      }
+      const wait = waits[push.failures];
+      log.warn(about, wait === undefined ? "a push notification is given up" : "a push notification is tried again");
+      if (wait === undefined) return { ...push, sent: task.version, failures: 0, nextAt: 0 };
+      return { ...push, failures: push.failures + 1, nextAt: clock.now() + wait };
+    }
+  }
+
+  async function round(key: string): Promise<number | undefined> {
+    const task = await store.find(key);
+    if (task?.pushed !== true) return undefined;
+    const all = await store.pushes(key);
+    const due = all.filter((push) => isDue(push, task.version));
+    if (due.length > 0) {
+      const told = new Map(await Promise.all(due.map(async (push) => [push.id, await tell(push, task)] as const)));
+      await store.changePushes(key, (now) =>
+        now.flatMap((push) => {
+          const after = told.get(push.id);
+          if (!told.has(push.id)) return [push];
+          // Another process may have told a newer state, or its caller may have replaced it.
+          if (after === undefined) return [];
+          return [push.url === after.url && push.sent <= after.sent ? { ...push, ...after } : push];
+        }),
+      );
+    }
+    const left = (await store.pushes(key)).filter(({ sent }) => sent < task.version);
+    return left.length === 0 ? undefined : Math.min(...left.map(({ nextAt }) => nextAt));
+  }
+
+  return {
+    deliver(key) {
+      const next = (under.get(key) ?? Promise.resolve(undefined)).catch(() => undefined).then(() => round(key));
+      under.set(key, next);
+      const clear = () => {
+        if (under.get(key) === next) under.delete(key);
+      };
+      next.then(clear, clear);
+      return next;
+    },
+  };
+}
+
+/** @throws InputError where it cannot be one. */
+export function checkPush(push: TaskPush): void {
+  const tooLong = [push.id, push.url, push.token ?? "", push.authentication?.credentials ?? ""].some(
+    (one) => one.length > 2_000,
+  );
+  if (tooLong)
+    throw new InputError("A push notification's id, url, token and credentials have 2000 characters at most.");
+}

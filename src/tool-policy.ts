@@ -1,0 +1,78 @@
+/** What a tool call needs before it is made: rules of the operator's, in their order; the first that fits decides. */
+import { z } from "zod";
+import { needs, type Need, type ToolSpec } from "./tools.ts";
+
+const scalar = z.union([z.string(), z.number(), z.boolean()]);
+const condition = z
+  .strictObject({
+    over: z.number().optional(),
+    under: z.number().optional(),
+    is: z.union([scalar, z.array(scalar)]).optional(),
+    not: z.union([scalar, z.array(scalar)]).optional(),
+  })
+  .refine((of) => Object.keys(of).length > 0, "says nothing: give over, under, is or not");
+type Condition = z.infer<typeof condition>;
+
+export const toolRule = z.strictObject({
+  /** A tool's name as the model sees it, such as "bank__pay"; "*" stands for any characters. */
+  tool: z.string().min(1),
+  /** Conditions on arguments; all of them hold. "payment.amount" is an argument within one. */
+  where: z.record(z.string().min(1), condition).optional(),
+  needs: z.enum(needs, `must be one of ${needs.join(", ")}`),
+});
+export type ToolRule = z.infer<typeof toolRule>;
+
+/** @param otherwise what a tool with effects needs where no rule speaks of it. */
+export function needOf(
+  call: { readonly tool: string; readonly effect: ToolSpec["effect"]; readonly args: unknown },
+  rules: readonly ToolRule[],
+  otherwise: Need,
+): Need {
+  const rule = rules.find((one) => matchesName(one.tool, call.tool) && fits(one, call.args));
+  if (rule !== undefined) return rule.needs;
+  return call.effect === "none" ? "nothing" : otherwise;
+}
+
+/** What is in doubt counts for the stricter rule: an argument that is absent or of another kind evades none. */
+function fits({ where = {}, needs: need }: ToolRule, args: unknown): boolean {
+  const lenient = need === "nothing";
+  return Object.entries(where).every(([path, of]) => holds(of, at(args, path.split("."))) ?? !lenient);
+}
+
+/** Undefined where the value cannot be judged. */
+function holds(of: Condition, value: unknown): boolean | undefined {
+  const number = typeof value === "string" && value.trim() !== "" ? Number(value) : value;
+  const isNumber = typeof number === "number" && !Number.isNaN(number);
+  const isKnown = scalar.safeParse(value).success;
+  const judged = [
+    of.over === undefined ? true : isNumber ? number > of.over : undefined,
+    of.under === undefined ? true : isNumber ? number < of.under : undefined,
+    of.is === undefined ? true : isKnown ? oneOf(of.is, value) : undefined,
+    of.not === undefined ? true : isKnown ? !oneOf(of.not, value) : undefined,
+  ];
+  if (judged.includes(false)) return false;
+  return judged.includes(undefined) ? undefined : true;
+}
+
+function oneOf(wanted: NonNullable<Condition["is"]>, value: unknown): boolean {
+  return [wanted].flat().some((one) => String(one).toLowerCase() === String(value).toLowerCase());
+}
+
+function at(value: unknown, [key, ...rest]: readonly string[]): unknown {
+  if (key === undefined) return value;
+  if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
+  return at((value as Record<string, unknown>)[key], rest);
+}
+
+export function matchesName(pattern: string, name: string): boolean {
+  const [head = "", ...tail] = pattern.split("*");
+  const last = tail.pop();
+  if (last === undefined) return name === head;
+  if (!name.startsWith(head) || name.length < head.length + last.length || !name.endsWith(last)) return false;
+  let from = head.length;
+  return tail.every((part) => {
+    const found = name.indexOf(part, from);
+    from = found + part.length;
+    return found !== -1 && from <= name.length - last.length;
+  });
+}

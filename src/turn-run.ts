@@ -1,0 +1,227 @@
+/** One turn: its messages are taken, its agent runs, and what comes of it is brought back. */
+import type { Agent, AgentTraits, Resume, TurnOutput } from "./agent.ts";
+import { untilAborted } from "./abort.ts";
+import { keepAlive } from "./alive.ts";
+import type { Channel } from "./channel.ts";
+import type { CallAgent, Decided, Taken } from "./agent-calls.ts";
+import type { Approvals } from "./approvals.ts";
+import { createAsk } from "./asking.ts";
+import { askIdOf, questionOf } from "./asks.ts";
+import { fateOf, InfrastructureError, reasonOf } from "./errors.ts";
+import type { Asked, TurnRef } from "./events.ts";
+import type { SafeFetch } from "./fetch.ts";
+import { listsButtons } from "./format.ts";
+import type { AgentId } from "./ids.ts";
+import { openMedia } from "./media.ts";
+import { fromPeople, type Address, type Answer, type InboundMessage, type NoticeKey } from "./message.ts";
+import type { Blobs, Clock, Log } from "./ports.ts";
+import { showProgress, type Progress } from "./progress.ts";
+import { isServiceCommand } from "./scheduling.ts";
+import type { Serve } from "./services.ts";
+
+/** The turn was stopped, superseded or handed over: its runner ends without a word. */
+export class TurnAbandoned extends Error {
+  override readonly name = "TurnAbandoned";
+}
+/** The agent took longer than its `turnTimeoutMs`. */
+export class TurnTimeout extends Error {
+  override readonly name = "TurnTimeout";
+}
+
+/** What one turn needs. */
+export interface RunOptions {
+  readonly call: CallAgent;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly blobs: Blobs;
+  readonly safeFetch?: SafeFetch | undefined;
+  readonly agentOf: (to: Address) => { readonly agent: Agent; readonly traits: AgentTraits };
+  readonly channelOf: (to: Address) => Channel | undefined;
+  readonly approvals: Pick<Approvals, "want" | "close">;
+  /** Answers the gateway's own commands. */
+  readonly serve: Serve;
+  /** Runners tell the actor that they live: needed where it may be hosted by another process. */
+  readonly tellAlive: boolean;
+}
+
+export interface LeftTurn {
+  readonly agent: AgentId;
+  readonly turn: TurnRef;
+}
+
+export interface Running extends LeftTurn {
+  readonly to: Address;
+  readonly abort: AbortController;
+}
+
+/** Runs it to its end; whatever comes of it is the agent's to know. */
+export async function runTurn(options: RunOptions, run: Running): Promise<void> {
+  const { agent: id, turn, abort } = run;
+  const { clock, log } = options;
+  const alive = {
+    clock,
+    log,
+    tell: () => options.call(id, "alive", turn),
+    lost: (why: string) => abort.abort(new TurnAbandoned(why)),
+  };
+  const stopAlive = options.tellAlive ? keepAlive(alive) : () => undefined;
+  let progress: Progress | undefined;
+  try {
+    const taken = await persistently(options, abort.signal, () => options.call(id, "take", turn));
+    if (taken === "stale") return;
+    const messages = taken.messages.map((message) => message.id);
+    const { agent, traits } = options.agentOf(taken.to);
+    const channel = options.channelOf(taken.to);
+    progress = showProgress({
+      channel,
+      to: taken.to,
+      turn: `${id} ${turn.turn}`,
+      answers: fromPeople(taken.messages).map((message) => message.id),
+      clock,
+      log,
+    });
+    const stopTimer = clock.after(traits.turnTimeoutMs, () =>
+      abort.abort(new TurnTimeout(`no answer within ${traits.turnTimeoutMs} ms`)),
+    );
+    const outcome = await answer(options, run, agent, taken, progress).then(
+      (output) => ({ output }),
+      (error: unknown) => ({ error }),
+    );
+    stopTimer();
+    if ("output" in outcome) {
+      const { output } = outcome;
+      if (output === undefined) return;
+      const { answer: said, asked } = await asking(options, run, taken, output);
+      const { read } = output;
+      const listed = channel !== undefined && listsButtons(said, channel);
+      const end = { messages, answer: said, ...(read && { read }), ...(listed && { listed }), ...(asked && { asked }) };
+      await tellDecided(options, taken);
+      await persistently(options, abandoned(abort.signal), () => options.call(id, "finish", { ...turn, ...end }));
+      return;
+    }
+    const reason: unknown = abort.signal.aborted ? abort.signal.reason : outcome.error;
+    if (reason instanceof TurnAbandoned) return;
+    const notice: NoticeKey = reason instanceof TurnTimeout ? "timeout" : "failed";
+    log.error(
+      { agent: id, conversation: turn.conversation, turn: turn.turn, reason: reasonOf(reason) },
+      "the agent gave no answer; the person is told so",
+    );
+    await tellDecided(options, taken);
+    await persistently(options, abandoned(abort.signal), () => options.call(id, "fail", { ...turn, messages, notice }));
+  } catch (error) {
+    if (!(error instanceof TurnAbandoned)) throw error;
+  } finally {
+    progress?.end();
+    stopAlive();
+  }
+}
+
+async function answer(
+  options: RunOptions,
+  run: Running,
+  agent: Agent,
+  taken: Taken,
+  progress: Progress,
+): Promise<TurnOutput | undefined> {
+  const { signal } = run.abort;
+  const first = taken.messages[0];
+  if (first === undefined) throw new TurnAbandoned("nothing to answer");
+  if (isServiceCommand(first)) return served(options, run, first);
+  const work = agent.run(
+    {
+      agent: run.agent,
+      turn: run.turn.turn,
+      attempt: run.turn.attempt,
+      to: taken.to,
+      participant: (fromPeople(taken.messages).at(-1) ?? first).participant,
+      summary: taken.summary,
+      history: taken.history,
+      messages: taken.messages,
+      ...(taken.decided === undefined ? {} : { resume: resumeOf(taken.decided) }),
+    },
+    {
+      signal,
+      ...(progress.onText === undefined ? {} : { onText: progress.onText }),
+      onQuestion: createAsk({
+        ...options,
+        ...run,
+        signal,
+        channel: options.channelOf(taken.to),
+        messages: taken.messages,
+      }),
+      ...(progress.onProgress === undefined ? {} : { onProgress: progress.onProgress }),
+      openMedia: (media) => {
+        const { blobs, safeFetch } = options;
+        return openMedia(media, { blobs, safeFetch, channel: options.channelOf(taken.to) }, signal);
+      },
+    },
+  );
+  // The late answer of an agent that does not heed its signal is stale.
+  return untilAborted(work, signal);
+}
+
+function resumeOf({ turn, state, decision: { approved, note } }: Decided): Resume {
+  return { turn, state, approved, ...(note === undefined ? {} : { note }) };
+}
+
+/** What is said of a run that stopped before calls that need somebody's word; everything that has to know of it knows then. */
+async function asking(
+  options: RunOptions,
+  { agent, turn, abort }: Running,
+  { to, messages }: Taken,
+  { answer: said, pause }: TurnOutput,
+): Promise<{ readonly answer: Answer; readonly asked?: Asked }> {
+  const { participant } = fromPeople(messages).at(-1) ?? messages[0] ?? {};
+  if (pause === undefined || participant === undefined) return { answer: said };
+  const { by, calls, state, forMs } = pause;
+  const ids = messages.map((message) => message.id);
+  const id = askIdOf(agent, turn.turn, ids);
+  const until = options.clock.now() + forMs;
+  const wanted = { id, agent, to, participant, by, calls: [...calls], until };
+  await persistently(options, abort.signal, () => options.approvals.want(wanted, turn.turn));
+  return { answer: questionOf(said.parts, id, pause, participant.locale), asked: { id, by, state } };
+}
+
+/** Before the agent knows it for good: who dies in between tells it again. */
+async function tellDecided(options: RunOptions, { to, decided, messages }: Taken): Promise<void> {
+  if (decided === undefined) return;
+  const { ask: id, approved } = decided.decision;
+  const operator = messages[0]?.note === undefined ? undefined : messages[0].message.parts[0];
+  const by = operator?.kind === "press" ? (operator.label ?? "operator") : "person";
+  await persistently(options, new AbortController().signal, () =>
+    options.approvals.close({ id, to }, { approved, by }),
+  );
+}
+
+/** Undefined where nothing is left to say: the agent has ended the turn itself. */
+async function served(options: RunOptions, run: Running, command: InboundMessage): Promise<TurnOutput | undefined> {
+  const { signal } = run.abort;
+  const serve = () => options.serve({ agent: run.agent, turn: run.turn, command, signal });
+  const said = await persistently(options, signal, serve);
+  return said === undefined ? undefined : { answer: said };
+}
+
+/** Only a superseded turn is abandoned; one that is out of time still brings its word back. */
+function abandoned(signal: AbortSignal): AbortSignal {
+  if (signal.reason instanceof TurnTimeout) return new AbortController().signal;
+  return signal;
+}
+
+/** Calls until it succeeds: what failed is our own infrastructure, and the watchdog takes over if this process dies. */
+async function persistently<Result>(
+  options: RunOptions,
+  signal: AbortSignal,
+  call: () => Promise<Result>,
+): Promise<Result> {
+  for (let attempt = 0; ; attempt++) {
+    if (signal.reason instanceof TurnAbandoned) throw signal.reason;
+    try {
+      return await call();
+    } catch (error) {
+      if (fateOf(error).kind === "terminal") throw error;
+      if (!(error instanceof InfrastructureError) && attempt >= 5) throw error;
+      options.log.warn({ reason: reasonOf(error) }, "a call of the agent is tried again");
+      await new Promise<void>((resolve) => options.clock.after(Math.min(100 * 2 ** attempt, 5_000), resolve));
+    }
+  }
+}

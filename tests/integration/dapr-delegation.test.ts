@@ -1,0 +1,77 @@
+/** Delegating on real Dapr: an agent that is an application of its own, by service invocation, and a gateway that is killed meanwhile. */
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, onTestFailed, onTestFinished, test } from "vitest";
+import { freePorts } from "../../src/main/dapr/ports.ts";
+import { startOpenAiFake, type OpenAiFake } from "../fakes/openai.ts";
+import { startTelegramFake, type TelegramFake } from "../fakes/telegram.ts";
+import { needsDapr, startCluster, type Cluster } from "../services/dapr.ts";
+import { createReplica } from "./dapr-replica.ts";
+import { delegateKey, startDelegate } from "./delegate-process.ts";
+import { eventually, said } from "./stage.ts";
+
+const { missing } = await needsDapr();
+const ann = 7_400_001;
+
+describe.skipIf(missing)("delegating on Dapr", () => {
+  let cluster: Cluster;
+  let platform: TelegramFake;
+  let model: OpenAiFake;
+
+  beforeAll(async () => {
+    cluster = await startCluster({ pubsub: "redis", state: "redis", mtls: true });
+    platform = await startTelegramFake();
+    model = await startOpenAiFake({ models: ["test"] });
+  }, 120_000);
+  afterAll(async () => {
+    await Promise.all([platform?.close(), model?.close()]);
+    await cluster?.close();
+  }, 60_000);
+
+  test("by an app id: a result at once, and one that comes after the gateway was killed and replaced", async () => {
+    const [appPort = 0] = await freePorts(1);
+    const config = join(import.meta.dirname, "../../dapr/config/agent.yaml");
+    const own = await cluster.sidecar({ appPort, appId: "ascent-scheduler", config });
+    await startDelegate({
+      ASCENT_RUNTIME: "dapr",
+      DAPR_HTTP_PORT: String(own.httpPort),
+      DAPR_API_TOKEN: cluster.apiToken,
+      APP_API_TOKEN: cluster.appToken,
+      APP_PORT: String(appPort),
+    });
+    model.script((prompt) => {
+      const [, task] = /^tester: (.*)$/.exec(prompt.turn.at(-1) ?? "") ?? [];
+      if (task === undefined || prompt.toolOutputs.length > 0) return undefined;
+      return { toolCalls: [{ name: "agent__tester", arguments: { task } }] };
+    });
+    const { gateway, sidecar } = await createReplica(cluster, {
+      config: {
+        delegates: { tester: { app: "ascent-scheduler", apiKey: delegateKey } },
+        delegation: { inlineSeconds: 3 },
+      },
+      env: {
+        ASCENT_CONFIG: "ascent.yaml",
+        ASCENT_MODEL: "compatible:test",
+        OPENAI_BASE_URL: model.baseURL,
+        TELEGRAM_BOT_TOKEN: platform.token,
+        TELEGRAM_API_ROOT: platform.url,
+      },
+    });
+    onTestFinished(async () => {
+      await gateway.close();
+      await sidecar.kill();
+    });
+    onTestFailed(() => console.error(gateway.tail()));
+    await gateway.start();
+    const heard = (words: string) =>
+      eventually(`"${words}"`, () => said({ platform }, ann).find((text) => text.includes(words)), 60_000);
+
+    await platform.user(ann).sends(ann, "tester: quick");
+    await heard("quick is done");
+    await platform.user(ann).sends(ann, "tester: slow 9000");
+    await heard("goes on in the background");
+    await gateway.kill();
+    await gateway.start();
+    await heard("slow is done");
+    expect(said({ platform }, ann).filter((text) => text.includes("slow is done"))).toHaveLength(1);
+  }, 240_000);
+});

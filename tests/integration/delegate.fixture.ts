@@ -1,0 +1,62 @@
+/**
+ * A skilled agent's service as a process of its own, as the environment configures it: `node delegate.fixture.ts`. What it does, its
+ * task's text says.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { z } from "zod";
+import type { TaskHooks, TaskOutcome, TaskRun } from "../../src/skilled.ts";
+import type { Blobs } from "../../src/ports.ts";
+import { openAgentService } from "../../src/main/agent-service.ts";
+import { systemClock } from "../../src/main/clock.ts";
+import { loadConfig } from "../../src/main/config.ts";
+import { endOnSignals } from "../../src/main/ends.ts";
+import { createLog } from "../../src/main/log.ts";
+import { skill } from "../../src/main/skills.ts";
+import { agentOf, textOf } from "../services/a2a.ts";
+
+const done = (text: string): TaskOutcome => ({ kind: "completed", parts: [{ kind: "text", text }] });
+
+async function execute(run: TaskRun, hooks: TaskHooks, blobs: Blobs): Promise<TaskOutcome> {
+  const first = run.messages[0]?.parts.flatMap((part) => (part.kind === "text" ? [part.text] : [])).join(" ") ?? "";
+  const [, wanted = "", number = "0"] = /\b(slow|ask|hold|file|later)\b ?(\d*)/.exec(first) ?? [];
+  switch (wanted) {
+    case "slow":
+      for (let left = Number(number); left > 0; left -= 500) {
+        hooks.progress("thinking hard");
+        await sleep(Math.min(left, 500), undefined, { signal: hooks.signal });
+      }
+      return done(`slow is done, ${run.caller.id.length} letters`);
+    case "ask": {
+      const asked = run.messages.filter(({ role }) => role === "user").length > 1;
+      return asked ? done(`it is ${textOf(run)}`) : { kind: "input-required", question: "Which colour?" };
+    }
+    case "hold":
+      await sleep(600_000, undefined, { signal: hooks.signal });
+      return done("never");
+    case "file": {
+      const files = run.messages.flatMap(({ parts }) => parts.filter((part) => part.kind === "file"));
+      const body = new Blob(["a;b\n1;2\n"]).stream();
+      const { id, size } = await blobs.put(body, { type: "text/csv", name: "table.csv", maxBytes: 1_000 });
+      const made = { kind: "file", name: "table.csv", type: "text/csv", blob: id, size } as const;
+      const seen = files.map(({ name, size: bytes }) => `${name} of ${bytes} bytes`).join(", ");
+      return { kind: "completed", parts: [{ kind: "text", text: `I have seen ${seen || "no file"}` }, made] };
+    }
+    case "later":
+      if (run.state !== null) return done(`now is later, ${/say (\w+)/.exec(first)?.[1] ?? "and nothing else"}`);
+      return { kind: "waiting", until: Date.now() + Number(number), said: "I come back.", state: { waited: true } };
+    default:
+      return done("quick is done");
+  }
+}
+
+const config = await loadConfig();
+const tester = (blobs: Blobs) => {
+  const agent = agentOf((run, hooks) => execute(run, hooks, blobs));
+  return { ...agent, profile: { ...agent.profile, inputModes: ["text/plain", "image/*", "text/csv"] } };
+};
+const kinds = { tester: skill({ settings: z.object({}), on: true, make: (_settings, { blobs }) => tester(blobs) }) };
+const log = createLog(config.logLevel);
+const service = await openAgentService({ config, name: "tester", clock: systemClock, log, kinds });
+endOnSignals(log, () => service.stop());
+setInterval(() => undefined, 1_000);
+await service.start();
