@@ -48,6 +48,8 @@ export const inside = `(function (given, logChars) {
     emitted.push(value);
   };
   const problemOf = (error) => {
+    // The engine has no room left for an error of its own then.
+    if (error === null) return "throws null, as the engine does when it is out of memory";
     if (!(error instanceof Error)) return "throws " + shown(error).slice(0, 500);
     const message = Text(error.message).slice(0, 500);
     if (error.name === "InternalError" && (message === "interrupted" || message === "out of memory")) return message;
