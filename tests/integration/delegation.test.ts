@@ -103,8 +103,12 @@ describe("a task", () => {
     await sleep(500);
     await stage.says("/stop");
     await heard(stage, "topped");
-    await stage.says("tasks");
-    await heard(stage, '"state":"canceled"');
+    // The word is there before its agent has heard of it.
+    await eventually("the task's end", async () => {
+      await stage.says("tasks");
+      await sleep(500);
+      return times(stage, '"state":"canceled"') > 0;
+    });
     await stage.says("tester: hold");
     await heard(stage, "tester-2");
     await stage.says("cancel tester-2");
