@@ -245,6 +245,7 @@ export function createWork(options: WorkOptions): Work {
   async function cancel(row: Delegation, since: number): Promise<Delegation> {
     const peer = await peers.of(row.peer);
     const signal = AbortSignal.timeout(callMs);
+    let state: Delegation["state"] = "canceled";
     try {
       // Never sent a second time: that would begin what is to be stopped.
       const { outgoing, context, caller } = row;
@@ -258,9 +259,12 @@ export function createWork(options: WorkOptions): Work {
         return (await store.change(row.id, (now) => ({ ...now, failing: { since, n } }))) ?? row;
       }
       log.warn(about, "a task could not be cancelled");
+      state = row.state;
     }
     if (row.forgotten) await store.remove(row.id);
-    const written = await store.change(row.id, ({ canceling: _canceling, failing: _failing, ...now }) => now);
+    const written = await store.change(row.id, ({ canceling: _canceling, failing: _failing, ...now }) => {
+      return { ...now, state };
+    });
     return written ?? row;
   }
 
