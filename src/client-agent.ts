@@ -218,10 +218,12 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
 
   /** The outbox forgets what is settled once it is announced. */
   async function announced(upTo: ReturnType<typeof outgoing.settled>): Promise<AgentEvent> {
-    const isSettled = ({ to, seq }: OutboundEvent) =>
-      upTo.some((one) => one.conversation === to.conversation && seq <= one.seq);
-    const facts = stored.outbox.entries.filter(isSettled).flatMap((entry) => answered(entry) ?? []);
-    if (facts.length > 0) await options.announce?.(facts);
+    if (options.announce !== undefined) {
+      const isSettled = ({ to, seq }: OutboundEvent) =>
+        upTo.some((one) => one.conversation === to.conversation && seq <= one.seq);
+      const facts = stored.outbox.entries.filter(isSettled).flatMap((entry) => answered(entry) ?? []);
+      if (facts.length > 0) await options.announce(facts);
+    }
     return { ...moment(), type: "settled", upTo };
   }
 

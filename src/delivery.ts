@@ -167,7 +167,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
 
   /** At once and without waiting: the agent tells it too, before its outbox forgets the answer. */
   function announceAnswered(entry: OutboundEvent): void {
-    const announcement = answered(entry);
+    const announcement = options.announce && answered(entry);
     if (announcement === undefined) return;
     options.announce?.([announcement]).catch((error: unknown) => {
       log.debug({ conversation: entry.to.conversation, reason: reasonOf(error) }, "an answer is announced later");

@@ -11,8 +11,10 @@ export interface Library {
   readonly knowledge: KnowledgeBase;
 }
 
-/** Beside the runtime's data and apart from it: several processes of one machine may have the documents open. */
-/** @param data the directory of the gateway's data. */
+/**
+ * Beside the runtime's data and apart from it: several processes of one machine may have the documents open.
+ * @param data the directory of the gateway's data.
+ */
 export function createLibrary(data: string, deps: { readonly clock: Clock; readonly log: Log }): Library {
   return {
     documents: createDocuments(deps),

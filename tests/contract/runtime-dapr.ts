@@ -5,6 +5,7 @@ import { freePorts } from "../../src/main/dapr/ports.ts";
 import type { Sidecar } from "../../src/main/dapr/sidecar.ts";
 import { clock, quietLog } from "../integration/embedded-fixture.ts";
 import { needsDapr, startCluster, type Cluster, type PubSub, type State } from "../services/dapr.ts";
+import { restarting } from "./restarting.ts";
 import { runtimeContract } from "./runtime.ts";
 
 export async function daprContract(pubsub: PubSub, state: State): Promise<void> {
@@ -35,17 +36,7 @@ export async function daprContract(pubsub: PubSub, state: State): Promise<void> 
       name: `Dapr on ${pubsub} and ${state}`,
       slowness: 4,
       retries: 1,
-      async make() {
-        let runtime = await open();
-        return {
-          runtime,
-          async restart() {
-            await runtime.stop(0);
-            return (runtime = await open());
-          },
-          cleanup: () => runtime.stop(0),
-        };
-      },
+      make: () => restarting(open),
     });
   });
 }

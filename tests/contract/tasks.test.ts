@@ -1,31 +1,12 @@
-import { rm } from "node:fs/promises";
 import { afterAll, beforeAll, describe } from "vitest";
 import { openDapr } from "../../adapters/dapr/index.ts";
-import { openEmbedded } from "../../adapters/embedded/index.ts";
 import { freePorts } from "../../src/main/dapr/ports.ts";
-import { clock, newDirectory, quietLog } from "../integration/embedded-fixture.ts";
+import { clock, quietLog } from "../integration/embedded-fixture.ts";
 import { needsDapr, startCluster, type Cluster } from "../services/dapr.ts";
+import { restarting, restartingEmbedded } from "./restarting.ts";
 import { taskContract } from "./tasks.ts";
 
-taskContract({
-  name: "the embedded runtime",
-  async make() {
-    const directory = newDirectory();
-    const open = () => openEmbedded({ directory, clock, log: quietLog });
-    let runtime = await open();
-    return {
-      runtime,
-      async restart() {
-        await runtime.stop(0);
-        return (runtime = await open());
-      },
-      async cleanup() {
-        await runtime.stop(0);
-        await rm(directory, { recursive: true });
-      },
-    };
-  },
-});
+taskContract({ name: "the embedded runtime", make: restartingEmbedded });
 
 const { missing } = await needsDapr();
 describe.skipIf(missing)("on Dapr, with Redis", () => {
@@ -51,19 +32,5 @@ describe.skipIf(missing)("on Dapr, with Redis", () => {
       apart: true,
     });
 
-  taskContract({
-    name: "Dapr",
-    slowness: 4,
-    async make() {
-      let runtime = await open();
-      return {
-        runtime,
-        async restart() {
-          await runtime.stop(0);
-          return (runtime = await open());
-        },
-        cleanup: () => runtime.stop(0),
-      };
-    },
-  });
+  taskContract({ name: "Dapr", slowness: 4, make: () => restarting(open) });
 });
