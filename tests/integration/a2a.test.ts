@@ -3,7 +3,7 @@ import { TaskState, verifyAgentCardSignature, type Task } from "@a2a-js/sdk";
 import { createHash, createPublicKey, verify, type JsonWebKey } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "vitest";
-import { internalHeaders } from "../../adapters/a2a/server.ts";
+import { internalHeaders } from "../../adapters/a2a/callers.ts";
 import type { TaskOutcome } from "../../src/skilled.ts";
 import { listen, readBody, type Listening } from "../fakes/http.ts";
 import { agentOf, apiKey, secret, serveA2a, textOf, type Served } from "../services/a2a.ts";
