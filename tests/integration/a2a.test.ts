@@ -13,7 +13,7 @@ const open: { close(): Promise<void> }[] = [];
 afterEach(async () => void (await Promise.all(open.splice(0).map((one) => one.close()))));
 
 async function serve(given: Partial<Parameters<typeof serveA2a>[0]> = {}): Promise<Served> {
-  const served = await serveA2a({ agents: [tester], ...given });
+  const served = await serveA2a({ agents: [tester], grpc: true, ...given });
   open.push(served);
   return served;
 }
@@ -67,6 +67,7 @@ describe.each([
   { transport: "JSON-RPC", listens: false },
   { transport: "JSON-RPC", listens: true },
   { transport: "HTTP+JSON", listens: true },
+  { transport: "gRPC", listens: true },
 ] as const)("the official client by $transport (over HTTP: $listens)", ({ transport, listens }) => {
   const begin = async () => clientOf(await serve({ listen: listens }), transport);
 
