@@ -5,7 +5,7 @@ import { A2AService } from "@a2a-js/sdk/server/grpc";
 import type { RequestOptions } from "@a2a-js/sdk/client";
 import { TerminalError } from "../../src/errors.ts";
 import { NotReachedError } from "./peer-errors.ts";
-import type { PeerCalls } from "./peer-ways.ts";
+import type { PeerCalls } from "./peer-calls.ts";
 
 export interface GrpcPeer {
   readonly peer: string;

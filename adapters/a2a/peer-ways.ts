@@ -3,20 +3,11 @@
  * only a call that is known not to have been sent is made by the next.
  */
 import type { AgentCard, AgentInterface } from "@a2a-js/sdk";
-import { ClientFactory, JsonRpcTransportFactory, RestTransportFactory, type Client } from "@a2a-js/sdk/client";
+import { ClientFactory, JsonRpcTransportFactory, RestTransportFactory } from "@a2a-js/sdk/client";
 import { RetryableError } from "../../src/errors.ts";
 import type { Clock } from "../../src/ports.ts";
+import type { PeerCalls } from "./peer-calls.ts";
 import { boundedFetch, NotReachedError } from "./peer-errors.ts";
-
-/** What is asked of a peer. */
-export interface PeerCalls extends Pick<
-  Client,
-  "sendMessage" | "getTask" | "listTasks" | "cancelTask" | "resubscribeTask"
-> {
-  /** Protocol 0.3. */
-  readonly isLegacy: boolean;
-  close(): void;
-}
 
 export interface WaysOptions {
   readonly name: string;

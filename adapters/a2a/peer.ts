@@ -5,9 +5,10 @@ import { TaskNotCancelableError, TaskNotFoundError } from "@a2a-js/sdk/errors";
 import { RetryableError } from "../../src/errors.ts";
 import type { Peer } from "../../src/peers.ts";
 import type { TaskCaller } from "../../src/skilled.ts";
+import type { PeerCalls } from "./peer-calls.ts";
 import { createCards, peerCardOf, type CardOptions } from "./peer-card.ts";
 import { peerError } from "./peer-errors.ts";
-import { createWays, type PeerCalls } from "./peer-ways.ts";
+import { createWays } from "./peer-ways.ts";
 import { peerTaskOf, requestOf, textOf } from "./peer-wire.ts";
 
 export interface PeerOptions extends Omit<CardOptions, "peer"> {
