@@ -11,8 +11,10 @@ export interface Choice {
   readonly label: string;
 }
 
-/** How a question tells of its choices: as data beside its words. */
-export const choicesPart = (choices: readonly Choice[]): TaskPart => ({
+/** How what is offered stands beside the words: as data. Links are no choices. */
+export const choicesPart = (
+  choices: readonly (Choice | { readonly label: string; readonly url: string })[],
+): TaskPart => ({
   kind: "data",
   data: { choices: [...choices] },
 });
@@ -20,7 +22,7 @@ export const choicesPart = (choices: readonly Choice[]): TaskPart => ({
 export function choicesOf({ parts }: Pick<TaskMessage, "parts">): readonly Choice[] {
   return parts.flatMap((part) => {
     const given = part.kind === "data" ? (part.data as { choices?: unknown } | null)?.choices : undefined;
-    return Array.isArray(given) ? (given as Choice[]) : [];
+    return Array.isArray(given) ? (given as (Choice & { url?: string })[]).filter(({ url }) => url === undefined) : [];
   });
 }
 

@@ -5,7 +5,7 @@
  * A task's message is a message of its context's conversation, known again by its id, so that it is handed over as often as it takes.
  */
 import type { Channel, ChannelDeps, Outgoing, Preview, SendContext, Sent } from "../../src/channel.ts";
-import { InputError, RefusedError } from "../../src/errors.ts";
+import { InputError, RefusedError, TerminalError } from "../../src/errors.ts";
 import { mediaKinds } from "../../src/message.ts";
 import type { Profile, SkilledAgent, TaskOutcome, TaskRun } from "../../src/skilled.ts";
 import type { Elsewhere, HostedTasks } from "../../src/task-host.ts";
@@ -30,7 +30,7 @@ const fileBytes = 8 * 1024 * 1024;
 const buttons = { max: 10, label: 80, id: 200 } as const;
 
 export function a2a(settings: A2aSettings, deps: ChannelDeps, { profiles, host }: Surroundings): Channel & Preview {
-  const { tenant, channel, account, clock, inbound, log } = deps;
+  const { tenant, channel, account, blobs, clock, inbound, log } = deps;
   const agents = new Map(profiles.map((profile) => [profile.name, hosted(profile)]));
 
   function hosted(profile: Profile): HostedTasks {
@@ -80,6 +80,7 @@ export function a2a(settings: A2aSettings, deps: ChannelDeps, { profiles, host }
   async function send(part: Outgoing, context: SendContext): Promise<Sent> {
     const { to, answers, decides, signal } = context;
     signal.throwIfAborted();
+    await checkFile(part);
     const place = placeOf(to.chat);
     const tasks = place && agents.get(place.agent);
     if (place === undefined || tasks === undefined) {
@@ -104,6 +105,14 @@ export function a2a(settings: A2aSettings, deps: ChannelDeps, { profiles, host }
       }
     }
     return {};
+  }
+
+  /** @throws TerminalError for one that is not kept any more: its task would have a hole. */
+  async function checkFile(part: Outgoing): Promise<void> {
+    if (part.kind !== "media" || part.media.source.from !== "blob") return;
+    const found = await blobs.get(part.media.source.id);
+    await found?.body.cancel();
+    if (found === undefined) throw new TerminalError("a2a: send: the file is not kept any more");
   }
 
   return {

@@ -18,8 +18,8 @@ export function settled(
   context: SendContext,
   marks: ReadonlySet<string>,
 ): Settling | undefined {
-  const choices = part.kind === "location" ? [] : (part.buttons ?? []).filter(({ url }) => url === undefined);
-  const offered = choices.map(({ id, label }) => ({ id, label }));
+  const buttons = part.kind === "location" ? [] : (part.buttons ?? []);
+  const offered = buttons.map(({ id, label, url }) => (url === undefined ? { id, label } : { label, url }));
   const parts = offered.length === 0 ? partsOf(part) : [...partsOf(part), choicesPart(offered)];
   if (context.notice || context.asks !== undefined) return said(task, parts, context, marks);
   const id = idOf("answer", context.key, context);
