@@ -92,7 +92,8 @@ function memoryJobs() {
   return {
     jobs,
     start() {
-      for (const [name, { dueAt, data }] of [...waiting]) {
+      const before = [...waiting];
+      for (const [name, { dueAt, data }] of before) {
         cancel(name);
         arm(name, dueAt, data);
       }
