@@ -42,13 +42,11 @@ type Told = Pick<Task, "messages" | "artifacts">;
 
 /** Questions whose calls still wait, the newest first. */
 export function openQuestions({ messages, artifacts }: Told): readonly TaskMessage[] {
-  const decided = new Set([...messages, ...artifacts].map(({ id }) => decisionIn(id)));
-  return messages
-    .filter(({ role, id }) => {
-      const ask = askIn(id);
-      return role === "agent" && ask !== undefined && !decided.has(ask);
-    })
-    .toReversed();
+  // The ids of the caller's own messages are the caller's.
+  const own = messages.filter(({ role }) => role === "agent");
+  const decided = new Set([...own, ...artifacts].map(({ id }) => decisionIn(id)));
+  const isOpen = (ask: string | undefined) => ask !== undefined && !decided.has(ask);
+  return own.filter(({ id }) => isOpen(askIn(id))).toReversed();
 }
 
 export interface Decided {

@@ -14,7 +14,7 @@ import { decisionsIn } from "./choices.ts";
 import { dialect } from "./format.ts";
 import { eventOf, markOf, placeOf, stopOf, taskOf, type Place } from "./parse.ts";
 import type { A2aSettings } from "./settings.ts";
-import { settled } from "./settle.ts";
+import { settled, undeliverable } from "./settle.ts";
 
 export interface Surroundings {
   /** The client agents that can be asked. */
@@ -80,39 +80,34 @@ export function a2a(settings: A2aSettings, deps: ChannelDeps, { profiles, host }
   async function send(part: Outgoing, context: SendContext): Promise<Sent> {
     const { to, answers, decides, signal } = context;
     signal.throwIfAborted();
-    await checkFile(part);
     const place = placeOf(to.chat);
     const tasks = place && agents.get(place.agent);
     if (place === undefined || tasks === undefined) {
       log.warn({ conversation: to.conversation }, "a2a: an answer for a conversation that nobody here has");
       return {};
     }
+    const isWhole = await isKept(part);
     const found = [...answers, ...(decides?.from ?? [])].flatMap((one) => taskOf(one) ?? []);
     for (const [task, of] of Map.groupBy(found, (one) => one.task)) {
       const marks = new Set(of.map(({ mark }) => mark));
+      const fail = (words: string) => tasks.settle(place.caller, task, (now) => undeliverable(now, context.key, words));
       try {
-        await tasks.settle(place.caller, task, (now) => settled(now, part, context, marks));
+        if (isWhole) await tasks.settle(place.caller, task, (now) => settled(now, part, context, marks));
+        else await fail("A file of the answer is not kept any more.");
       } catch (error) {
         if (!(error instanceof InputError)) throw error;
-        const text = "The answer is larger than a task may be.";
-        const said = { id: `said-${context.key}`, role: "agent" as const, parts: [{ kind: "text" as const, text }] };
-        await tasks.settle(place.caller, task, (now) => ({
-          state: "failed",
-          artifacts: now.artifacts,
-          messages: now.messages,
-          said,
-        }));
+        await fail("The answer is larger than a task may be.");
       }
     }
+    if (!isWhole) throw new TerminalError("a2a: send: the file is not kept any more");
     return {};
   }
 
-  /** @throws TerminalError for one that is not kept any more: its task would have a hole. */
-  async function checkFile(part: Outgoing): Promise<void> {
-    if (part.kind !== "media" || part.media.source.from !== "blob") return;
+  async function isKept(part: Outgoing): Promise<boolean> {
+    if (part.kind !== "media" || part.media.source.from !== "blob") return true;
     const found = await blobs.get(part.media.source.id);
     await found?.body.cancel();
-    if (found === undefined) throw new TerminalError("a2a: send: the file is not kept any more");
+    return found !== undefined;
   }
 
   return {

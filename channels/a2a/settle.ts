@@ -29,6 +29,12 @@ export function settled(
   return known ? undefined : now;
 }
 
+/** The answer cannot be had as it is. */
+export function undeliverable({ artifacts, messages }: Task, key: string, text: string): Settling {
+  const words = { id: idOf("said", key, {}), role: "agent" as const, parts: [{ kind: "text" as const, text }] };
+  return { state: "failed", artifacts, messages, said: words };
+}
+
 /** The gateway speaks: it asks, it tells that something goes on, or it says that there is no answer. */
 function said(
   task: Task,

@@ -5,7 +5,7 @@ import { afterEach, expect, test } from "vitest";
 import { openEmbedded } from "../../adapters/embedded/index.ts";
 import { a2a } from "../../channels/a2a/index.ts";
 import type { Outgoing, SendContext } from "../../src/channel.ts";
-import { RefusedError } from "../../src/errors.ts";
+import { RefusedError, TerminalError } from "../../src/errors.ts";
 import type { InboundEvent, InboundMessage } from "../../src/message.ts";
 import type { TaskCaller, TaskPart } from "../../src/skilled.ts";
 import { createTaskHost, type HostedTasks } from "../../src/task-host.ts";
@@ -295,6 +295,17 @@ test("a growing answer is shown to who watches", async () => {
   await channel.preview?.(message.address, { turn: "t", text: "Once upon", answers: [message.id] });
   await watching;
   expect(seen).toEqual(["Once upon"]);
+});
+
+test("a file that is gone fails the task, and is a dead letter", async () => {
+  const { send, say, get } = await open();
+  const { task, message } = await send("the file");
+  const media = { kind: "file", type: "text/plain", source: { from: "blob", id: "gone" } } as const;
+  await expect(say({ kind: "media", media }, [message])).rejects.toBeInstanceOf(TerminalError);
+  expect(await get(task.id)).toMatchObject({
+    state: "failed",
+    said: { parts: [{ text: expect.stringContaining("file") }] },
+  });
 });
 
 test("an answer that no task can hold fails the task, and says so", async () => {
