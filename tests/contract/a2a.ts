@@ -115,7 +115,7 @@ export async function makeA2a(): Promise<A2aPlatform> {
   let ids = 0;
   const { jobs, ...life } = memoryJobs();
   /** Tasks of the platform's own, which only give something to answer. */
-  const openers = new Set<string>();
+  const openers = new Map<string, string>();
   const box = outbox(async (body) => {
     if (handle === undefined) throw new Error("nobody listens");
     const headers = { authorization: `Bearer ${apiKey}`, "a2a-version": "1.0", "content-type": "application/json" };
@@ -126,7 +126,14 @@ export async function makeA2a(): Promise<A2aPlatform> {
     if (tasks === undefined) throw new Error("nobody listens");
     return tasks;
   };
-  const all = async () => (await hosted().list(caller, { context, limit: 1_000 })).tasks.toReversed();
+  const all = async () => (await hosted().list(caller, { context, limit: 1_000 })).tasks;
+  async function shown(): Promise<Shown[]> {
+    const known = await all();
+    // In the order in which they were given.
+    return [...openers.values()]
+      .flatMap((id) => known.find((one) => one.id === id)?.artifacts ?? [])
+      .map(({ id, parts }) => shownOf(id, parts));
+  }
 
   return {
     box,
@@ -173,10 +180,10 @@ export async function makeA2a(): Promise<A2aPlatform> {
       async function send(...[part, of]: Parameters<Channel["send"]>) {
         if (of.answers.length > 0) return made.send(part, of);
         const id = `opener-${openers.size}`;
-        openers.add(id);
-        const task = await hosted().send(caller, { id, context, parts: [{ kind: "text", text: "say something" }] });
+        openers.set(id, taskIdOf(agent, caller, id));
+        await hosted().send(caller, { id, context, parts: [{ kind: "text", text: "say something" }] });
         const [event] = read({ body: bodyOf(id, "") }, deps);
-        if (event === undefined) throw new Error(`no message of ${task.id}`);
+        if (event === undefined) throw new Error("the opener is no message");
         const asked: SendContext = { ...of, answers: [event.id] };
         return made.send(part, asked);
       }
@@ -204,7 +211,7 @@ export async function makeA2a(): Promise<A2aPlatform> {
     },
     redelivers: async ({ id }) => box.again(id),
     acknowledged: async ({ id }) => box.accepted(id),
-    shown: async () => (await all()).flatMap(({ artifacts }) => artifacts.map(({ id, parts }) => shownOf(id, parts))),
+    shown,
     signs: async () => ({ typing: 0, previews: [] }),
     refuses: () => Promise.reject(new Error("there is no platform that could refuse: name a deviation")),
     close: () => box.pause(),
