@@ -8,7 +8,7 @@ import type { ToolSource } from "../tools.ts";
 import { createServing, type Serving, type ServingOptions } from "./a2a.ts";
 import { modelsSettings } from "./agents.ts";
 import { openDelegations, type DelegationsOptions } from "./delegates.ts";
-import { createLibrary } from "./library.ts";
+import { createLibrary, type Library } from "./library.ts";
 import { openMcpClients } from "./mcp.ts";
 import { createSkills, skillKinds } from "./skills.ts";
 
@@ -17,6 +17,7 @@ export interface AmongAgents {
   readonly delegations: Delegations;
   /** Those whose tools the agents use. */
   readonly servers: { close(): Promise<void> };
+  readonly library: Library;
   readonly sources: readonly ToolSource[];
 }
 
@@ -33,7 +34,7 @@ export async function openAmongAgents(options: AmongAgentsOptions): Promise<Amon
   const models = createModels(modelsSettings(config), { clock });
   const { spec: model } = config.model;
   const { publicUrl } = config.server;
-  const library = createLibrary(config.data, { clock, log });
+  const library = await createLibrary(config, { clock, log });
   const delegating = (run: NestedRun) => delegations.within(run);
   const deps = { records, blobs, safeFetch, clock, log, newId, models, model, library, publicUrl, delegating };
   const skilled = createSkills(skillKinds, config.skills, deps);
@@ -51,5 +52,5 @@ export async function openAmongAgents(options: AmongAgentsOptions): Promise<Amon
     prompt,
     reaches,
   });
-  return { serving, delegations, servers, sources: [delegations.source, ...servers.sources] };
+  return { serving, delegations, servers, library, sources: [delegations.source, ...servers.sources] };
 }
