@@ -1,7 +1,7 @@
 /** What the gateway's agents have to do with others: they serve and are served by A2A, and use the tools of MCP servers. */
 import { createModels } from "../../adapters/models/index.ts";
 import type { Delegations } from "../delegation.ts";
-import type { NestedRun } from "../delegation-nested.ts";
+import { listOfTask, type NestedRun } from "../delegation-nested.ts";
 import { withLocalPush } from "../delegation-push.ts";
 import type { PushSender } from "../task-push.ts";
 import type { ToolSource } from "../tools.ts";
@@ -21,14 +21,19 @@ export interface AmongAgents {
   readonly sources: readonly ToolSource[];
 }
 
-export type AmongAgentsOptions = Omit<ServingOptions, "sender" | "alone"> &
+export type AmongAgentsOptions = Omit<ServingOptions, "sender" | "alone" | "erased"> &
   Pick<DelegationsOptions, "prompt" | "reaches">;
 
 export async function openAmongAgents(options: AmongAgentsOptions): Promise<AmongAgents> {
   const { config, runtime, clock, log, safeFetch, secret, newId, prompt, reaches } = options;
   const servers = await openMcpClients({ config, runtime, clock, log }, safeFetch);
   const sender = (outside: PushSender) => withLocalPush(outside, () => delegations);
-  const serving = createServing({ ...options, sender });
+  const serving = createServing({
+    ...options,
+    sender,
+    // Their own ones alone: those of the caller are whoever's who erases them all, or two that ask each other would never end.
+    erased: ({ agent, id }) => delegations.forget([listOfTask(agent, id)]),
+  });
   runtime.invoked?.("/a2a", serving.server.handle);
   const { records, blobs } = runtime;
   const models = createModels(modelsSettings(config), { clock });

@@ -160,7 +160,16 @@ test("why an agent failed is told to nobody outside, nor why its server did", as
   expect(failed.text).not.toMatch(/CANARY|agent\.ts|TerminalError/);
   const broken = () => Promise.reject(new TypeError("CANARY of the store"));
   const { profile } = agentOf(broken, "broken");
-  served.a2a.serve({ profile, send: broken, get: broken, list: broken, cancel: broken, watch: broken, ...noPushes });
+  served.a2a.serve({
+    profile,
+    send: broken,
+    get: broken,
+    list: broken,
+    cancel: broken,
+    watch: broken,
+    erase: broken,
+    ...noPushes,
+  });
   for (const [method, params] of [
     ["GetTask", { id: "x" }],
     ["ListTasks", {}],

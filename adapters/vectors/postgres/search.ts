@@ -39,16 +39,16 @@ export async function byWords(db: Transaction, question: string, within: Within)
     .where(inWhich(within));
   const total = counted?.n ?? 0;
   const found = await db.execute(sql`
-    SELECT at::int AS at, count(*)::int AS n
-    FROM ${queries(matches)} JOIN (${joined}) ON ${passages.words} @@ query
+    ${queries(matches)} SELECT at, count(*)::int AS n
+    FROM queries JOIN (${joined}) ON ${passages.words} @@ query
     WHERE ${inWhich(within)} GROUP BY at`);
   const has = new Map(found.rows.map((row) => [row["at"] as number, row["n"] as number]));
   if (has.size === 0) return [];
   const weights = matches.map((_match, at) => weightOf(has.get(at + 1) ?? 0, total));
   const all = weights.reduce((sum, one) => sum + one, 0);
   const ranked = await db.execute(sql`
-    SELECT ${passages.n}::float8 AS n, sum((${list(weights, "float8")})[at::int]) AS score
-    FROM ${queries(matches)} JOIN (${joined}) ON ${passages.words} @@ query
+    ${queries(matches, weights)} SELECT ${passages.n}::float8 AS n, sum(weight) AS score
+    FROM queries JOIN (${joined}) ON ${passages.words} @@ query
     WHERE ${inWhich(within)} GROUP BY ${passages.n}
     ORDER BY score DESC, sum(ts_rank(${ranks}, ${passages.words}, query)) DESC, n LIMIT ${mostByWay}`);
   return ranked.rows.map((row) => ({ n: row["n"] as number, score: (row["score"] as number) / all }));
@@ -72,8 +72,9 @@ export async function bySense(
 const list = (numbers: readonly number[], type: "real" | "float8"): SQL =>
   sql`${sql.param([...numbers])}::${sql.raw(type)}[]`;
 
-/** Each with its place, from 1. */
-const queries = (matches: readonly string[]): SQL => sql`(
-  SELECT at, to_tsquery('ascent_knowledge.words', match) AS query
-  FROM unnest(${sql.param([...matches])}::text[]) WITH ORDINALITY AS matches (match, at)
-) AS queries`;
+/** Each with its place, from 1, and read once: else it would be for each passage anew. */
+const queries = (matches: readonly string[], weights: readonly number[] = []): SQL => sql`
+  WITH queries AS MATERIALIZED (
+    SELECT at::int AS at, weight, to_tsquery('ascent_knowledge.words', match) AS query
+    FROM unnest(${sql.param([...matches])}::text[], ${list(weights, "float8")}) WITH ORDINALITY AS given (match, weight, at)
+  )`;

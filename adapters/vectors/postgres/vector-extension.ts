@@ -1,4 +1,4 @@
-/** pgvector, which makes exact comparison fast. Without it PostgreSQL compares by itself: the same result, some twenty times slower. */
+/** pgvector, which makes exact comparison fast. Without it PostgreSQL compares by itself: the same result, several times slower. */
 import { sql, type SQL } from "drizzle-orm";
 import type { NodePgDatabase } from "drizzle-orm/node-postgres";
 
