@@ -1,5 +1,5 @@
 /** A server of its own, and in it a database for each test: of a user who may add pgvector, and of one who may not. */
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { checkPostgres } from "../../adapters/vectors/postgres/check.ts";
 import { createPostgresKnowledge } from "../../adapters/vectors/postgres/index.ts";
 import { InfrastructureError, reasonOf } from "../../src/errors.ts";
@@ -120,16 +120,18 @@ describe.skipIf(missing)("documents in PostgreSQL", () => {
   });
 
   it("come back with their server, and a failure says nothing of what was asked or who asks", async () => {
-    const { open, close } = await stageOf("plain");
-    const base = open();
+    // One that recovers fast, since it has little.
+    const own = await startPostgres();
+    onTestFinished(() => own.close());
+    const base = createPostgresKnowledge({ url: own.url, clock });
     await base.put("default", documentOf("a", [{ text: "Tea." }]));
-    await postgres.kill();
+    await own.kill();
     const error = await rejection(base.search("default", { ...question, text: "a secret canary" }));
     expect(error).toBeInstanceOf(InfrastructureError);
     expect(reasonOf(error)).not.toMatch(/canary|SELECT/);
-    await postgres.restart();
+    await own.restart();
     await expect.poll(() => base.search("default", question).catch(() => []), { timeout: 30_000 }).toHaveLength(1);
-    await close();
+    await base.close();
   }, 90_000);
 
   it("are checked: who cannot be reached or may not make tables is told in a sentence", async () => {
