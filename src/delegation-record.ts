@@ -99,7 +99,7 @@ export interface DelegationStore {
   enlist(list: string, of: Omit<Entry, "name">, peer: string): Promise<string>;
   /** @param turn the one that goes on with it now. */
   resume(list: string, id: string, turn: string): Promise<void>;
-  /** @param keep it is still shown among those that ended; of the one that has to make room nothing is kept. */
+  /** @param keep it is still shown among those that ended; of what has to make room nothing is kept. */
   delist(list: string, id: string, keep: boolean): Promise<void>;
 }
 
@@ -203,8 +203,10 @@ export function createDelegationStore(records: Records, clock: Clock): Delegatio
         if (one === undefined) return { result: [] };
         const others = (all: readonly Entry[]) => all.filter((other) => other.id !== id);
         const ended = keep ? [...others(row.ended), one] : others(row.ended);
-        const kept = ended.slice(-mostEnded);
-        return { row: { ...row, open: others(row.open), ended: kept }, result: ended.slice(0, -kept.length || 0) };
+        // Those of the same turn stay, however many: it may run again, and comes back to them.
+        const stays = ({ turn }: Entry, at: number) => at >= ended.length - mostEnded || turn === one.turn;
+        const gone = ended.filter((other, at) => !stays(other, at));
+        return { row: { ...row, open: others(row.open), ended: ended.filter(stays) }, result: gone };
       });
       for (const one of dropped) await drop(one.id);
     },

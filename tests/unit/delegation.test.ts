@@ -389,7 +389,8 @@ describe("what ends a delegation", () => {
     const { to, agent } = toolCall({});
     const caller = callerOf(to.tenant, agent);
     state.first = () => done("a secret");
-    for (let n = 0; n < 30; n += 1) await ask(one, `wish ${n}`);
+    for (let n = 0; n < 30; n += 1)
+      await one.source.call("tester", toolCall({ task: `wish ${n}` }, { turn: (n < 15 ? "t1" : `t${n}`) as TurnId }));
     // Of those that nobody could find by the conversation nothing is kept.
     expect([...world.records.rows.keys()].filter((key) => key.startsWith("delegation:"))).toHaveLength(20);
     expect(tasks.size).toBe(30);
