@@ -130,6 +130,9 @@ export function knowledgeContract(start: () => Promise<KnowledgeStage>): void {
           `The password of ${tenant} is here.`,
         ]);
         expect(await base.list(tenant)).toHaveLength(1);
+        // Others' do not even take the places of its own.
+        expect(await textsFor(tenant, asked("password", { limit: 1 }))).toHaveLength(1);
+        expect(await textsFor(tenant, asked("nothing", { limit: 1, vector: senseOf([1, 0]) }))).toHaveLength(1);
       }
       const [own] = await base.list("acme");
       expect(await base.remove("stranger", own?.id ?? "")).toBe(false);
