@@ -36,7 +36,7 @@ export const layouts: readonly SQL[] = [
       vector real[],
       FOREIGN KEY (tenant, document) REFERENCES ascent_knowledge.document (tenant, id) ON DELETE CASCADE
     );
-    ALTER TABLE ascent_knowledge.passage ALTER COLUMN vector SET STORAGE EXTERNAL;
+    ALTER TABLE ascent_knowledge.passage ALTER COLUMN vector SET STORAGE EXTERNAL, ALTER COLUMN vector SET STATISTICS 0;
     CREATE INDEX passage_document ON ascent_knowledge.passage (tenant, document);
     CREATE INDEX passage_words ON ascent_knowledge.passage USING gin (words);
   `,

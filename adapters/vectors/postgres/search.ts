@@ -72,9 +72,9 @@ export async function bySense(
 const list = (numbers: readonly number[], type: "real" | "float8"): SQL =>
   sql`${sql.param([...numbers])}::${sql.raw(type)}[]`;
 
-/** Each with its place, from 1, and read once: else it would be for each passage anew. */
+/** Each with its place, from 1. Not materialized: the planner would know too little of them to use the index of words. */
 const queries = (matches: readonly string[], weights: readonly number[] = []): SQL => sql`
-  WITH queries AS MATERIALIZED (
+  WITH queries AS (
     SELECT at::int AS at, weight, to_tsquery('ascent_knowledge.words', match) AS query
     FROM unnest(${sql.param([...matches])}::text[], ${list(weights, "float8")}) WITH ORDINALITY AS given (match, weight, at)
   )`;
