@@ -16,6 +16,8 @@ export interface WaysOptions {
 }
 
 export interface Ways {
+  /** Bounded, for what is asked beside the protocol. */
+  readonly fetch: typeof fetch;
   /** @param card what the peer's is now. */
   asked<Result>(card: AgentCard, work: (calls: PeerCalls) => Promise<Result>): Promise<Result>;
   /** What the next call would be made by. */
@@ -84,6 +86,7 @@ export function createWays({ name, fetch, clock }: WaysOptions): Ways {
   }
 
   return {
+    fetch: fetchImpl,
     async asked(card, work) {
       let last: unknown = new RetryableError(`agent "${name}": its card names no interface`);
       for (const way of inOrder(card)) {
