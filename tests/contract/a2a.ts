@@ -143,7 +143,7 @@ export async function makeA2a(): Promise<A2aPlatform> {
     chat: chatOf({ agent, caller, context }),
     async start(deps) {
       records ??= deps.records;
-      const runtime = { records, jobs, actors: { exclusive: true } };
+      const runtime = { records, jobs, blobs: deps.blobs, actors: { exclusive: true } };
       const log = deps.log;
       const server = createA2aServer({
         settings: { ...defaultA2aSettings, keys: [apiKey] },
