@@ -134,11 +134,13 @@ export function createA2aServer(options: A2aOptions): A2aServer {
     served.set(name, {
       tasks,
       handlerAt(origin) {
-        const known = at.get(origin);
+        // gRPC comes a moment after HTTP.
+        const place = `${origin} ${options.grpcAt?.(origin) ?? ""}`;
+        const known = at.get(place);
         if (known !== undefined) return known;
         if (at.size >= mostOrigins) at.clear();
         const made = handlersOf(tasks, origin);
-        at.set(origin, made);
+        at.set(place, made);
         return made;
       },
     });
