@@ -2,6 +2,7 @@
  * The models an agent can run on, behind the Agents SDK's ModelProvider: `demo` (offline), `openai:<model>` (Responses),
  * `gemini:<model>` and `compatible:<model>` (Chat Completions).
  */
+import { createHash } from "node:crypto";
 import {
   OpenAIProvider,
   setSensitiveDataLoggingEnabled,
@@ -15,16 +16,29 @@ import OpenAI from "openai";
 import type { Finding } from "../../src/channel.ts";
 import { TerminalError } from "../../src/errors.ts";
 import type { Embedder } from "../../src/knowledge.ts";
-import type { Clock } from "../../src/ports.ts";
+import type { MinuteLimits, ModelCaller, RequestWindow } from "../../src/model-line.ts";
+import type { Clock, Log } from "../../src/ports.ts";
 import type { Transcriber } from "../../src/reading.ts";
+import { createBreaker } from "./breaker.ts";
 import { checkServer } from "./check.ts";
 import type { DemoOptions } from "./demo/index.ts";
 import { createEmbedder } from "./embedder.ts";
 import type { FailureContext } from "./failures.ts";
 import { createKeepAliveFetch, type KeepAliveFetch } from "./fetch.ts";
+import { createGate, type Gate } from "./gate.ts";
 import { guarded } from "./guard.ts";
-import { keyNames, parseEmbeddingSpec, parseModelSpec, parseTranscriptionSpec, type Vendor } from "./spec.ts";
+import { routed, type Candidate, type RouteOptions } from "./route.ts";
+import { heard } from "./said.ts";
+import {
+  keyNames,
+  parseEmbeddingSpec,
+  parseModelList,
+  parseModelSpec,
+  parseTranscriptionSpec,
+  type Vendor,
+} from "./spec.ts";
 import { createTranscriber } from "./transcriber.ts";
+import { createWindow } from "./window.ts";
 
 export interface ModelsSettings {
   readonly apiKeys?: Partial<Readonly<Record<Vendor, string | undefined>>>;
@@ -32,13 +46,32 @@ export interface ModelsSettings {
   readonly baseURLs?: Partial<Readonly<Record<Vendor, string | undefined>>>;
   /** For one request until its answer is whole; for a stream, until its first and between two of its events. 120 s. */
   readonly timeoutMs?: number;
-  /** Further tries after 408, 409, 429, 5xx and failed connections, after the server's Retry-After where it gives one. 2. */
+  /** Further tries after 408, 409, 5xx and failed connections, after the server's Retry-After where it gives one. 2. */
   readonly maxRetries?: number;
+  /** What a vendor takes of the models that answer; absent: what it says itself. */
+  readonly limits?: Partial<Readonly<Record<Vendor, ProviderLimits>>>;
+  /** How long a request may stand in line. 15 minutes. */
+  readonly waitMs?: number;
+  /** How long it may where another model of its list is to be had sooner. 20 s. */
+  readonly fallbackMs?: number;
   /** Lets the SDK send traces, with message text, to OpenAI. Off unless configured. */
   readonly tracing?: boolean;
   readonly demo?: DemoOptions;
   readonly transcription?: TranscriptionSettings;
   readonly embedding?: EmbeddingSettings;
+}
+
+export interface ProviderLimits extends MinuteLimits {
+  /** Requests at once. */
+  readonly concurrency?: number | undefined;
+}
+
+export interface ModelsDeps {
+  readonly clock: Clock;
+  /** Told of every change from one model to another. */
+  readonly log?: Log;
+  /** What all replicas together asked of the provider with this name, which tells nothing of its key; else each counts by itself. */
+  readonly sharedWindow?: ((provider: string, limits: MinuteLimits, own: RequestWindow) => RequestWindow) | undefined;
 }
 
 /** A model of another kind than those that answer. */
@@ -63,10 +96,12 @@ export interface Models extends ModelProvider {
   /** Whether runs on these models are traced. */
   readonly tracing: boolean;
   /**
-   * The same object for the same spec. Its failures are TerminalError or RetryableError, its aborts the signal's reason.
+   * The same object for the same spec, or list of specs. Its failures are TerminalError or RetryableError, its aborts the signal's reason.
    * @throws InputError for an unknown spec, TerminalError where the key or the address is missing.
    */
   getModel(spec?: string): Model;
+  /** The same for one run, which keeps the model of the list that answers it, and stands in line as the caller's. */
+  modelFor(spec: string, caller: ModelCaller): Model;
   /** Undefined where none is configured. */
   readonly transcriber: Transcriber | undefined;
   /** Undefined where none is configured. */
@@ -84,46 +119,74 @@ const defaultURLs: Partial<Record<Vendor, string>> = {
   gemini: "https://generativelanguage.googleapis.com/v1beta/openai/",
 };
 
-/** Called once per process: tracing is the SDK's global state. */
-export function createModels(settings: ModelsSettings, deps: { readonly clock: Clock }): Models {
+const nobody: ModelCaller = { tenant: "", line: "" };
+const silent: Log = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** Called once per process: tracing is the SDK's global state, and the lines are those of all who ask. */
+export function createModels(settings: ModelsSettings, deps: ModelsDeps): Models {
+  const { clock, log = silent } = deps;
   const timeoutMs = settings.timeoutMs ?? 120_000;
-  const maxRetries = settings.maxRetries ?? 2;
   const tracing = settings.tracing ?? false;
   configureTracing(tracing, settings.apiKeys?.openai);
 
   const fetch = createKeepAliveFetch(timeoutMs);
-  const clients = new Map<Vendor, OpenAI>();
-  const providers = new Map<Vendor, OpenAIProvider>();
+  const providers = new Map<Vendor, Provider>();
+  const candidates = new Map<string, Candidate>();
   const models = new Map<string, Model>();
-
-  const clientOf = (vendor: Vendor): OpenAI => {
-    const known = clients.get(vendor);
-    if (known !== undefined) return known;
-    const client = clientAt(accessOf(vendor, settings), timeoutMs, maxRetries, fetch);
-    clients.set(vendor, client);
-    return client;
+  const route: RouteOptions = {
+    clock,
+    log,
+    retries: settings.maxRetries ?? 2,
+    waitMs: settings.waitMs ?? 900_000,
+    fallbackMs: settings.fallbackMs ?? 20_000,
   };
-  const providerOf = (vendor: Vendor): OpenAIProvider => {
+
+  const providerOf = (vendor: Vendor): Provider => {
     const known = providers.get(vendor);
     if (known !== undefined) return known;
-    const made = new OpenAIProvider({ openAIClient: clientOf(vendor), useResponses: vendor === "openai" });
+    const made = createProvider(vendor, settings, deps, timeoutMs, fetch);
     providers.set(vendor, made);
     return made;
   };
-  const contextOf = (vendor: Vendor, spec: string): FailureContext => ({
-    spec,
-    vendor,
-    host: new URL(clientOf(vendor).baseURL).host,
-    timeoutMs,
-    tries: maxRetries + 1,
-  });
-  const make = (spec: string): Model => {
+  const contextOf = (vendor: Vendor, spec: string): Omit<FailureContext, "tries"> => {
+    return { spec, vendor, host: new URL(providerOf(vendor).client.baseURL).host, timeoutMs };
+  };
+  const candidateOf = (spec: string): Candidate => {
+    const known = candidates.get(spec);
+    if (known !== undefined) return known;
     const parsed = parseModelSpec(spec);
-    if (parsed.vendor === "demo")
-      return later(async () => (await import("./demo/index.ts")).createDemoModel(deps.clock, settings.demo));
+    if (parsed.vendor === "demo") throw new TerminalError("The demo model has no server.");
     const { vendor, model } = parsed;
-    const inner = later(() => providerOf(vendor).getModel(model));
-    return guarded(inner, contextOf(vendor, spec));
+    const { gate, models: served } = providerOf(vendor);
+    const inner = later(() => served.getModel(model));
+    const countsTokens = settings.limits?.[vendor]?.tokensPerMinute !== undefined;
+    const made = {
+      spec,
+      model: guarded(inner, contextOf(vendor, spec)),
+      gate,
+      breaker: createBreaker(clock),
+      countsTokens,
+    };
+    candidates.set(spec, made);
+    return made;
+  };
+  const demo = () => later(async () => (await import("./demo/index.ts")).createDemoModel(clock, settings.demo));
+  /** What `modelFor` makes of a spec, ready for its runs. */
+  const routes = new Map<string, (caller: ModelCaller) => Model>();
+  const routeOf = (spec: string): ((caller: ModelCaller) => Model) => {
+    const known = routes.get(spec);
+    if (known !== undefined) return known;
+    const [first, ...others] = parseModelList(spec);
+    let made: (caller: ModelCaller) => Model;
+    if (first === "demo") {
+      const model = demo();
+      made = () => model;
+    } else {
+      const list = [candidateOf(first), ...others.map(candidateOf)] as const;
+      made = (caller) => routed(list, route, caller);
+    }
+    routes.set(spec, made);
+    return made;
   };
 
   const transcription =
@@ -154,10 +217,15 @@ export function createModels(settings: ModelsSettings, deps: { readonly clock: C
     getModel(spec = "demo") {
       const known = models.get(spec);
       if (known !== undefined) return known;
-      const model = make(spec);
+      const runs = routeOf(spec);
+      const model: Model = {
+        getResponse: (request) => runs(nobody).getResponse(request),
+        getStreamedResponse: (request) => runs(nobody).getStreamedResponse(request),
+      };
       models.set(spec, model);
       return model;
     },
+    modelFor: (spec, caller) => routeOf(spec)(caller),
     async check(spec, signal) {
       const parsed = parseModelSpec(spec);
       if (parsed.vendor === "demo") {
@@ -165,15 +233,43 @@ export function createModels(settings: ModelsSettings, deps: { readonly clock: C
       }
       const { vendor, model } = parsed;
       return check(
-        () => clientOf(vendor),
+        () => providerOf(vendor).client,
         model,
-        () => contextOf(vendor, spec),
+        () => ({ ...contextOf(vendor, spec), tries: 1 }),
         signal,
       );
     },
     checkTranscription: (signal) => checkOther(transcription, signal),
     checkEmbedding: (signal) => checkOther(embedding, signal),
   };
+}
+
+/** Who serves a vendor's models, and the line before them. */
+interface Provider {
+  readonly client: OpenAI;
+  readonly models: OpenAIProvider;
+  readonly gate: Gate;
+}
+
+function createProvider(
+  vendor: Vendor,
+  settings: ModelsSettings,
+  { clock, sharedWindow }: ModelsDeps,
+  timeoutMs: number,
+  fetch: KeepAliveFetch,
+): Provider {
+  const access = accessOf(vendor, settings);
+  const { concurrency, ...minute } = settings.limits?.[vendor] ?? {};
+  const counts = minute.requestsPerMinute !== undefined || minute.tokensPerMinute !== undefined;
+  const own = counts ? createWindow(minute, clock) : undefined;
+  const name = createHash("sha256")
+    .update(JSON.stringify([vendor, access]))
+    .digest("base64url");
+  const window = own && (sharedWindow?.(name, minute, own) ?? own);
+  const gate = createGate({ clock, window, concurrency });
+  // Requests are tried again by the route: each try has its place in the line.
+  const client = clientAt(access, timeoutMs, 0, heard(fetch, gate));
+  return { client, gate, models: new OpenAIProvider({ openAIClient: client, useResponses: vendor === "openai" }) };
 }
 
 /** A client of its own: its time and its address may differ from those of the models that answer. */
