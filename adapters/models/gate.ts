@@ -67,8 +67,9 @@ interface Waiting {
 /** A provider that does not say how long is asked again after this, and after twice as long each time. */
 const firstPauseMs = 1_000;
 const mostPauseMs = 60_000;
-/** Of what a provider says itself. */
+/** Of what a provider says itself; a little is added, since what comes a moment too early is refused. */
 const longestPauseMs = 3_600_000;
+const marginMs = 100;
 /** After a refusal requests go out one by one, then more and more at once; from so many on nothing is held back. */
 const carefulUntil = 64;
 
@@ -225,7 +226,7 @@ export function createGate({ clock, window, concurrency = Infinity }: GateOption
       // Requests that were under way together are refused together.
       if (pausedUntil <= now) refusals += 1;
       careful = 1;
-      holdUntil(now + Math.min(ms ?? backoffMs, longestPauseMs));
+      holdUntil(now + (ms === undefined ? backoffMs : Math.min(ms + marginMs, longestPauseMs)));
     },
     rest(ms) {
       if (ms > 0) holdUntil(clock.monotonic() + Math.min(ms, mostPauseMs));
