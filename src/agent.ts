@@ -2,7 +2,7 @@
  * The agent port: who answers. `agents/client` implements it on the OpenAI Agents SDK; the core knows only this.
  */
 import type { Address, Answer, InboundMessage, MediaPart, Participant } from "./message.ts";
-import type { ModelWait } from "./model-line.ts";
+import type { ModelCaller, ModelWait } from "./model-line.ts";
 import type { AskPerson } from "./tools.ts";
 import type { AgentId, MessageId, TurnId } from "./ids.ts";
 
@@ -106,6 +106,8 @@ export interface Agent {
     readonly summary: string | undefined;
     readonly items: readonly HistoryItem[];
     readonly signal: AbortSignal;
+    /** Whose history it is. */
+    readonly caller?: ModelCaller;
   }): Promise<string>;
 }
 

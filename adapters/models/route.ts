@@ -142,6 +142,7 @@ function createSearch(
   let again: { readonly of: Candidate; readonly refused: boolean } | undefined;
   let tries = 0;
   let refusals = 0;
+  let faults = 0;
   let last: unknown;
   const several = candidates.length > 1;
   let tokens: number | undefined;
@@ -154,7 +155,7 @@ function createSearch(
     const { current } = run;
     const order = current === undefined ? candidates : [current, ...candidates.filter((one) => one !== current)];
     const open = order.filter((one) => !failed.has(one));
-    const working = open.filter((one) => one.breaker.admits());
+    const working = open.filter(works);
     for (const one of open) if (!working.includes(one)) reasons.set(one, one.breaker.why ?? "it is being tried");
     let best: { readonly of: Candidate; readonly ms: number } | undefined;
     for (const one of working.length > 0 ? working : open) {
@@ -203,7 +204,7 @@ function createSearch(
       const chosen = repeated === undefined ? choose() : { of: repeated.of, mostMs: leftMs() };
       if (chosen === undefined) throw over(last);
       const { of, mostMs } = chosen;
-      if (repeated === undefined) tries = refusals = 0;
+      if (repeated === undefined) tries = refusals = faults = 0;
       try {
         const entry = { caller, tokens: tokensFor(of), again: repeated?.refused === true, mostMs };
         const entered = of.gate.enter(entry, signal);
@@ -253,7 +254,7 @@ function createSearch(
       if (trouble === "limit") {
         refusals += 1;
         of.breaker.left();
-        const soon = others(of) ? fallbackMs : leftMs();
+        const soon = others(of).some(works) ? fallbackMs : leftMs();
         if (refusals < mostRefusals && of.gate.pausedMs() <= soon) {
           again = { of, refused: true };
           return;
@@ -261,18 +262,18 @@ function createSearch(
       } else if (error instanceof TooLongError) of.breaker.succeeded();
       else {
         if (error instanceof UnavailableError) {
-          const most = !others(of) ? retries : trouble === "timeout" ? 0 : Math.min(retries, 1);
+          const most = !others(of).some(works) ? retries : trouble === "timeout" ? 0 : Math.min(retries, 1);
           const { retryAfterMs = longestRetryMs } = error;
-          if (mayPass(error) && tries <= most) {
+          if (mayPass(error) && ++faults <= most) {
             of.breaker.left();
-            return once(of, retryAfterMs < longestRetryMs ? retryAfterMs : backoffMs(tries));
+            return once(of, retryAfterMs < longestRetryMs ? retryAfterMs : backoffMs(faults));
           }
         }
         tellOpen(of, of.breaker.failed(weightOf(error), reasonOf(error)));
       }
       failed.add(of);
       reasons.set(of, reasonOf(error));
-      if (!others(of)) throw over(error);
+      if (others(of).length === 0) throw over(error);
     },
 
     left() {
@@ -280,8 +281,8 @@ function createSearch(
     },
   };
 
-  function others(of: Candidate): boolean {
-    return candidates.some((one) => one !== of && !failed.has(one));
+  function others(of: Candidate): Candidate[] {
+    return candidates.filter((one) => one !== of && !failed.has(one));
   }
 
   function tellOpen(of: Candidate, openMs: number | undefined): void {
@@ -307,14 +308,18 @@ function mayPass({ trouble }: UnavailableError): boolean {
   return trouble === "failing" || trouble === "timeout" || trouble === "connection";
 }
 
+function works({ breaker }: Candidate): boolean {
+  return breaker.admits();
+}
+
 /** What costs the person minutes, or does not pass by itself, is not tried three times. */
 function weightOf(error: unknown): number {
   if (!(error instanceof UnavailableError)) return 1;
   return error.trouble === "failing" || error.trouble === "connection" ? 1 : 3;
 }
 
-function backoffMs(tries: number): number {
-  return Math.min(firstPauseMs * 2 ** (tries - 1), mostPauseMs);
+function backoffMs(faults: number): number {
+  return Math.min(firstPauseMs * 2 ** (faults - 1), mostPauseMs);
 }
 
 /** Rejects with the signal's reason when it is aborted. */

@@ -143,10 +143,8 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
 
   return {
     run: (input, hooks) => settled(execute(input, hooks), hooks.signal, settings),
-    summarize({ summary, items, signal }) {
+    summarize({ summary, items, signal, caller = { tenant: "", line: "" } }) {
       const work = async () => {
-        // Nobody waits for it: those of all conversations are one line.
-        const caller = { tenant: "", line: "summaries" };
         const model = await modelOf(deps.models, settings.summaryModel ?? settings.model, caller);
         return condense(model, summaryPrompt(summary, items), signal);
       };

@@ -1,8 +1,10 @@
 /** A provider that takes five requests a minute, and more conversations than that: everybody is answered in turn, nothing is lost. */
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, onTestFinished, test } from "vitest";
+import { startOpenAiFake } from "../fakes/openai.ts";
 import { tokensIn } from "../fakes/tokens.ts";
-import { expectKept, openStage, outboundOf, runsOf, untilQuiet, type Stage } from "./stage.ts";
+import { eventually, expectKept, leaks, openStage, outboundOf, runsOf, untilQuiet, type Stage } from "./stage.ts";
 
 const perMinute = 5;
 /** A minute takes four seconds. */
@@ -87,5 +89,83 @@ test(
     expect(times.filter((ms) => ms > 55_000 && ms < 75_000)).toHaveLength(3);
     expect(refused(stage)).toBe(0);
     expectKept(stage);
+  },
+);
+
+test(
+  "what is called off in line is never asked, and who would wait for too long is told at once",
+  { timeout: 60_000 },
+  async () => {
+    const compatible = { requestsPerMinute: 1 };
+    const stage = await openStage({ config: { models: { timeoutSeconds: 20, queueSeconds: 100, compatible } } });
+    const { platform, model } = stage;
+    for (const chat of [101, 102]) {
+      await platform.user(chat).sends(chat, `question m-${chat}-1`);
+      // So that 102 is the first in line.
+      if (chat === 101) await expect.poll(() => model.log.length, { timeout: 10_000 }).toBe(1);
+    }
+    await eventually("it is seen in line", () =>
+      platform.log.calls.some(({ text }) => text?.includes("you are in line, about 1 min") === true),
+    );
+    await platform.user(103).sends(103, "question m-103-1");
+    const told = await platform.waitForReply(103, undefined, { timeoutMs: 10_000 });
+    expect(told.text).toMatch(/^Sorry, too many are asking me at once/);
+    await platform.user(102).sends(102, "/stop");
+    await platform.waitForReply(102, ({ text }) => text === "Stopped.", { timeoutMs: 10_000 });
+    const excused = new Map([103, 102].map((chat) => [`m-${chat}-1`, "was told why not"]));
+    await untilQuiet(stage, { excused });
+    expect(model.log).toHaveLength(1);
+    expectKept(stage, { excused });
+  },
+);
+
+test(
+  "the first provider dies in the middle of a run and comes back: the second goes on, the log says why, then the first is asked again",
+  { timeout: 90_000 },
+  async () => {
+    const key = "gemini-canary-0123456789";
+    const spare = await startOpenAiFake({ apiKey: key, models: ["spare"] });
+    onTestFinished(() => spare.close());
+    const stage = await openStage({
+      config: { models: { timeoutSeconds: 20, retries: 1 } },
+      env: { ASCENT_MODEL: "compatible:test, gemini:spare", GEMINI_API_KEY: key, GEMINI_BASE_URL: spare.baseURL },
+    });
+    const { platform, model, gateway } = stage;
+    const call = { toolCalls: [{ name: "calculate", arguments: { expression: "6*7" } }] };
+    let dead = false;
+    model.script(({ toolOutputs, toSummarize }) => {
+      if (toSummarize !== undefined) return undefined;
+      // It dies with the first call of a tool.
+      if (dead || toolOutputs.length > 0) {
+        dead = true;
+        return { failure: { kind: "close" } };
+      }
+      return call;
+    });
+    for (const chat of chats(3)) {
+      await platform.user(chat).sends(chat, `compute m-${chat}-1`);
+      await platform.waitForReply(chat, undefined, { timeoutMs: 15_000 });
+    }
+    expect(spare.log.length).toBe(3);
+    expect(gateway.output()).toMatch(/compatible:test: no connection to .*another model is asked/);
+    model.script(undefined);
+    // It is left alone for half a minute, and nobody waits for that.
+    let n = 1;
+    await eventually(
+      "the first model answers again",
+      async () => {
+        const before = model.log.filter(({ outcome }) => outcome === "answered").length;
+        n += 1;
+        await platform.user(101).sends(101, `once more m-101-${n}`);
+        await platform.waitForReply(101, undefined, { timeoutMs: 15_000 });
+        await sleep(500);
+        return model.log.filter(({ outcome }) => outcome === "answered").length > before;
+      },
+      60_000,
+    );
+    await untilQuiet(stage);
+    expectKept(stage);
+    expect(leaks(stage)).toEqual([]);
+    expect(gateway.output()).not.toContain(key);
   },
 );

@@ -124,6 +124,20 @@ describe("a run", () => {
     expect(asked()).toEqual([5, 1]);
   });
 
+  it("takes nothing to another model that only its own understands", async () => {
+    second.script(({ toolOutputs }) => (toolOutputs.length === 0 ? calls : { failure: ofStatus(404) }));
+    const bodies: unknown[] = [];
+    first.script((prompt) => {
+      bodies.push(prompt.body["input"]);
+      return computes(prompt);
+    });
+    const { run } = opened({}, { model: "compatible:fake-model, openai:fake-model" });
+    expect(await run()).toContain("It is 42.");
+    const [items] = bodies as [readonly Record<string, unknown>[]];
+    expect(items.map(({ type }) => type)).toEqual(expect.arrayContaining(["function_call", "function_call_output"]));
+    for (const item of items) expect(Object.keys(item)).not.toContain("id");
+  });
+
   it("keeps the model that answered it, also where the first is well again", async () => {
     let failures = 2;
     first.script((prompt) => (failures-- > 0 ? { failure: ofStatus(500, { retryAfter: 0 }) } : computes(prompt)));

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createBreaker } from "../../../adapters/models/breaker.ts";
-import { handClock } from "./hand-clock.ts";
+import { handClock } from "../hand-clock.ts";
 
 describe("a model that fails", () => {
   it("is left alone after three failures in a row, then tried with one request, and asked again once that is answered", async () => {

@@ -9,7 +9,7 @@ import {
 import { createFairLine } from "../../../adapters/models/line.ts";
 import { createWindow } from "../../../adapters/models/window.ts";
 import type { MinuteLimits } from "../../../src/model-line.ts";
-import { handClock, type HandClock } from "./hand-clock.ts";
+import { handClock, type HandClock } from "../hand-clock.ts";
 
 const minute = 61_000;
 

@@ -1,4 +1,4 @@
-import type { Clock } from "../../../src/ports.ts";
+import type { Clock } from "../../src/ports.ts";
 
 /** Stands still until time is let pass: minutes of it take no time at all. */
 export interface HandClock extends Clock {
