@@ -27,8 +27,9 @@ import type { FailureContext } from "./failures.ts";
 import { createKeepAliveFetch, type KeepAliveFetch } from "./fetch.ts";
 import { createGate, type Gate } from "./gate.ts";
 import { guarded } from "./guard.ts";
-import { routed, type Candidate, type RouteOptions } from "./route.ts";
+import { routed } from "./route.ts";
 import { heard } from "./said.ts";
+import type { Candidate, RouteOptions } from "./search.ts";
 import {
   keyNames,
   parseEmbeddingSpec,

@@ -34,7 +34,8 @@ interface Told {
 
 function opened(rest: ModelsSettings = {}, settings: Record<string, unknown> = {}, speed = 1) {
   const told: (Told & { words: string })[] = [];
-  const log: Log = { ...quiet, warn: (fields, words) => void told.push({ ...(fields as Told), words }) };
+  const tell: Log["warn"] = (fields, words) => void told.push({ ...(fields as Told), words });
+  const log: Log = { ...quiet, warn: tell, info: tell };
   const clock = testClock({ speed });
   const models = createModels(
     {

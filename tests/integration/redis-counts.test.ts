@@ -47,7 +47,7 @@ describe.skipIf(needs("redis-server").missing)("messages of one person at two re
   it("count together what models are asked, in requests and in tokens, and say when there is room", async () => {
     const limits = { requestsPerMinute: 5, tokensPerMinute: 1_000 };
     const [one, other] = replicas.map((of) => of.window("provider", limits, createWindow(limits, clock)));
-    const takes = await Promise.all(Array.from({ length: 8 }, (_, n) => (n % 2 === 0 ? one : other)?.take(10)));
+    const takes = await Promise.all(Array.from({ length: 8 }, async (_, n) => (n % 2 === 0 ? one : other)?.take(10)));
     const waits = takes.filter((taken) => typeof taken === "number");
     expect(waits).toHaveLength(3);
     for (const ms of waits) expect(ms).toBeGreaterThan(58_000);
@@ -73,7 +73,7 @@ describe.skipIf(needs("redis-server").missing)("messages of one person at two re
     expect(waits.filter((ms) => ms === 0).length).toBe(2);
     const limits = { requestsPerMinute: 2 };
     const window = replicas[1]?.window("provider", limits, createWindow(limits, clock));
-    const taken = await Promise.all([1, 2, 3].map(() => window?.take(0)));
+    const taken = await Promise.all([1, 2, 3].map(async () => window?.take(0)));
     expect(taken.filter((one) => typeof one === "object")).toHaveLength(2);
     expect(performance.now() - begun).toBeLessThan(2_000);
   });
