@@ -2,7 +2,6 @@
  * The models an agent can run on, behind the Agents SDK's ModelProvider: `demo` (offline), `openai:<model>` (Responses),
  * `gemini:<model>` and `compatible:<model>` (Chat Completions).
  */
-import { createHash } from "node:crypto";
 import {
   OpenAIProvider,
   setSensitiveDataLoggingEnabled,
@@ -16,7 +15,7 @@ import OpenAI from "openai";
 import type { Finding } from "../../src/channel.ts";
 import { TerminalError } from "../../src/errors.ts";
 import type { Embedder } from "../../src/knowledge.ts";
-import type { MinuteLimits, ModelCaller, RequestWindow } from "../../src/model-line.ts";
+import type { ModelCaller } from "../../src/model-line.ts";
 import type { Clock, Log } from "../../src/ports.ts";
 import type { Transcriber } from "../../src/reading.ts";
 import { createBreaker } from "./breaker.ts";
@@ -25,10 +24,9 @@ import type { DemoOptions } from "./demo/index.ts";
 import { createEmbedder } from "./embedder.ts";
 import type { FailureContext } from "./failures.ts";
 import { createKeepAliveFetch, type KeepAliveFetch } from "./fetch.ts";
-import { createGate, type Gate } from "./gate.ts";
 import { guarded } from "./guard.ts";
+import { accessOf, clientAt, createProvider, type Access, type ProviderDeps, type ProviderLimits } from "./provider.ts";
 import { routed } from "./route.ts";
-import { heard } from "./said.ts";
 import type { Candidate, RouteOptions } from "./search.ts";
 import {
   keyNames,
@@ -39,17 +37,13 @@ import {
   type Vendor,
 } from "./spec.ts";
 import { createTranscriber } from "./transcriber.ts";
-import { createWindow } from "./window.ts";
 
-export interface ModelsSettings {
-  readonly apiKeys?: Partial<Readonly<Record<Vendor, string | undefined>>>;
-  /** Where the vendor is reached, with the version in the path. `compatible` has no default. */
-  readonly baseURLs?: Partial<Readonly<Record<Vendor, string | undefined>>>;
+export interface ModelsSettings extends Access {
   /** For one request until its answer is whole; for a stream, until its first and between two of its events. 120 s. */
   readonly timeoutMs?: number;
   /** Further tries after 408, 409, 5xx and failed connections, after the server's Retry-After where it gives one. 2. */
   readonly maxRetries?: number;
-  /** What a vendor takes of the models that answer; absent: what it says itself. */
+  /** Of the models that answer; absent: what the vendor says itself. */
   readonly limits?: Partial<Readonly<Record<Vendor, ProviderLimits>>>;
   /** How long a request may stand in line. 15 minutes. */
   readonly waitMs?: number;
@@ -62,17 +56,9 @@ export interface ModelsSettings {
   readonly embedding?: EmbeddingSettings;
 }
 
-export interface ProviderLimits extends MinuteLimits {
-  /** Requests at once. */
-  readonly concurrency?: number | undefined;
-}
-
-export interface ModelsDeps {
-  readonly clock: Clock;
+export interface ModelsDeps extends ProviderDeps {
   /** Told of every change from one model to another. */
   readonly log?: Log;
-  /** What all replicas together asked of the provider with this name, which tells nothing of its key; else each counts by itself. */
-  readonly sharedWindow?: ((provider: string, limits: MinuteLimits, own: RequestWindow) => RequestWindow) | undefined;
 }
 
 /** A model of another kind than those that answer. */
@@ -115,11 +101,6 @@ export interface Models extends ModelProvider {
   checkEmbedding(signal: AbortSignal): Promise<Finding | undefined>;
 }
 
-const defaultURLs: Partial<Record<Vendor, string>> = {
-  openai: "https://api.openai.com/v1",
-  gemini: "https://generativelanguage.googleapis.com/v1beta/openai/",
-};
-
 const nobody: ModelCaller = { tenant: "", line: "" };
 const silent: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -131,64 +112,45 @@ export function createModels(settings: ModelsSettings, deps: ModelsDeps): Models
   configureTracing(tracing, settings.apiKeys?.openai);
 
   const fetch = createKeepAliveFetch(timeoutMs);
-  const providers = new Map<Vendor, Provider>();
-  const candidates = new Map<string, Candidate>();
-  const models = new Map<string, Model>();
-  const route: RouteOptions = {
+  const providerOf = once((vendor: Vendor) =>
+    createProvider({ vendor, access: settings, limits: settings.limits?.[vendor] ?? {}, timeoutMs, fetch }, deps),
+  );
+  const contextOf = (vendor: Vendor, spec: string): FailureContext => {
+    return { spec, vendor, host: new URL(providerOf(vendor).client.baseURL).host, timeoutMs, tries: 1 };
+  };
+  const options: RouteOptions = {
     clock,
     log,
     retries: settings.maxRetries ?? 2,
     waitMs: settings.waitMs ?? 900_000,
     fallbackMs: settings.fallbackMs ?? 20_000,
   };
-
-  const providerOf = (vendor: Vendor): Provider => {
-    const known = providers.get(vendor);
-    if (known !== undefined) return known;
-    const made = createProvider(vendor, settings, deps, timeoutMs, fetch);
-    providers.set(vendor, made);
-    return made;
-  };
-  const contextOf = (vendor: Vendor, spec: string): Omit<FailureContext, "tries"> => {
-    return { spec, vendor, host: new URL(providerOf(vendor).client.baseURL).host, timeoutMs };
-  };
-  const candidateOf = (spec: string): Candidate => {
-    const known = candidates.get(spec);
-    if (known !== undefined) return known;
+  const candidateOf = once((spec: string): Candidate => {
     const parsed = parseModelSpec(spec);
     if (parsed.vendor === "demo") throw new TerminalError("The demo model has no server.");
     const { vendor, model } = parsed;
-    const { gate, models: served } = providerOf(vendor);
-    const inner = later(() => served.getModel(model));
+    const { gate, models } = providerOf(vendor);
+    const inner = later(() => models.getModel(model));
     const countsTokens = settings.limits?.[vendor]?.tokensPerMinute !== undefined;
-    const made = {
-      spec,
-      model: guarded(inner, contextOf(vendor, spec)),
-      gate,
-      breaker: createBreaker(clock),
-      countsTokens,
-    };
-    candidates.set(spec, made);
-    return made;
-  };
-  const demo = () => later(async () => (await import("./demo/index.ts")).createDemoModel(clock, settings.demo));
-  /** What `modelFor` makes of a spec, ready for its runs. */
-  const routes = new Map<string, (caller: ModelCaller) => Model>();
-  const routeOf = (spec: string): ((caller: ModelCaller) => Model) => {
-    const known = routes.get(spec);
-    if (known !== undefined) return known;
+    return { spec, model: guarded(inner, contextOf(vendor, spec)), gate, breaker: createBreaker(clock), countsTokens };
+  });
+  /** What makes a run's model of a spec. */
+  const routeOf = once((spec: string): ((caller: ModelCaller) => Model) => {
     const [first, ...others] = parseModelList(spec);
-    let made: (caller: ModelCaller) => Model;
     if (first === "demo") {
-      const model = demo();
-      made = () => model;
-    } else {
-      const list = [candidateOf(first), ...others.map(candidateOf)] as const;
-      made = (caller) => routed(list, route, caller);
+      const demo = later(async () => (await import("./demo/index.ts")).createDemoModel(clock, settings.demo));
+      return () => demo;
     }
-    routes.set(spec, made);
-    return made;
-  };
+    const list = [candidateOf(first), ...others.map(candidateOf)] as const;
+    return (caller) => routed(list, options, caller);
+  });
+  const modelOf = once((spec: string): Model => {
+    const runs = routeOf(spec);
+    return {
+      getResponse: (request) => runs(nobody).getResponse(request),
+      getStreamedResponse: (request) => runs(nobody).getStreamedResponse(request),
+    };
+  });
 
   const transcription =
     settings.transcription === undefined
@@ -215,17 +177,7 @@ export function createModels(settings: ModelsSettings, deps: ModelsDeps): Models
     tracing,
     transcriber: transcription && createTranscriber(transcription),
     embedder: embedding && createEmbedder(embedding),
-    getModel(spec = "demo") {
-      const known = models.get(spec);
-      if (known !== undefined) return known;
-      const runs = routeOf(spec);
-      const model: Model = {
-        getResponse: (request) => runs(nobody).getResponse(request),
-        getStreamedResponse: (request) => runs(nobody).getStreamedResponse(request),
-      };
-      models.set(spec, model);
-      return model;
-    },
+    getModel: (spec = "demo") => modelOf(spec),
     modelFor: (spec, caller) => routeOf(spec)(caller),
     async check(spec, signal) {
       const parsed = parseModelSpec(spec);
@@ -236,41 +188,13 @@ export function createModels(settings: ModelsSettings, deps: ModelsDeps): Models
       return check(
         () => providerOf(vendor).client,
         model,
-        () => ({ ...contextOf(vendor, spec), tries: 1 }),
+        () => contextOf(vendor, spec),
         signal,
       );
     },
     checkTranscription: (signal) => checkOther(transcription, signal),
     checkEmbedding: (signal) => checkOther(embedding, signal),
   };
-}
-
-/** Who serves a vendor's models, and the line before them. */
-interface Provider {
-  readonly client: OpenAI;
-  readonly models: OpenAIProvider;
-  readonly gate: Gate;
-}
-
-function createProvider(
-  vendor: Vendor,
-  settings: ModelsSettings,
-  { clock, sharedWindow }: ModelsDeps,
-  timeoutMs: number,
-  fetch: KeepAliveFetch,
-): Provider {
-  const access = accessOf(vendor, settings);
-  const { concurrency, ...minute } = settings.limits?.[vendor] ?? {};
-  const counts = minute.requestsPerMinute !== undefined || minute.tokensPerMinute !== undefined;
-  const own = counts ? createWindow(minute, clock) : undefined;
-  const name = createHash("sha256")
-    .update(JSON.stringify([vendor, access]))
-    .digest("base64url");
-  const window = own && (sharedWindow?.(name, minute, own) ?? own);
-  const gate = createGate({ clock, window, concurrency });
-  // Requests are tried again by the route: each try has its place in the line.
-  const client = clientAt(access, timeoutMs, 0, heard(fetch, gate));
-  return { client, gate, models: new OpenAIProvider({ openAIClient: client, useResponses: vendor === "openai" }) };
 }
 
 /** A client of its own: its time and its address may differ from those of the models that answer. */
@@ -296,25 +220,16 @@ function otherOf(
   return { client, model, context };
 }
 
-/** Nulls keep the client from reading its own environment variables; its log would print what a server sent. */
-function clientAt(
-  access: { readonly apiKey: string; readonly baseURL: string },
-  timeout: number,
-  maxRetries: number,
-  fetch: KeepAliveFetch,
-): OpenAI {
-  const environment = { organization: null, project: null, webhookSecret: null, adminAPIKey: null } as const;
-  return new OpenAI({ ...environment, ...access, timeout, maxRetries, fetch, logLevel: "off" });
-}
-
-/** @throws TerminalError that names the setting to set. */
-function accessOf(vendor: Vendor, settings: ModelsSettings): { readonly apiKey: string; readonly baseURL: string } {
-  const apiKey = settings.apiKeys?.[vendor] || (vendor === "compatible" ? "none" : undefined);
-  const baseURL = settings.baseURLs?.[vendor] || defaultURLs[vendor];
-  if (apiKey === undefined) throw new TerminalError(`${vendor} needs a key: ${keyNames[vendor]} is not set`);
-  if (baseURL === undefined) throw new TerminalError(`${vendor} needs an address: OPENAI_BASE_URL is not set`);
-  if (!URL.canParse(baseURL)) throw new TerminalError(`The address of ${vendor} is not a URL`);
-  return { apiKey, baseURL };
+/** The same for the same key, made when it is first asked for. */
+function once<Key, Value>(make: (key: Key) => Value): (key: Key) => Value {
+  const made = new Map<Key, Value>();
+  return (key) => {
+    const known = made.get(key);
+    if (known !== undefined) return known;
+    const value = make(key);
+    made.set(key, value);
+    return value;
+  };
 }
 
 /** The provider hands out its models by promise; nobody should have to wait for one. */

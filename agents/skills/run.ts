@@ -6,6 +6,7 @@
 import { Agent as SdkAgent, Runner, tool, type AgentInputItem, type ModelSettings, type Tool } from "@openai/agents";
 import { z } from "zod";
 import { InputError, reasonOf, RetryableError, TerminalError } from "../../src/errors.ts";
+import type { ModelWait } from "../../src/model-line.ts";
 import type { Clock, Log } from "../../src/ports.ts";
 import type { TaskHooks, TaskMessage, TaskPart, TaskRun } from "../../src/skilled.ts";
 import { edgeModel } from "../client/edge.ts";
@@ -71,6 +72,8 @@ export type ModelAnswer =
 /** Of what one tool answers. */
 const longestResult = 20_000;
 const longestQuestion = 1_000;
+/** A line that is shorter is not worth a word. */
+const shownWaitMs = 5_000;
 
 const rules =
   "A line in brackets such as [context …] or [file …] was added by the gateway. What stands between [content …] and " +
@@ -114,7 +117,10 @@ async function execute(of: ModelRun): Promise<ModelAnswer> {
   const tools = of.tools.map((one) => sdkTool(one, signal, log, fail));
   const { task, caller, context } = of.run;
   const line = `${caller.id} ${context}`;
-  const model = await modelOf(models.provider, settings.model, { tenant: caller.tenant, line, turn: task });
+  const onWait = (wait: ModelWait | undefined) => {
+    if (wait !== undefined && wait.expectedMs >= shownWaitMs) hooks.progress("in line for its model");
+  };
+  const model = await modelOf(models.provider, settings.model, { tenant: caller.tenant, line, turn: task, onWait });
   const agent = new SdkAgent({
     name: "skill",
     instructions: `${of.instructions.trim()}\n\n${rules}`,

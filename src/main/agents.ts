@@ -2,7 +2,8 @@
 import { createClientAgent, type ClientAgentDeps } from "../../agents/client/index.ts";
 import { traitsOf } from "../../agents/client/settings.ts";
 import { createDocuments } from "../../adapters/documents/index.ts";
-import type { Models, ModelsSettings, ProviderLimits } from "../../adapters/models/index.ts";
+import type { Models, ModelsSettings } from "../../adapters/models/index.ts";
+import type { ProviderLimits } from "../../adapters/models/provider.ts";
 import { modelsOfAgent } from "../../adapters/models/spec.ts";
 import type { CoreOptions } from "../core.ts";
 import type { Blobs, Clock, Log } from "../ports.ts";

@@ -77,9 +77,10 @@ function modelsOf(config: Config): (readonly [string, readonly string[]])[] {
     const summary = own.summaryModel === undefined ? [] : parseModelList(own.summaryModel);
     return [`agent ${name}`, [...new Set([...specs, ...summary])]] as const;
   });
-  const skills = Object.entries(config.skills as Record<string, NamedModels>).flatMap(([name, own]) => {
+  const all = config.skills as Record<string, NamedModels & { readonly enabled?: boolean }>;
+  const skills = Object.entries(all).flatMap(([name, own]) => {
     const spec = modelsOfAgent(own);
-    return spec === undefined ? [] : [[`agent ${name}`, parseModelList(spec)] as const];
+    return spec === undefined || own.enabled === false ? [] : [[`agent ${name}`, parseModelList(spec)] as const];
   });
   return [...agents, ...skills];
 }

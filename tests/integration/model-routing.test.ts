@@ -213,6 +213,18 @@ describe("a provider's limit", () => {
     for (const { reason } of switches()) expect(reason).toMatch(/its turn would come in \d+ s/);
   });
 
+  it("is waited for in the middle of a run, which keeps its model", async () => {
+    first.script(({ toolOutputs }) => {
+      if (toolOutputs.length > 0) return { text: `It is ${toolOutputs.join()}.` };
+      return { toolCalls: [{ name: "calculate", arguments: { expression: "6*7" } }] };
+    });
+    // A minute takes 600 ms.
+    const { run, switches } = opened({ limits: { openai: { requestsPerMinute: 1 } } }, {}, 100);
+    expect(await run()).toContain("It is 42.");
+    expect(asked()).toEqual([2, 0]);
+    expect(switches()).toEqual([]);
+  });
+
   it("that keeps somebody waiting for too long is said", async () => {
     const limits = { openai: { requestsPerMinute: 1 } };
     const { run } = opened({ limits, waitMs: 10_000 }, { model: "openai:fake-model" });
