@@ -3,7 +3,6 @@
  * `gemini:<model>` and `compatible:<model>` (Chat Completions).
  */
 import {
-  OpenAIProvider,
   setSensitiveDataLoggingEnabled,
   setTraceProcessors,
   setTracingDisabled,
@@ -11,12 +10,12 @@ import {
   type Model,
   type ModelProvider,
 } from "@openai/agents";
-import OpenAI from "openai";
+import type OpenAI from "openai";
 import type { Finding } from "../../src/channel.ts";
 import { TerminalError } from "../../src/errors.ts";
 import type { Embedder } from "../../src/knowledge.ts";
 import type { ModelCaller } from "../../src/model-line.ts";
-import type { Clock, Log } from "../../src/ports.ts";
+import type { Log } from "../../src/ports.ts";
 import type { Transcriber } from "../../src/reading.ts";
 import { createBreaker } from "./breaker.ts";
 import { checkServer } from "./check.ts";
@@ -28,14 +27,7 @@ import { guarded } from "./guard.ts";
 import { accessOf, clientAt, createProvider, type Access, type ProviderDeps, type ProviderLimits } from "./provider.ts";
 import { routed } from "./route.ts";
 import type { Candidate, RouteOptions } from "./search.ts";
-import {
-  keyNames,
-  parseEmbeddingSpec,
-  parseModelList,
-  parseModelSpec,
-  parseTranscriptionSpec,
-  type Vendor,
-} from "./spec.ts";
+import { parseEmbeddingSpec, parseModelList, parseModelSpec, parseTranscriptionSpec, type Vendor } from "./spec.ts";
 import { createTranscriber } from "./transcriber.ts";
 
 export interface ModelsSettings extends Access {
