@@ -143,6 +143,7 @@ export function createGate({ clock, window, concurrency = Infinity }: GateOption
   }
 
   function wakeIn(ms: number): void {
+    wake?.();
     wake = clock.after(ms, () => {
       wake = undefined;
       pump();
