@@ -8,6 +8,7 @@ import type { Clock, Log } from "../ports.ts";
 import { createServing } from "./a2a.ts";
 import { modelsSettings } from "./agents.ts";
 import type { Config } from "./config.ts";
+import { openCounts } from "./counts.ts";
 import { createLibrary, prepareKnowledge } from "./library.ts";
 import { openRuntime } from "./runtime.ts";
 import { makeSkill, skillKinds, skillOf, type SkillKinds } from "./skills.ts";
@@ -42,7 +43,8 @@ export async function openAgentService(options: AgentServiceOptions): Promise<Ag
   const { records, blobs } = runtime;
   const safeFetch = createSafeFetch({ allowHosts: config.webhooks.allowHosts });
   const newId = () => randomBytes(18).toString("base64url");
-  const models = createModels(modelsSettings(config), { clock });
+  const counts = await openCounts(config, clock, log);
+  const models = createModels(modelsSettings(config), { clock, log, sharedWindow: counts?.window });
   const { spec: model } = config.model;
   const { publicUrl } = config.server;
   const library = await createLibrary(config, { clock, log });
@@ -75,6 +77,7 @@ export async function openAgentService(options: AgentServiceOptions): Promise<Ag
     await Promise.all([http.drain(left()), grpc.drain(left()), host.drain(left())]);
     await library.knowledge.close();
     await runtime.stop(Math.max(left(), stopMs));
+    counts?.close();
   }
 
   return {

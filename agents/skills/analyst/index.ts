@@ -41,7 +41,7 @@ export function createAnalyst(settings: SkillSettings, deps: AnalystDeps): Skill
       return { kind: "completed", parts: await partsOf(said, made, { charts, blobs, locale, signal }) };
     }
     const context = given === undefined ? {} : { locale: given };
-    const { answer, made } = await analyseOnModel({ settings, models, sandbox, files, messages, hooks, context });
+    const { answer, made } = await analyseOnModel({ settings, models, sandbox, files, run, hooks, context });
     if (answer.kind === "asked") return { kind: "input-required", question: answer.question };
     return {
       kind: "completed",

@@ -57,6 +57,7 @@ export function createResearcher(
       models,
       instructions,
       tools: [readTool(desk), ...(search === undefined ? [] : [searchTool(desk, hooks)])],
+      run,
       messages: run.messages,
       hooks,
       maxTurns: settings.pages + mostSearches + 2,
