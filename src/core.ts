@@ -3,6 +3,7 @@
  */
 import type { Agent, AgentTraits } from "./agent.ts";
 import type { Announce } from "./announce.ts";
+import type { Budgets } from "./budget-meter.ts";
 import type { Channel, Inbound } from "./channel.ts";
 import { createAccess, type AccessOptions } from "./access.ts";
 import { createBelongings } from "./belongings.ts";
@@ -62,6 +63,8 @@ export interface CoreOptions {
   readonly erase?: ((conversations: readonly string[]) => Promise<void>) | undefined;
   /** Ten letters or digits that nobody can guess; random ones unless given. */
   readonly newCode?: () => string;
+  /** Where anybody has a budget. */
+  readonly budgets?: Budgets | undefined;
   /** Who works for agents beside their turns. */
   readonly delegations?:
     | {
@@ -169,6 +172,7 @@ export function createCore(options: CoreOptions): Core {
       clock,
       belongings,
       newCode: options.newCode,
+      budgets: options.budgets,
       forget,
     }),
     tellAlive: !runtime.actors.exclusive,

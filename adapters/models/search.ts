@@ -45,6 +45,7 @@ export interface Run {
 }
 
 interface Attempt {
+  readonly spec: string;
   readonly model: GuardedModel;
   readonly asked: ModelRequest;
   readonly tries: number;
@@ -175,7 +176,7 @@ export function createSearch(candidates: Candidates, options: RouteOptions, run:
       tries.all += 1;
       tellSwitch(of);
       of.breaker.begin();
-      return { model: of.model, asked: requestFor(of), tries: tries.all };
+      return { spec: of.spec, model: of.model, asked: requestFor(of), tries: tries.all };
     },
 
     answered({ totalTokens }) {

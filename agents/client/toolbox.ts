@@ -4,7 +4,8 @@
  */
 import { createHash } from "node:crypto";
 import { tool, type RunContext, type Tool } from "@openai/agents";
-import { InputError, reasonOf } from "../../src/errors.ts";
+import { BudgetError, payerOf, type Meter } from "../../src/budgets.ts";
+import { InputError, reasonOf, TerminalError } from "../../src/errors.ts";
 import type { Effects } from "../../src/effects.ts";
 import type { TurnId } from "../../src/ids.ts";
 import type { Log } from "../../src/ports.ts";
@@ -27,11 +28,16 @@ export interface ToolboxOptions {
   readonly allowed: readonly string[];
   readonly rules: readonly ToolRule[];
   readonly effects: Effects;
+  /** Where anybody has a budget. */
+  readonly meter?: Meter | undefined;
   readonly log: Log;
 }
 
 /** What the model is told of a call that a rule refuses. */
 export const refused = "Not done: the operator of this agent does not allow it.";
+
+/** And of one for which nothing is left. */
+const overBudget = "Not done: the budget for such calls is used up. Do not try it again.";
 
 /** Somebody's word is waited for. */
 export function isAsked(need: Need | undefined): boolean {
@@ -121,7 +127,7 @@ function mayName(pattern: string, source: string): boolean {
 
 function sdkTool(
   { name, source, spec }: Offered,
-  { effects, log }: ToolboxOptions,
+  { effects, meter, log }: ToolboxOptions,
   caller: ToolCaller,
   needed: Toolbox["needOf"],
 ): Tool<TurnContext> {
@@ -143,17 +149,31 @@ function sdkTool(
       const call = { ...caller, turn: turn.turn, key, args, signal, progress, files, chain, ask };
       try {
         const of = { key, effect: spec.effect, args, conversation: caller.to.conversation };
-        const result = await effects.once(of, () => source.call(spec.name, call));
+        const result = await effects.once(of, async () => {
+          await counted(meter, caller, name);
+          return source.call(spec.name, call);
+        });
         turn.attached.push(...(result.parts ?? []));
         return renderResult(name, clip(result.text, longestResult), result.failed === true);
       } catch (error) {
         if (signal.aborted) throw error;
+        if (error instanceof BudgetError) return overBudget;
         if (error instanceof InputError) return `Not done: ${clip(error.message, longestDescription)}`;
         log.warn({ turn: turn.turn, tool: name, reason: reasonOf(error) }, "a tool failed");
         return "Not done: the tool failed. Do not try it again in this turn.";
       }
     },
   }) as Tool<TurnContext>;
+}
+
+/** What keeps it from being counted keeps the call from being made. */
+async function counted(meter: Meter | undefined, { agent, to }: ToolCaller, name: string): Promise<void> {
+  try {
+    await meter?.count(payerOf(agent, to), name);
+  } catch (error) {
+    if (error instanceof TerminalError) throw error;
+    throw new TerminalError("a call was not made: it could not be counted", { cause: error });
+  }
 }
 
 function keyOf({ agent }: ToolCaller, call: string): string {

@@ -3,6 +3,8 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { connectionStates } from "../../src/connections.ts";
 import { sendOrder } from "../../src/operations.ts";
 import { topics } from "../../src/ports.ts";
+import { budgetScopes, budgetWindows } from "../../src/budgets.ts";
+import { usageQuery } from "../../src/usage.ts";
 import { consolePath as base } from "./settings.ts";
 
 const error = z.object({ error: z.object({ code: z.string(), message: z.string() }) }).openapi("Error");
@@ -63,6 +65,29 @@ const delivery = z
     tries: z.array(z.object({ at: time, status: z.number().int().optional(), reason: z.string().optional() })),
   })
   .openapi("Delivery");
+const amount = z.object({
+  tokens: z.number().optional(),
+  money: z.number().optional().openapi({ description: "In units of the currency" }),
+  calls: z.number().optional(),
+});
+const used = z
+  .object({
+    scope: z.enum(budgetScopes),
+    currency: z.string(),
+    windows: z.array(z.object({ window: z.enum(budgetWindows), used: amount, limits: amount })),
+    rows: z.array(
+      z.object({
+        day: z.string(),
+        name: z.string().openapi({ description: 'A model as configured, or "tool " and its name' }),
+        calls: z.number(),
+        input: z.number(),
+        cached: z.number(),
+        output: z.number(),
+        money: z.number(),
+      }),
+    ),
+  })
+  .openapi("Usage");
 const linkStates = z.enum(["no browser", "starting", "waiting for a scan", "ready"]);
 const account = z
   .object({
@@ -277,6 +302,22 @@ export const routes = {
       ...notFound,
       ...refusals,
     },
+  }),
+  usage: createRoute({
+    method: "get",
+    path: `${base}/usage`,
+    tags: ["Usage"],
+    summary: "What was used by day and by model, and how far its budgets are used",
+    ...common,
+    request: {
+      query: usageQuery.extend({
+        days: z.coerce.number().pipe(usageQuery.shape.days.unwrap()).default(7),
+        of: usageQuery.shape.of.openapi({
+          description: "channel/account/user, a conversation's id, channel/account, or a tenant",
+        }),
+      }),
+    },
+    responses: { 200: json(used, "Usage, the latest day first"), ...notFound, ...refusedNow, ...refusals },
   }),
   webhooks: createRoute({
     method: "get",

@@ -7,6 +7,7 @@ import { createRegistry } from "../registry.ts";
 import type { Clock, Log } from "../ports.ts";
 import { createServing } from "./a2a.ts";
 import { modelsSettings } from "./agents.ts";
+import { openBudgets } from "./budgets.ts";
 import type { Config } from "./config.ts";
 import { openCounts } from "./counts.ts";
 import { createLibrary, prepareKnowledge } from "./library.ts";
@@ -44,7 +45,8 @@ export async function openAgentService(options: AgentServiceOptions): Promise<Ag
   const safeFetch = createSafeFetch({ allowHosts: config.webhooks.allowHosts });
   const newId = () => randomBytes(18).toString("base64url");
   const counts = await openCounts(config, clock, log);
-  const models = createModels(modelsSettings(config), { clock, log, sharedWindow: counts?.window });
+  const budgets = openBudgets({ config, runtime, clock, log, announce: undefined });
+  const models = createModels(modelsSettings(config), { clock, log, sharedWindow: counts?.window, meter: budgets });
   const { spec: model } = config.model;
   const { publicUrl } = config.server;
   const library = await createLibrary(config, { clock, log });
@@ -75,6 +77,7 @@ export async function openAgentService(options: AgentServiceOptions): Promise<Ag
     const left = () => Math.max(0, until - clock.monotonic());
     await leave();
     await Promise.all([http.drain(left()), grpc.drain(left()), host.drain(left())]);
+    await budgets?.drain(Math.max(left(), stopMs));
     await library.knowledge.close();
     await runtime.stop(Math.max(left(), stopMs));
     counts?.close();
