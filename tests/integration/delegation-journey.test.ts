@@ -25,7 +25,7 @@ async function journey(ground: Ground, deaths: Deaths): Promise<void> {
     await ask([ann, bob]);
     for (const wave of deaths) {
       kills.push(performance.now());
-      await Promise.all(wave.map((name) => mortals[name]?.die()));
+      await Promise.all(wave.map(async (name) => mortals[name]?.die()));
       for (const { site } of [ann, bob]) site.release();
       for (const name of wave) await mortals[name]?.rise();
     }
