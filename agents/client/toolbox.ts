@@ -167,8 +167,9 @@ function made(
 ): Promise<ToolResult> {
   const { key, args, signal, to } = call;
   let begun = false;
+  const effect = spec.keeps === true ? "none" : spec.effect;
   const once = () =>
-    effects.once({ key, effect: spec.effect, args, conversation: to.conversation }, () => {
+    effects.once({ key, effect, args, conversation: to.conversation }, () => {
       begun = true;
       return source.call(spec.name, call);
     });

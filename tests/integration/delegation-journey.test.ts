@@ -22,7 +22,7 @@ async function journey(ground: Ground, deaths: Deaths): Promise<void> {
   const [ann, bob] = await Promise.all([personAt(stops[0], names[0] ?? ""), personAt(stops[1], names[1] ?? "")]);
   const kills: number[] = [];
   try {
-    await ask([ann, bob]);
+    await ask(journeys % 2 === 0 ? [ann, bob] : [bob, ann]);
     for (const wave of deaths) {
       kills.push(performance.now());
       await Promise.all(wave.map(async (name) => mortals[name]?.die()));

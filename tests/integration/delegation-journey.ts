@@ -92,26 +92,26 @@ async function say(person: Person, what: string): Promise<void> {
   else await person.visitor.sendsDocument?.(says, sends);
 }
 
+async function untilSeen(person: Person): Promise<void> {
+  const sees = (text: string) => text.includes("researcher: reading 127.0.0.1");
+  await eventually(`${person.name} sees what the researcher does`, () => person.visitor.drafts?.().some(sees));
+}
+
 /**
- * Everybody asks every agent. When it resolves a reminder waits for its time, the researcher reads a page that does not come, for one
- * in the background and for the other in a turn, and the analyst's tasks begin.
+ * Everybody asks every agent. When it resolves reminders wait for their time, and the researcher reads pages that do not come: the
+ * first one's in the background, while the analyst begins with what they ask next; the other's in a turn, behind which the rest waits.
  */
-export async function ask(people: readonly [Person, Person]): Promise<void> {
-  const [first] = people;
-  for (const { site } of people) site.hold();
-  await Promise.all(
-    people.map(async (person) => {
-      await say(person, "scheduler");
-      await say(person, "researcher");
-      await eventually(`${person.name} sees what the researcher does`, () =>
-        person.visitor.drafts?.().some((text) => text.includes("researcher: reading 127.0.0.1")),
-      );
-    }),
+export async function ask([first, other]: readonly [Person, Person]): Promise<void> {
+  for (const { site } of [first, other]) site.hold();
+  for (const person of [first, other]) await say(person, "scheduler");
+  await say(first, "researcher");
+  await untilSeen(first);
+  await eventually(`the researcher's task for ${first.name} goes on in the background`, async () =>
+    (await textsOf(first)).some((text) => /The task `?researcher-\d+`? goes on by itself/.test(text)),
   );
-  await eventually("the researcher's task goes on in the background", async () =>
-    (await textsOf(first)).some((text) => /The task researcher-\d+ goes on by itself/.test(text)),
-  );
-  for (const person of people) for (const what of ["knowledge", "table", "chart"]) await say(person, what);
+  await say(other, "researcher");
+  await untilSeen(other);
+  for (const person of [other, first]) for (const what of ["knowledge", "table", "chart"]) await say(person, what);
   await untilTold(first, "knowledge", 15_000);
 }
 

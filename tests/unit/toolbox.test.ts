@@ -199,6 +199,16 @@ describe("a turn that runs again", () => {
     expect(of.calls).toHaveLength(1);
   });
 
+  it("asks again in its new words, by the same key, where the source keeps what it was asked first", async () => {
+    const spec = { name: "pay", description: "Pays.", parameters, effect: "idempotent", keeps: true } as const;
+    const of = bank({ list: async () => [spec] });
+    await again(of, 5);
+    await again(of, 6);
+    expect(of.calls.map(({ args }) => args)).toEqual([{ amount: 5 }, { amount: 6 }]);
+    expect(new Set(of.calls.map(({ key }) => key)).size).toBe(1);
+    expect(of.records.rows.size).toBe(0);
+  });
+
   it("learns that nobody knows whether a call that was broken off was done, and does not repeat it", async () => {
     const of = bank({ call: () => Promise.reject(new Error("the connection broke")) });
     await again(of, 5);
