@@ -95,6 +95,11 @@ export const listOf = ({ conversation }: Pick<Address, "conversation">): string 
 /** Nothing is left to be done for it. */
 export const isOver = ({ end, canceling }: Delegation): boolean => end !== undefined && canceling === undefined;
 
+/** From now on notes tell. How often the peer was asked in vain while a call waited says nothing of when to ask it again. */
+export function asNote({ failing, ...now }: Delegation): Delegation {
+  return { ...now, ...(failing && { failing: { ...failing, n: 0 } }), telling: "note", looks: 0 };
+}
+
 export function createDelegationStore(records: Records, clock: Clock): DelegationStore {
   const keyOf = (id: string) => `delegation:${id}`;
   const listKey = (list: string) => `delegations:${list}`;

@@ -7,7 +7,7 @@ import type { Sidecar } from "../../src/main/dapr/sidecar.ts";
 import { startCluster } from "../services/dapr.ts";
 import { createReplica } from "./dapr-replica.ts";
 import { delegateKey } from "./delegate-process.ts";
-import { createGateway, type GatewayProcess } from "./gateway-process.ts";
+import { createGateway, type GatewayOptions, type GatewayProcess } from "./gateway-process.ts";
 import { telegramStop } from "./journey/telegram.ts";
 import type { Stop } from "./journey/visitor.ts";
 import { webStop } from "./journey/web.ts";
@@ -35,8 +35,8 @@ export interface Ground {
   close(): Promise<void>;
 }
 
-/** Without the second the researcher would refuse the tests' pages, as it refuses all that are not public. */
-const reading = { LOG_LEVEL: "warn", WEBHOOK_ALLOW_HOSTS: "127.0.0.1" };
+/** Without it agents would refuse the pages of these tests, and to tell a gateway there of changes: neither is public. */
+const reaching = { WEBHOOK_ALLOW_HOSTS: "127.0.0.1" };
 
 const serve = (name: string, env: Readonly<Record<string, string>>) =>
   createGateway({ command: ["agent", "serve", name], env: () => env });
@@ -47,7 +47,7 @@ const ofSidecar = (one: Pick<Sidecar, "kill" | "restart">): Mortal => ({
   rise: () => one.restart(),
 });
 
-async function stopsOf(): Promise<Pick<Ground, "stops"> & Parameters<typeof createGateway>[0]> {
+async function openStops(): Promise<Pick<Ground, "stops"> & GatewayOptions> {
   const stops = [await telegramStop(), await webStop()] as const;
   return {
     stops,
@@ -56,18 +56,15 @@ async function stopsOf(): Promise<Pick<Ground, "stops"> & Parameters<typeof crea
   };
 }
 
-function groundOf({
-  stops,
-  processes,
-  library,
-  close,
-  ...rest
-}: Pick<Ground, "gateway" | "stops" | "mortals" | "processes"> &
-  Pick<Ground, "patienceMs" | "secrets" | "close"> & { readonly library: GatewayProcess }): Ground {
+type Open = Omit<Ground, "learn" | "tail"> & {
+  /** Has the documents. */
+  readonly library: GatewayProcess;
+};
+
+function groundOf({ library, close, ...rest }: Open): Ground {
+  const { stops, processes } = rest;
   return {
     ...rest,
-    stops,
-    processes,
     async learn(name, text) {
       const file = join(dirname(library.data), name);
       await writeFile(file, text);
@@ -84,8 +81,8 @@ function groundOf({
 
 /** The researcher and the analyst run elsewhere, and are asked with a key. */
 export async function onEmbedded(): Promise<Ground> {
-  const { stops, env, config } = await stopsOf();
-  const researcher = await serve("researcher", { ...reading, ASCENT_A2A_KEYS: delegateKey });
+  const { stops, env, config } = await openStops();
+  const researcher = await serve("researcher", { ...reaching, ASCENT_A2A_KEYS: delegateKey });
   const analyst = await serve("analyst", { ASCENT_A2A_KEYS: delegateKey });
   const delegate = ({ url }: GatewayProcess, name: string) => ({ url: `${url}/a2a/${name}`, apiKey: delegateKey });
   const gateway = await createGateway({
@@ -119,16 +116,16 @@ const ascentSecret = "a secret that the gateway and its agents share 0123";
 /** The researcher and the knowledge agent run beside sidecars of their own, and say so; they tell the gateway of changes. */
 export async function onDapr(): Promise<Ground> {
   const cluster = await startCluster({ pubsub: "redis", state: "redis" });
-  const { stops, env, config } = await stopsOf();
+  const { stops, env, config } = await openStops();
   const shared = { ASCENT_MODEL: "demo", ASCENT_SECRET: ascentSecret };
 
-  async function beside(name: string, more: Readonly<Record<string, string>> = {}) {
+  async function beside(name: string) {
     const [appPort = 0] = await freePorts(1);
     const agent = join(import.meta.dirname, "../../dapr/config/agent.yaml");
     const sidecar = await cluster.sidecar({ appPort, appId: `ascent-${name}`, config: agent });
     const process = await serve(name, {
       ...shared,
-      ...more,
+      ...reaching,
       ASCENT_RUNTIME: "dapr",
       DAPR_HTTP_PORT: String(sidecar.httpPort),
       DAPR_API_TOKEN: cluster.apiToken,
@@ -138,10 +135,10 @@ export async function onDapr(): Promise<Ground> {
     return { sidecar, process };
   }
 
-  const researcher = await beside("researcher", reading);
-  const knowledge = await beside("knowledge", reading);
+  const researcher = await beside("researcher");
+  const knowledge = await beside("knowledge");
   const { gateway, sidecar } = await createReplica(cluster, {
-    env: (url) => ({ ASCENT_CONFIG: "ascent.yaml", PUBLIC_URL: url, ...shared, ...env?.(url) }),
+    env: (url) => ({ ASCENT_CONFIG: "ascent.yaml", PUBLIC_URL: url, ...shared, ...env(url) }),
     config: {
       ...config,
       delegation: { inlineSeconds: 3 },

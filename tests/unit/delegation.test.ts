@@ -132,6 +132,18 @@ describe("a delegation", () => {
     expect(tasks.size).toBe(1);
   });
 
+  it("that nobody could be asked for while the call waited is asked for soon after it", async () => {
+    const { peer, state, sent } = scriptedPeer();
+    const world = delegationWorld([peer]);
+    const one = world.start(1_500);
+    state.down = true;
+    expect((await ask(one)).text).toContain("cannot be reached now");
+    await world.pass(1_100, one);
+    state.down = false;
+    await world.pass(3_000, one);
+    expect(sent).toHaveLength(1);
+  });
+
   it("whose turn never comes back for it is told by a note after a while", async () => {
     const { peer, set, tasks } = scriptedPeer();
     const world = delegationWorld([peer]);
