@@ -84,6 +84,7 @@ export function createDelegates(options: DelegatesOptions): Peers {
     } catch (error) {
       // Whether it runs cannot be told now: it is where it was.
       log.debug({ peer: name, reason: reasonOf(error) }, "where an agent runs cannot be read");
+      if (before !== undefined) found.set(name, { ...before, at: clock.monotonic() });
       return before?.peer;
     }
     const place = entry === undefined ? "" : JSON.stringify([entry.app, entry.address]);
