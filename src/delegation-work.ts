@@ -80,6 +80,9 @@ export function createWork(options: WorkOptions): Work {
       return { row: await failing(row, error) };
     }
     if (task === undefined) return { row: await giveUp(row, "the agent knows nothing of it any more", false) };
+    // Its end is written once, with what it came to.
+    if (isEnded(task) && row.telling === "note" && row.outgoing === undefined)
+      return { row: await tell({ ...row, state: task.state }, task, peer), task };
     const fresh = await took(row, task);
     if (fresh === undefined) return undefined;
     if (fresh.end !== undefined || fresh.telling !== "note") return { row: fresh, task };
@@ -178,7 +181,7 @@ export function createWork(options: WorkOptions): Work {
       const asNote = telling === "note" || row.telling === "note";
       const by = asNote ? ({ by: "note" } as const) : ({ by: "call", turn: telling.turn } as const);
       const still = canceling ? { canceling: { since: clock.now() } } : {};
-      const state = isEnded(now) ? now.state : "failed";
+      const state = isEnded(row) ? row.state : isEnded(now) ? now.state : "failed";
       return { ...now, state, end: { told, ...by }, ...still };
     });
     if (written?.end !== undefined) await store.delist(row.by.list, row.id, true);

@@ -56,9 +56,14 @@ export function createPursuits(options: PursuitsOptions): Pursuits {
   }
 
   async function pursue(key: string, agent: SkilledAgent, pursuit: Pursuit): Promise<void> {
-    while (pursuit.again && !draining) {
-      pursuit.again = false;
-      await step(key, agent, pursuit);
+    store.hold(key);
+    try {
+      while (pursuit.again && !draining) {
+        pursuit.again = false;
+        await step(key, agent, pursuit);
+      }
+    } finally {
+      store.letGo(key);
     }
   }
 

@@ -39,6 +39,8 @@ export interface RunParts {
 }
 
 export const beatMs = 4_000;
+/** What is over sooner gives no sign of life. */
+const firstBeatMs = 1_000;
 const unheardMs = 10_000;
 /** Longer than a runner is silent before it gives up. */
 export const silentMs = 12_000;
@@ -177,7 +179,7 @@ async function commit(
   }
 }
 
-/** Says every {@link beatMs} that the runner lives, and looks at the task where another wrote there. */
+/** Says every {@link beatMs} that the runner lives, and looks at the task at first, and where another wrote there. */
 function beats(
   { records, clock, log, store }: RunParts,
   key: string,
@@ -189,35 +191,38 @@ function beats(
   let etag: string | undefined;
   let heardAt = clock.monotonic();
 
+  async function look(): Promise<void> {
+    const task = await store.find(key).catch(() => undefined);
+    if (task !== undefined && !isCurrent(task)) abort.abort(new RunOver("superseded"));
+  }
+
   async function beat(): Promise<void> {
     const at = clock.monotonic();
     try {
+      const first = etag === undefined;
       etag = await records.put(beatRecord(key), { at }, { ttlMs: beatKeptMs, ...(etag !== undefined && { etag }) });
       heardAt = at;
+      if (first) await look();
     } catch (error) {
       if (error instanceof ConflictError) {
         etag = undefined;
-        const task = await store.find(key).catch(() => undefined);
-        if (task !== undefined && !isCurrent(task)) return abort.abort(new RunOver("superseded"));
         return beat();
       }
       log.debug({ reason: reasonOf(error) }, "a sign of life of a task's runner was not heard");
     }
     if (clock.monotonic() - heardAt >= unheardMs) abort.abort(new RunOver("unheard"));
   }
-  function next(): void {
+  function next(afterMs: number): void {
     if (over) return;
     cancel = clock.after(
-      beatMs,
+      afterMs,
       () =>
         void beat()
           .catch(() => undefined)
-          .finally(next),
+          .finally(() => next(beatMs)),
     );
   }
-  void beat()
-    .catch(() => undefined)
-    .finally(next);
+  next(firstBeatMs);
   return () => {
     over = true;
     cancel();

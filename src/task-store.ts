@@ -95,7 +95,22 @@ export interface TaskStore {
   /** @throws InputError (429) where the caller has too many that have not ended. */
   enlist(agent: string, caller: TaskCaller, id: string): Promise<void>;
   pushes(key: string): Promise<readonly StoredPush[]>;
-  changePushes(key: string, change: (all: readonly StoredPush[]) => readonly StoredPush[]): Promise<void>;
+  /** @returns what was written. */
+  changePushes(
+    key: string,
+    change: (all: readonly StoredPush[]) => readonly StoredPush[],
+  ): Promise<readonly StoredPush[]>;
+  /**
+   * Until it is let go, what this process saw of the task last is where its changes begin: one that holds is written without a look
+   * first, and one that does not, or changes nothing, looks.
+   */
+  hold(key: string): void;
+  letGo(key: string): void;
+}
+
+interface Held {
+  readonly task: StoredTask;
+  readonly etag: string;
 }
 
 export function createTaskStore(records: Records, clock: Clock, limits: TaskLimits): TaskStore {
@@ -108,9 +123,13 @@ export function createTaskStore(records: Records, clock: Clock, limits: TaskLimi
     return openDays * dayMs + Math.max(0, (of.dueAt ?? 0) - clock.now());
   }
 
-  async function read(key: string) {
-    const found = await records.get(taskRecord(key));
-    return found && { task: stored.parse(found.value), etag: found.etag };
+  const holding = new Map<string, Held | undefined>();
+
+  async function read(key: string): Promise<Held | undefined> {
+    const row = await records.get(taskRecord(key));
+    const found = row && { task: stored.parse(row.value), etag: row.etag };
+    if (holding.has(key)) holding.set(key, found);
+    return found;
   }
 
   async function write(key: string, value: StoredTask, etag: string | null): Promise<void> {
@@ -119,7 +138,8 @@ export function createTaskStore(records: Records, clock: Clock, limits: TaskLimi
         `A task holds ${limits.taskBytes} bytes at most: begin another one, with the same context where it goes on.`,
         { status: 413 },
       );
-    await records.put(taskRecord(key), value, { etag, ttlMs: keptMs(value) });
+    const written = await records.put(taskRecord(key), value, { etag, ttlMs: keptMs(value) });
+    if (holding.has(key)) holding.set(key, { task: value, etag: written });
   }
 
   /** What is left of the caller's tasks once the oldest ended ones are gone. */
@@ -148,9 +168,11 @@ export function createTaskStore(records: Records, clock: Clock, limits: TaskLimi
       }
     },
     async change(key, change) {
-      for (;;) {
-        const found = await read(key);
+      for (let held = holding.get(key); ; held = undefined) {
+        const found = held ?? (await read(key));
         const next = found && change(found.task);
+        // Nothing is decided by what may be old.
+        if (next === undefined && held !== undefined) continue;
         if (found === undefined || next === undefined) return undefined;
         try {
           await write(key, next, found.etag);
@@ -197,12 +219,14 @@ export function createTaskStore(records: Records, clock: Clock, limits: TaskLimi
             { v: 1, all },
             { etag: found?.etag ?? null, ttlMs: (openDays + 366) * dayMs },
           );
-          return;
+          return all;
         } catch (error) {
           if (!(error instanceof ConflictError)) throw error;
         }
       }
     },
+    hold: (key) => void holding.set(key, undefined),
+    letGo: (key) => void holding.delete(key),
   };
 }
 
