@@ -43,8 +43,11 @@ export interface Standing {
 }
 
 export interface Work {
-  /** One step, with as many others as there are at once. Undefined where there is no such delegation. */
-  advance(id: string): Promise<Standing | undefined>;
+  /**
+   * One step, with as many others as there are at once. Undefined where there is no such delegation.
+   * @param known as it was just seen, else it is looked up.
+   */
+  advance(id: string, known?: Delegation): Promise<Standing | undefined>;
   /** It is over: what was open is told by the call that waits, by a note, or to nobody. */
   end(row: Delegation, told: Outcome, options: { readonly cancel: boolean }): Promise<Delegation>;
 }
@@ -62,8 +65,8 @@ export const questionOf = ({ said, saidId }: PeerTask): string => digestOf(saidI
 export function createWork(options: WorkOptions): Work {
   const { store, peers, words, clock, log } = options;
 
-  async function advance(id: string): Promise<Standing | undefined> {
-    const row = await store.find(id);
+  async function advance(id: string, known?: Delegation): Promise<Standing | undefined> {
+    const row = known ?? (await store.find(id));
     if (row === undefined) return undefined;
     if (row.canceling !== undefined) return { row: await cancel(row, row.canceling.since) };
     if (isOver(row)) return { row };
@@ -285,15 +288,16 @@ function within({ told, seen }: Delegation["artifacts"], task: PeerTask): Delega
 /** When it is to be looked at again; undefined: never. @param told its peer tells of changes. */
 export function nextLook(row: Delegation, task: PeerTask | undefined, told: boolean, now: number): number | undefined {
   if (isOver(row)) return undefined;
-  const backoff = (n: number, most: number) => now + Math.min(1_000 * 2 ** Math.min(n, 20), most);
-  if (row.failing !== undefined) return backoff(row.failing.n, 60_000);
+  const backoff = (n: number, firstMs: number, most: number) => now + Math.min(firstMs * 2 ** Math.min(n, 20), most);
+  if (row.failing !== undefined) return backoff(row.failing.n, 1_000, 60_000);
   if (row.canceling !== undefined) return now;
   if (row.telling !== "note") return Math.max(row.telling.until, now);
   if (row.notes.n >= mostNotes && now - row.notes.since < hourMs) return row.notes.since + hourMs;
   const most = told ? 600_000 : 60_000;
-  const due = task?.dueAt === undefined || task.dueAt < now ? Infinity : task.dueAt + 500;
-  const next = Math.min(due === Infinity ? backoff(row.looks, most) : now + most, due, row.deadline ?? Infinity);
-  return row.state === "input-required" ? Math.max(next, backoff(row.looks, most)) : next;
+  const again = backoff(row.looks, told ? 1_000 : 500, most);
+  const due = task?.dueAt === undefined || task.dueAt < now ? Infinity : task.dueAt + (told ? 5_000 : 500);
+  const next = Math.min(due === Infinity ? again : now + most, due, row.deadline ?? Infinity);
+  return row.state === "input-required" ? Math.max(next, again) : next;
 }
 
 /** Nobody answers its question any more. */

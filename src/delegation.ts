@@ -110,11 +110,12 @@ export function createDelegations(options: DelegationOptions): Delegations {
     const row = await store.find(id);
     if (row === undefined) return disarm(id);
     const { telling, canceling, end } = row;
-    if (telling !== "note" && canceling === undefined && end === undefined) {
+    const waits = telling !== "note" && canceling === undefined && end === undefined;
+    if (waits) {
       if (clock.now() < telling.until) return rest({ row });
       await gaveWay(row, telling.call);
     }
-    const standing = await work.advance(id);
+    const standing = await work.advance(id, waits ? undefined : row);
     if (standing !== undefined) await rest(standing);
   }
 

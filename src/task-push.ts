@@ -25,8 +25,11 @@ export interface PushesOptions {
 }
 
 export interface Pushes {
-  /** Tells whoever is to be told now. @returns when somebody is to be told next; undefined where nobody is. */
-  deliver(key: string): Promise<number | undefined>;
+  /**
+   * Tells whoever is to be told now. @returns when somebody is to be told next; undefined where nobody is.
+   * @param task as it was just seen, else it is looked up.
+   */
+  deliver(key: string, task?: StoredTask): Promise<number | undefined>;
 }
 
 export function createPushes({ store, sender, clock, log, view }: PushesOptions): Pushes {
@@ -66,8 +69,8 @@ export function createPushes({ store, sender, clock, log, view }: PushesOptions)
     );
   }
 
-  async function round(key: string): Promise<number | undefined> {
-    const task = await store.find(key);
+  async function round(key: string, known: StoredTask | undefined): Promise<number | undefined> {
+    const task = known ?? (await store.find(key));
     if (task?.pushed !== true) return undefined;
     const all = await store.pushes(key);
     const due = all.filter((push) => isDue(push, task.version));
@@ -77,8 +80,10 @@ export function createPushes({ store, sender, clock, log, view }: PushesOptions)
   }
 
   return {
-    deliver(key) {
-      const next = (under.get(key) ?? Promise.resolve(undefined)).catch(() => undefined).then(() => round(key));
+    deliver(key, task) {
+      const before = under.get(key);
+      const next =
+        before === undefined ? round(key, task) : before.catch(() => undefined).then(() => round(key, undefined));
       under.set(key, next);
       const clear = () => {
         if (under.get(key) === next) under.delete(key);

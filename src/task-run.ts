@@ -59,14 +59,17 @@ export async function showsLife(records: Records, clock: Clock, key: string): Pr
   return (await records.get(beatRecord(key)))?.etag !== before?.etag;
 }
 
-/** @param claimed as it was written when this run began. Resolves when nothing of it is left but what does not heed `abort`. */
+/**
+ * @param claimed as it was written when this run began. Resolves when nothing of it is left but what does not heed `abort`.
+ * @returns the task as it was left; undefined where the run was over before its outcome.
+ */
 export async function runTask(
   parts: RunParts,
   agent: SkilledAgent,
   key: string,
   claimed: StoredTask,
   abort: AbortController,
-): Promise<void> {
+): Promise<StoredTask | undefined> {
   const { store, clock, log, bell, limits, changed } = parts;
   const { signal } = abort;
   const isMine = (task: StoredTask) => task.runs === claimed.runs && task.runner === claimed.runner && !isSettled(task);
@@ -135,12 +138,13 @@ export async function runTask(
   try {
     const next = await outcomeOf();
     stopTimer();
-    await commit(parts, key, next, isCurrent, claimed);
+    return await commit(parts, key, next, isCurrent, claimed);
   } catch (error) {
     if (!(error instanceof RunOver)) throw error;
     // What is not run here any more can be run at once, by whoever looks.
     const left = await store.change(key, (task) => (isMine(task) ? released(task) : undefined));
     if (left !== undefined) await parts.arm(key, clock.now());
+    return undefined;
   } finally {
     stopTimer();
     stopBeats();
@@ -159,7 +163,7 @@ async function commit(
   next: (task: StoredTask) => StoredTask,
   isCurrent: (task: StoredTask) => boolean,
   claimed: StoredTask,
-): Promise<void> {
+): Promise<StoredTask> {
   for (let tries = 1; ; tries++) {
     try {
       const { dueAt } = next(claimed);
@@ -167,7 +171,7 @@ async function commit(
       const written = await store.change(key, (task) => (isCurrent(task) ? next(task) : undefined));
       if (written === undefined) throw new RunOver("superseded");
       changed(key, written);
-      return;
+      return written;
     } catch (error) {
       if (error instanceof InputError) {
         const refused = error;
