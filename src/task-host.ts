@@ -258,11 +258,12 @@ export function createTaskHost(options: TaskHostOptions): TaskHost {
         log.warn({ job }, "a task's agent is not here any more: it is not worked on");
         return true;
       }
-      // Before anything else, so that whatever becomes of this process the task is looked at again.
-      await arm(key, clock.now() + watchMs);
+      // This job is not over before, so that whatever becomes of this process the task is looked at again.
+      const armed = arm(key, clock.now() + watchMs);
       // Its run may take long: who was not reached meanwhile is told again. What begins now tells where it rests.
       if (pursuits.has(key)) pushes.deliver(key).catch(() => undefined);
       wake(key, agent);
+      await armed;
       return true;
     },
     drain: pursuits.drain,

@@ -107,8 +107,9 @@ async function comesAt(desk: Desk, id: string, at: string, words: string): Promi
   expect((await desk.toldBy(id)).at(-1)).toBe(words);
 }
 
-const waitsFor = (desk: Desk, id: string, at: string) =>
-  expect.poll(async () => new Date(await desk.dueOf(id)).toISOString(), { timeout: 15_000 }).toBe(at);
+async function waitsFor(desk: Desk, id: string, at: string): Promise<void> {
+  await expect.poll(async () => new Date(await desk.dueOf(id)).toISOString(), { timeout: 15_000 }).toBe(at);
+}
 
 function clockChanges(makeRuntime: () => Promise<Runtime>): void {
   test("nine o'clock stays nine o'clock, and what the clock jumps over comes as much later as it jumps", async () => {
@@ -166,7 +167,11 @@ function clockChanges(makeRuntime: () => Promise<Runtime>): void {
   }, 240_000);
 }
 
-describe("on the embedded runtime", () => clockChanges(onEmbedded));
+describe("on the embedded runtime", () => {
+  clockChanges(onEmbedded);
+});
 
 const { missing } = await needsDapr();
-describe.skipIf(missing)("on Dapr", () => clockChanges(onDapr));
+describe.skipIf(missing)("on Dapr", () => {
+  clockChanges(onDapr);
+});
