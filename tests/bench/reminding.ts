@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { TelegramDriver } from "../fakes/telegram/driver.ts";
 import { quantile, shown, type Figure } from "./figures.ts";
 import type { StartOptions } from "./contenders.ts";
+import { quietly, watchOthers } from "./quiet.ts";
 import type { Bench } from "./scenario.ts";
 
 /** The gateway on the demo's model, which passes on what it is asked word for word. */
@@ -35,6 +36,10 @@ export interface Told {
   /** Reminders that never came, and those that came again. */
   readonly lost: number;
   readonly again: number;
+  /** Asked for so slowly that their time was over when they were set. */
+  readonly unset: number;
+  /** The share of the machine that others had from the first one's time until all were told. */
+  readonly others: number;
 }
 
 const patienceMs = 30_000;
@@ -43,6 +48,11 @@ const settleMs = 12_000;
 /** From the last one's words to the first reminder. */
 const setMs = 10_000;
 const secondMs = 1_000;
+const lookMs = 500;
+const mostLateMs = 2_000;
+/** Beside more of others a round says nothing of ours, and another one is made. */
+const calmShare = 0.12;
+const mostRounds = 3;
 
 /** Everybody names a second of the wall clock, and is told then. */
 export async function remind(crowd: Crowd): Promise<Told> {
@@ -62,7 +72,7 @@ export async function remind(crowd: Crowd): Promise<Told> {
   }
   await Promise.all(sends);
   const toFakes = await behind(people, said);
-  await sleep(dueAt(count - 1) - Date.now());
+  await sleep(from - Date.now());
   return judge(crowd, (person) => dueAt(person - first) - toFakes);
 }
 
@@ -77,16 +87,35 @@ async function behind(people: TelegramDriver, said: ReadonlyMap<number, number>)
 
 /** Waits until all are told, and for what would come a second time. */
 async function judge({ people, count, first }: Crowd, dueAt: (person: number) => number): Promise<Told> {
+  const busy = watchOthers();
+  let others: number | undefined;
   let told = new Map<number, readonly number[]>();
-  for (let until = performance.now() + patienceMs, whole = false; performance.now() < until; await sleep(1_000)) {
+  for (let until = performance.now() + patienceMs; performance.now() < until; await sleep(lookMs)) {
     told = await tellings(people, first, count);
-    if (whole || told.size < count) continue;
-    whole = true;
+    if (others !== undefined || told.size < count) continue;
+    others = busy();
     until = performance.now() + settleMs;
   }
+  const set = await answered(people, dueAt, first, count);
   const late = [...told].map(([person, [at = Number.NaN]]) => at - dueAt(person));
   const again = [...told.values()].reduce((sum, times) => sum + times.length - 1, 0);
-  return { late, lost: count - told.size, again };
+  const missing = Array.from({ length: count }, (_, n) => first + n).filter((person) => !told.has(person));
+  const unset = missing.filter((person) => !set.has(person)).length;
+  return { late, lost: missing.length - unset, again, unset, others: others ?? busy() };
+}
+
+/** Who was answered before their time. */
+async function answered(
+  people: TelegramDriver,
+  dueAt: (person: number) => number,
+  first: number,
+  count: number,
+): Promise<ReadonlySet<number>> {
+  const calls = await people.calls();
+  const found = calls.flatMap(({ chat = -1, acceptedAt = Infinity, method }) =>
+    method === "sendmessage" && chat >= first && chat < first + count && acceptedAt < dueAt(chat) ? [chat] : [],
+  );
+  return new Set(found);
 }
 
 /** When the platform took each one's reminder, the first time first. */
@@ -99,29 +128,37 @@ async function tellings(people: TelegramDriver, first: number, count: number): P
   return told;
 }
 
-/** As promised: within two seconds, once, and never before its time. */
-const mostLateMs = 2_000;
-
 export async function remindAll(
   people: TelegramDriver,
   how: string,
   { full, say }: Pick<Bench, "full" | "say">,
 ): Promise<Figure[]> {
   const count = full ? 500 : 200;
-  await remind({ people, count: 10, first: 10_000, askMs: 1_000, overSeconds: 0 }); // warm
+  const quiet = quietly(say);
+  let first = 10_000;
+  await remind({ people, count: 10, first, askMs: 1_000, overSeconds: 0 }); // warm
   const figures: Figure[] = [];
   for (const overSeconds of [5, 0]) {
     const what = `${count} reminders ${overSeconds === 0 ? "at one time" : `over ${overSeconds} s`}${how}`;
-    say(`${what} …`);
-    await people.clearLog();
-    const told = await remind({ people, count, first: 20_000 + overSeconds * 1_000, askMs: count * 100, overSeconds });
-    figures.push(...figuresOf(what, told));
+    const rounds: Told[] = [];
+    do {
+      say(`${what} …`);
+      first += 1_000;
+      await people.clearLog();
+      await quiet();
+      rounds.push(await remind({ people, count, first, askMs: count * 100, overSeconds }));
+    } while (rounds.length < mostRounds && rounds.every(({ others }) => others > calmShare));
+    figures.push(...figuresOf(what, rounds));
   }
   return figures;
 }
 
-function figuresOf(name: string, { late, lost, again }: Told): Figure[] {
-  const early = late.filter((ms) => ms < 0).length;
+/** How late is the calmest round's; what goes wrong counts in all. */
+function figuresOf(name: string, rounds: readonly Told[]): Figure[] {
+  const { late, others } = rounds.reduce((calmest, one) => (one.others < calmest.others ? one : calmest));
+  const sum = (of: (told: Told) => number) => rounds.reduce((all, told) => all + of(told), 0);
+  const [lost, again] = [sum((told) => told.lost), sum((told) => told.again)];
+  const early = sum((told) => told.late.filter((ms) => ms < 0).length);
   const [p50, p99] = [quantile(late, 0.5), quantile(late, 0.99)];
   return [
     {
@@ -129,14 +166,16 @@ function figuresOf(name: string, { late, lost, again }: Told): Figure[] {
       measured: quantile(late, 1),
       unit: "ms",
       bound: { most: mostLateMs },
-      detail: `${late.length} people, p50 ${shown(p50)} ms, p99 ${shown(p99)} ms, the first ${shown(quantile(late, 0))} ms`,
+      detail:
+        `p50 ${shown(p50)} ms, p99 ${shown(p99)} ms, the first ${shown(quantile(late, 0))} ms; others had ` +
+        `${shown(others * 100)}% of the machine`,
     },
     {
       name: `${name}: lost, told again or too early`,
       measured: lost + again + early,
       unit: "",
       bound: { most: 0 },
-      detail: `${lost}, ${again} and ${early}`,
+      detail: `${lost}, ${again} and ${early}; ${sum((told) => told.unset)} were set when their time was over`,
     },
   ];
 }

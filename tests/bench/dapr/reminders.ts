@@ -11,7 +11,7 @@ const secret = "a secret that the gateway and its agents share 0123";
 
 export const daprReminders: Scenario = {
   name: "dapr reminders",
-  limit: { quick: 300, full: 500 },
+  limit: { quick: 500, full: 800 },
   async run(bench) {
     const { session, handicap } = bench;
     const { people } = await startOurs({ session, world: await startWorld(session), handicap, ...reminding });
@@ -21,7 +21,7 @@ export const daprReminders: Scenario = {
 
 export const daprRemindersApart: Scenario = {
   name: "dapr reminders apart",
-  limit: { quick: 300, full: 500 },
+  limit: { quick: 500, full: 800 },
   async run(bench) {
     const { session, handicap } = bench;
     const settings = { ...reminding.settings, skills: { scheduler: { enabled: false } } };

@@ -6,7 +6,7 @@ import { startWorld, tokenOf } from "../world.ts";
 
 export const reminders: Scenario = {
   name: "reminders",
-  limit: { quick: 240, full: 400 },
+  limit: { quick: 500, full: 800 },
   async run(bench) {
     const { session, handicap } = bench;
     const world = await startWorld(session);
