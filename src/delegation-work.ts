@@ -43,11 +43,8 @@ export interface Standing {
 }
 
 export interface Work {
-  /**
-   * One step, with as many others as there are at once. Undefined where there is no such delegation.
-   * @param known as it was just seen, else it is looked up.
-   */
-  advance(id: string, known?: Delegation): Promise<Standing | undefined>;
+  /** One step, with as many others as there are at once. Undefined where there is no such delegation. */
+  advance(id: string): Promise<Standing | undefined>;
   /** It is over: what was open is told by the call that waits, by a note, or to nobody. */
   end(row: Delegation, told: Outcome, options: { readonly cancel: boolean }): Promise<Delegation>;
 }
@@ -65,8 +62,8 @@ export const questionOf = ({ said, saidId }: PeerTask): string => digestOf(saidI
 export function createWork(options: WorkOptions): Work {
   const { store, peers, words, clock, log } = options;
 
-  async function advance(id: string, known?: Delegation): Promise<Standing | undefined> {
-    const row = known ?? (await store.find(id));
+  async function advance(id: string): Promise<Standing | undefined> {
+    const row = await store.find(id);
     if (row === undefined) return undefined;
     if (row.canceling !== undefined) return { row: await cancel(row, row.canceling.since) };
     if (isOver(row)) return { row };
@@ -75,6 +72,7 @@ export function createWork(options: WorkOptions): Work {
     const late = row.deadline !== undefined && clock.now() >= row.deadline && !waits;
     if (late) return { row: await giveUp(row, "it was not done in its time and is cancelled", true) };
     const peer = await peers.of(row.peer);
+    if (peer === undefined && peers.mayReturn(row.peer)) return { row: await failing(row, away()) };
     if (peer === undefined) return { row: await giveUp(row, "the agent is not there any more", false) };
     let task: PeerTask | undefined;
     try {
@@ -83,9 +81,6 @@ export function createWork(options: WorkOptions): Work {
       return { row: await failing(row, error) };
     }
     if (task === undefined) return { row: await giveUp(row, "the agent knows nothing of it any more", false) };
-    // Its end is written once, with what it came to.
-    if (isEnded(task) && row.telling === "note" && row.outgoing === undefined)
-      return { row: await tell({ ...row, state: task.state }, task, peer), task };
     const fresh = await took(row, task);
     if (fresh === undefined) return undefined;
     if (fresh.end !== undefined || fresh.telling !== "note") return { row: fresh, task };
@@ -184,7 +179,7 @@ export function createWork(options: WorkOptions): Work {
       const asNote = telling === "note" || row.telling === "note";
       const by = asNote ? ({ by: "note" } as const) : ({ by: "call", turn: telling.turn } as const);
       const still = canceling ? { canceling: { since: clock.now() } } : {};
-      const state = isEnded(row) ? row.state : isEnded(now) ? now.state : "failed";
+      const state = isEnded(now) ? now.state : "failed";
       return { ...now, state, end: { told, ...by }, ...still };
     });
     if (written?.end !== undefined) await store.delist(row.by.list, row.id, true);
@@ -253,6 +248,7 @@ export function createWork(options: WorkOptions): Work {
     const signal = AbortSignal.timeout(callMs);
     let state: Delegation["state"] = "canceled";
     try {
+      if (peer === undefined && peers.mayReturn(row.peer)) throw away();
       // Never sent a second time: that would begin what is to be stopped.
       const { outgoing, context, caller } = row;
       const task = row.task ?? (outgoing && (await peer?.find(caller, { id: outgoing.id, context }, signal)));
@@ -276,6 +272,8 @@ export function createWork(options: WorkOptions): Work {
 
   return { advance, end };
 }
+
+const away = () => new RetryableError("the agent does not run now");
 
 /** Of artifacts that the task does not have any more nothing is remembered. */
 function within({ told, seen }: Delegation["artifacts"], task: PeerTask): Delegation["artifacts"] {

@@ -110,12 +110,11 @@ export function createDelegations(options: DelegationOptions): Delegations {
     const row = await store.find(id);
     if (row === undefined) return disarm(id);
     const { telling, canceling, end } = row;
-    const waits = telling !== "note" && canceling === undefined && end === undefined;
-    if (waits) {
+    if (telling !== "note" && canceling === undefined && end === undefined) {
       if (clock.now() < telling.until) return rest({ row });
       await gaveWay(row, telling.call);
     }
-    const standing = await work.advance(id, waits ? undefined : row);
+    const standing = await work.advance(id);
     if (standing !== undefined) await rest(standing);
   }
 
