@@ -33,7 +33,7 @@ export const daprRemindersApart: Scenario = {
 };
 
 /** `ascent agent serve scheduler`, which registers itself for the gateway to find. */
-export async function serveScheduler({ session }: Pick<Bench, "session">, { cluster }: Stack): Promise<void> {
+async function serveScheduler({ session }: Bench, { cluster }: Stack): Promise<void> {
   const [appPort, port] = [await freePort(), await freePort()];
   const config = join(root, "dapr/config/agent.yaml");
   const sidecar = await cluster.sidecar({ appPort, appId: "ascent-scheduler", config, logLevel: "warn" });
