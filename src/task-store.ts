@@ -76,6 +76,8 @@ const callerPart = (agent: string, { tenant, id }: TaskCaller) => [agent, tenant
 /** What a task is known by in this process and in its job's name. */
 export const taskKey = (agent: string, caller: TaskCaller, id: string) =>
   `${callerPart(agent, caller)}:${encodePart(id)}`;
+/** Of the process that runs it. */
+export const beatRecord = (key: string) => `task-beat:${key}`;
 /** The same message of the same caller makes the same task. */
 export const taskIdOf = (agent: string, caller: TaskCaller, message: string) =>
   digest("task", agent, caller.tenant, caller.id, message);
@@ -94,23 +96,15 @@ export interface TaskStore {
   ids(agent: string, caller: TaskCaller): Promise<readonly string[]>;
   /** @throws InputError (429) where the caller has too many that have not ended. */
   enlist(agent: string, caller: TaskCaller, id: string): Promise<void>;
+  /** With all that is beside it. */
+  remove(key: string): Promise<void>;
+  delist(agent: string, caller: TaskCaller, ids: readonly string[]): Promise<void>;
   pushes(key: string): Promise<readonly StoredPush[]>;
   /** @returns what was written. */
   changePushes(
     key: string,
     change: (all: readonly StoredPush[]) => readonly StoredPush[],
   ): Promise<readonly StoredPush[]>;
-  /**
-   * Until it is let go, what this process saw of the task last is where its changes begin: one that holds is written without a look
-   * first, and one that does not, or changes nothing, looks.
-   */
-  hold(key: string): void;
-  letGo(key: string): void;
-}
-
-interface Held {
-  readonly task: StoredTask;
-  readonly etag: string;
 }
 
 export function createTaskStore(records: Records, clock: Clock, limits: TaskLimits): TaskStore {
@@ -123,13 +117,9 @@ export function createTaskStore(records: Records, clock: Clock, limits: TaskLimi
     return openDays * dayMs + Math.max(0, (of.dueAt ?? 0) - clock.now());
   }
 
-  const holding = new Map<string, Held | undefined>();
-
-  async function read(key: string): Promise<Held | undefined> {
-    const row = await records.get(taskRecord(key));
-    const found = row && { task: stored.parse(row.value), etag: row.etag };
-    if (holding.has(key)) holding.set(key, found);
-    return found;
+  async function read(key: string) {
+    const found = await records.get(taskRecord(key));
+    return found && { task: stored.parse(found.value), etag: found.etag };
   }
 
   async function write(key: string, value: StoredTask, etag: string | null): Promise<void> {
@@ -138,8 +128,7 @@ export function createTaskStore(records: Records, clock: Clock, limits: TaskLimi
         `A task holds ${limits.taskBytes} bytes at most: begin another one, with the same context where it goes on.`,
         { status: 413 },
       );
-    const written = await records.put(taskRecord(key), value, { etag, ttlMs: keptMs(value) });
-    if (holding.has(key)) holding.set(key, { task: value, etag: written });
+    await records.put(taskRecord(key), value, { etag, ttlMs: keptMs(value) });
   }
 
   /** What is left of the caller's tasks once the oldest ended ones are gone. */
@@ -168,11 +157,9 @@ export function createTaskStore(records: Records, clock: Clock, limits: TaskLimi
       }
     },
     async change(key, change) {
-      for (let held = holding.get(key); ; held = undefined) {
-        const found = held ?? (await read(key));
+      for (;;) {
+        const found = await read(key);
         const next = found && change(found.task);
-        // Nothing is decided by what may be old.
-        if (next === undefined && held !== undefined) continue;
         if (found === undefined || next === undefined) return undefined;
         try {
           await write(key, next, found.etag);
@@ -205,6 +192,23 @@ export function createTaskStore(records: Records, clock: Clock, limits: TaskLimi
         }
       }
     },
+    async remove(key) {
+      for (const record of [pushRecord(key), beatRecord(key), taskRecord(key)]) await records.remove(record);
+    },
+    async delist(agent, caller, gone) {
+      const key = indexRecord(agent, caller);
+      for (;;) {
+        const found = await records.get(key);
+        if (found === undefined) return;
+        const ids = index.parse(found.value).ids.filter((id) => !gone.includes(id));
+        try {
+          const last = ids.length === 0 ? { ttlMs: dayMs } : {};
+          return void (await records.put(key, { v: 1, ids }, { etag: found.etag, ...last }));
+        } catch (error) {
+          if (!(error instanceof ConflictError)) throw error;
+        }
+      }
+    },
     async pushes(key) {
       const found = await records.get(pushRecord(key));
       return found === undefined ? [] : storedPushes.parse(found.value).all;
@@ -213,6 +217,7 @@ export function createTaskStore(records: Records, clock: Clock, limits: TaskLimi
       for (;;) {
         const found = await records.get(pushRecord(key));
         const all = change(found === undefined ? [] : storedPushes.parse(found.value).all);
+        if (found === undefined && all.length === 0) return all;
         try {
           await records.put(
             pushRecord(key),
@@ -225,8 +230,6 @@ export function createTaskStore(records: Records, clock: Clock, limits: TaskLimi
         }
       }
     },
-    hold: (key) => void holding.set(key, undefined),
-    letGo: (key) => void holding.delete(key),
   };
 }
 

@@ -60,8 +60,13 @@ async function open(runtime: Runtime, start: string) {
     { ...schedulerSettings.parse({ timeZone: "Europe/Berlin" }), model: "demo" },
     { models: { provider, clock, log: quietLog }, clock },
   );
-  const { records, actors } = runtime;
-  const host = createTaskHost({ runtime: { records, actors, jobs }, clock, log: quietLog, instance: randomUUID() });
+  const { records, actors, blobs } = runtime;
+  const host = createTaskHost({
+    runtime: { records, actors, blobs, jobs },
+    clock,
+    log: quietLog,
+    instance: randomUUID(),
+  });
   const tasks = host.add(agent);
   runtime.jobs.handle(async (name, data) => {
     waiting.delete(name);
