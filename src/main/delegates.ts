@@ -107,6 +107,7 @@ export function createDelegates(options: DelegatesOptions): Peers {
       // It may run again: its tasks are its own until then.
       return (await registered(name)) ?? absent.get(name);
     },
+    mayReturn: (name) => config.runtime === "dapr" && others.includes(name),
   };
 }
 

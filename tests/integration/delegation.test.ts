@@ -139,6 +139,7 @@ test("the gateway's own scheduler reminds in time, though the gateway was killed
   await eventually("its word", () => said(stage, ann).find((text) => /tea/.test(text)));
   await stage.gateway.kill();
   await stage.gateway.start();
+  // Its word may have been in flight at the kill.
   const reminders = () => said(stage, ann).filter((text) => text.startsWith("Reminder: drink tea"));
   await eventually("the reminder", () => reminders().length > 0, 40_000);
   const late = performance.now() - asked - 15_000;
