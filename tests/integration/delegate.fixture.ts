@@ -18,7 +18,7 @@ const done = (text: string): TaskOutcome => ({ kind: "completed", parts: [{ kind
 
 async function execute(run: TaskRun, hooks: TaskHooks, blobs: Blobs): Promise<TaskOutcome> {
   const first = run.messages[0]?.parts.flatMap((part) => (part.kind === "text" ? [part.text] : [])).join(" ") ?? "";
-  const [, wanted = "", number = "0"] = /\b(slow|ask|hold|file|later)\b ?(\d*)/.exec(first) ?? [];
+  const [, wanted = "", number = "0"] = /\b(slow|ask|hold|file)\b ?(\d*)/.exec(first) ?? [];
   switch (wanted) {
     case "slow":
       for (let left = Number(number); left > 0; left -= 500) {
@@ -41,9 +41,6 @@ async function execute(run: TaskRun, hooks: TaskHooks, blobs: Blobs): Promise<Ta
       const seen = files.map(({ name, size: bytes }) => `${name} of ${bytes} bytes`).join(", ");
       return { kind: "completed", parts: [{ kind: "text", text: `I have seen ${seen || "no file"}` }, made] };
     }
-    case "later":
-      if (run.state !== null) return done(`now is later, ${/say (\w+)/.exec(first)?.[1] ?? "and nothing else"}`);
-      return { kind: "waiting", until: Date.now() + Number(number), said: "I come back.", state: { waited: true } };
     default:
       return done("quick is done");
   }
