@@ -1,16 +1,17 @@
 /** What this process does about tasks: one pursuit of each at a time, from its claim to its rest. */
 import { reasonOf } from "./errors.ts";
 import type { SkilledAgent } from "./skilled.ts";
+import { endChildren, isOrphan } from "./task-children.ts";
 import type { Pushes } from "./task-push.ts";
 import { failed, mostAttempts, RunOver, runTask, seen, showsLife, type RunParts } from "./task-run.ts";
 import type { StoredTask } from "./task-store.ts";
-import { isSettled } from "./tasks.ts";
+import { isEnded, isSettled } from "./tasks.ts";
 
 export interface PursuitsOptions extends RunParts {
   readonly pushes: Pushes;
   readonly instance: string;
   readonly watchMs: number;
-  /** Runs at once; more wait for a place. */
+  /** Runs at once; more wait for a place. Whoever waits for another's run keeps it from no place: each hop has as many of its own. */
   readonly mostRuns: number;
   /** Its job is over. */
   readonly cancel: (key: string) => Promise<void>;
@@ -35,8 +36,7 @@ interface Pursuit {
 export function createPursuits(options: PursuitsOptions): Pursuits {
   const { store, records, clock, log, shared, changed, arm, pushes, instance, watchMs, mostRuns, cancel } = options;
   const pursuits = new Map<string, Pursuit>();
-  const places: (() => void)[] = [];
-  let active = 0;
+  const places = new Map<number, { active: number; readonly waiting: (() => void)[] }>();
   let draining = false;
   let idle: (() => void) | undefined;
 
@@ -65,11 +65,16 @@ export function createPursuits(options: PursuitsOptions): Pursuits {
   async function step(key: string, agent: SkilledAgent, pursuit: Pursuit): Promise<void> {
     const task = await store.find(key);
     if (task === undefined) return void (await cancel(key));
-    if (isSettled(task)) return rest(key, undefined);
+    if (isSettled(task)) {
+      await endChildren(options, task);
+      if (isEnded(task)) await agent.ended?.({ task: task.id, caller: task.caller });
+      return rest(key, undefined);
+    }
+    if (await isOrphan(options, task)) return options.family.cancel(task);
     if (task.dueAt !== undefined && task.dueAt > clock.now()) return rest(key, task.dueAt);
     if (task.runner !== undefined && task.runner !== instance && shared && (await showsLife(records, clock, key)))
       return rest(key, clock.now() + watchMs);
-    await place();
+    const leave = await place(task.chain?.length ?? 0);
     try {
       if (draining) return;
       const claimed = await claim(key, task);
@@ -79,14 +84,20 @@ export function createPursuits(options: PursuitsOptions): Pursuits {
       await runTask(options, agent, key, claimed, pursuit.abort);
     } finally {
       pursuit.abort = undefined;
-      active--;
-      places.shift()?.();
+      leave();
     }
   }
 
-  function place(): Promise<void> {
-    active++;
-    return active <= mostRuns ? Promise.resolve() : new Promise((resolve) => void places.push(resolve));
+  /** @returns what gives it back. */
+  async function place(hops: number): Promise<() => void> {
+    const own = places.get(hops) ?? { active: 0, waiting: [] };
+    places.set(hops, own);
+    own.active++;
+    if (own.active > mostRuns) await new Promise<void>((resolve) => void own.waiting.push(resolve));
+    return () => {
+      own.active--;
+      own.waiting.shift()?.();
+    };
   }
 
   /** Nothing runs until then: its job comes at that time, or when somebody is to be told again. */

@@ -33,7 +33,7 @@ export function createTaskReads({
     let last: StoredTask | undefined;
     try {
       while (!signal.aborted) {
-        if (listening.isBehind() || last === undefined) {
+        if (last === undefined || listening.isBehind()) {
           const now = last === undefined ? first : await store.find(key);
           if (now === undefined) return;
           if (now.version !== last?.version) {
@@ -63,7 +63,9 @@ export function createTaskReads({
     async list(caller, query) {
       const ids = await store.ids(agent, caller);
       const found = await Promise.all(ids.map((id) => store.find(keyOf(caller, id))));
-      const fitting = found.flatMap((one) => (one !== undefined && fits(one, query) ? [view(one)] : []));
+      // Parts of a task are its own business.
+      const own = found.filter((one) => one !== undefined && one.parent === undefined && fits(one, query));
+      const fitting = own.flatMap((one) => (one === undefined ? [] : [view(one)]));
       return pageOf(fitting.toSorted(newestFirst), query);
     },
     async watch(caller, id, options) {

@@ -54,6 +54,7 @@ export function createServing(options: ServingOptions): Serving {
     instance,
     signals,
     limits,
+    chainName: server.chainName,
     sender: options.sender?.(server.sender) ?? server.sender,
   });
   return {

@@ -4,11 +4,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { InputError, TerminalError } from "../../src/errors.ts";
 import type { Runtime } from "../../src/ports.ts";
-import type { TaskCaller } from "../../src/skilled.ts";
+import type { SkilledAgent, TaskCaller } from "../../src/skilled.ts";
 import { createTaskHost, type HostedTasks, type TaskHost, type TaskHostOptions } from "../../src/task-host.ts";
 import { isSettled, type Task, type Tasks } from "../../src/tasks.ts";
 import { clock, quietLog } from "../integration/embedded-fixture.ts";
 import { agentOf, textOf, type Execute } from "../services/a2a.ts";
+import { childrenChecks } from "./task-children.ts";
 
 export interface TaskContract {
   readonly name: string;
@@ -17,17 +18,30 @@ export interface TaskContract {
   readonly slowness?: number;
 }
 
-const ann: TaskCaller = { tenant: "t", id: "ann" };
-const bob: TaskCaller = { tenant: "t", id: "bob" };
-const said = (text: string, more: { id?: string; task?: string; context?: string } = {}) => ({
+export const ann: TaskCaller = { tenant: "t", id: "ann" };
+export const bob: TaskCaller = { tenant: "t", id: "bob" };
+export const said = (text: string, more: { id?: string; task?: string; context?: string } = {}) => ({
   id: randomUUID(),
   parts: [{ kind: "text" as const, text }],
   ...more,
 });
-const done = (text: string) => ({ kind: "completed" as const, parts: [{ kind: "text" as const, text }] });
-const never = new Promise<never>(() => {});
+export const done = (text: string) => ({ kind: "completed" as const, parts: [{ kind: "text" as const, text }] });
+export const never = new Promise<never>(() => {});
+
+interface CheckOptions extends Partial<TaskHostOptions> {
+  readonly shared?: true;
+  readonly over?: SkilledAgent["ended"];
+}
+export type Check = (
+  title: string,
+  execute: Execute,
+  body: (stage: Stage) => Promise<void>,
+  options?: CheckOptions,
+) => void;
 
 interface Stage {
+  /** What the agent is called. */
+  readonly agent: string;
   readonly tasks: HostedTasks;
   /** Another process beside the first one, where the runtime takes one; else the next one. */
   open(execute: Execute, runtime?: Runtime): HostedTasks;
@@ -53,7 +67,7 @@ export function taskContract({ name, make, slowness = 1 }: TaskContract): void {
     title: string,
     execute: Execute,
     body: (stage: Stage) => Promise<void>,
-    { shared, ...more }: Partial<TaskHostOptions> & { readonly shared?: true } = {},
+    { shared, over, ...more }: CheckOptions = {},
   ) {
     test(`${title}`, { timeout: patience * 3 }, async () => {
       const subject = await make();
@@ -67,12 +81,13 @@ export function taskContract({ name, make, slowness = 1 }: TaskContract): void {
         const host = createTaskHost(options);
         hosts.push(host);
         runtime.jobs.handle(async (job, data) => void (await hosts.at(-1)?.run(job, data)));
-        return host.add(agentOf(run, agent));
+        return host.add({ ...agentOf(run, agent), ...(over && { ended: over }) });
       };
       try {
         const tasks = open(execute);
         await subject.runtime.start();
         await body({
+          agent,
           tasks,
           open,
           async restart(run) {
@@ -100,6 +115,8 @@ export function taskContract({ name, make, slowness = 1 }: TaskContract): void {
   }
 
   describe(`tasks on ${name}`, () => {
+    childrenChecks(check, patience);
+
     check(
       "are run at once and end with what was made",
       async (run) => done(textOf(run)),
