@@ -161,7 +161,12 @@ export function childrenChecks(check: Check, patience: number): void {
         return JSON.stringify((await ended(tasks, id)).said);
       };
       expect(await wrong("a b c")).toContain("2 parts at most");
-      expect(await wrong("a", Array.from({ length: 7 }, (_, n) => `agent-${n}`))).toContain("8 at most");
+      expect(
+        await wrong(
+          "a",
+          Array.from({ length: 7 }, (_, n) => `agent-${n}`),
+        ),
+      ).toContain("8 at most");
     },
     { limits: { children: 2 } },
   );

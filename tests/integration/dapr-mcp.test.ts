@@ -14,7 +14,8 @@ import { eventually, said } from "./stage.ts";
 
 const python3 = needs("python3");
 const dapr = await needsDapr();
-const ann = 7_510_001;
+/** One for each test: to the gateway, which keeps its state, a new platform's first message is an old one's. */
+let people = 7_510_000;
 const key = "a-key-of-the-program-that-asks";
 
 describe.skipIf(dapr.missing || python3.missing)("MCP on Dapr", { timeout: 240_000 }, () => {
@@ -34,6 +35,7 @@ describe.skipIf(dapr.missing || python3.missing)("MCP on Dapr", { timeout: 240_0
 
   /** Replicas of one gateway, started; a platform whose updates go to the one, then to the other. */
   async function open(config: Readonly<Record<string, unknown>>, roles: readonly ReplicaOptions["role"][]) {
+    const ann = ++people;
     const platform: TelegramFake = await startTelegramFake({ webhookTimeoutMs: 10_000, webhookRetryUnitMs: 100 });
     const balancer = await startBalancer();
     const env = {
@@ -61,7 +63,7 @@ describe.skipIf(dapr.missing || python3.missing)("MCP on Dapr", { timeout: 240_0
     const pressed = new Set<number>();
     return {
       gateways,
-      platform,
+      ann,
       heard,
       told: (words: string) => said(stage, ann).filter((text) => text.includes(words)),
       says: (text: string) => platform.user(ann).sends(ann, text),
@@ -162,7 +164,7 @@ describe.skipIf(dapr.missing || python3.missing)("MCP on Dapr", { timeout: 240_0
 
   test("a question to an agent is answered by whoever has it, and found at any replica, also after a kill", async () => {
     const config = { mcpServer: { keys: [{ key, name: "crm", scopes: ["ask", "read", "send"] }] } };
-    const { gateways, says, heard } = await open(config, ["gateway", "gateway", "agents"]);
+    const { gateways, ann, says, heard } = await open(config, ["gateway", "gateway", "agents"]);
     const [one, other] = gateways as [GatewayProcess, GatewayProcess, GatewayProcess];
     await model.rule({ contains: "slow question", reply: { text: "slow it is", latencyMs: 4_000 } });
     const asked = (id: string, question: string) => ({ question, id, conversation: "c" });
@@ -206,16 +208,17 @@ describe.skipIf(dapr.missing || python3.missing)("MCP on Dapr", { timeout: 240_0
 });
 
 function buttonsOf(platform: TelegramFake, chat: number) {
-  const last = platform.log.calls.findLast(
-    (one) => isAnswer(one) && one.chat === chat && "reply_markup" in one.params,
-  );
+  const last = platform.log.calls.findLast((one) => isAnswer(one) && one.chat === chat && "reply_markup" in one.params);
   if (last === undefined) return undefined;
   const given = last.params["reply_markup"];
   const markup = (typeof given === "string" ? JSON.parse(given) : given) as {
     inline_keyboard?: { text: string; callback_data?: string }[][];
   };
   const all = markup.inline_keyboard?.flat() ?? [];
-  return { id: last.messageId ?? 0, buttons: new Map(all.map(({ text, callback_data = "" }) => [text, callback_data])) };
+  return {
+    id: last.messageId ?? 0,
+    buttons: new Map(all.map(({ text, callback_data = "" }) => [text, callback_data])),
+  };
 }
 
 async function call(
