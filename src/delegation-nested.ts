@@ -32,6 +32,8 @@ export interface Delegating {
       readonly progress: (text: string) => void;
     },
   ): Promise<ToolResult>;
+  /** Its own task has ended: what it asked for and does not have is cancelled. */
+  end(): Promise<void>;
 }
 
 const taskArgs = z.object({ task: z.string().trim().min(1).max(20_000) });
@@ -71,6 +73,10 @@ export function nestedDelegating(parts: DelegationParts, follow: Follow, { agent
       const row = entry && (await store.find(entry.id));
       if (row === undefined) throw noSuchTask(task);
       return replyTo(parts, follow, asking, row, { text: answer, files: [] });
+    },
+    async end() {
+      const { open } = await store.list(list);
+      for (const { id } of open) await follow.abandon(id, list, { told: true });
     },
   };
 }
