@@ -1,7 +1,7 @@
 /** The skilled agent of the tests as a process: started, killed, and started again on the same data. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -21,6 +21,8 @@ export async function startDelegate(env: Readonly<Record<string, string>> = {}) 
   const isRunning = () => child !== undefined && child.exitCode === null && child.signalCode === null;
   const delegate = {
     url,
+    /** Its ascent.yaml, from the next start on. */
+    configure: (config: object) => writeFile(join(data, "ascent.yaml"), JSON.stringify(config)),
     async start(): Promise<void> {
       child = spawn(process.execPath, [fixture], {
         cwd: data,
