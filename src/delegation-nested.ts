@@ -6,6 +6,7 @@ import { beginTask, replyTo, type Asking } from "./delegation-calls.ts";
 import { noSuchTask, type DelegationParts } from "./delegation-parts.ts";
 import type { Follow } from "./delegation-follow.ts";
 import { argsOf, specOf, taskSpecs } from "./delegation-source.ts";
+import { isOver } from "./delegation-record.ts";
 import { digestOf } from "./ids.ts";
 import type { TaskRun } from "./skilled.ts";
 import type { ToolResult, ToolSpec } from "./tools.ts";
@@ -32,7 +33,7 @@ export interface Delegating {
       readonly progress: (text: string) => void;
     },
   ): Promise<ToolResult>;
-  /** Its own task has ended: what it asked for and does not have is cancelled. */
+  /** Its own task has ended: what it asked for and does not have is cancelled, and what it was told is kept no longer. */
   end(): Promise<void>;
 }
 
@@ -75,8 +76,14 @@ export function nestedDelegating(parts: DelegationParts, follow: Follow, { agent
       return replyTo(parts, follow, asking, row, { text: answer, files: [] });
     },
     async end() {
-      const { open } = await store.list(list);
+      const { open, ended } = await store.list(list);
+      if (open.length + ended.length === 0) return;
       for (const { id } of open) await follow.abandon(id, list, { told: true });
+      for (const { id } of ended) {
+        const row = await store.find(id);
+        if (row !== undefined && isOver(row)) await store.remove(id);
+      }
+      await store.drop(list);
     },
   };
 }

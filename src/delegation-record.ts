@@ -88,6 +88,8 @@ export interface DelegationStore {
   resume(list: string, id: string, turn: string): Promise<void>;
   /** @param keep it is still shown among those that ended. */
   delist(list: string, id: string, keep: boolean): Promise<void>;
+  /** Nobody comes by it any more. */
+  drop(list: string): Promise<void>;
 }
 
 export const listOf = ({ conversation }: Pick<Address, "conversation">): string => conversation;
@@ -161,6 +163,7 @@ export function createDelegationStore(records: Records, clock: Clock): Delegatio
         const name = `${peer}-${row.n + 1}`;
         return { row: { ...row, n: row.n + 1, open: [...row.open, { ...of, name }] }, result: name };
       }),
+    drop: (list) => records.remove(listKey(list)),
     resume: (list, id, turn) =>
       changeList(list, (row) => {
         const open = row.open.map((one) => (one.id === id ? { ...one, turn } : one));

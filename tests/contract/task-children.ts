@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 import type { Execute } from "../services/a2a.ts";
 import { textOf } from "../services/a2a.ts";
-import { ann, bob, done, never, said, type Check } from "./tasks.ts";
+import { ann, bob, done, never, said, type Check } from "./task-stage.ts";
 
 const text = (words: string) => [{ kind: "text" as const, text: words }];
 const forMs = 120_000;

@@ -4,50 +4,18 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { InputError, TerminalError } from "../../src/errors.ts";
 import type { Runtime } from "../../src/ports.ts";
-import type { SkilledAgent, TaskCaller } from "../../src/skilled.ts";
-import { createTaskHost, type HostedTasks, type TaskHost, type TaskHostOptions } from "../../src/task-host.ts";
-import { isSettled, type Task, type Tasks } from "../../src/tasks.ts";
+import { createTaskHost, type HostedTasks, type TaskHost } from "../../src/task-host.ts";
+import { isSettled } from "../../src/tasks.ts";
 import { clock, quietLog } from "../integration/embedded-fixture.ts";
 import { agentOf, textOf, type Execute } from "../services/a2a.ts";
 import { childrenChecks } from "./task-children.ts";
+import { ann, bob, done, never, said, type CheckOptions, type Stage } from "./task-stage.ts";
 
 export interface TaskContract {
   readonly name: string;
   /** Not started. */
   make(): Promise<{ readonly runtime: Runtime; restart(): Promise<Runtime>; cleanup(): Promise<void> }>;
   readonly slowness?: number;
-}
-
-export const ann: TaskCaller = { tenant: "t", id: "ann" };
-export const bob: TaskCaller = { tenant: "t", id: "bob" };
-export const said = (text: string, more: { id?: string; task?: string; context?: string } = {}) => ({
-  id: randomUUID(),
-  parts: [{ kind: "text" as const, text }],
-  ...more,
-});
-export const done = (text: string) => ({ kind: "completed" as const, parts: [{ kind: "text" as const, text }] });
-export const never = new Promise<never>(() => {});
-
-interface CheckOptions extends Partial<TaskHostOptions> {
-  readonly shared?: true;
-  readonly over?: SkilledAgent["ended"];
-}
-export type Check = (
-  title: string,
-  execute: Execute,
-  body: (stage: Stage) => Promise<void>,
-  options?: CheckOptions,
-) => void;
-
-interface Stage {
-  /** What the agent is called. */
-  readonly agent: string;
-  readonly tasks: HostedTasks;
-  /** Another process beside the first one, where the runtime takes one; else the next one. */
-  open(execute: Execute, runtime?: Runtime): HostedTasks;
-  /** As a crash would. */
-  restart(execute: Execute): Promise<HostedTasks>;
-  ended(tasks: Tasks, id: string, ms?: number): Promise<Task>;
 }
 
 /** The records of a process: nothing of what it does arrives there any more once its life is over. */

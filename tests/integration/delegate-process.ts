@@ -11,8 +11,8 @@ import { freePorts } from "../../src/main/dapr/ports.ts";
 const fixture = join(import.meta.dirname, "delegate.fixture.ts");
 export const delegateKey = "an-api-key-of-the-gateway-that-asks";
 
-/** Starts it; all of it ends with the test. */
-export async function startDelegate(env: Readonly<Record<string, string>> = {}) {
+/** Starts it; all of it ends with the test. @param config its ascent.yaml. */
+export async function startDelegate(env: Readonly<Record<string, string>> = {}, config: object = {}) {
   const data = await mkdtemp(join(tmpdir(), "ascent-delegate-"));
   const [port = 0] = await freePorts(1);
   const url = `http://127.0.0.1:${port}`;
@@ -60,6 +60,7 @@ export async function startDelegate(env: Readonly<Record<string, string>> = {}) 
     await delegate.kill();
     await rm(data, { recursive: true, force: true });
   });
+  await delegate.configure(config);
   await delegate.start();
   return delegate;
 }
