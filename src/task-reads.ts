@@ -63,9 +63,7 @@ export function createTaskReads({
     async list(caller, query) {
       const ids = await store.ids(agent, caller);
       const found = await Promise.all(ids.map((id) => store.find(keyOf(caller, id))));
-      // Parts of a task are its own business.
-      const own = found.filter((one) => one !== undefined && one.parent === undefined && fits(one, query));
-      const fitting = own.flatMap((one) => (one === undefined ? [] : [view(one)]));
+      const fitting = found.flatMap((one) => (one !== undefined && fits(one, query) ? [view(one)] : []));
       return pageOf(fitting.toSorted(newestFirst), query);
     },
     async watch(caller, id, options) {
@@ -89,6 +87,8 @@ export function createTaskReads({
 }
 
 function fits(task: StoredTask, { context, state, changedAfter }: TaskQuery): boolean {
+  // A child is its parent's own business.
+  if (task.parent !== undefined) return false;
   if (context !== undefined && task.context !== context) return false;
   if (state !== undefined && task.state !== state) return false;
   return changedAfter === undefined || task.changedAt > changedAfter;

@@ -13,6 +13,8 @@ import type { ResearcherSettings } from "./settings.ts";
 
 /** For the model's part of it, beside the time for reading. */
 const answerMs = 120_000;
+/** Of the answer to one part. */
+const longestFinding = 8_000;
 
 /** What was found for one part: its sources' numbers are the desk's. */
 export interface Answered {
@@ -92,5 +94,6 @@ function taken(end: ChildEnd, question: string, desk: Desk): Answered {
   }
   desk.failed(found.failures);
   const numbers = new Map(found.sources.map((source) => [source.number, desk.adopt(source)]));
-  return { question, text: renumbered(found.text, (number) => numbers.get(number)).text, failed: false };
+  const text = renumbered(found.text, (number) => numbers.get(number)).text;
+  return { question, text: text.slice(0, longestFinding).toWellFormed(), failed: false };
 }
