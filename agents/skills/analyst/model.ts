@@ -34,6 +34,7 @@ Data that you do not have you may ask of the agents that you have as tools: put 
 
 const parameters = z.object({ code: z.string().describe("the body of an async function") });
 const mostTurns = 12;
+const turnsForAsking = 6;
 const mostRuns = 10;
 const mostMade = 8;
 const longestReturn = 8_000;
@@ -89,7 +90,7 @@ export async function analyseOnModel(
     tools: [tool, ...asking.tools],
     messages: withoutData(messages),
     hooks,
-    maxTurns: mostTurns,
+    maxTurns: mostTurns + (asking.tools.length === 0 ? 0 : turnsForAsking),
     context: { ...context, ...(files.length === 0 ? {} : { files: files.map(({ name }) => name) }) },
     mayAsk: true,
     shown: ({ name }) => (name === undefined ? undefined : described.get(name)),

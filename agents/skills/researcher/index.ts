@@ -81,8 +81,7 @@ export function createResearcher(
       models,
       instructions: found === undefined ? instructions : `${instructions.trim()}\n${joining}`,
       tools: [readTool(desk), ...searching, ...dividing],
-      // What else a part was told is not for its model.
-      messages: run.messages.map((one) => ({ ...one, parts: one.parts.filter(({ kind }) => kind !== "data") })),
+      messages: run.isChild ? withoutBounds(run.messages) : run.messages,
       hooks,
       maxTurns: settings.pages + mostSearches + 2,
       context: { today: new Date(clock.now()).toISOString().slice(0, 10) },
@@ -188,6 +187,11 @@ function outcomeOf({ isChild }: TaskRun, said: Said, desk: Desk): TaskOutcome {
 interface Said {
   readonly text: string;
   readonly cited: readonly Source[];
+}
+
+/** What else a part was told is not for its model. */
+function withoutBounds(messages: TaskRun["messages"]): TaskRun["messages"] {
+  return messages.map((one) => ({ ...one, parts: one.parts.filter(({ kind }) => kind !== "data") }));
 }
 
 function shownFindings(found: readonly Answered[], { sources }: Desk) {
