@@ -11,8 +11,8 @@ import { freePorts } from "../../src/main/dapr/ports.ts";
 const fixture = join(import.meta.dirname, "delegate.fixture.ts");
 export const delegateKey = "an-api-key-of-the-gateway-that-asks";
 
-/** Starts it; all of it ends with the test. @param config its ascent.yaml. */
-export async function startDelegate(env: Readonly<Record<string, string>> = {}, config: object = {}) {
+/** Starts it; all of it ends with the test. @param config its ascent.yaml. @param name "tester" or "other". */
+export async function startDelegate(env: Readonly<Record<string, string>> = {}, config: object = {}, name = "tester") {
   const data = await mkdtemp(join(tmpdir(), "ascent-delegate-"));
   const [port = 0] = await freePorts(1);
   const url = `http://127.0.0.1:${port}`;
@@ -24,7 +24,7 @@ export async function startDelegate(env: Readonly<Record<string, string>> = {}, 
     /** Its ascent.yaml, from the next start on. */
     configure: (config: object) => writeFile(join(data, "ascent.yaml"), JSON.stringify(config)),
     async start(): Promise<void> {
-      child = spawn(process.execPath, [fixture], {
+      child = spawn(process.execPath, [fixture, name], {
         cwd: data,
         stdio: ["ignore", "pipe", "pipe"],
         env: {

@@ -1,6 +1,6 @@
 /**
- * A skilled agent's service as a process of its own, as the environment configures it: `node delegate.fixture.ts`. What it does, its
- * task's text says.
+ * A skilled agent's service as a process of its own, as the environment configures it: `node delegate.fixture.ts [name]`. What it does,
+ * its task's text says.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
@@ -13,15 +13,16 @@ import { createLog } from "../../src/main/log.ts";
 import { skill, type SkillDeps } from "../../src/main/skills.ts";
 import { agentOf, textOf } from "../services/a2a.ts";
 
+const [name = "tester"] = process.argv.slice(2);
 const done = (text: string): TaskOutcome => ({ kind: "completed", parts: [{ kind: "text", text }] });
 
 /** "onward <agent> <words>": what that one says of them. */
 async function onward(run: TaskRun, hooks: TaskHooks, words: string, deps: SkillDeps): Promise<TaskOutcome> {
-  const [, name = "", task = ""] = /\bonward (\S+) ([^]*)$/.exec(words) ?? [];
+  const [, other = "", task = ""] = /\bonward (\S+) ([^]*)$/.exec(words) ?? [];
   const { signal, progress } = hooks;
-  const own = deps.delegating?.({ agent: "tester", run });
-  const result = await own?.call(name, { key: "onward", args: { task }, signal, progress });
-  return done(`${name} told me: ${result?.text}`);
+  const own = deps.delegating?.({ agent: name, run });
+  const result = await own?.call(other, { key: "onward", args: { task }, signal, progress });
+  return done(`${other} told me: ${result?.text}`);
 }
 
 async function execute(run: TaskRun, hooks: TaskHooks, deps: SkillDeps): Promise<TaskOutcome> {
@@ -61,12 +62,13 @@ async function execute(run: TaskRun, hooks: TaskHooks, deps: SkillDeps): Promise
 
 const config = await loadConfig();
 const tester = (deps: SkillDeps) => {
-  const agent = agentOf((run, hooks) => execute(run, hooks, deps));
+  const agent = agentOf((run, hooks) => execute(run, hooks, deps), name);
   return { ...agent, profile: { ...agent.profile, inputModes: ["text/plain", "image/*", "text/csv"] } };
 };
-const kinds = { tester: skill({ settings: z.object({}), on: true, make: (_settings, deps) => tester(deps) }) };
+const kind = skill({ settings: z.object({}), on: true, make: (_settings, deps) => tester(deps) });
+const kinds = { tester: kind, other: kind };
 const log = createLog(config.logLevel);
-const service = await openAgentService({ config, name: "tester", clock: systemClock, log, kinds });
+const service = await openAgentService({ config, name, clock: systemClock, log, kinds });
 endOnSignals(log, () => service.stop());
 setInterval(() => undefined, 1_000);
 await service.start();
