@@ -28,8 +28,8 @@ export interface Follow {
   /** When a call that begins now has given way to notes at the latest. */
   until(mostMs: number | undefined): number;
   wait(of: Waiting): Promise<ToolResult>;
-  /** What a call waits for is cancelled, and nobody is told. @param of.told also where a call has had its question. */
-  abandon(id: string, list: string, of?: { readonly told: boolean }): Promise<void>;
+  /** What a call waits for is cancelled, and nobody is told. */
+  abandon(id: string, list: string): Promise<void>;
 }
 
 export function createFollow(parts: DelegationParts, words: Words): Follow {
@@ -138,9 +138,9 @@ export function createFollow(parts: DelegationParts, words: Words): Follow {
     }
   }
 
-  async function abandon(id: string, list: string, of = { told: false }): Promise<void> {
+  async function abandon(id: string, list: string): Promise<void> {
     const written = await store.change(id, ({ failing: _failing, ...now }) => {
-      if (now.end !== undefined || (now.telling === "note" && !of.told)) return undefined;
+      if (now.end !== undefined || now.telling === "note") return undefined;
       const told = { text: closingOf(now, "it was stopped"), parts: [], failed: true };
       return { ...now, end: { told, by: "nobody" }, canceling: { since: clock.now() } };
     });

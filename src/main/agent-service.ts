@@ -3,16 +3,16 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { createSafeFetch } from "../../adapters/fetch/index.ts";
 import { createServer } from "../../adapters/http/index.ts";
 import { createModels } from "../../adapters/models/index.ts";
-import type { NestedRun } from "../delegation-nested.ts";
+import { listOfTask, type NestedRun } from "../delegation-nested.ts";
 import { pushHandler, withLocalPush } from "../delegation-push.ts";
 import { createRegistry } from "../registry.ts";
 import type { Clock, Log } from "../ports.ts";
 import type { PushSender } from "../task-push.ts";
-import { createServing } from "./a2a.ts";
+import { createServing, type ServingOptions } from "./a2a.ts";
 import { modelsSettings } from "./agents.ts";
 import type { Config } from "./config.ts";
 import { openDelegations } from "./delegates.ts";
-import { createLibrary } from "./library.ts";
+import { createLibrary, prepareKnowledge } from "./library.ts";
 import { openRuntime } from "./runtime.ts";
 import { makeSkill, skillKinds, skillOf, type SkillKinds } from "./skills.ts";
 
@@ -55,14 +55,15 @@ export async function openAgentService(options: AgentServiceOptions): Promise<Ag
   const models = createModels(modelsSettings(config), { clock });
   const { spec: model } = config.model;
   const { publicUrl } = config.server;
-  const library = createLibrary(config.data, { clock, log });
+  const library = await createLibrary(config, { clock, log });
   const delegating = (run: NestedRun) => delegations.within(run);
   const deps = { records, blobs, safeFetch, clock, log, newId, models, model, library, publicUrl, delegating };
   const agent = makeSkill(kind, name, config.skills, deps);
   const secret = await opened.secret();
   const parts = { config, runtime, clock, log, secret, safeFetch, newId, signals: undefined };
   const sender = (outside: PushSender) => withLocalPush(outside, () => delegations);
-  const { server, host, add } = createServing({ ...parts, sender, instance: randomUUID(), alone: true });
+  const erased: ServingOptions["erased"] = ({ agent: of, id }) => delegations.forget([listOfTask(of, id)]);
+  const { server, host, add } = createServing({ ...parts, sender, erased, instance: randomUUID(), alone: true });
   add(agent);
   const others = Object.keys(kinds).filter((one) => one !== name);
   const delegations = openDelegations({ ...parts, server, local: [], known: others, ...tellsNobody });
@@ -88,6 +89,7 @@ export async function openAgentService(options: AgentServiceOptions): Promise<Ag
     const left = () => Math.max(0, until - clock.monotonic());
     await leave();
     await Promise.all([http.drain(left()), host.drain(left()), delegations.drain(left())]);
+    await library.knowledge.close();
     await runtime.stop(Math.max(left(), stopMs));
   }
 
@@ -95,6 +97,7 @@ export async function openAgentService(options: AgentServiceOptions): Promise<Ag
     async start() {
       const listening = await http.listen();
       await runtime.start();
+      prepareKnowledge(library, log);
       const address = config.server.publicUrl ?? listening.url;
       // Only there are its records the gateway's too.
       const app = runtime.appId?.();

@@ -171,6 +171,24 @@ export function childrenChecks(check: Check, patience: number): void {
     { limits: { children: 2 } },
   );
 
+  const parts: string[] = [];
+  check(
+    "that are erased leave nothing of their children",
+    joining(async (run, { signal }) => {
+      parts.push(run.task);
+      if (textOf(run) === "hold") await new Promise((resolve) => signal.addEventListener("abort", resolve));
+      return done("");
+    }),
+    async ({ tasks, ended }) => {
+      const { id } = await tasks.send(ann, said("a b"));
+      await ended(tasks, id);
+      const holds = await tasks.send(ann, said("hold"));
+      await expect.poll(() => parts.length, { timeout: patience }).toBe(3);
+      for (const one of [id, holds.id]) await tasks.erase(ann, one);
+      expect(await Promise.all(parts.map((part) => tasks.get(ann, part)))).toEqual(parts.map(() => undefined));
+    },
+  );
+
   const over: string[] = [];
   check(
     "tell their agent when they have ended, however they do",

@@ -21,6 +21,7 @@ export async function startDelegate(env: Readonly<Record<string, string>> = {}, 
   const isRunning = () => child !== undefined && child.exitCode === null && child.signalCode === null;
   const delegate = {
     url,
+    data,
     /** Its ascent.yaml, from the next start on. */
     configure: (config: object) => writeFile(join(data, "ascent.yaml"), JSON.stringify(config)),
     async start(): Promise<void> {
@@ -48,10 +49,11 @@ export async function startDelegate(env: Readonly<Record<string, string>> = {}, 
       }
       throw new Error(`the agent was not ready: ${printed}`);
     },
-    async kill(): Promise<void> {
+    /** In order with SIGTERM: what it has to put away is put away. */
+    async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
       if (!isRunning() || child === undefined) return;
       const gone = once(child, "exit");
-      child.kill("SIGKILL");
+      child.kill(signal);
       await gone;
     },
   };

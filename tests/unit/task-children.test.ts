@@ -5,7 +5,7 @@ import type { TaskCaller } from "../../src/skilled.ts";
 import { createTaskHost, type HostedTasks } from "../../src/task-host.ts";
 import { isEnded, isSettled, task as taskShape, type Task } from "../../src/tasks.ts";
 import { agentOf, textOf, type Execute } from "../services/a2a.ts";
-import { memoryRecords, quiet, testClock } from "./client-agent.fixture.ts";
+import { memoryBlobs, memoryRecords, quiet, testClock } from "./client-agent.fixture.ts";
 
 const ann: TaskCaller = { tenant: "t", id: "ann" };
 const text = (words: string) => [{ kind: "text" as const, text: words }];
@@ -58,7 +58,7 @@ function world(death: Death) {
   });
 
   function open(records: Records, dead: () => boolean, execute: Execute, name: string) {
-    const runtime = { records, jobs: port(dead), actors: { exclusive: true } };
+    const runtime = { records, jobs: port(dead), actors: { exclusive: true }, blobs: memoryBlobs() };
     const host = createTaskHost({ runtime, clock, log: quiet, instance: name, watchMs: 200 });
     return { host, tasks: host.add(agentOf(execute)) };
   }
@@ -165,7 +165,7 @@ it("that is cancelled elsewhere while a part begins has that end, though who beg
     handle: () => undefined,
   };
   const open = (records: Records, instance: string) => {
-    const runtime = { records, jobs: port, actors: { exclusive: false } };
+    const runtime = { records, jobs: port, actors: { exclusive: false }, blobs: memoryBlobs() };
     const host = createTaskHost({ runtime, clock, log: quiet, instance });
     return { host, tasks: host.add(agentOf(parent([], 60_000))) };
   };
