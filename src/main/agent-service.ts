@@ -63,7 +63,8 @@ export async function openAgentService(options: AgentServiceOptions): Promise<Ag
   const parts = { config, runtime, clock, log, secret, safeFetch, newId, signals: undefined };
   const sender = (outside: PushSender) => withLocalPush(outside, () => delegations);
   const erased: ServingOptions["erased"] = ({ agent: of, id }) => delegations.forget([listOfTask(of, id)]);
-  const { server, host, add } = createServing({ ...parts, sender, erased, instance: randomUUID(), alone: true });
+  const instance = randomUUID();
+  const { server, host, add, grpc } = createServing({ ...parts, sender, erased, instance, alone: true });
   add(agent);
   const others = Object.keys(kinds).filter((one) => one !== name);
   const delegations = openDelegations({ ...parts, server, local: [], known: others, ...tellsNobody });
@@ -88,7 +89,8 @@ export async function openAgentService(options: AgentServiceOptions): Promise<Ag
     const until = clock.monotonic() + graceMs;
     const left = () => Math.max(0, until - clock.monotonic());
     await leave();
-    await Promise.all([http.drain(left()), host.drain(left()), delegations.drain(left())]);
+    const drained = [http, grpc, host, delegations].map((one) => one.drain(left()));
+    await Promise.all(drained);
     await library.knowledge.close();
     await runtime.stop(Math.max(left(), stopMs));
   }
@@ -96,6 +98,7 @@ export async function openAgentService(options: AgentServiceOptions): Promise<Ag
   return {
     async start() {
       const listening = await http.listen();
+      await grpc.listen(listening.url);
       await runtime.start();
       prepareKnowledge(library, log);
       const address = config.server.publicUrl ?? listening.url;

@@ -3,7 +3,7 @@ import type { Task } from "@a2a-js/sdk";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
-import { internalHeaders } from "../../adapters/a2a/server.ts";
+import { internalHeaders } from "../../adapters/a2a/callers.ts";
 import { openDapr } from "../../adapters/dapr/index.ts";
 import { openAgentService } from "../../src/main/agent-service.ts";
 import { loadConfig } from "../../src/main/config.ts";
