@@ -110,6 +110,11 @@ export const listOf = ({ conversation }: Pick<Address, "conversation">): string 
 /** Nothing is left to be done for it. */
 export const isOver = ({ end, canceling }: Delegation): boolean => end !== undefined && canceling === undefined;
 
+/** From now on notes tell. How often the peer was asked in vain while a call waited says nothing of when to ask it again. */
+export function asNote({ failing, ...now }: Delegation): Delegation {
+  return { ...now, ...(failing && { failing: { ...failing, n: 0 } }), telling: "note", looks: 0 };
+}
+
 /** Without a word of what was said in it. Its task is still to be cancelled, and erased where its peer does that. */
 export function bare({ outgoing, question: _question, ...row }: Delegation, since?: number): Delegation {
   const unsent = outgoing === undefined ? {} : { outgoing: { id: outgoing.id, parts: [] } };

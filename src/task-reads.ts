@@ -37,10 +37,8 @@ export function createTaskReads({
           const now = last === undefined ? first : await store.find(key);
           if (now === undefined) return;
           if (now.version !== last?.version) {
-            const isFirst = last === undefined;
             last = now;
             yield { task: view(now) };
-            if (isFirst) continue;
           }
           if (isSettled(now)) return;
         }

@@ -136,6 +136,7 @@ export async function runTask(
   }
 
   const stopTimer = clock.after(parts.runMs, () => abort.abort(new Error("the run of a task took too long")));
+  const stopsRunning = bell.running(key);
   const stopBeats = parts.shared ? beats(parts, key, isCurrent, abort) : () => {};
   try {
     const next = await outcomeOf();
@@ -150,6 +151,7 @@ export async function runTask(
   } finally {
     stopTimer();
     stopBeats();
+    stopsRunning();
   }
 }
 

@@ -443,5 +443,25 @@ export function taskContract({ name, make, slowness = 1 }: TaskContract): void {
         expect(states).toContain("working 1");
       },
     );
+
+    check(
+      "are told with what their agent does, also to who begins to watch after it said so",
+      async (_run, hooks) => {
+        hooks.progress("looking");
+        await hooks.artifact("a", [{ kind: "text", text: "1" }]);
+        await sleep(3_000);
+        return done("2");
+      },
+      async ({ tasks }) => {
+        const { id } = await tasks.send(ann, said("go"));
+        await expect.poll(async () => (await tasks.get(ann, id))?.artifacts.length, { timeout: patience }).toBe(1);
+        const events = await tasks.watch(ann, id, { signal: AbortSignal.timeout(patience), mostMs: patience });
+        const heard: (string | undefined)[] = [];
+        for await (const { progress } of events ?? []) heard.push(progress);
+        expect(heard).toContain("looking");
+        const over = await tasks.watch(ann, id, { signal: AbortSignal.timeout(patience), mostMs: patience });
+        for await (const event of over ?? []) expect(event).not.toHaveProperty("progress");
+      },
+    );
   });
 }

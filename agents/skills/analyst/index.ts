@@ -45,6 +45,7 @@ export function createAnalyst(
     const files = await filesOf(messages, blobs, sandbox);
     const given = localeOf(run.locale);
     if (runsOnDemo(settings)) {
+      hooks.progress("computing");
       const text = lastTextOf(run);
       const { text: said, made } = await answerSimply(text, files, sandbox, given, signal);
       const locale = given ?? wishIn(text).language;
