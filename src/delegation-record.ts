@@ -101,6 +101,8 @@ export interface DelegationStore {
   resume(list: string, id: string, turn: string): Promise<void>;
   /** @param keep it is still shown among those that ended; of what has to make room nothing is kept. */
   delist(list: string, id: string, keep: boolean): Promise<void>;
+  /** Nobody comes by it any more. */
+  dropList(list: string): Promise<void>;
 }
 
 export const listOf = ({ conversation }: Pick<Address, "conversation">): string => conversation;
@@ -197,6 +199,7 @@ export function createDelegationStore(records: Records, clock: Clock): Delegatio
         const peers = row.peers && { peers: [...new Set([...row.peers, peer])].slice(-mostPeers) };
         return { row: { ...row, ...peers, n: row.n + 1, open: [...row.open, { ...of, name }] }, result: name };
       }),
+    dropList: (list) => records.remove(listKey(list)),
     resume: (list, id, turn) =>
       changeList(list, (row) => {
         const open = row.open.map((one) => (one.id === id ? { ...one, turn } : one));

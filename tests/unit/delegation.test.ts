@@ -588,6 +588,37 @@ describe("who can be asked", () => {
     expect(sent).toMatchObject([{ chain: ["here/assistant", "here/other"] }]);
     expect(world.notes()).toEqual([]);
   });
+
+  it("that has ended has what it asked for cancelled, and keeps nothing of what it was told", async () => {
+    const { peer, set, tasks, cancelled } = scriptedPeer();
+    const world = delegationWorld([peer]);
+    const one = world.start(0);
+    const run = { task: "task-9", caller: { tenant: "t", id: "c" } };
+    const nested = one.within({ agent: "other", run });
+    const ask = (key: string, signal = new AbortController().signal) =>
+      nested.call("tester", { key, args: { task: `secret ${key}` }, signal, progress: () => undefined });
+    const first = ask("1");
+    await expect.poll(() => tasks.size).toBe(1);
+    set("task-1", done("here you are"));
+    await first;
+    const second = ask("2");
+    await expect.poll(() => tasks.size).toBe(2);
+    set("task-2", { state: "input-required", said: "Which one?" });
+    expect((await second).text).toContain("Which one?");
+    // Its process died with this one; nobody comes back for it.
+    const dying = new AbortController();
+    const third = ask("3", dying.signal);
+    await expect.poll(() => tasks.size).toBe(3);
+    dying.abort(new Error("the process is gone"));
+    await rejection(third);
+    await nested.end();
+    await expect.poll(() => cancelled.toSorted()).toEqual(["task-2", "task-3"]);
+    expect(JSON.stringify([...world.records.rows])).not.toContain("here you are");
+    const { signal } = new AbortController();
+    const reply = { key: "4", args: { task: "tester-2", answer: "x" }, signal, progress: () => undefined };
+    expect((await rejection(nested.call("reply", reply))).message).toContain("no task");
+    await nested.end();
+  });
 });
 
 it("only who knows a delegation's token tells of its changes", () => {
