@@ -27,6 +27,9 @@ const stored = task.extend({
   chain: z.array(z.string()).optional(),
   /** Somebody is told: there is a record of it. */
   pushed: z.boolean(),
+  /** Tasks for parts of it, and of which one it is a part. */
+  children: z.array(z.string()).optional(),
+  parent: z.string().optional(),
 });
 export type StoredTask = z.infer<typeof stored>;
 
@@ -51,6 +54,8 @@ export interface TaskLimits {
   /** Those of one task, the agent's own included. */
   readonly messages: number;
   readonly pushes: number;
+  /** Tasks for parts of one task. */
+  readonly children: number;
   /** Days after which what has ended is forgotten. */
   readonly endedDays: number;
 }
@@ -62,6 +67,7 @@ export const defaultTaskLimits: TaskLimits = {
   taskBytes: 1024 * 1024,
   messages: 200,
   pushes: 5,
+  children: 16,
   endedDays: 7,
 };
 
@@ -100,7 +106,11 @@ export interface TaskStore {
   remove(key: string): Promise<void>;
   delist(agent: string, caller: TaskCaller, ids: readonly string[]): Promise<void>;
   pushes(key: string): Promise<readonly StoredPush[]>;
-  changePushes(key: string, change: (all: readonly StoredPush[]) => readonly StoredPush[]): Promise<void>;
+  /** @returns what was written. */
+  changePushes(
+    key: string,
+    change: (all: readonly StoredPush[]) => readonly StoredPush[],
+  ): Promise<readonly StoredPush[]>;
 }
 
 export function createTaskStore(records: Records, clock: Clock, limits: TaskLimits): TaskStore {
@@ -213,14 +223,14 @@ export function createTaskStore(records: Records, clock: Clock, limits: TaskLimi
       for (;;) {
         const found = await records.get(pushRecord(key));
         const all = change(found === undefined ? [] : storedPushes.parse(found.value).all);
-        if (found === undefined && all.length === 0) return;
+        if (found === undefined && all.length === 0) return all;
         try {
           await records.put(
             pushRecord(key),
             { v: 1, all },
             { etag: found?.etag ?? null, ttlMs: (openDays + 366) * dayMs },
           );
-          return;
+          return all;
         } catch (error) {
           if (!(error instanceof ConflictError)) throw error;
         }

@@ -48,7 +48,7 @@ function begin(run: (hooks: TurnHooks) => Promise<TurnOutput>, locale?: string) 
       serve: never,
       tellAlive: true,
     },
-    { agent: "person:1" as AgentId, turn, to: direct, abort },
+    { agent: "person:1" as AgentId, turn, to: direct, abort, asking: new Set() },
   );
   return { clock, told, shown, abort, ended };
 }
