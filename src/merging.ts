@@ -15,6 +15,7 @@ import { insert } from "./order.ts";
 import { advance, end, takeEdits } from "./scheduling.ts";
 import { isSeen } from "./seen.ts";
 import { isQuiet, threadsOf, type Inbox, type Thread } from "./state.ts";
+import { letGo } from "./takeover.ts";
 
 type Of<Type extends LinkEvent["type"]> = Moment & Extract<LinkEvent, { type: Type }>;
 
@@ -96,7 +97,10 @@ function linked(draft: Draft, event: Of<"linked">): Reply {
   remember(draft, event);
   // It was answered to the joiner's past already: now that is a part of this one.
   if (event.messages.some(({ message }) => message.command?.name === "reset")) draft.history([], undefined);
-  for (const { to, seq } of event.places) draft.open(to, { via: from, seq });
+  for (const { to, seq, held } of event.places) {
+    draft.open(to, { via: from, seq });
+    draft.patch(to.conversation, { held });
+  }
   take(draft, event.messages, now);
   draft.answer(agent, command.address.conversation, [command], { parts: [], notice: "linked" }, now);
   if (issued !== undefined) draft.answer(agent, issued, [], { parts: [], notice: "linkedHere" }, now);
@@ -157,7 +161,7 @@ function release(draft: Draft, who: readonly AgentId[], erased = false): void {
       link,
       ...(latest === undefined ? {} : { latest }),
       ...(erased ? { forgotten: true } : {}),
-      places: threads.map(([, thread]) => ({ to: thread.to, seq: thread.seq })),
+      places: threads.map(([, { to: place, seq, held }]) => ({ to: place, seq, ...(held && { held }) })),
       messages: threads.flatMap(([, { pending }]) => pending),
     };
   });
@@ -174,7 +178,10 @@ function left(draft: Draft, event: Of<"left">): Reply {
   if (draft.state.inbox.forward?.link !== link) return "duplicate";
   without(draft, "forward");
   if (erased) draft.silence("forgotten");
-  for (const { to, seq } of places) draft.open(to, { seq });
+  for (const { to, seq, held } of places) {
+    draft.open(to, { seq });
+    draft.patch(to.conversation, { held });
+  }
   for (const id of latest) if (!isSeen(draft.state, id)) draft.markSeen(id, undefined, now);
   take(draft, messages, now);
   for (const { to } of places) advance(draft, to.conversation, event);
@@ -213,6 +220,7 @@ function forgotten(draft: Draft, event: Of<"forgotten">): Reply {
       end(draft, id);
     }
     closeAsks(draft, id);
+    letGo(draft, id, "person");
     draft.patch(id, { questions: undefined });
     const kept = pending.filter((message) => !before.includes(message));
     draft.patch(id, own ? { pending: kept } : { pending: kept, early: undefined, gaps: undefined });

@@ -1,0 +1,322 @@
+/**
+ * Takeovers beside the agents whose conversations they are: operators see who asks for a person and who has what, take it, answer and
+ * let go; who subscribed is told, and a job ends what nobody came for. What counts is the agent's own state: the list is what
+ * operators are shown of it.
+ */
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import type { CallAgent } from "./agent-calls.ts";
+import { handoffEnded, handoffRequested, handoffStarted, type Announce } from "./announce.ts";
+import type { Approvals } from "./approvals.ts";
+import type { Channel } from "./channel.ts";
+import { ConflictError, InfrastructureError, InputError } from "./errors.ts";
+import type { Reply } from "./events.ts";
+import {
+  agentIdOf,
+  encodePart,
+  messageId,
+  partsOf,
+  type AccountRef,
+  type AgentId,
+  type ConversationId,
+} from "./ids.ts";
+import { address, participant, type Address, type Participant } from "./message.ts";
+import type { Clock, Jobs, Records } from "./ports.ts";
+import type { Overheard } from "./takeover-events.ts";
+import type { Held } from "./takeover-state.ts";
+
+const listed = z.object({
+  id: z.string(),
+  to: address,
+  participant,
+  /** Why a person is asked for, in the words of who asks. */
+  reason: z.string().optional(),
+  /** The operator who has it; absent: nobody has come yet. */
+  by: z.string().optional(),
+  at: z.number(),
+  until: z.number().optional(),
+});
+export type Listed = Readonly<z.infer<typeof listed>>;
+const row = z.object({ v: z.literal(1), open: z.array(listed) });
+
+/** Whose conversation it is. */
+export interface Place {
+  readonly to: Address;
+  readonly participant: Participant;
+}
+
+/** As the agent has it. */
+export interface Watched extends Place, Overheard {}
+
+/** Who acts; `n`: what they were told when they took it. */
+export interface Actor {
+  readonly by: string;
+  readonly n?: number | undefined;
+}
+
+export interface Takeovers {
+  /** People can be asked for there: somebody could still hear them. */
+  mayAsk(to: Address): boolean;
+  /** Before the agent waits for a person; the same again changes nothing. @returns until when one can come. */
+  want(of: Pick<Listed, "id" | "to" | "participant"> & { readonly reason: string }): Promise<number>;
+  /** It is over, by an operator, the "person" or "nobody": operators are shown it no more. */
+  over(to: Address, id: string, by?: string): Promise<void>;
+  /** What waits for somebody, and what somebody has; the oldest first. */
+  list(accounts: readonly AccountRef[]): Promise<readonly Listed[]>;
+  /** @throws InputError 404 where no such conversation of these accounts is known. */
+  find(conversation: string, channels: readonly Channel[]): Promise<Place>;
+  /**
+   * The agent is silent there from then on. Again by the same operator it changes nothing.
+   * @throws InputError 404 where nobody was heard there, 409 where another operator has it.
+   */
+  take(place: Place, of: Pick<Actor, "by"> & { readonly force?: boolean | undefined }): Promise<Held>;
+  /** The next message there, once for each id. @throws InputError 409 where the operator does not have it (any more). */
+  say(place: Place, of: Actor & { readonly id: string; readonly text: string }): Promise<void>;
+  /** It is the agent's again. @throws InputError 409 as {@link say}, unless it is forced. */
+  release(
+    place: Place,
+    of: Actor & { readonly force?: boolean | undefined; readonly note?: string | undefined },
+  ): Promise<void>;
+  watch(place: Place): Promise<Watched>;
+  /** Nothing of these is kept here. */
+  forget(conversations: readonly string[]): Promise<void>;
+  /** @returns false for a job that is not one of these. */
+  run(job: string, data: unknown): Promise<boolean>;
+}
+
+export interface TakeoverOptions {
+  readonly records: Records;
+  readonly jobs: Jobs;
+  readonly call: CallAgent;
+  readonly clock: Clock;
+  readonly channelOf: (to: AccountRef) => Channel | undefined;
+  readonly approvals: Pick<Approvals, "list" | "close">;
+  readonly announce?: Announce | undefined;
+  /** How long people wait for a person; 0: nobody is asked for. */
+  readonly waitMs: number;
+  /** How long an operator may say nothing; absent: for ever. */
+  readonly silentMs?: number | undefined;
+}
+
+const mostTries = 20;
+/** Of one account that operators are shown. */
+const mostOpen = 200;
+const longestReason = 1_000;
+const longestText = 20_000;
+const longestNote = 2_000;
+const longestId = 200;
+const jobPrefix = "takeover:";
+/** After which the list is made true where whoever took a conversation died before. */
+const mendMs = 15_000;
+
+const job = z.object({ id: z.string(), to: address, participant });
+
+export function createTakeovers(options: TakeoverOptions): Takeovers {
+  const { records, jobs, call, clock, channelOf, approvals, announce, waitMs, silentMs } = options;
+  const keyOf = (of: AccountRef) => `takeovers:${[of.tenant, of.channel, of.account].map(encodePart).join(":")}`;
+
+  async function read(of: AccountRef) {
+    const stored = await records.get(keyOf(of));
+    return { etag: stored?.etag ?? null, open: stored === undefined ? [] : row.parse(stored.value).open };
+  }
+
+  /** @param next the same list: nothing is to be written. */
+  async function change(of: AccountRef, next: (open: readonly Listed[]) => readonly Listed[]): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      const { etag, open } = await read(of);
+      const after = next(open);
+      if (after === open) return;
+      try {
+        await records.put(keyOf(of), { v: 1, open: after.slice(-mostOpen) }, { etag });
+        return;
+      } catch (error) {
+        if (!(error instanceof ConflictError) || tries === mostTries) throw error;
+      }
+    }
+  }
+
+  const show = (one: Listed) =>
+    change(one.to, (open) => {
+      const before = open.find(({ id }) => id === one.id);
+      const same = before?.by === one.by && before?.until === one.until;
+      if (before !== undefined && same) return open;
+      // Of one conversation there is one.
+      const others = open.filter(({ id, to }) => id !== one.id && to.conversation !== one.to.conversation);
+      return [...others, { ...(before?.reason !== undefined && { reason: before.reason }), ...one }];
+    });
+
+  async function over(to: Address, id: string, by = "nobody"): Promise<void> {
+    const { open } = await read(to);
+    if (open.some((one) => one.id === id)) await announce?.([handoffEnded({ id, to, by }, clock.now())]);
+    await change(to, (all) => (all.some((one) => one.id === id) ? all.filter((one) => one.id !== id) : all));
+    await jobs.cancel(`${jobPrefix}${id}`);
+  }
+
+  const watch = async (place: Place): Promise<Watched> => ({
+    ...place,
+    ...(await call(agentOf(place), "overheard", { conversation: place.to.conversation })),
+  });
+
+  const schedule = ({ to, participant: person }: Place, id: string, dueAt: number) =>
+    jobs.schedule(`${jobPrefix}${id}`, { dueAt }, { id, to, participant: person });
+
+  /** Operators, and who subscribed, know what the agent knows. @returns false where it is another takeover's, or nobody's. */
+  async function mend(place: Place, id: string): Promise<boolean> {
+    const { held } = await watch(place);
+    if (held?.id !== id) return false;
+    const { by, n, at, until } = held;
+    const { to, participant: person } = place;
+    await show({
+      id,
+      to,
+      participant: person,
+      at,
+      ...(by !== undefined && { by }),
+      ...(until !== undefined && { until }),
+    });
+    if (by !== undefined) await announce?.([handoffStarted({ id, to, by, n }, at)]);
+    if (until !== undefined) await schedule(place, id, until);
+    return true;
+  }
+
+  /** @throws InputError with who has it. */
+  async function refuse(place: Place): Promise<never> {
+    const { held } = await watch(place);
+    const words =
+      held === undefined
+        ? "nobody has this conversation: it is the agent's. Take it first"
+        : held.by === undefined
+          ? "nobody has taken this conversation yet. Take it first"
+          : `${held.by} has this conversation since ${new Date(held.at).toISOString()}`;
+    throw new InputError(words, { status: 409 });
+  }
+
+  function check(reply: Reply): void {
+    if (reply === "stale") throw new InputError("nobody was heard in this conversation", { status: 404 });
+    if (reply === "unwatched") throw new InfrastructureError("the conversation has no watchdog yet: try it again");
+  }
+
+  /** What waited for somebody's word there is over with it. */
+  async function closeApprovals({ to }: Place, by: string): Promise<void> {
+    const open = (await approvals.list([to])).filter((one) => one.to.conversation === to.conversation);
+    for (const one of open) await approvals.close(one, { approved: false, by });
+  }
+
+  return {
+    mayAsk: (to) => waitMs > 0 && channelOf(to)?.reach !== undefined,
+    async want({ id, to, participant: person, reason: given }) {
+      const at = clock.now();
+      const known = (await read(to)).open.find((one) => one.id === id)?.until;
+      const until = known ?? at + waitMs;
+      const reason = given.trim().slice(0, longestReason);
+      await schedule({ to, participant: person }, id, until);
+      await show({ id, to, participant: person, reason, at, until });
+      await announce?.([handoffRequested({ id, to, reason, until }, at)]);
+      return until;
+    },
+    over,
+    async list(accounts) {
+      const all = await Promise.all(accounts.map(read));
+      return all.flatMap(({ open }) => open).toSorted((a, b) => a.at - b.at);
+    },
+    async find(conversation, channels) {
+      const account = channels.find((of) => conversation.startsWith(`${prefixOf(of)}:`));
+      const known = account && (await read(account)).open.find(({ to }) => to.conversation === conversation);
+      const place = known ?? (account && (await reached(account, conversation as ConversationId)));
+      if (place === undefined) throw new InputError(`no conversation "${conversation}" is known here`, { status: 404 });
+      return { to: place.to, participant: place.participant };
+    },
+    async take(place, { by, force }) {
+      const { to } = place;
+      const before = (await watch(place)).held;
+      const id = before?.id ?? idOf(to.conversation, by, clock.now());
+      await schedule(place, id, clock.now() + mendMs);
+      const more = silentMs === undefined ? {} : { silentMs };
+      const reply = await call(agentOf(place), "takeOver", { to, id, by, force: force === true, ...more });
+      check(reply);
+      const { held } = await watch(place);
+      if (reply === "refused" || held?.by !== by) return refuse(place);
+      await closeApprovals(place, by);
+      await mend(place, held.id);
+      return held;
+    },
+    async say(place, { by, n, id, text }) {
+      if (id === "" || id.length > longestId) throw new InputError(`an id has 1 to ${longestId} characters`);
+      if (text.trim() === "") throw new InputError("a message has to have words");
+      if (text.length > longestText) throw new InputError(`a message has at most ${longestText} characters`);
+      const { to } = place;
+      const { conversation } = to;
+      const reply = await call(agentOf(place), "speak", {
+        conversation,
+        by,
+        ...(n !== undefined && { n }),
+        // Of more parts than a channel's ids that people choose, so that nobody can take it before.
+        message: messageId(to, "operator", conversation, id),
+        answer: { parts: [{ kind: "text", text, format: "markdown" }] },
+      });
+      check(reply);
+      if (reply === "refused") await refuse(place);
+    },
+    async release(place, { by, n, force, note: given }) {
+      const { to } = place;
+      const { conversation } = to;
+      const before = (await watch(place)).held;
+      const note = given?.trim().slice(0, longestNote);
+      const more = { ...(n !== undefined && { n }), ...(note && { note }), force: force === true };
+      const reply = await call(agentOf(place), "handBack", { conversation, by, ...more });
+      if (reply === "refused" || reply === "stale") await refuse(place);
+      check(reply);
+      if (before !== undefined) await over(to, before.id, by);
+    },
+    watch,
+    async forget(conversations) {
+      const accounts = new Map(conversations.map((id) => [id.split(":").slice(0, 3).join(":"), accountIn(id)]));
+      for (const account of accounts.values())
+        await change(account, (open) => {
+          const rest = open.filter(({ to }) => !conversations.includes(to.conversation));
+          return rest.length === open.length ? open : rest;
+        });
+    },
+    async run(name, data) {
+      if (!name.startsWith(jobPrefix)) return false;
+      const { id, ...place } = job.parse(data);
+      const reply = await call(agentOf(place), "lapse", { conversation: place.to.conversation, id });
+      if (reply === "unwatched") throw new InfrastructureError("whether it is over is not known yet");
+      if (reply === "busy" && (await mend(place, id))) return true;
+      await over(place.to, id);
+      return true;
+    },
+  };
+}
+
+function agentOf({ to, participant: { id } }: Place): AgentId {
+  return agentIdOf(to.kind, id, to.conversation);
+}
+
+function prefixOf({ tenant, channel, account }: AccountRef): string {
+  return [tenant, channel, account].map(encodePart).join(":");
+}
+
+function accountIn(conversation: string): AccountRef {
+  const [tenant = "", channel = "", account = ""] = conversation.split(":").map(decodeURIComponent);
+  return { tenant, channel, account };
+}
+
+function idOf(conversation: ConversationId, by: string, now: number): string {
+  return createHash("sha256").update(`${conversation}\n${by}\n${now}`).digest("base64url").slice(0, 16);
+}
+
+/** By the platform's ids in it, where those name people. */
+async function reached(channel: Channel, conversation: ConversationId): Promise<Place | undefined> {
+  const [id, thread] = partsOf(conversation) ?? [];
+  if (id === undefined || channel.reach === undefined) return undefined;
+  for (const kind of ["direct", "group"] as const) {
+    try {
+      const found = await channel.reach({ kind, id, thread });
+      if (found.to.conversation === conversation) return found;
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+    }
+  }
+  return undefined;
+}
