@@ -85,7 +85,7 @@ export interface AgentCalls {
   speak(data: Speaking): Reply;
   handBack(data: HandingBack): Reply;
   lapse(data: Lapsing): Reply;
-  overheard(data: { conversation: ConversationId }): Overheard;
+  overheard(data: { conversation: ConversationId }): Overheard | "stale";
   /** To the agent of the identity that gave a code, asked by the command that brought it. @see merging.ts, also for the next ones. */
   join(data: Serving & { link: string; to: AgentId; issued?: ConversationId }): Reply;
   import(data: Import): Reply;

@@ -45,9 +45,6 @@ export interface Place {
   readonly participant: Participant;
 }
 
-/** As the agent has it. */
-export interface Watched extends Place, Overheard {}
-
 /** Who acts; `n`: what they were told when they took it. */
 export interface Actor {
   readonly by: string;
@@ -77,7 +74,8 @@ export interface Takeovers {
     place: Place,
     of: Actor & { readonly force?: boolean | undefined; readonly note?: string | undefined },
   ): Promise<void>;
-  watch(place: Place): Promise<Watched>;
+  /** As the agent has it. @throws InputError 404 where nobody was heard there. */
+  watch(place: Place): Promise<Overheard>;
   /** Nothing of these is kept here. */
   forget(conversations: readonly string[]): Promise<void>;
   /** @returns false for a job that is not one of these. */
@@ -152,10 +150,11 @@ export function createTakeovers(options: TakeoverOptions): Takeovers {
     await jobs.cancel(`${jobPrefix}${id}`);
   }
 
-  const watch = async (place: Place): Promise<Watched> => ({
-    ...place,
-    ...(await call(agentOf(place), "overheard", { conversation: place.to.conversation })),
-  });
+  async function watch(place: Place): Promise<Overheard> {
+    const heard = await call(agentOf(place), "overheard", { conversation: place.to.conversation });
+    if (heard === "stale") throw new InputError("nobody was heard in this conversation", { status: 404 });
+    return heard;
+  }
 
   const schedule = ({ to, participant: person }: Place, id: string, dueAt: number) =>
     jobs.schedule(`${jobPrefix}${id}`, { dueAt }, { id, to, participant: person });

@@ -78,8 +78,12 @@ export function createTaking(self: TakingSelf): Methods {
     },
     async overheard({ conversation }) {
       await self.load(conversation);
+      if (!knows(conversation)) return "stale";
       const heir = self.heir(conversation);
-      return heir === undefined ? overheardOf(state(), conversation) : call(heir.agent, "overheard", { conversation });
+      if (heir === undefined) return overheardOf(state(), conversation);
+      const heard = await call(heir.agent, "overheard", { conversation });
+      // Nothing came there since the two are one.
+      return heard === "stale" ? { items: [] } : heard;
     },
   };
 }
