@@ -54,7 +54,7 @@ export function advance(draft: Draft, conversation: ConversationId, at: Moment &
   if (isHeld) hearOut(draft, conversation, at);
   else answerCommands(draft, conversation, at);
   const thread = draft.thread(conversation);
-  const head = isHeld ? thread?.pending.find(isServiceCommand) : thread?.pending[0];
+  const head = isHeld ? thread?.pending.find(isServed) : thread?.pending[0];
   if (thread === undefined || head === undefined) return;
   // A person of the operator's has it, or is asked for.
   if (thread.held !== undefined && !isServiceCommand(head)) return;
@@ -66,32 +66,32 @@ export function advance(draft: Draft, conversation: ConversationId, at: Moment &
 
 /**
  * An operator has the conversation: what people say there is for them, and stands in what the agent remembers. The gateway's own
- * commands are answered; what the agent is told waits.
+ * commands are answered in their place; what the agent is told waits.
  */
 function hearOut(draft: Draft, conversation: ConversationId, at: Moment & { readonly agent: AgentId }): void {
   for (;;) {
     const { pending = [], spilled } = draft.thread(conversation) ?? {};
-    const notices = pending.filter(isNoticeCommand);
-    const heard = pending.filter((message) => message.note === undefined && isForOperator(message));
-    const rest = pending.filter((message) => !notices.includes(message) && !heard.includes(message));
-    if (rest.length < pending.length) draft.patch(conversation, { pending: rest });
-    add(
-      draft,
-      heard.map((message) => heardItem(message, `held.${digestOf(message.id)}` as TurnId)),
-    );
-    draft.setAside(conversation, idsOf(heard), heldRule, at.now);
-    for (const command of notices) {
-      const notice = noticeOf(command);
-      if (notice !== undefined) draft.answer(at.agent, conversation, [command], { parts: [], notice }, at.now);
+    const served = pending.findIndex(isServed);
+    const ahead = pending.slice(0, served === -1 ? pending.length : served).filter(({ note }) => note === undefined);
+    const rest = pending.filter((message) => !ahead.includes(message));
+    if (ahead.length > 0) draft.patch(conversation, { pending: rest });
+    for (const message of ahead) {
+      const notice = noticeOf(message);
+      if (notice !== undefined) draft.answer(at.agent, conversation, [message], { parts: [], notice }, at.now);
+      else {
+        add(draft, [heardItem(message, `held.${digestOf(message.id)}` as TurnId)]);
+        draft.setAside(conversation, [message.id], heldRule, at.now);
+      }
     }
+    if (served !== -1) return;
     draft.refill(conversation, rest.length + waiting.together);
     if (spilled === undefined || draft.thread(conversation)?.spilled === spilled) return;
   }
 }
 
-/** Who asks for a person again says it to the one who is there. */
-function isForOperator(message: InboundMessage): boolean {
-  return !isNoticeCommand(message) && (!isServiceCommand(message) || message.message.command?.name === personCommand);
+/** Also while an operator has the conversation: who asks for a person again says it to the one who is there. */
+function isServed(message: InboundMessage): boolean {
+  return isServiceCommand(message) && message.message.command?.name !== personCommand;
 }
 
 /** The messages of these edits do not come: they were set aside before anybody saw them, as those that mention nobody are. */

@@ -5,7 +5,7 @@ import { copyOf, type World } from "./world.ts";
 
 export interface Tables {
   readonly journal: readonly SetAside[];
-  /** What operators are shown as waiting for a word. */
+  /** What operators are shown as waiting for a word, or for a person. */
   asks(): string[];
   of(process: Process): Pick<Runtime, "records" | "journal" | "deadLetters" | "transcript">;
 }
@@ -24,10 +24,15 @@ export function createTables(world: World, letters: DeadLetter[]): Tables {
 
   return {
     journal,
-    asks: () =>
-      keys()
+    asks: () => [
+      ...keys()
+        .filter((key) => key.startsWith("takeovers:"))
+        .flatMap((key) => (valueOf(key) as { open: { id: string; by?: string }[] }).open)
+        .flatMap(({ id, by }) => (by === undefined ? [`${id} asks for a person`] : [])),
+      ...keys()
         .filter((key) => key.startsWith("approvals:"))
         .flatMap((key) => (valueOf(key) as { open: { id: string }[] }).open.map(({ id }) => `${id} for operators`)),
+    ],
     of: (process) => ({
       records: recordsOf(process),
       journal: {

@@ -63,6 +63,7 @@ export async function simulate(plan: Plan, subject: Subject, trace?: string[]): 
     done: model.done,
     jobs: scheduler.runs,
     waiting: [...hosting.asks(), ...tables.asks(), ...scheduler.left()],
+    held: hosting.held(),
     journeys: broker.journeys,
     journal: tables.journal,
     letters: broker.letters,
