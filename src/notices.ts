@@ -49,7 +49,7 @@ const en: Sentences = {
   approvalExpired: "Nobody decided in time, so I did not do it.",
   personAsked:
     "I have asked for a person. What you write now waits for them, and I am silent. If nobody comes within " +
-    "{{minutes}} minutes, I answer it myself. /stop takes it back.",
+    "{{minutes}} min, I answer it myself. /stop takes it back.",
   noPerson: "There is no person here who could take over. I go on as well as I can.",
   personHere: "A person answers you from here on, and I am silent until they leave it to me again.",
   personGone: "The person has left: from here on it is me again, the assistant. I know what you talked about.",
@@ -103,7 +103,7 @@ const de: Sentences = {
   approvalExpired: "Niemand hat rechtzeitig entschieden, also habe ich es nicht getan.",
   personAsked:
     "Ich habe einen Menschen dazugebeten. Was du jetzt schreibst, wartet auf ihn, und ich bin still. Wenn innerhalb von " +
-    "{{minutes}} Minuten niemand kommt, antworte ich selbst. /stop nimmt es zurück.",
+    "{{minutes}} Min. niemand kommt, antworte ich selbst. /stop nimmt es zurück.",
   noPerson: "Hier ist kein Mensch, der übernehmen könnte. Ich mache weiter, so gut ich kann.",
   personHere: "Ab hier antwortet dir ein Mensch, und ich bin still, bis er wieder an mich abgibt.",
   personGone:
@@ -154,7 +154,7 @@ const es: Sentences = {
   approvalExpired: "Nadie decidió a tiempo, así que no lo hice.",
   personAsked:
     "He pedido que venga una persona. Lo que escribas ahora la espera, y yo me callo. Si nadie viene en " +
-    "{{minutes}} minutos, respondo yo. /stop lo retira.",
+    "{{minutes}} min, respondo yo. /stop lo retira.",
   noPerson: "Aquí no hay ninguna persona que pueda atenderte. Sigo yo lo mejor que puedo.",
   personHere: "Desde ahora te responde una persona, y yo me callo hasta que me devuelva la conversación.",
   personGone: "La persona se ha ido: desde ahora vuelvo a ser yo, el asistente. Sé de qué habéis hablado.",

@@ -270,11 +270,11 @@ export function createTakeovers(options: TakeoverOptions): Takeovers {
     watch,
     async forget(conversations) {
       const accounts = new Map(conversations.map((id) => [id.split(":").slice(0, 3).join(":"), accountIn(id)]));
-      for (const account of accounts.values())
-        await change(account, (open) => {
-          const rest = open.filter(({ to }) => !conversations.includes(to.conversation));
-          return rest.length === open.length ? open : rest;
-        });
+      for (const account of accounts.values()) {
+        const { open } = await read(account);
+        const gone = open.filter(({ to }) => conversations.includes(to.conversation));
+        for (const { to, id } of gone) await over(to, id, "person");
+      }
     },
     async run(name, data) {
       if (!name.startsWith(jobPrefix)) return false;

@@ -59,8 +59,8 @@ describe.skipIf(missing)("takeovers on Dapr", () => {
       await platform.user(ann).sends(ann, `anybody? ${token(ann, 2)}`);
       expect((await asEve("POST /takeovers", { conversation: annId })).status).toBe(200);
       await asideOf(1);
-      const words = () => asEve(`POST /takeovers/${annId}/messages`, { text: "yes, me" }, "one");
-      await Promise.all([words(), words()]);
+      const speak = () => asEve(`POST /takeovers/${annId}/messages`, { text: "yes, me" }, "one");
+      await Promise.all([speak(), speak()]);
       await sees("yes, me");
       await one.gateway.kill();
       await one.sidecar.kill();
@@ -69,7 +69,7 @@ describe.skipIf(missing)("takeovers on Dapr", () => {
       const again = await eventually(
         "the same words again",
         async () => {
-          const answer = await words().catch(() => undefined);
+          const answer = await speak().catch(() => undefined);
           return answer?.status === 202;
         },
         60_000,
@@ -77,13 +77,15 @@ describe.skipIf(missing)("takeovers on Dapr", () => {
       expect(again).toBe(true);
       await asEve(`POST /takeovers/${annId}/messages`, { text: "glad to help" }, "two");
       await sees("glad to help");
-      expect((await asEve(`POST /takeovers/${annId}/release`, {})).status).toBe(200);
+      expect((await other.gateway.ascent("takeover", "list")).out).toContain("eve has it");
+      const released = await other.gateway.ascent("takeover", "release", annId, "--as", "eve");
+      expect(released).toMatchObject({ code: 0, err: "" });
       await eventually("the agent is back", () => said({ platform }, ann).at(-1)?.includes("it is me again"), 60_000);
       await platform.user(ann).sends(ann, `thanks ${token(ann, 4)}`);
       await sees(token(ann, 4));
       const last = seen.at(-1) ?? "";
-      for (const of of [token(ann, 2), token(ann, 3), "yes, me", "glad to help"])
-        expect([of, last.split(of).length - 1]).toEqual([of, 1]);
+      for (const words of [token(ann, 2), token(ann, 3), "yes, me", "glad to help"])
+        expect([words, last.split(words).length - 1]).toEqual([words, 1]);
       expect(said({ platform }, ann).filter((text) => text === "yes, me")).toHaveLength(1);
 
       await platform.user(ann).sends(ann, "/person");

@@ -35,9 +35,16 @@ function actsOf(random: Random): Action["does"][] {
       ...(random.chance(0.9) ? [act("take", by, random.chance(0.2))] : []),
       ...(random.chance(0.3) ? [act("take", others(by), random.chance(0.4))] : []),
       ...says,
+      ...(random.chance(0.4) ? [noteOf(random)] : []),
       ...(random.chance(0.8) ? [act("release", random.chance(0.8) ? by : others(by), random.chance(0.3))] : []),
     ];
   }).flat();
+}
+
+/** It comes while the operator has the conversation, mostly. */
+function noteOf(random: Random): Action["does"] {
+  const mood = { thinkMs: random.int(0, 500), ends: "answers", once: false, lateMs: 0 } as const;
+  return { kind: "request", form: "note", mood };
 }
 
 function pacing(random: Random): [Action["after"], number] {

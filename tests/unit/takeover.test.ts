@@ -292,9 +292,7 @@ describe("who asks for a person", () => {
     game.receive(message("a person, please"));
     game.ask();
     expect(game.said()).toEqual(["answer", "personAsked"]);
-    expect(noticeText("personAsked", game.entries()[1]?.locale, game.entries()[1]?.answer.values)).toContain(
-      "1 Minuten",
-    );
+    expect(noticeText("personAsked", game.entries()[1]?.locale, game.entries()[1]?.answer.values)).toContain("1 Min.");
     game.receive(message("are you there?"));
     game.receive(note("a reminder"));
     expect(game.isRunning()).toBe(false);

@@ -1,6 +1,6 @@
 /**
  * While an operator has a conversation the agent says nothing there, and what was said, by whomever, is told to the agent afterwards.
- * (Nothing of it is lost: I1, and told twice: I7.)
+ * (That nothing of it is lost, or told twice, is for others to see: `ends.ts`, `history.ts`.)
  */
 import { addressOf, isTyped, postId } from "../events.ts";
 import type { Run } from "../model.ts";
@@ -45,7 +45,7 @@ function spoke(evidence: Evidence, replies: readonly Reply[]): Violation[] {
       const span = spans.find(
         ({ from, to }) => (from < over && over < to) || (from < run.startedAt && run.startedAt < to),
       );
-      return span === undefined ? [] : [{ rule: "takeover", text: `${run.name} answers while an operator has it` }];
+      return span === undefined ? [] : [{ rule: "I1", text: `${run.name} answers while an operator has it` }];
     });
 }
 
