@@ -104,10 +104,11 @@ const longestText = 20_000;
 const longestNote = 2_000;
 const longestId = 200;
 const jobPrefix = "takeover:";
-/** After which the list is made true where whoever took a conversation died before. */
+/** After which the list is made true where whoever took a conversation, or let go, died before. */
 const mendMs = 15_000;
 
-const job = z.object({ id: z.string(), to: address, participant });
+/** `by`: who lets go just now. */
+const job = z.object({ id: z.string(), to: address, participant, by: z.string().optional() });
 
 export function createTakeovers(options: TakeoverOptions): Takeovers {
   const { records, jobs, call, clock, channelOf, approvals, announce, waitMs, silentMs } = options;
@@ -156,8 +157,8 @@ export function createTakeovers(options: TakeoverOptions): Takeovers {
     return heard;
   }
 
-  const schedule = ({ to, participant: person }: Place, id: string, dueAt: number) =>
-    jobs.schedule(`${jobPrefix}${id}`, { dueAt }, { id, to, participant: person });
+  const schedule = ({ to, participant: person }: Place, id: string, dueAt: number, by?: string) =>
+    jobs.schedule(`${jobPrefix}${id}`, { dueAt }, { id, to, participant: person, ...(by !== undefined && { by }) });
 
   /** Operators, and who subscribed, know what the agent knows. @returns false where it is another takeover's, or nobody's. */
   async function mend(place: Place, id: string): Promise<boolean> {
@@ -260,6 +261,7 @@ export function createTakeovers(options: TakeoverOptions): Takeovers {
       const { to } = place;
       const { conversation } = to;
       const before = (await watch(place)).held;
+      if (before !== undefined) await schedule(place, before.id, clock.now() + mendMs, by);
       const note = given?.trim().slice(0, longestNote);
       const more = { ...(n !== undefined && { n }), ...(note && { note }), force: force === true };
       const reply = await call(agentOf(place), "handBack", { conversation, by, ...more });
@@ -278,11 +280,11 @@ export function createTakeovers(options: TakeoverOptions): Takeovers {
     },
     async run(name, data) {
       if (!name.startsWith(jobPrefix)) return false;
-      const { id, ...place } = job.parse(data);
+      const { id, by, ...place } = job.parse(data);
       const reply = await call(agentOf(place), "lapse", { conversation: place.to.conversation, id });
       if (reply === "unwatched") throw new InfrastructureError("whether it is over is not known yet");
       if (reply === "busy" && (await mend(place, id))) return true;
-      await over(place.to, id);
+      await over(place.to, id, by);
       return true;
     },
   };

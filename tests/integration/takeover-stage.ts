@@ -37,7 +37,7 @@ export async function operatorsTake({ conversation, bob, eve }: Two): Promise<vo
   const take = (by: AsOperator, force = false) => by("POST /takeovers", { conversation, force });
   const id = encodeURIComponent(conversation);
   const both = await Promise.all([take(bob), take(eve)]);
-  expect(both.map(({ status }) => status).toSorted()).toEqual([200, 409]);
+  expect(both.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 409]);
   const [first, second] = both[0]?.status === 200 ? (["bob", "eve"] as const) : (["eve", "bob"] as const);
   const by = { bob, eve };
   expect(both.find(({ status }) => status === 409)?.text).toContain(`${first} has this conversation`);

@@ -64,6 +64,7 @@ export async function simulate(plan: Plan, subject: Subject, trace?: string[]): 
     jobs: scheduler.runs,
     waiting: [...hosting.asks(), ...tables.asks(), ...scheduler.left()],
     held: hosting.held(),
+    shownHeld: tables.held(),
     journeys: broker.journeys,
     journal: tables.journal,
     letters: broker.letters,

@@ -23,6 +23,8 @@ export interface Evidence {
   readonly waiting: readonly string[];
   /** Conversations that an operator has at the end. */
   readonly held: readonly string[];
+  /** The same as operators are shown it. */
+  readonly shownHeld: readonly string[];
   readonly journeys: readonly Journey[];
   readonly journal: readonly SetAside[];
   readonly letters: readonly DeadLetter[];

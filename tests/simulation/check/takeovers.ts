@@ -12,7 +12,17 @@ const heldRule = "held by an operator";
 const takenMs = 10_000;
 
 export function checkTakeovers(evidence: Evidence, replies: readonly Reply[]): Violation[] {
-  return [...spoke(evidence, replies), ...untold(evidence, replies)];
+  return [...spoke(evidence, replies), ...untold(evidence, replies), ...unseen(evidence)];
+}
+
+/** At the end operators are shown what is true. */
+function unseen({ held, shownHeld, quiet }: Evidence): Violation[] {
+  const [real, shown] = [new Set(held), new Set(shownHeld)];
+  const wrong = quiet ? [...real, ...shown].filter((id) => real.has(id) !== shown.has(id)) : [];
+  return wrong.map((id) => ({
+    rule: "I1",
+    text: `operators are ${real.has(id) ? "not " : ""}shown a takeover of ${id}`,
+  }));
 }
 
 interface Span {
