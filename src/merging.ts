@@ -57,7 +57,7 @@ function joining(draft: Draft, event: Of<"joining">): Reply {
   const others = threadsOf(draft.state.inbox).filter(([id]) => id !== conversation);
   // What waits for a word would wait for ever.
   if (threadsOf(draft.state.inbox).some(([, { asks }]) => asks !== undefined)) return "busy";
-  if (leaving !== undefined || !canGo(thread) || !others.every(([, other]) => isQuiet(other))) return "busy";
+  if (leaving !== undefined || !canGo(thread) || !others.every(([, other]) => isStill(other))) return "busy";
   takeEdits(draft, conversation, now);
   draft.inbox({ forward: { to, link, joining: command, ...(issued === undefined ? {} : { issued }) } });
   return "accepted";
@@ -138,7 +138,7 @@ function unlinked(draft: Draft, event: Of<"unlinked">): Reply {
   const who = thread.via === undefined ? all : [thread.via];
   if (who.length === 0) return "refused";
   const others = concerned(draft.state.inbox, who).filter(([id]) => id !== conversation);
-  if (!others.every(([, other]) => isQuiet(other)) || (thread.via !== undefined && !canGo(thread))) return "busy";
+  if (!others.every(([, other]) => isStill(other)) || (thread.via !== undefined && !canGo(thread))) return "busy";
   if (thread.via !== undefined) takeEdits(draft, conversation, now);
   served(draft, event, "unlinked");
   release(draft, who);
@@ -256,6 +256,12 @@ function served(draft: Draft, event: Serving & Moment & { readonly agent: AgentI
 /** All that waits in it can be given to another agent at once. */
 function canGo({ gaps, spilled }: Thread): boolean {
   return gaps === undefined && spilled === undefined;
+}
+
+/** Nothing happens in it: what waits there waits for an operator, and goes along. */
+function isStill(thread: Thread): boolean {
+  const waits = thread.held !== undefined && thread.turn === undefined && thread.early === undefined && canGo(thread);
+  return waits || isQuiet(thread);
 }
 
 function concerned(inbox: Inbox, who: readonly AgentId[]): [ConversationId, Thread][] {

@@ -5,7 +5,7 @@ import type { Core } from "./core.ts";
 import { InputError } from "./errors.ts";
 import type { Overheard } from "./takeover-events.ts";
 import type { Held } from "./takeover-state.ts";
-import type { Listed } from "./takeovers.ts";
+import type { Listed } from "./takeover-list.ts";
 
 /** Which conversation to take: one that is known by its id, or the person's or group's. */
 export const takeOrder = z.object({

@@ -9,7 +9,7 @@ import type { CallAgent } from "./agent-calls.ts";
 import { handoffEnded, handoffRequested, handoffStarted, type Announce } from "./announce.ts";
 import type { Approvals } from "./approvals.ts";
 import type { Channel } from "./channel.ts";
-import { ConflictError, InfrastructureError, InputError } from "./errors.ts";
+import { InfrastructureError, InputError } from "./errors.ts";
 import type { Reply } from "./events.ts";
 import {
   agentIdOf,
@@ -23,21 +23,8 @@ import {
 import { address, participant, type Address, type Participant } from "./message.ts";
 import type { Clock, Jobs, Records } from "./ports.ts";
 import type { Overheard } from "./takeover-events.ts";
+import { createTakeoverList, isOf, type Listed } from "./takeover-list.ts";
 import type { Held } from "./takeover-state.ts";
-
-const listed = z.object({
-  id: z.string(),
-  to: address,
-  participant,
-  /** Why a person is asked for, in the words of who asks. */
-  reason: z.string().optional(),
-  /** The operator who has it; absent: nobody has come yet. */
-  by: z.string().optional(),
-  at: z.number(),
-  until: z.number().optional(),
-});
-export type Listed = Readonly<z.infer<typeof listed>>;
-const row = z.object({ v: z.literal(1), open: z.array(listed) });
 
 /** Whose conversation it is. */
 export interface Place {
@@ -54,8 +41,13 @@ export interface Actor {
 export interface Takeovers {
   /** People can be asked for there: somebody could still hear them. */
   mayAsk(to: Address): boolean;
-  /** Before the agent waits for a person; the same again changes nothing. @returns until when one can come. */
-  want(of: Pick<Listed, "id" | "to" | "participant"> & { readonly reason: string }): Promise<number>;
+  /**
+   * Before the agent waits for a person; the same again changes nothing. @returns until when one can come, and whether one is asked
+   * for already.
+   */
+  want(
+    of: Pick<Listed, "id" | "to" | "participant"> & { readonly reason: string },
+  ): Promise<{ readonly until: number; readonly known: boolean }>;
   /** It is over, by an operator, the "person" or "nobody": operators are shown it no more. */
   over(to: Address, id: string, by?: string): Promise<void>;
   /** What waits for somebody, and what somebody has; the oldest first. */
@@ -96,9 +88,6 @@ export interface TakeoverOptions {
   readonly silentMs?: number | undefined;
 }
 
-const mostTries = 20;
-/** Of one account that operators are shown. */
-const mostOpen = 200;
 const longestReason = 1_000;
 const longestText = 20_000;
 const longestNote = 2_000;
@@ -112,42 +101,12 @@ const job = z.object({ id: z.string(), to: address, participant, by: z.string().
 
 export function createTakeovers(options: TakeoverOptions): Takeovers {
   const { records, jobs, call, clock, channelOf, approvals, announce, waitMs, silentMs } = options;
-  const keyOf = (of: AccountRef) => `takeovers:${[of.tenant, of.channel, of.account].map(encodePart).join(":")}`;
-
-  async function read(of: AccountRef) {
-    const stored = await records.get(keyOf(of));
-    return { etag: stored?.etag ?? null, open: stored === undefined ? [] : row.parse(stored.value).open };
-  }
-
-  /** @param next the same list: nothing is to be written. */
-  async function change(of: AccountRef, next: (open: readonly Listed[]) => readonly Listed[]): Promise<void> {
-    for (let tries = 1; ; tries++) {
-      const { etag, open } = await read(of);
-      const after = next(open);
-      if (after === open) return;
-      try {
-        await records.put(keyOf(of), { v: 1, open: after.slice(-mostOpen) }, { etag });
-        return;
-      } catch (error) {
-        if (!(error instanceof ConflictError) || tries === mostTries) throw error;
-      }
-    }
-  }
-
-  const show = (one: Listed) =>
-    change(one.to, (open) => {
-      const before = open.find(({ id }) => id === one.id);
-      const same = before?.by === one.by && before?.until === one.until;
-      if (before !== undefined && same) return open;
-      // Of one conversation there is one.
-      const others = open.filter(({ id, to }) => id !== one.id && to.conversation !== one.to.conversation);
-      return [...others, { ...(before?.reason !== undefined && { reason: before.reason }), ...one }];
-    });
+  const shown = createTakeoverList(records);
 
   async function over(to: Address, id: string, by = "nobody"): Promise<void> {
-    const { open } = await read(to);
-    if (open.some((one) => one.id === id)) await announce?.([handoffEnded({ id, to, by }, clock.now())]);
-    await change(to, (all) => (all.some((one) => one.id === id) ? all.filter((one) => one.id !== id) : all));
+    const isShown = (await shown.of(to)).some((one) => one.id === id);
+    if (isShown) await announce?.([handoffEnded({ id, to, by }, clock.now())]);
+    await shown.remove(to, id);
     await jobs.cancel(`${jobPrefix}${id}`);
   }
 
@@ -166,7 +125,7 @@ export function createTakeovers(options: TakeoverOptions): Takeovers {
     if (held?.id !== id) return false;
     const { by, n, at, until } = held;
     const { to, participant: person } = place;
-    await show({
+    await shown.show({
       id,
       to,
       participant: person,
@@ -198,30 +157,31 @@ export function createTakeovers(options: TakeoverOptions): Takeovers {
 
   /** What waited for somebody's word there is over with it. */
   async function closeApprovals({ to }: Place, by: string): Promise<void> {
-    const open = (await approvals.list([to])).filter((one) => one.to.conversation === to.conversation);
+    const open = (await approvals.list([to])).filter(isOf(to));
     for (const one of open) await approvals.close(one, { approved: false, by });
   }
 
   return {
     mayAsk: (to) => waitMs > 0 && channelOf(to)?.reach !== undefined,
     async want({ id, to, participant: person, reason: given }) {
+      const { held } = await watch({ to, participant: person });
+      if (held?.until !== undefined) return { until: held.until, known: true };
       const at = clock.now();
-      const known = (await read(to)).open.find((one) => one.id === id)?.until;
-      const until = known ?? at + waitMs;
+      const until = (await shown.of(to)).find((one) => one.id === id)?.until ?? at + waitMs;
       const reason = given.trim().slice(0, longestReason);
       await schedule({ to, participant: person }, id, until);
-      await show({ id, to, participant: person, reason, at, until });
+      await shown.show({ id, to, participant: person, reason, at, until });
       await announce?.([handoffRequested({ id, to, reason, until }, at)]);
-      return until;
+      return { until, known: false };
     },
     over,
     async list(accounts) {
-      const all = await Promise.all(accounts.map(read));
-      return all.flatMap(({ open }) => open).toSorted((a, b) => a.at - b.at);
+      const all = await Promise.all(accounts.map(shown.of));
+      return all.flat().toSorted((a, b) => a.at - b.at);
     },
     async find(conversation, channels) {
       const account = channels.find((of) => conversation.startsWith(`${prefixOf(of)}:`));
-      const known = account && (await read(account)).open.find(({ to }) => to.conversation === conversation);
+      const known = account && (await shown.of(account)).find(isOf({ conversation: conversation as ConversationId }));
       const place = known ?? (account && (await reached(account, conversation as ConversationId)));
       if (place === undefined) throw new InputError(`no conversation "${conversation}" is known here`, { status: 404 });
       return { to: place.to, participant: place.participant };
@@ -273,8 +233,7 @@ export function createTakeovers(options: TakeoverOptions): Takeovers {
     async forget(conversations) {
       const accounts = new Map(conversations.map((id) => [id.split(":").slice(0, 3).join(":"), accountIn(id)]));
       for (const account of accounts.values()) {
-        const { open } = await read(account);
-        const gone = open.filter(({ to }) => conversations.includes(to.conversation));
+        const gone = (await shown.of(account)).filter(({ to }) => conversations.includes(to.conversation));
         for (const { to, id } of gone) await over(to, id, "person");
       }
     },

@@ -102,7 +102,10 @@ export async function runTurn(options: RunOptions, run: Running): Promise<void> 
       await tellDecided(options, taken);
       const finish = () => options.call(id, "finish", { ...turn, ...end });
       const reply = await persistently(options, abandoned(abort.signal), finish);
-      if (reply === "stale" && waits.wanted !== undefined) await options.takeovers.over(taken.to, waits.wanted.id);
+      const { wanted } = waits;
+      const over = new AbortController().signal;
+      if (reply === "stale" && wanted !== undefined)
+        await persistently(options, over, () => options.takeovers.over(taken.to, wanted.id));
       return;
     }
     const reason: unknown = abort.signal.aborted ? abort.signal.reason : outcome.error;
@@ -185,9 +188,9 @@ async function waiting(
   if (handsOver !== undefined) {
     // The person may have it done otherwise: a call that waits for a word is not made.
     const wanted = { id, to, participant, reason: handsOver.reason };
-    const until = await persistently(options, abort.signal, () => options.takeovers.want(wanted));
+    const { until, known } = await persistently(options, abort.signal, () => options.takeovers.want(wanted));
     const words = said.parts.length === 0 ? { ...said, ...personAsked(until - options.clock.now()) } : said;
-    return { answer: words, wanted: { id, until } };
+    return { answer: words, ...(!known && { wanted: { id, until } }) };
   }
   if (pause === undefined) return { answer: said };
   const { by, calls, state, forMs } = pause;

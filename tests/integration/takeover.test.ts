@@ -67,7 +67,9 @@ describe("an operator", () => {
     expect(runsOf(stage, token(ann, 2))).toEqual([]);
 
     await gateway.kill();
+    expect(await gateway.ascent("takeover", "say", annId, "while none runs", "--as", "bob")).toMatchObject({ code: 0 });
     await gateway.start();
+    await sees("while none runs");
     expect((await gateway.ascent("takeover", "list")).out).toContain("bob has it");
     const released = ["takeover", "release", annId, "--as", "bob", "--note", "she is a regular"] as const;
     expect(await gateway.ascent(...released)).toMatchObject({ code: 0 });
