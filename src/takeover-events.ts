@@ -1,6 +1,6 @@
 /** What operators do in conversations, and what they are shown of them: see `takeover.ts`. */
 import type { HistoryItem } from "./agent.ts";
-import type { AgentId, ConversationId, MessageId } from "./ids.ts";
+import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
 import type { Via } from "./link-state.ts";
 import type { Address, Answer } from "./message.ts";
 import type { Held } from "./takeover-state.ts";
@@ -35,9 +35,14 @@ export interface HandingBack extends Acting {
   /** For the agent, as data. */
   readonly note?: string;
 }
+/** A time has come, by whose clock is the job's to say. */
 export interface Lapsing {
   readonly conversation: ConversationId;
   readonly id: string;
+  /** As it was when the job was made. */
+  readonly until: number;
+  /** The turn that asks. */
+  readonly turn?: TurnId;
 }
 
 export type TakeoverEvent = { readonly agent: AgentId } & (

@@ -17,7 +17,7 @@ import type { Held, WantedPerson } from "./takeover-state.ts";
 
 type Of<Type extends TakeoverEvent["type"]> = Moment & Extract<TakeoverEvent, { type: Type }>;
 
-/** "refused": somebody else has it, or nobody; "stale": it is not known; "busy": its time is not over. */
+/** "refused": somebody else has it, or nobody; "stale": it is not known; "busy": it has another time by now; "early": the turn that asks runs. */
 export function takeoverStep(draft: Draft, event: Moment & TakeoverEvent): Reply {
   switch (event.type) {
     case "taken":
@@ -129,9 +129,10 @@ function handedBack(draft: Draft, event: Of<"handedBack">): Reply {
 }
 
 function lapsed(draft: Draft, event: Of<"lapsed">): Reply {
-  const held = draft.thread(event.conversation)?.held;
-  if (held?.id !== event.id) return "stale";
-  if (held.until === undefined || held.until > event.now) return "busy";
+  const { held, turn } = draft.thread(event.conversation) ?? {};
+  if (held?.id !== event.id) return event.turn !== undefined && turn?.id === event.turn ? "early" : "stale";
+  // The operator has said something since.
+  if (held.until !== event.until) return "busy";
   endWith(draft, event, held.by === undefined ? "nobodyCame" : "personGone", "nobody");
   return "accepted";
 }

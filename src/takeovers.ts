@@ -19,6 +19,7 @@ import {
   type AccountRef,
   type AgentId,
   type ConversationId,
+  type TurnId,
 } from "./ids.ts";
 import { address, participant, type Address, type Participant } from "./message.ts";
 import type { Clock, Jobs, Records } from "./ports.ts";
@@ -46,7 +47,7 @@ export interface Takeovers {
    * for already.
    */
   want(
-    of: Pick<Listed, "id" | "to" | "participant"> & { readonly reason: string },
+    of: Pick<Listed, "id" | "to" | "participant"> & { readonly reason: string; readonly turn: TurnId },
   ): Promise<{ readonly until: number; readonly known: boolean }>;
   /** It is over, by an operator, the "person" or "nobody": operators are shown it no more. */
   over(to: Address, id: string, by?: string): Promise<void>;
@@ -96,8 +97,15 @@ const jobPrefix = "takeover:";
 /** After which the list is made true where whoever took a conversation, or let go, died before. */
 const mendMs = 15_000;
 
-/** `by`: who lets go just now. */
-const job = z.object({ id: z.string(), to: address, participant, by: z.string().optional() });
+/** `by`: who lets go just now. `until`: it is over then, unless it has another time by then. `turn`: it asks for a person. */
+const job = z.object({
+  id: z.string(),
+  to: address,
+  participant,
+  by: z.string().optional(),
+  until: z.number().optional(),
+  turn: z.custom<TurnId>((id) => typeof id === "string").optional(),
+});
 
 export function createTakeovers(options: TakeoverOptions): Takeovers {
   const { records, jobs, call, clock, channelOf, approvals, announce, waitMs, silentMs } = options;
@@ -116,8 +124,12 @@ export function createTakeovers(options: TakeoverOptions): Takeovers {
     return heard;
   }
 
-  const schedule = ({ to, participant: person }: Place, id: string, dueAt: number, by?: string) =>
-    jobs.schedule(`${jobPrefix}${id}`, { dueAt }, { id, to, participant: person, ...(by !== undefined && { by }) });
+  const schedule = (
+    { to, participant: person }: Place,
+    id: string,
+    { dueAt, ...of }: { readonly dueAt: number; readonly by?: string; readonly until?: number; readonly turn?: TurnId },
+  ) => jobs.schedule(`${jobPrefix}${id}`, { dueAt }, { id, to, participant: person, ...of });
+  const mended = () => ({ dueAt: clock.now() + mendMs });
 
   /** Operators, and who subscribed, know what the agent knows. @returns false where it is another takeover's, or nobody's. */
   async function mend(place: Place, id: string): Promise<boolean> {
@@ -134,7 +146,7 @@ export function createTakeovers(options: TakeoverOptions): Takeovers {
       ...(until !== undefined && { until }),
     });
     if (by !== undefined) await announce?.([handoffStarted({ id, to, by, n }, at)]);
-    if (until !== undefined) await schedule(place, id, until);
+    if (until !== undefined) await schedule(place, id, { dueAt: until, until });
     return true;
   }
 
@@ -163,13 +175,13 @@ export function createTakeovers(options: TakeoverOptions): Takeovers {
 
   return {
     mayAsk: (to) => waitMs > 0 && channelOf(to)?.reach !== undefined,
-    async want({ id, to, participant: person, reason: given }) {
+    async want({ id, to, participant: person, reason: given, turn }) {
       const { held } = await watch({ to, participant: person });
       if (held?.until !== undefined) return { until: held.until, known: true };
       const at = clock.now();
       const until = (await shown.of(to)).find((one) => one.id === id)?.until ?? at + waitMs;
       const reason = given.trim().slice(0, longestReason);
-      await schedule({ to, participant: person }, id, until);
+      await schedule({ to, participant: person }, id, { dueAt: until, until, turn });
       await shown.show({ id, to, participant: person, reason, at, until });
       await announce?.([handoffRequested({ id, to, reason, until }, at)]);
       return { until, known: false };
@@ -190,7 +202,7 @@ export function createTakeovers(options: TakeoverOptions): Takeovers {
       const { to } = place;
       const before = (await watch(place)).held;
       const id = before?.id ?? idOf(to.conversation, by, clock.now());
-      await schedule(place, id, clock.now() + mendMs);
+      await schedule(place, id, mended());
       const more = silentMs === undefined ? {} : { silentMs };
       const reply = await call(agentOf(place), "takeOver", { to, id, by, force: force === true, ...more });
       check(reply);
@@ -221,7 +233,7 @@ export function createTakeovers(options: TakeoverOptions): Takeovers {
       const { to } = place;
       const { conversation } = to;
       const before = (await watch(place)).held;
-      if (before !== undefined) await schedule(place, before.id, clock.now() + mendMs, by);
+      if (before !== undefined) await schedule(place, before.id, { ...mended(), by });
       const note = given?.trim().slice(0, longestNote);
       const more = { ...(n !== undefined && { n }), ...(note && { note }), force: force === true };
       const reply = await call(agentOf(place), "handBack", { conversation, by, ...more });
@@ -239,9 +251,13 @@ export function createTakeovers(options: TakeoverOptions): Takeovers {
     },
     async run(name, data) {
       if (!name.startsWith(jobPrefix)) return false;
-      const { id, by, ...place } = job.parse(data);
-      const reply = await call(agentOf(place), "lapse", { conversation: place.to.conversation, id });
-      if (reply === "unwatched") throw new InfrastructureError("whether it is over is not known yet");
+      const { id, by, until, turn, ...place } = job.parse(data);
+      const { conversation } = place.to;
+      const asks = turn === undefined ? {} : { turn };
+      const lapse = () => call(agentOf(place), "lapse", { conversation, id, until: until ?? 0, ...asks });
+      const reply = until === undefined ? "busy" : await lapse();
+      if (reply === "unwatched" || reply === "early")
+        throw new InfrastructureError("whether it is over is not known yet");
       if (reply === "busy" && (await mend(place, id))) return true;
       await over(place.to, id, by);
       return true;

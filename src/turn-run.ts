@@ -187,7 +187,7 @@ async function waiting(
   const id = askIdOf(agent, turn.turn, ids);
   if (handsOver !== undefined) {
     // The person may have it done otherwise: a call that waits for a word is not made.
-    const wanted = { id, to, participant, reason: handsOver.reason };
+    const wanted = { id, to, participant, reason: handsOver.reason, turn: turn.turn };
     const { until, known } = await persistently(options, abort.signal, () => options.takeovers.want(wanted));
     const words = said.parts.length === 0 ? { ...said, ...personAsked(until - options.clock.now()) } : said;
     return { answer: words, ...(!known && { wanted: { id, until } }) };

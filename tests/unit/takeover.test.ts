@@ -94,7 +94,8 @@ function play(traits: Partial<AgentTraits> = {}) {
     release: (by = "bob", more: object = {}) => tell({ type: "handedBack", conversation, by, ...more }),
     /** The turn that runs asks for a person. */
     ask: (waitMs = 60_000) => finish({ wanted: { id: "asked", until: now + waitMs } }),
-    lapse: (of = "asked") => tell({ type: "lapsed", conversation, id: of }),
+    /** The job that was made for that time. */
+    lapse: (of = "asked", until = thread()?.held?.until) => tell({ type: "lapsed", conversation, id: of, until }),
     later: (ms: number) => void (now += ms),
     isRunning: () => thread()?.turn !== undefined,
     held: () => thread()?.held,
@@ -274,11 +275,10 @@ describe("a release", () => {
     const game = play();
     game.receive(message("hello"));
     game.take("bob", { silentMs: 1_000 });
+    const first = game.held()?.until;
     game.later(900);
     game.say("wait");
-    game.later(900);
-    expect(game.lapse("taken by bob")).toBe("busy");
-    game.later(100);
+    expect(game.lapse("taken by bob", first)).toBe("busy");
     expect(game.lapse("another")).toBe("stale");
     expect(game.lapse("taken by bob")).toBe("accepted");
     expect(game.drop("handBack")).toMatchObject([{ by: "nobody" }]);
@@ -309,12 +309,21 @@ describe("who asks for a person", () => {
     game.receive(message("a person, please"));
     game.ask(1_000);
     game.receive(message("are you there?"));
-    expect(game.lapse()).toBe("busy");
-    game.later(1_000);
     expect(game.lapse()).toBe("accepted");
     expect(game.said().at(-1)).toBe("nobodyCame");
     expect(game.batch()).toEqual([id("are you there?")]);
     expect(game.lapse()).toBe("stale");
+  });
+
+  it("is waited for though the time seems over before the turn that asks has ended", () => {
+    const game = play();
+    game.receive(message("a person, please"));
+    const { turn } = game.running();
+    const lapse = { type: "lapsed", conversation, id: "asked", until: noon + 1_000, turn } as const;
+    expect(game.tell(lapse)).toBe("early");
+    game.ask(1_000);
+    expect(game.tell(lapse)).toBe("accepted");
+    expect(game.tell(lapse)).toBe("stale");
   });
 
   it("may be told by an operator that nobody can come", () => {

@@ -64,7 +64,7 @@ function untold(evidence: Evidence, replies: readonly Reply[]): Violation[] {
   const { posts, plan } = evidence;
   const ends = ["reset", "link", "unlink"];
   const isWhole = !posts.some(({ action: { does } }) => does.kind === "command" && ends.includes(does.name));
-  if (!isWhole || plan.faults.some(({ kind }) => kind === "freeze")) return [];
+  if (!isWhole || plan.faults.some(({ kind }) => kind === "freeze" || kind === "jump")) return [];
   return evidence.runs.flatMap((run) => {
     const own = posts.filter((post) => addressOf(post.conversation).conversation === run.input.to.conversation);
     const missing = own.filter((post) => surelyBefore(evidence, replies, post, run) && !knows(run, post));
