@@ -26,6 +26,7 @@ import { createSentLog } from "./sent.ts";
 import { openPolicy, type Policy } from "./policy.ts";
 import type { Clock, Log, Runtime } from "./ports.ts";
 import { createProactive, type Proactive } from "./proactive.ts";
+import type { TaskCaller } from "./skilled.ts";
 import { createServices } from "./services.ts";
 import { createShares, unshared, type Shares } from "./shares.ts";
 import { createTakeovers, type TakeoverOptions, type Takeovers } from "./takeovers.ts";
@@ -70,7 +71,7 @@ export interface CoreOptions {
         /** The turn is over for good, and gave no answer. */
         stopped(conversation: ConversationId, turn: TurnId): Promise<void>;
         /** The person has all of these conversations forgotten. */
-        forget(conversations: readonly string[]): Promise<void>;
+        forget(conversations: readonly string[], callers?: readonly TaskCaller[]): Promise<void>;
       }
     | undefined;
 }
@@ -123,8 +124,8 @@ export function createCore(options: CoreOptions): Core {
   let stopping = false;
   const call = runtime.actors.call.bind(runtime.actors) as CallAgent;
   const belongings = createBelongings(runtime, clock);
-  const forget = async (conversations: readonly string[]) => {
-    await options.delegations?.forget(conversations);
+  const forget = async (conversations: readonly string[], callers: readonly TaskCaller[] = []) => {
+    await options.delegations?.forget(conversations, callers);
     await takeovers.forget(conversations);
     await options.erase?.(conversations);
   };

@@ -15,6 +15,7 @@ const endedMs = 8 * dayMs;
 /** Of one conversation at once. */
 const mostOpen = 50;
 const mostEnded = 20;
+const mostPeers = 100;
 const mostTries = 50;
 
 /** What is told: with the answer to a call, or with a note. */
@@ -71,7 +72,14 @@ export type Delegation = Readonly<z.infer<typeof delegationRow>>;
 
 const entry = z.object({ id: z.string(), name: z.string(), agentName: z.string(), turn: z.string() });
 export type Entry = Readonly<z.infer<typeof entry>>;
-const listRow = z.object({ v: z.literal(1), n: z.number(), open: z.array(entry), ended: z.array(entry) });
+const listRow = z.object({
+  v: z.literal(1),
+  n: z.number(),
+  open: z.array(entry),
+  ended: z.array(entry),
+  /** All that were ever asked; absent in a list that is older than this. */
+  peers: z.array(z.string()).optional(),
+});
 
 export interface DelegationStore {
   find(id: string): Promise<Delegation | undefined>;
@@ -81,12 +89,17 @@ export interface DelegationStore {
   change(id: string, next: (of: Delegation) => Delegation | undefined): Promise<Delegation | undefined>;
   remove(id: string): Promise<void>;
   /** The oldest first. */
-  list(list: string): Promise<{ readonly open: readonly Entry[]; readonly ended: readonly Entry[] }>;
+  list(list: string): Promise<{
+    readonly open: readonly Entry[];
+    readonly ended: readonly Entry[];
+    /** All that were ever asked, as far as is known. */
+    readonly peers: readonly string[] | undefined;
+  }>;
   /** @returns its name; the same again for one that is there. @throws InputError where there are too many. */
   enlist(list: string, of: Omit<Entry, "name">, peer: string): Promise<string>;
   /** @param turn the one that goes on with it now. */
   resume(list: string, id: string, turn: string): Promise<void>;
-  /** @param keep it is still shown among those that ended. */
+  /** @param keep it is still shown among those that ended; of what has to make room nothing is kept. */
   delist(list: string, id: string, keep: boolean): Promise<void>;
 }
 
@@ -94,6 +107,14 @@ export const listOf = ({ conversation }: Pick<Address, "conversation">): string 
 
 /** Nothing is left to be done for it. */
 export const isOver = ({ end, canceling }: Delegation): boolean => end !== undefined && canceling === undefined;
+
+/** Without a word of what was said in it. Its task is still to be cancelled, and erased where its peer does that. */
+export function bare({ outgoing, question: _question, ...row }: Delegation, since?: number): Delegation {
+  const unsent = outgoing === undefined ? {} : { outgoing: { id: outgoing.id, parts: [] } };
+  const told = { text: "", parts: [], failed: true };
+  const canceling = since === undefined ? {} : { canceling: { since } };
+  return { ...row, ...unsent, ...canceling, asked: "", end: { told, by: "nobody" }, forgotten: true };
+}
 
 export function createDelegationStore(records: Records, clock: Clock): DelegationStore {
   const keyOf = (id: string) => `delegation:${id}`;
@@ -106,7 +127,7 @@ export function createDelegationStore(records: Records, clock: Clock): Delegatio
     for (let tries = 1; ; tries++) {
       const found = await records.get(listKey(list));
       const { row, result } = next(
-        found === undefined ? { v: 1, n: 0, open: [], ended: [] } : listRow.parse(found.value),
+        found === undefined ? { v: 1, n: 0, open: [], ended: [], peers: [] } : listRow.parse(found.value),
       );
       if (row === undefined) return result;
       try {
@@ -117,6 +138,28 @@ export function createDelegationStore(records: Records, clock: Clock): Delegatio
         await pause(clock, tries);
       }
     }
+  }
+
+  /** @returns what is there afterwards. */
+  async function change(id: string, next: (of: Delegation) => Delegation | undefined): Promise<Delegation | undefined> {
+    for (let tries = 1; ; tries++) {
+      const found = await find(id);
+      const value = found && next(found.value);
+      if (found === undefined || value === undefined) return found?.value;
+      try {
+        await records.put(keyOf(id), value, { etag: found.etag, ttlMs: isOver(value) ? endedMs : openMs });
+        return value;
+      } catch (error) {
+        if (!(error instanceof ConflictError) || tries === mostTries) throw error;
+        await pause(clock, tries);
+      }
+    }
+  }
+
+  /** Nobody comes to it any more, so that nobody could have it forgotten. */
+  async function drop(id: string): Promise<void> {
+    const row = await change(id, (now) => (isOver(now) ? undefined : bare(now)));
+    if (row !== undefined && isOver(row)) await records.remove(keyOf(id));
   }
 
   async function find(id: string) {
@@ -136,22 +179,9 @@ export function createDelegationStore(records: Records, clock: Clock): Delegatio
         return known.value;
       }
     },
-    async change(id, next) {
-      for (let tries = 1; ; tries++) {
-        const found = await find(id);
-        const value = found && next(found.value);
-        if (found === undefined || value === undefined) return found?.value;
-        try {
-          await records.put(keyOf(id), value, { etag: found.etag, ttlMs: isOver(value) ? endedMs : openMs });
-          return value;
-        } catch (error) {
-          if (!(error instanceof ConflictError) || tries === mostTries) throw error;
-          await pause(clock, tries);
-        }
-      }
-    },
+    change,
     remove: (id) => records.remove(keyOf(id)),
-    list: (list) => changeList(list, ({ open, ended }) => ({ result: { open, ended } })),
+    list: (list) => changeList(list, ({ open, ended, peers }) => ({ result: { open, ended, peers } })),
     enlist: (list, of, peer) =>
       changeList(list, (row) => {
         const known = [...row.open, ...row.ended].find(({ id }) => id === of.id);
@@ -159,21 +189,27 @@ export function createDelegationStore(records: Records, clock: Clock): Delegatio
         if (row.open.length >= mostOpen)
           throw new InputError(`${mostOpen} tasks are open in this conversation: cancel some of them first`);
         const name = `${peer}-${row.n + 1}`;
-        return { row: { ...row, n: row.n + 1, open: [...row.open, { ...of, name }] }, result: name };
+        const peers = row.peers && { peers: [...new Set([...row.peers, peer])].slice(-mostPeers) };
+        return { row: { ...row, ...peers, n: row.n + 1, open: [...row.open, { ...of, name }] }, result: name };
       }),
     resume: (list, id, turn) =>
       changeList(list, (row) => {
         const open = row.open.map((one) => (one.id === id ? { ...one, turn } : one));
         return { row: { ...row, open }, result: undefined };
       }),
-    delist: (list, id, keep) =>
-      changeList(list, (row) => {
+    async delist(list, id, keep) {
+      const dropped = await changeList(list, (row) => {
         const one = [...row.open, ...row.ended].find((other) => other.id === id);
-        if (one === undefined) return { result: undefined };
+        if (one === undefined) return { result: [] };
         const others = (all: readonly Entry[]) => all.filter((other) => other.id !== id);
-        const ended = keep ? [...others(row.ended), one].slice(-mostEnded) : others(row.ended);
-        return { row: { ...row, open: others(row.open), ended }, result: undefined };
-      }),
+        const ended = keep ? [...others(row.ended), one] : others(row.ended);
+        // Those of the same turn stay, however many: it may run again, and comes back to them.
+        const stays = ({ turn }: Entry, at: number) => at >= ended.length - mostEnded || turn === one.turn;
+        const gone = ended.filter((other, at) => !stays(other, at));
+        return { row: { ...row, open: others(row.open), ended: ended.filter(stays) }, result: gone };
+      });
+      for (const one of dropped) await drop(one.id);
+    },
   };
 }
 
