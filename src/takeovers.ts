@@ -177,8 +177,8 @@ export function createTakeovers(options: TakeoverOptions): Takeovers {
     mayAsk: (to) => waitMs > 0 && channelOf(to)?.reach !== undefined,
     async want({ id, to, participant: person, reason: given, turn }) {
       const { held } = await watch({ to, participant: person });
-      if (held?.until !== undefined) return { until: held.until, known: true };
       const at = clock.now();
+      if (held !== undefined) return { until: held.until ?? at + waitMs, known: true };
       const until = (await shown.of(to)).find((one) => one.id === id)?.until ?? at + waitMs;
       const reason = given.trim().slice(0, longestReason);
       await schedule({ to, participant: person }, id, { dueAt: until, until, turn });
