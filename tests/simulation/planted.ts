@@ -138,8 +138,11 @@ export const bugs: readonly Bug[] = [
   {
     name: "a note wakes the agent while an operator has the conversation",
     file: "scheduling.ts",
-    find: "if (thread.held !== undefined && !isServiceCommand(head)) return;",
-    replace: "",
+    find: `const head = isHeld ? thread?.pending.find(isServed) : thread?.pending[0];
+  if (thread === undefined || head === undefined) return;
+  // A person of the operator's has it, or is asked for.
+  if (thread.held !== undefined && !isServiceCommand(head)) return;`,
+    replace: "const head = thread?.pending[0];\n  if (thread === undefined || head === undefined) return;",
   },
   {
     name: "a turn goes on when an operator takes its conversation",
