@@ -161,6 +161,9 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
           if (!effects.some((other) => other.kind === "start" && other.turn === effect.turn))
             options.stopped?.(effect.conversation, effect.turn);
           break;
+        case "wake":
+          turns.wake(id, effect);
+          break;
         case "wait":
           wait(effect.conversation, effect.missing);
           break;

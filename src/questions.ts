@@ -64,6 +64,7 @@ export function unquestioned(draft: Draft, { conversation, id }: { conversation:
     conversation,
     known.map((one): Question => (one.id === id ? { ...one, over: true } : one)),
   );
+  wake(draft, conversation);
   return "accepted";
 }
 
@@ -82,7 +83,13 @@ export function takeReply(draft: Draft, conversation: ConversationId, message: I
       one === open ? { ...one, reply: { message: message.id, ...said } } : one,
     ),
   );
+  wake(draft, conversation);
   return true;
+}
+
+function wake(draft: Draft, conversation: ConversationId): void {
+  const turn = draft.thread(conversation)?.turn;
+  if (turn !== undefined) draft.effects.push({ kind: "wake", conversation, turn: turn.id, attempt: turn.attempt });
 }
 
 function replyOf(
