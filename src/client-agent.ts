@@ -24,6 +24,7 @@ import { stateOf } from "./questions.ts";
 import { createRecent } from "./recent.ts";
 import { batchOf } from "./scheduling.ts";
 import { isBusy, nobody, readState, stateKeys, threadsOf, type AgentState, type Thread } from "./state.ts";
+import { createTaking } from "./taking.ts";
 import { createWatch, watchdog } from "./watch.ts";
 
 /** A runner of another process counts as dead after this long without a word. */
@@ -48,6 +49,8 @@ export interface ClientAgentOptions {
   readonly announce?: Announce;
   /** The turn is over for good, and gave no answer. */
   readonly stopped?: (conversation: ConversationId, turn: TurnId) => void;
+  /** The takeover of that id is over. */
+  readonly handedBack?: (to: Address, id: string, by: string) => void;
   /** The delivery of this process, where answers need not go by their topic: see `delivery.ts`. */
   readonly deliver?: (entry: OutboundEvent) => Promise<boolean>;
 }
@@ -166,6 +169,9 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
           break;
         case "release":
           linking.tend();
+          break;
+        case "handBack":
+          options.handedBack?.(effect.to, effect.id, effect.by);
           break;
         case "deliver":
           break;
@@ -312,12 +318,32 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     },
   });
 
+  const taking = createTaking({
+    call: options.call,
+    moment,
+    state: () => stored,
+    step: (event, of) => step([event], of),
+    traitsOf: traits,
+    async load(conversation) {
+      stored = await withDays(context, stored, {}, clock.now());
+      stored = await withSpilled(context, await withThread(context, stored, conversation), [conversation], true);
+    },
+    heir(conversation) {
+      const [agent, via] = [linking.heir(), linking.via(conversation, [])];
+      return agent === undefined || via === undefined ? undefined : { agent, via };
+    },
+    check: (via) => linking.check(via),
+    kept: watch.kept,
+    said: fold,
+  });
+
   const methods: {
     [Method in keyof AgentCalls]: (
       data: Parameters<AgentCalls[Method]>[0],
     ) => Promise<ReturnType<AgentCalls[Method]> | Later>;
   } = {
     ...linking.methods,
+    ...taking,
     async receive({ event, previous, earlier = [], via }) {
       // It would wait here for a turn that does not start any more: the bus brings it to where the agent goes.
       if (options.isStopping()) throw new InfrastructureError("the gateway is stopping", { retryAfterMs: 1_000 });
@@ -348,8 +374,9 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
       if (inherited) await outgoing.publishLate(stored.outbox.entries);
       inherited = false;
       if (reply === "early" && early.get(event.id) === undefined) early.set(event.id, clock.monotonic());
-      // However seldom the person answers.
-      if (reply === "accepted" && event.kind === "said") fold(event.address.conversation);
+      const { held } = stored.inbox.threads[event.address.conversation] ?? {};
+      // However seldom the person answers, or the agent.
+      if (reply === "accepted" && (event.kind === "said" || held !== undefined)) fold(event.address.conversation);
       return via === undefined ? watch.kept(reply) : watched(reply);
     },
     async take(turn) {
@@ -416,7 +443,8 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
       const { forward, joiners, seen } = stored.inbox;
       if (forward !== undefined || joiners !== undefined) return "refused";
       if (Object.keys(seen).some((day) => Number(day) > after)) return "refused";
-      if (isBusy(stored)) return "busy";
+      const isHeld = threadsOf(stored.inbox).some(([, { held }]) => held !== undefined);
+      if (isHeld || isBusy(stored)) return "busy";
       await context.commit({ remove: await keysOf(context, stored) });
       stored = readState(new Map());
       return "accepted";

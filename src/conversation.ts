@@ -12,30 +12,21 @@ import type { AgentId, ConversationId, MessageId } from "./ids.ts";
 import { mostLatest } from "./link-state.ts";
 import { linkStep } from "./merging.ts";
 import { blobsIn, describe, isOwn, type InboundEvent, type InboundMessage, type InboundNotice } from "./message.ts";
-import {
-  abandoned,
-  ended,
-  itemChars,
-  journaled,
-  resend,
-  said,
-  settled,
-  silent,
-  summarized,
-  undelivered,
-} from "./outcome.ts";
+import { abandoned, ended, journaled, resend, said, settled, silent, summarized, undelivered } from "./outcome.ts";
 import { gapMs, insert, isAfter } from "./order.ts";
 import { isReplyPress, questioned, takeReply, unquestioned } from "./questions.ts";
+import { itemChars } from "./remembering.ts";
 import { advance, batchOf, end, isNoticeCommand, mayRestart, restart } from "./scheduling.ts";
 import { isRecent, isSeen } from "./seen.ts";
 import type { AgentState, Thread } from "./state.ts";
+import { isAskedFor, letGo, takeoverStep } from "./takeover.ts";
 import { waiting } from "./waiting.ts";
 
 /** Edits kept for messages that have not come yet. */
 const maxEarly = 16;
 
 export function reduce(state: AgentState, event: AgentEvent, traits: AgentTraits): Step {
-  const draft = createDraft(state);
+  const draft = createDraft(state, traits);
   const reply = apply(draft, event, traits);
   if (reply === "accepted") return draft.step();
   const none = { put: [], remove: [] };
@@ -48,9 +39,9 @@ function apply(draft: Draft, event: AgentEvent, traits: AgentTraits): Reply {
       return received(draft, event, traits);
     case "finished":
     case "failed":
-      return ended(draft, event, traits);
+      return ended(draft, event);
     case "silent":
-      return silent(draft, event, traits);
+      return silent(draft, event);
     case "abandoned":
       return abandoned(draft, event);
     case "waited":
@@ -73,6 +64,11 @@ function apply(draft: Draft, event: AgentEvent, traits: AgentTraits): Reply {
       return resend(draft, event);
     case "summarized":
       return summarized(draft, event.through, event.summary);
+    case "taken":
+    case "spoken":
+    case "handedBack":
+    case "lapsed":
+      return takeoverStep(draft, event);
     default:
       return linkStep(draft, event);
   }
@@ -109,7 +105,7 @@ function received(draft: Draft, of: Received, traits: AgentTraits): Reply {
       tell(draft, of, event);
       break;
     case "said":
-      said(draft, of.agent, event, traits, now);
+      said(draft, of.agent, event, now);
       break;
   }
   advance(draft, conversation, of);
@@ -195,6 +191,8 @@ function accept(draft: Draft, of: Received, event: InboundMessage, traits: Agent
     return;
   }
   const { note, participant } = event;
+  if (note === undefined && thread.locale !== participant.locale)
+    draft.patch(conversation, { locale: participant.locale });
   const given = (early ?? event).message;
   const content = note === undefined ? understood(given, participant, thread.choices) : given;
   const message = withoutRaw({ ...event, message: content });
@@ -254,6 +252,8 @@ function stop(draft: Draft, of: Received, event: InboundMessage): void {
   const served = resumes ? undefined : alone;
   const stopped = all.filter((other) => !isNoticeCommand(other) && !isAfter(other, event) && other !== served);
   closeAsks(draft, conversation);
+  // Whom nobody has come for yet is asked for no more.
+  if (isAskedFor(thread)) letGo(draft, conversation, "person");
   draft.patch(conversation, { questions: undefined });
   draft.setAside(
     conversation,

@@ -29,6 +29,7 @@ import { createProactive, type Proactive } from "./proactive.ts";
 import type { TaskCaller } from "./skilled.ts";
 import { createServices } from "./services.ts";
 import { createShares, unshared, type Shares } from "./shares.ts";
+import { createTakeovers, type TakeoverOptions, type Takeovers } from "./takeovers.ts";
 import { createTurns } from "./turn.ts";
 import type { LeftTurn } from "./turn-run.ts";
 
@@ -60,6 +61,8 @@ export interface CoreOptions {
   readonly places?: Shares;
   /** What the composition keeps of these conversations is to go: they are forgotten, or over. May come again. */
   readonly erase?: ((conversations: readonly string[]) => Promise<void>) | undefined;
+  /** Persons of the operator's instead of the agent; unless given nobody is asked for, and whoever takes a conversation keeps it. */
+  readonly takeover?: Pick<TakeoverOptions, "waitMs" | "silentMs">;
   /** Ten letters or digits that nobody can guess; random ones unless given. */
   readonly newCode?: () => string;
   /** Who works for agents beside their turns. */
@@ -77,6 +80,7 @@ export interface Core {
   readonly inbound: Inbound;
   readonly operators: Operators;
   readonly approvals: Approvals;
+  readonly takeovers: Takeovers;
   /** How far the conversation's platform says that its answers got; empty where it says nothing. */
   marks(conversation: ConversationId): Promise<Marks>;
   readonly endings: EndingsKeeper;
@@ -122,6 +126,7 @@ export function createCore(options: CoreOptions): Core {
   const belongings = createBelongings(runtime, clock);
   const forget = async (conversations: readonly string[], callers: readonly TaskCaller[] = []) => {
     await options.delegations?.forget(conversations, callers);
+    await takeovers.forget(conversations);
     await options.erase?.(conversations);
   };
   const announces = options.announce === undefined ? {} : { announce: options.announce };
@@ -154,6 +159,9 @@ export function createCore(options: CoreOptions): Core {
   const inbound = createInbound({ bus, journal, deadLetters, clock, ingress, access, channelOf, receipts });
   const { records, jobs } = runtime;
   const approvals = createApprovals({ records, jobs, inbound, call, clock, ...announces });
+  const { waitMs = 0, silentMs } = options.takeover ?? {};
+  const takes = { records, jobs, call, clock, channelOf, approvals, waitMs, silentMs, ...announces };
+  const takeovers = createTakeovers(takes);
   const turns = createTurns({
     call,
     clock,
@@ -163,12 +171,14 @@ export function createCore(options: CoreOptions): Core {
     agentOf,
     channelOf,
     approvals,
+    takeovers,
     serve: createServices({
       runtime,
       call,
       clock,
       belongings,
       newCode: options.newCode,
+      mayHandOver: takeovers.mayAsk,
       forget,
     }),
     tellAlive: !runtime.actors.exclusive,
@@ -188,6 +198,11 @@ export function createCore(options: CoreOptions): Core {
       stopped(conversation, turn) {
         options.delegations?.stopped(conversation, turn).catch((error: unknown) => {
           log.warn({ conversation, turn, reason: reasonOf(error) }, "what a stopped turn waited for goes on");
+        });
+      },
+      handedBack(to, id, by) {
+        takeovers.over(to, id, by).catch((error: unknown) => {
+          log.warn({ conversation: to.conversation, reason: reasonOf(error) }, "operators are still shown a takeover");
         });
       },
       isStopping: () => stopping && !runtime.actors.exclusive,
@@ -223,6 +238,7 @@ export function createCore(options: CoreOptions): Core {
 
   return {
     approvals,
+    takeovers,
     inbound,
     endings: createEndings({ runtime, call, belongings, forget, clock, log }),
     operators: createOperators({ pairing, inbound, clock, channelOf, policyOf }),

@@ -4,9 +4,11 @@ import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
 import type { Asking } from "./question-state.ts";
 import type { LinkEvent } from "./link-events.ts";
 import type { Via } from "./link-state.ts";
-import type { Answer, InboundEvent, NoticeKey, OutboundEvent, ReceiptEvent } from "./message.ts";
+import type { Address, Answer, InboundEvent, NoticeKey, OutboundEvent, ReceiptEvent } from "./message.ts";
 import type { SetAside } from "./ports.ts";
 import type { AgentState } from "./state.ts";
+import type { TakeoverEvent } from "./takeover-events.ts";
+import type { WantedPerson } from "./takeover-state.ts";
 
 export interface Moment {
   /** Milliseconds since the epoch. */
@@ -31,6 +33,7 @@ export interface Asked {
 export type AgentEvent = Moment &
   (
     | LinkEvent
+    | TakeoverEvent
     | {
         readonly type: "received";
         readonly agent: AgentId;
@@ -53,6 +56,7 @@ export type AgentEvent = Moment &
         readonly listed?: boolean;
         /** The run goes on when somebody has decided; the answer asks for it. */
         readonly asked?: Asked;
+        readonly wanted?: WantedPerson;
       })
     | (TurnRef & {
         readonly type: "failed";
@@ -111,7 +115,9 @@ export type Effect =
   | { readonly kind: "wait"; readonly conversation: ConversationId; readonly missing: MessageId }
   | { readonly kind: "deliver"; readonly entry: OutboundEvent }
   /** Conversations of the state's `leaving` are to be given back. */
-  | { readonly kind: "release" };
+  | { readonly kind: "release" }
+  /** The takeover of that id is over, by an operator, the "person", or "nobody". */
+  | { readonly kind: "handBack"; readonly to: Address; readonly id: string; readonly by: string };
 
 /**
  * What the caller is told: "duplicate" and "stale" changed nothing; "full" and "unwatched" ask for a redelivery later, the

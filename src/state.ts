@@ -19,6 +19,7 @@ import {
 } from "./message.ts";
 import type { SetAside } from "./ports.ts";
 import type { SeenDays, SeenIndex } from "./seen.ts";
+import { held, type Held } from "./takeover-state.ts";
 
 /** A turn that runs, or ran when its process died. `owner` is the instance that started this attempt. */
 export interface ActiveTurn {
@@ -69,6 +70,10 @@ export interface Thread {
   readonly asks?: readonly OpenAsk[];
   /** What tools of the running turn ask the person. */
   readonly questions?: readonly Question[];
+  /** Of the person who spoke last, where the platform tells it. */
+  readonly locale?: string;
+  /** A person of the operator's has it, or is asked for: no turn of the agent starts. */
+  readonly held?: Held;
   /** Its messages come by way of this agent. */
   readonly via?: AgentId;
   /** It was put away before, and stands under an {@link awayKey}. */
@@ -81,7 +86,7 @@ export interface Thread {
 export const mostThreads = 32;
 
 /** A conversation that is put away: what has to survive until somebody writes there again. */
-export type QuietThread = Pick<Thread, "to" | "seq" | "failed" | "choices" | "unheard" | "listed">;
+export type QuietThread = Pick<Thread, "to" | "seq" | "failed" | "choices" | "locale" | "unheard" | "listed">;
 
 /** The key under which a conversation is put away. */
 export function quietKey(conversation: ConversationId): string {
@@ -184,6 +189,8 @@ const thread = z.object({
   choices: choices.optional(),
   asks: z.array(openAsk).optional(),
   questions: z.array(question).optional(),
+  locale: z.string().optional(),
+  held: held.optional(),
   via: z.string().optional(),
   listed: z.literal(true).optional(),
   unheard: z.literal(true).optional(),
@@ -204,7 +211,7 @@ const stored = {
     summary: z.string().optional(),
     items: z.array(
       z.object({
-        role: z.enum(["user", "agent", "note"]),
+        role: z.enum(["user", "agent", "note", "operator"]),
         text: z.string(),
         at: z.number(),
         turn: z.string(),
@@ -219,7 +226,15 @@ const stored = {
   outbox: z.object({ v: z.literal(1), entries: z.array(outboundEvent) }),
 };
 const spilledMessage = z.object({ message: inboundEvent.optional() });
-const quietThread = thread.pick({ to: true, seq: true, failed: true, choices: true, unheard: true, listed: true });
+const quietThread = thread.pick({
+  to: true,
+  seq: true,
+  failed: true,
+  choices: true,
+  locale: true,
+  unheard: true,
+  listed: true,
+});
 
 export const stateKeys = ["inbox", "history", "outbox"] as const;
 
@@ -262,6 +277,13 @@ export function isBusy(state: AgentState): boolean {
     state.outbox.entries.length > 0 ||
     state.inbox.aside !== undefined ||
     state.inbox.leaving !== undefined ||
-    threadsOf(state.inbox).some(([, { gaps: _gaps, ...of }]) => !isQuiet(of))
+    threadsOf(state.inbox).some(([, of]) => isOwed(of))
   );
+}
+
+/** What waits for an operator to let go is nothing that a watchdog could further. */
+function isOwed(of: Thread): boolean {
+  const { gaps, ...rest } = of;
+  const rests = of.held !== undefined && [of.turn, gaps, of.early].every((field) => field === undefined);
+  return !rests && !isQuiet(rest);
 }

@@ -65,6 +65,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     const known =
       (await subscriptions.run(job, data)) ||
       (await core.approvals.run(job, data)) ||
+      (await core.takeovers.run(job, data)) ||
       (await serving.host.run(job, data)) ||
       (await delegations.run(job, data));
     if (!known) log.warn({ job }, "a job that nothing here knows is over");
@@ -89,6 +90,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     places: turnPlaces(config),
     delivers: role !== "agents",
     delegations,
+    takeover: takeoverOf(config),
     erase: mcp?.erase,
     ...(announces.length === 0 ? {} : { announce: toAll(announces) }),
   });
@@ -161,6 +163,11 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
       counts,
     },
   );
+}
+
+function takeoverOf({ takeover: { waitSeconds, silentSeconds } }: Config) {
+  const silentMs = silentSeconds === "off" ? undefined : silentSeconds * 1_000;
+  return { waitMs: waitSeconds === "off" ? 0 : waitSeconds * 1_000, silentMs };
 }
 
 async function openCounts(url: string, clock: Clock, log: Log) {

@@ -32,8 +32,9 @@ export function postId({
   action,
   words = "",
 }: Pick<Post, "conversation" | "action" | "words">): MessageId {
-  if (action.does.kind !== "decide") return idOf(conversation, action.id);
   const to = addressOf(conversation);
+  if (action.does.kind === "operate") return messageId(to, "operator", to.conversation, action.id);
+  if (action.does.kind !== "decide") return idOf(conversation, action.id);
   return messageId(to, "requested", to.conversation, `approval ${words}`);
 }
 
@@ -74,6 +75,7 @@ export function eventOf(
     case "press":
       return { ...header, kind: "message", message: pressOf(action.id, words ?? "") };
     case "decide":
+    case "operate":
     case "request":
       throw new TypeError("no person did that");
     case "edit": {

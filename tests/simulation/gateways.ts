@@ -59,7 +59,10 @@ export function startGateways(world: World, outside: Outside): Gateways {
     up.push({ process, core });
     outside.broker.join(process);
     outside.hosting.join(process);
-    outside.scheduler.join(process, (name, data) => core.approvals.run(name, data));
+    outside.scheduler.join(
+      process,
+      async (name, data) => (await core.approvals.run(name, data)) || core.takeovers.run(name, data),
+    );
     process.onDeath(() => {
       up = up.filter((gateway) => gateway.process !== process);
       outside.broker.lost(process);
@@ -112,6 +115,7 @@ function coreOptions(world: World, outside: Outside, process: Process): Paramete
       const random = world.streams(`codes of ${process.slot}`);
       return Array.from({ length: 10 }, () => random.pick(["A", "B", "C", "D", "E", "F", "G", "H"])).join("");
     },
+    takeover: { waitMs: 40_000 },
     delivers: process.slot < world.plan.senders,
     places: createShares(world.plan.settings.places, () => undefined),
   };

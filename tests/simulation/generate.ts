@@ -11,6 +11,7 @@ import {
   type Plan,
 } from "./plan.ts";
 import { askedOf, askFaultsOf } from "./generate-asks.ts";
+import { takenOf } from "./generate-takeovers.ts";
 import { streamsOf, type Random } from "./random.ts";
 
 const second = 1_000;
@@ -25,7 +26,7 @@ export function planOf(seed: number, flavour: Flavour): Plan {
   const channels = channelsOf(streams("channels"), streams("buttons"));
   const apart = conversationsOf(streams("conversations"), channels);
   const linked = linkedOf(streams("links"), channels, apart);
-  const conversations = askedOf(streams("approvals"), linked, channels);
+  const conversations = takenOf(streams("takeovers"), askedOf(streams("approvals"), linked, channels));
   const calm = random.chance(0.12);
   return {
     seed,

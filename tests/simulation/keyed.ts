@@ -1,12 +1,15 @@
 /** Records, journal, dead letters and transcript: plain durable tables, each step of which can fail. */
 import type { DeadLetter, Records, Runtime, SetAside, TranscriptEntry } from "../../src/ports.ts";
+import type { Address } from "../../src/message.ts";
 import type { Process } from "./process.ts";
 import { copyOf, type World } from "./world.ts";
 
 export interface Tables {
   readonly journal: readonly SetAside[];
-  /** What operators are shown as waiting for a word. */
+  /** What operators are shown as waiting for a word, or for a person. */
   asks(): string[];
+  /** Conversations that an operator has, as operators are shown it. */
+  held(): string[];
   of(process: Process): Pick<Runtime, "records" | "journal" | "deadLetters" | "transcript">;
 }
 
@@ -22,12 +25,20 @@ export function createTables(world: World, letters: DeadLetter[]): Tables {
     return entries;
   };
 
+  const takeovers = () =>
+    keys()
+      .filter((key) => key.startsWith("takeovers:"))
+      .flatMap((key) => (valueOf(key) as { open: { id: string; by?: string; to: Address }[] }).open);
+
   return {
     journal,
-    asks: () =>
-      keys()
+    held: () => takeovers().flatMap(({ by, to }) => (by === undefined ? [] : [to.conversation])),
+    asks: () => [
+      ...takeovers().flatMap(({ id, by }) => (by === undefined ? [`${id} asks for a person`] : [])),
+      ...keys()
         .filter((key) => key.startsWith("approvals:"))
         .flatMap((key) => (valueOf(key) as { open: { id: string }[] }).open.map(({ id }) => `${id} for operators`)),
+    ],
     of: (process) => ({
       records: recordsOf(process),
       journal: {

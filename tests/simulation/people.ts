@@ -4,6 +4,7 @@ import type { Action, ChannelPlan, ConversationPlan } from "./plan.ts";
 import { addressOf, codeIn, eventOf, participantOf } from "./events.ts";
 import type { Run } from "./model.ts";
 import type { Gateway, Gateways } from "./gateways.ts";
+import { operate } from "./operators.ts";
 import type { Platform, Post } from "./platform.ts";
 import type { World } from "./world.ts";
 
@@ -21,6 +22,7 @@ export function startPeople(world: World, platform: Platform, gateways: Gateways
   const { loop, plan } = world;
   const takes = new Map(plan.channels.map((channel) => [channel.name, intakeOf(world, channel, gateways)]));
   const requests = webhook(world, false, gateways);
+  const operators = webhook(world, true, gateways);
   const sequences = new Map<string, number>();
 
   /** Undefined where there is nothing yet that this could be about. */
@@ -43,7 +45,8 @@ export function startPeople(world: World, platform: Platform, gateways: Gateways
     const posted: Post = { action, conversation, channel, at: loop.now(), sequence, ...known };
     platform.posts.push(posted);
     world.note(action.user, () => `in ${conversation.name}: ${action.id} ${JSON.stringify(action.does)}`);
-    if (kind === "request" || kind === "decide") requests(posted);
+    if (kind === "operate") operators(posted);
+    else if (kind === "request" || kind === "decide") requests(posted);
     else takes.get(channel.name)!(posted);
   };
 
@@ -125,6 +128,7 @@ async function handOver(world: World, { process, core }: Gateway, posts: readonl
   const [first] = posts;
   if (first?.action.does.kind === "request") return request(core, first);
   if (first?.action.does.kind === "decide") return decide(world, core, first, first.action.does);
+  if (first?.action.does.kind === "operate") return operate(world, core, first, first.action.does);
   return core.inbound.accept(posts.map((post) => eventOf(post, world.plan.epoch, process.clock.now())));
 }
 

@@ -69,13 +69,20 @@ export interface Action {
     /** Nobody does it: the gateway is asked to say these words there, or to give its agent a note. Once, however often. */
     | { readonly kind: "request"; readonly form: "words" }
     | { readonly kind: "request"; readonly form: "note"; readonly mood: Mood }
-    | { readonly kind: "command"; readonly name: "start" | "help" | "reset" | "stop" | "link" | "unlink" }
+    | { readonly kind: "command"; readonly name: "start" | "help" | "reset" | "stop" | "link" | "unlink" | "person" }
     /** Sends the last code that the gateway gave in that conversation, or a wrong one where it gave none in time. */
     | { readonly kind: "join"; readonly of: string }
     /** Decides what the agent last asked in that conversation, or first; nothing where it has not asked in time. */
     | { readonly kind: "press"; readonly says: Word; readonly of: "latest" | "first"; readonly mood: Mood }
     /** An operator decides what the agent last asked there. */
     | { readonly kind: "decide"; readonly says: Word; readonly mood: Mood }
+    /** An operator does it. */
+    | {
+        readonly kind: "operate";
+        readonly step: "take" | "say" | "release";
+        readonly by: Operator;
+        readonly force: boolean;
+      }
     | { readonly kind: "edit" | "delete" | "react"; readonly of: string };
   /** Webhooks: the same update, this many times at once. */
   readonly copies: number;
@@ -84,6 +91,7 @@ export interface Action {
 }
 
 export type Word = "approve" | "deny";
+export type Operator = "bob" | "eve";
 
 /** How the model takes a message. The first message of a turn decides. */
 export interface Mood {

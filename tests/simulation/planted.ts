@@ -135,6 +135,33 @@ export const bugs: readonly Bug[] = [
     find: "closeAsks(draft, conversation);",
     replace: "",
   },
+  {
+    name: "a note wakes the agent while an operator has the conversation",
+    file: "scheduling.ts",
+    find: `const head = isHeld ? thread?.pending.find(isServed) : thread?.pending[0];
+  if (thread === undefined || head === undefined) return;
+  // A person of the operator's has it, or is asked for.
+  if (thread.held !== undefined && !isServiceCommand(head)) return;`,
+    replace: "const head = thread?.pending[0];\n  if (thread === undefined || head === undefined) return;",
+  },
+  {
+    name: "a turn goes on when an operator takes its conversation",
+    file: "takeover.ts",
+    find: "if (command === undefined || decisionOf(command) !== undefined) end(draft, conversation);",
+    replace: "",
+  },
+  {
+    name: "the agent does not listen to what an operator hears",
+    file: "scheduling.ts",
+    find: "add(draft, [heardItem(message, `held.${digestOf(message.id)}` as TurnId)]);",
+    replace: "",
+  },
+  {
+    name: "an operator's words are said again when they are asked for again",
+    file: "takeover.ts",
+    find: 'if (isSeen(draft.state, message)) return "duplicate";',
+    replace: "",
+  },
 ];
 
 /** No bug: so little room that what waits seldom fits the inbox, or fits at all. */

@@ -63,6 +63,8 @@ export async function simulate(plan: Plan, subject: Subject, trace?: string[]): 
     done: model.done,
     jobs: scheduler.runs,
     waiting: [...hosting.asks(), ...tables.asks(), ...scheduler.left()],
+    held: hosting.held(),
+    shownHeld: tables.held(),
     journeys: broker.journeys,
     journal: tables.journal,
     letters: broker.letters,

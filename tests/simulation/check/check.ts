@@ -6,6 +6,7 @@ import { checkHistory } from "./history.ts";
 import { checkLinks } from "./links.ts";
 import { checkOrder } from "./order.ts";
 import { checkSends } from "./sends.ts";
+import { checkTakeovers } from "./takeovers.ts";
 import { checkTurns } from "./turns.ts";
 
 export type { Violation } from "./evidence.ts";
@@ -21,6 +22,7 @@ export function check(evidence: Evidence): Violation[] {
     ...checkHistory(evidence, replies),
     ...checkLinks(evidence, replies),
     ...checkAsks(evidence),
+    ...checkTakeovers(evidence, replies),
     ...checkIdle(evidence),
   ];
 }

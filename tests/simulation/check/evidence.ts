@@ -21,6 +21,10 @@ export interface Evidence {
   readonly jobs: readonly JobRun[];
   /** Asks and jobs that are left. */
   readonly waiting: readonly string[];
+  /** Conversations that an operator has at the end. */
+  readonly held: readonly string[];
+  /** The same as operators are shown it. */
+  readonly shownHeld: readonly string[];
   readonly journeys: readonly Journey[];
   readonly journal: readonly SetAside[];
   readonly letters: readonly DeadLetter[];
@@ -101,9 +105,15 @@ export function repliesOf({ received, posts }: Evidence): Reply[] {
 
 /** Messages, commands, requests and words: what an answer is owed for. */
 export function owed(posts: readonly Post[]): Post[] {
-  return posts.filter(({ action }) =>
-    ["say", "command", "join", "request", "press", "decide"].includes(action.does.kind),
+  return posts.filter(
+    (post) =>
+      isOperators(post) || ["say", "command", "join", "request", "press", "decide"].includes(post.action.does.kind),
   );
+}
+
+/** Said by an operator who has the conversation. */
+export function isOperators({ action: { does } }: Post): boolean {
+  return does.kind === "operate" && does.step === "say";
 }
 
 export function isWords({ action: { does } }: Post): boolean {
