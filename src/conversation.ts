@@ -189,11 +189,8 @@ function accept(draft: Draft, of: Received, event: InboundMessage, traits: Agent
   if (thread === undefined) return;
   const early = thread.early?.find((edited) => edited.target === event.id);
   if (early !== undefined) draft.patch(conversation, { early: remaining(thread.early, (edited) => edited !== early) });
-  const stopped = thread.pending.find((other) => stops(other) && isAfter(other, event));
-  if (stopped !== undefined && !isNoticeCommand(event)) {
-    draft.setAside(conversation, [event.id], stopRule(stopped), of.now);
-    return;
-  }
+  const rule = stoppedBy(thread, event);
+  if (rule !== undefined) return draft.setAside(conversation, [event.id], rule, of.now);
   const { note, participant } = event;
   const given = (early ?? event).message;
   const content = note === undefined ? understood(given, participant, thread.choices) : given;
@@ -220,6 +217,16 @@ function interrupt(
   const thread = draft.thread(conversation);
   if (thread === undefined || !mayRestart(thread) || thread.gaps !== undefined) return;
   if (by === undefined || batchOf(thread).some(({ id }) => id === by)) restart(draft, conversation, at);
+}
+
+/**
+ * The rule of a /stop or /reset that this was sent before: one that waits, or was answered before this came. The bus may have kept it
+ * while there was no room.
+ */
+function stoppedBy({ pending, stop: last }: Thread, event: InboundMessage): string | undefined {
+  const waits = pending.find((other) => stops(other) && isAfter(other, event));
+  if (waits !== undefined) return isNoticeCommand(event) ? undefined : stopRule(waits);
+  return last !== undefined && isAfter(last, event) ? last.rule : undefined;
 }
 
 /** The running turn works on this message, as far as is known. */
@@ -262,7 +269,7 @@ function stop(draft: Draft, of: Received, event: InboundMessage): void {
     of.now,
   );
   const rest = all.filter((other) => !stopped.includes(other));
-  draft.patch(conversation, { pending: insert(rest, withoutRaw(event)), early: undefined });
+  draft.patch(conversation, { pending: insert(rest, withoutRaw(event)), early: undefined, stop: stopOf(event, thread) });
   if (resumes || (served === undefined && stopped.some(({ id }) => isTaken(of, id)))) end(draft, conversation);
   if (event.message.command?.name === "reset") draft.history([], undefined);
 }
@@ -357,6 +364,13 @@ function stops(event: InboundMessage): boolean {
   return event.message.command?.name === "stop" || event.message.command?.name === "reset";
 }
 
-function stopRule(command: InboundMessage): string {
+function stopRule(command: InboundMessage): "reset" | "stopped" {
   return command.message.command?.name === "reset" ? "reset" : "stopped";
+}
+
+/** The latest of those that there were. */
+function stopOf(event: InboundMessage, { stop: before }: Thread): Thread["stop"] {
+  if (before !== undefined && isAfter(before, event)) return before;
+  const { sequence, arrival } = event;
+  return { rule: stopRule(event), ...(sequence !== undefined && { sequence }), ...(arrival && { arrival }) };
 }

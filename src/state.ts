@@ -17,6 +17,7 @@ import {
   type InboundMessage,
   type OutboundEvent,
 } from "./message.ts";
+import type { Place } from "./order.ts";
 import type { SetAside } from "./ports.ts";
 import type { SeenDays, SeenIndex } from "./seen.ts";
 
@@ -61,6 +62,8 @@ export interface Thread {
   readonly gaps?: readonly Gap[];
   /** Edits of messages that the agent has not seen: where none comes, the edit is taken for the message. */
   readonly early?: readonly Extract<z.infer<typeof inboundEvent>, { kind: "edited" }>[];
+  /** The latest /stop or /reset: what was sent before it is set aside by its rule, however late it comes. */
+  readonly stop?: Place & { readonly rule: "stopped" | "reset" };
   /** Sequences whose failure is already told, so that a second receipt says nothing. */
   readonly failed?: readonly number[];
   /** What the latest answer offers by number. */
@@ -180,6 +183,13 @@ const thread = z.object({
     )
     .optional(),
   early: z.array(inboundEvent).optional(),
+  stop: z
+    .object({
+      rule: z.enum(["stopped", "reset"]),
+      sequence: z.number().optional(),
+      arrival: z.object({ at: z.string(), n: z.number() }).optional(),
+    })
+    .optional(),
   failed: z.array(z.number()).optional(),
   choices: choices.optional(),
   asks: z.array(openAsk).optional(),
