@@ -21,6 +21,8 @@ import {
   said,
   settled,
   silent,
+  stopped,
+  stopsTold,
   summarized,
   undelivered,
 } from "./outcome.ts";
@@ -65,6 +67,10 @@ function apply(draft: Draft, event: AgentEvent, traits: AgentTraits): Reply {
       return expire(draft, event);
     case "journaled":
       return journaled(draft, event.entries);
+    case "stopped":
+      return stopped(draft, event.turns);
+    case "stopsTold":
+      return stopsTold(draft, event.turns);
     case "settled":
       return settled(draft, event.upTo);
     case "undelivered":

@@ -12,7 +12,7 @@ import { clientAgents } from "./client-agent.ts";
 import { createDelivery } from "./delivery.ts";
 import { beforeInbound, inboundEnvelope, readInbound, readOutbound, readReceipt, readUnreadable } from "./envelope.ts";
 import { InfrastructureError, InputError, reasonOf } from "./errors.ts";
-import type { Reply } from "./events.ts";
+import type { Reply, StoppedTurn } from "./events.ts";
 import type { SafeFetch } from "./fetch.ts";
 import { agentIdOf, digestOf, type AccountRef, type ConversationId, type MessageId, type TurnId } from "./ids.ts";
 import { createEndings, type EndingsKeeper } from "./endings.ts";
@@ -64,8 +64,7 @@ export interface CoreOptions {
   /** Who works for agents beside their turns. */
   readonly delegations?:
     | {
-        /** The turn is over for good, and gave no answer. */
-        stopped(conversation: ConversationId, turn: TurnId): Promise<void>;
+        stopped(turn: StoppedTurn): Promise<void>;
         /** The person has all of these conversations forgotten. */
         forget(conversations: readonly string[]): Promise<void>;
       }
@@ -113,14 +112,14 @@ function nobodyPairs(): never {
 
 /** Subscribes to the bus and registers the actors; {@link Runtime.start} then sets it going. */
 export function createCore(options: CoreOptions): Core {
-  const { runtime, clock, log, instance, channelOf, agentOf } = options;
+  const { runtime, clock, log, instance, channelOf, agentOf, delegations } = options;
   const { bus, journal, deadLetters } = runtime;
   const delivers = options.delivers !== false;
   let stopping = false;
   const call = runtime.actors.call.bind(runtime.actors) as CallAgent;
   const belongings = createBelongings(runtime, clock);
   const forget = async (conversations: readonly string[]) => {
-    await options.delegations?.forget(conversations);
+    await delegations?.forget(conversations);
     await options.erase?.(conversations);
   };
   const announces = options.announce === undefined ? {} : { announce: options.announce };
@@ -184,11 +183,7 @@ export function createCore(options: CoreOptions): Core {
       call,
       traitsOf: (to) => agentOf(to).traits,
       settled: (conversation) => delivery.settled(conversation),
-      stopped(conversation, turn) {
-        options.delegations?.stopped(conversation, turn).catch((error: unknown) => {
-          log.warn({ conversation, turn, reason: reasonOf(error) }, "what a stopped turn waited for goes on");
-        });
-      },
+      stopped: delegations && ((turn) => delegations.stopped(turn)),
       isStopping: () => stopping && !runtime.actors.exclusive,
       ...announces,
       // One process's bus is its own: there the topic costs nothing.

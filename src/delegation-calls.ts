@@ -61,7 +61,7 @@ export async function beginTask(
     const until = follow.until(asking.mostMs);
     // Before anything else: what it finds nothing of it forgets.
     await parts.arm({ id: call, by }, until);
-    const own = await store.enlist(by.list, { id: call, agentName: by.agentName, turn }, name);
+    const own = await store.enlist(by.list, { id: call, agentName: by.agentName, turn, caller }, name);
     const at = clock.now();
     await store.create({
       v: 1,
@@ -129,6 +129,7 @@ export async function replyTo(
     const taken = await partsOf(parts, said, peer, card, asking);
     left = taken.left;
     const until = follow.until(asking.mostMs);
+    await store.resume(row.by.list, { id: row.id, caller: asking.caller }, turn);
     const written = await store.change(row.id, ({ deadline: _deadline, failing: _failing, ...now }) => {
       if (now.end !== undefined || now.said.includes(mark)) return undefined;
       if (now.outgoing !== undefined)
@@ -143,13 +144,12 @@ export async function replyTo(
       };
     });
     if (written !== undefined) await parts.arm(written, until);
-    await store.resume(row.by.list, row.id, turn);
   }
   return withLeft(await waitFor(follow, asking, row.id, row.peer), left);
 }
 
-function waitFor(follow: Follow, { call, mostMs, signal, progress, isStopped }: Asking, id: string, peer: string) {
-  return follow.wait({ id, call, mostMs, signal, isStopped, progress: (text) => progress(`${peer}: ${text}`) });
+function waitFor(follow: Follow, { call, turn, mostMs, signal, progress, isStopped }: Asking, id: string, peer: string) {
+  return follow.wait({ id, call, turn, mostMs, signal, isStopped, progress: (text) => progress(`${peer}: ${text}`) });
 }
 
 /** Bytes are kept before anything is sent, so that the same goes out whenever it does. */

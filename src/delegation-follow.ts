@@ -16,6 +16,7 @@ const lastPauseMs = 3_000;
 export interface Waiting {
   readonly id: string;
   readonly call: string;
+  readonly turn: string;
   /** Absent: until it has ended. */
   readonly mostMs: number | undefined;
   readonly signal: AbortSignal;
@@ -36,13 +37,12 @@ export function createFollow(parts: DelegationParts, words: Words): Follow {
   const { store, clock, log } = parts;
 
   /** What the call says now; undefined: it waits on. */
-  async function said({ row, task }: Standing, call: string): Promise<ToolResult | undefined> {
+  async function said({ row, task }: Standing, { call, turn }: Waiting): Promise<ToolResult | undefined> {
     if (row.end !== undefined) return resultOf(row, row.end.told, row.end.by);
     const waits = row.telling !== "note" && row.telling.call === call;
-    if (!waits)
-      return row.question === undefined || row.outgoing !== undefined
-        ? background(row, task, parts.reaches)
-        : asResult(row.question.told);
+    // Told by this call before, and not by a note.
+    const again = row.question?.turn === turn && row.outgoing === undefined ? row.question : undefined;
+    if (!waits) return again === undefined ? background(row, task, parts.reaches) : asResult(again.told);
     if (task === undefined) return undefined;
     if (isEnded(task)) return ended(row, task, call);
     const digest = questionOf(task);
@@ -50,7 +50,7 @@ export function createFollow(parts: DelegationParts, words: Words): Follow {
       const how = "it asks this. Ask the person, and give the answer with agent__reply";
       const told = await words.of(row, untold(row, task), task.said, closingOf(row, how));
       const artifacts = toldOf(row, task);
-      const question = { digest, told, at: clock.now() };
+      const question = { digest, told, at: clock.now(), turn };
       const written = await handOver(row.id, call, { question, artifacts });
       return written ? asResult(told) : background(row, task, parts.reaches);
     }
@@ -69,8 +69,10 @@ export function createFollow(parts: DelegationParts, words: Words): Follow {
       return { ...now, end: { told, by: "call", turn: now.telling.turn } };
     });
     if (written?.end === undefined) return background(row, task, parts.reaches);
-    await store.delist(row.by.list, row.id, true);
-    await parts.disarm(row.id);
+    await tidied(row.id, async () => {
+      await store.delist(row.by.list, row.id, true);
+      await parts.disarm(row.id);
+    });
     return resultOf(written, written.end.told, written.end.by);
   }
 
@@ -81,8 +83,17 @@ export function createFollow(parts: DelegationParts, words: Words): Follow {
       done = now.end === undefined && now.telling !== "note" && now.telling.call === call;
       return done ? { ...now, ...more, telling: "note", looks: 0 } : undefined;
     });
-    if (done && written !== undefined) await parts.arm(written, clock.now() + 1_000);
+    if (done && written !== undefined) await tidied(id, () => parts.arm(written, clock.now() + 1_000));
     return done;
+  }
+
+  /** What the call says is written already, and nobody else says it: its job, which is there, does what fails here. */
+  async function tidied(id: string, work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      log.warn({ delegation: id, reason: reasonOf(error) }, "what a delegation leaves is tidied by its job");
+    }
   }
 
   async function wait(of: Waiting): Promise<ToolResult> {
@@ -99,7 +110,7 @@ export function createFollow(parts: DelegationParts, words: Words): Follow {
         if (standing === undefined) return { text: "Nothing is known of this task any more.", failed: true };
         const { row, task } = standing;
         if (task !== undefined) shown = showNew(task, shown, progress);
-        const result = await said(standing, call);
+        const result = await said(standing, of);
         if (result !== undefined) return result;
         if (signal.aborted) {
           // Who starts again comes back for it; else a note tells what becomes of it.
@@ -211,6 +222,7 @@ function background(row: Delegation, task: PeerTask | undefined, reaches: Delega
     ? "What comes of it is told by a note, without being asked"
     : "agent__tasks tells later what came of it";
   const how = `${now}. ${later}`;
-  const words = task?.said === undefined ? [] : [clip(task.said, 2_000)];
+  // Its question comes by a note, once.
+  const words = task?.said === undefined || task.state === "input-required" ? [] : [clip(task.said, 2_000)];
   return { text: [...words, closingOf(row, how)].join("\n") };
 }

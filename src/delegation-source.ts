@@ -9,7 +9,7 @@ import type { Follow } from "./delegation-follow.ts";
 import { isOver, listOf, type Delegation, type Entry } from "./delegation-record.ts";
 import { clip, quoted } from "./delegation-words.ts";
 import { InputError } from "./errors.ts";
-import { digestOf } from "./ids.ts";
+import { digestOf, type AgentId } from "./ids.ts";
 import type { Peer, PeerCard } from "./peers.ts";
 import type { ToolCall, ToolCaller, ToolResult, ToolSource, ToolSpec } from "./tools.ts";
 
@@ -78,6 +78,9 @@ export function argsOf<Args>(schema: z.ZodType<Args>, given: unknown): Args {
   throw new InputError(`${issue?.path.join(".") ?? "the call"}: ${issue?.message ?? "does not fit"}`);
 }
 
+/** No id of a platform leaves the gateway. */
+export const callerIdOf = (agent: AgentId): string => digestOf(agent);
+
 /** Its skills as its card has them: data, on one line, and never more than so much. */
 export function specOf({ name }: Peer, card: PeerCard): ToolSpec {
   const skills = card.skills
@@ -118,8 +121,7 @@ export function agentSource(parts: DelegationParts, follow: Follow): ToolSource 
     call: call.key,
     turn: call.turn,
     by: { agentName: call.agentName, list: listOf(call.to), to: call.to, participant: call.participant },
-    // No id of a platform leaves the gateway.
-    caller: { tenant: call.to.tenant, id: digestOf(call.agent) },
+    caller: { tenant: call.to.tenant, id: callerIdOf(call.agent) },
     chain: [...call.chain, parts.chainName(call.to.agent ?? call.agentName)],
     // Whoever cannot be written to first is told now, or has to ask.
     mostMs: parts.reaches(call.to) ? parts.inlineMs : Math.max(parts.inlineMs, unreachedMs),
@@ -173,7 +175,7 @@ export function agentSource(parts: DelegationParts, follow: Follow): ToolSource 
       const here = now.filter(
         (row) => row.end?.by === "call" && row.end.turn === caller.turn && row.turn === caller.turn,
       );
-      const shown = [...now.filter(({ end }) => end === undefined), ...here].map((row) => summaryOf(row));
+      const shown = [...now.filter(({ end }) => end === undefined), ...here].map((row) => summaryOf(row, caller.turn));
       return shown.length === 0 ? undefined : shown;
     },
     async call(name, call) {
@@ -190,10 +192,12 @@ export function agentSource(parts: DelegationParts, follow: Follow): ToolSource 
   };
 }
 
-function summaryOf(row: Delegation): object {
+/** @param turn what an earlier attempt of it was asked, and nobody saw, is said again. */
+function summaryOf(row: Delegation, turn?: string): object {
   const { name, peer, asked, state, at, end, question, outgoing, failing } = row;
   const asks =
     state === "input-required" && outgoing === undefined && end === undefined ? question?.told.text : undefined;
+  const heard = turn !== undefined && question?.turn === turn ? question.told.text : undefined;
   return {
     task: name,
     agent: peer,
@@ -201,6 +205,7 @@ function summaryOf(row: Delegation): object {
     state: end === undefined ? state : row.canceling === undefined ? state : "canceled",
     since: new Date(at).toISOString().slice(0, 16),
     ...(asks === undefined ? {} : { asks: clip(asks, 500) }),
+    ...(heard === undefined ? {} : { said: clip(heard, 500) }),
     ...(failing === undefined || end !== undefined ? {} : { note: "cannot be reached now, tried again" }),
     ...(end === undefined ? {} : { told: clip(end.told.text, 500) }),
   };

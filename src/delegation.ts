@@ -10,15 +10,15 @@ import { reasonOf } from "./errors.ts";
 import type { SafeFetch } from "./fetch.ts";
 import { createFollow } from "./delegation-follow.ts";
 import type { DelegationParts } from "./delegation-parts.ts";
-import { createDelegationStore, type Delegation } from "./delegation-record.ts";
+import { createDelegationStore, stopMark, type Delegation } from "./delegation-record.ts";
 import { createWords } from "./delegation-words.ts";
 import { createWork, nextLook, type Standing } from "./delegation-work.ts";
-import type { ConversationId, TurnId } from "./ids.ts";
+import type { StoppedTurn } from "./events.ts";
 import { blobsIn, type Address } from "./message.ts";
 import type { Peer, Peers } from "./peers.ts";
 import type { Clock, Log, Runtime } from "./ports.ts";
 import type { Proactive } from "./proactive.ts";
-import { agentSource } from "./delegation-source.ts";
+import { agentSource, callerIdOf } from "./delegation-source.ts";
 import { nestedDelegating, type Delegating, type NestedRun } from "./delegation-nested.ts";
 import { blobsOf } from "./tenant-blobs.ts";
 import type { ToolSource } from "./tools.ts";
@@ -40,6 +40,8 @@ export interface DelegationOptions {
   readonly reaches: (to: Address) => boolean;
   /** How long a call waits for its task. */
   readonly inlineMs: number;
+  /** In [0, 1): spreads writes that collide. */
+  readonly random?: () => number;
 }
 
 export interface Delegations {
@@ -53,8 +55,8 @@ export interface Delegations {
   isGenuine(id: string, token: string): boolean;
   /** Its task may have changed. Resolves when what there is has been told, or somebody waits for it. */
   changed(id: string): Promise<void>;
-  /** The turn is over for good without its end: what it waits for is cancelled. */
-  stopped(conversation: ConversationId, turn: TurnId): Promise<void>;
+  /** The turn is over for good without its end: what it waits for is cancelled, and nothing more begins in it. May come again. */
+  stopped(turn: StoppedTurn): Promise<void>;
   /** Cancels and erases all of these conversations' delegations. */
   forget(conversations: readonly string[]): Promise<void>;
   /** Waits for what is being told. */
@@ -68,7 +70,7 @@ export const localPush = "ascent:delegation/";
 
 export function createDelegations(options: DelegationOptions): Delegations {
   const { runtime, clock, log, peers, inlineMs, secret, pushUrl } = options;
-  const store = createDelegationStore(runtime.records, clock);
+  const store = createDelegationStore(runtime.records, clock, options.random);
   const words = createWords({ blobs: runtime.blobs, safeFetch: options.safeFetch });
   const work = createWork({ store, peers, words, prompt: options.prompt, blobs: runtime.blobs, clock, log, pushOf });
   const ears = new Map<string, Set<() => void>>();
@@ -102,8 +104,10 @@ export function createDelegations(options: DelegationOptions): Delegations {
     const peer = await peers.of(row.peer);
     const isTold = peer !== undefined && row.pushed && pushOf(peer, row.id) !== undefined;
     const next = nextLook(row, task, isTold, clock.now());
-    if (next === undefined) await disarm(row.id);
-    else await arm(row, next);
+    if (next !== undefined) return arm(row, next);
+    // Whoever ended it may have died before this.
+    await store.delist(row.by.list, row.id, !row.forgotten);
+    await disarm(row.id);
   }
 
   async function look(id: string): Promise<void> {
@@ -112,6 +116,8 @@ export function createDelegations(options: DelegationOptions): Delegations {
     const { telling, canceling, end } = row;
     if (telling !== "note" && canceling === undefined && end === undefined) {
       if (clock.now() < telling.until) return rest({ row });
+      const { stopped } = await store.list(row.by.list);
+      if (stopped.includes(stopMark(row.caller, telling.turn))) return follow.abandon(id, row.by.list);
       await gaveWay(row, telling.call);
     }
     const standing = await work.advance(id);
@@ -201,10 +207,11 @@ export function createDelegations(options: DelegationOptions): Delegations {
       if (waiting === undefined) return parts.look(id);
       for (const wake of waiting) wake();
     },
-    async stopped(conversation, turn) {
+    async stopped({ agent, conversation, turn }) {
+      if ((await peers.all()).length === 0) return;
       stops.add(`${conversation} ${turn}`);
       for (const oldest of stops) if (stops.size > keptStops) stops.delete(oldest);
-      const { open } = await store.list(conversation);
+      const open = await store.stop(conversation, stopMark({ id: callerIdOf(agent) }, turn));
       for (const { id } of open.filter((one) => one.turn === turn)) await follow.abandon(id, conversation);
     },
     async forget(conversations) {

@@ -21,6 +21,13 @@ export interface TurnRef {
   readonly attempt: number;
 }
 
+/** It is over for good, and gave no answer. */
+export interface StoppedTurn {
+  readonly agent: AgentId;
+  readonly conversation: ConversationId;
+  readonly turn: TurnId;
+}
+
 /** A run that stopped before calls that need somebody's word. See `asks.ts`. */
 export interface Asked {
   readonly id: string;
@@ -91,6 +98,8 @@ export type AgentEvent = Moment &
       }
     /** The journal has these. */
     | { readonly type: "journaled"; readonly entries: readonly SetAside[] }
+    /** Whoever works beside turns is to know of these, or knows of them now. */
+    | { readonly type: "stopped" | "stopsTold"; readonly turns: readonly StoppedTurn[] }
     /** All entries of a conversation up to a sequence are sent or given up. */
     | {
         readonly type: "settled";

@@ -3,7 +3,7 @@ import type { AgentTraits, HistoryItem, ReadPart } from "./agent.ts";
 import { closeAsk, decisionOf, openAskIn } from "./asks.ts";
 import { choicesOf } from "./choices.ts";
 import type { Draft } from "./draft.ts";
-import type { AgentEvent, Reply } from "./events.ts";
+import type { AgentEvent, Reply, StoppedTurn } from "./events.ts";
 import { digestOf, type AgentId, type MessageId, type TurnId } from "./ids.ts";
 import {
   blobsIn,
@@ -173,6 +173,21 @@ export function journaled(draft: Draft, entries: readonly SetAside[]): Reply {
   if (aside === undefined || owed?.length === aside.length) return "duplicate";
   const { aside: _aside, ...inbox } = draft.state.inbox;
   draft.replaceInbox(owed === undefined || owed.length === 0 ? inbox : { ...inbox, aside: owed });
+  return "accepted";
+}
+
+/** Turns that were called off are owed to those who work beside them. */
+export function stopped(draft: Draft, turns: readonly StoppedTurn[]): Reply {
+  draft.inbox({ stopped: [...(draft.state.inbox.stopped ?? []), ...turns] });
+  return "accepted";
+}
+
+export function stopsTold(draft: Draft, turns: readonly StoppedTurn[]): Reply {
+  const { stopped: before, ...inbox } = draft.state.inbox;
+  const known = new Set(turns);
+  const owed = before?.filter((one) => !known.has(one)) ?? [];
+  if (owed.length === (before ?? []).length) return "duplicate";
+  draft.replaceInbox(owed.length === 0 ? inbox : { ...inbox, stopped: owed });
   return "accepted";
 }
 

@@ -6,6 +6,7 @@ import { z } from "zod";
 import type { HistoryItem } from "./agent.ts";
 import { openAsk, type OpenAsk } from "./ask-state.ts";
 import { choices, type Choices } from "./choices.ts";
+import type { StoppedTurn } from "./events.ts";
 import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
 import { question, type Question } from "./question-state.ts";
 import { storedLinks, type Forward, type Joiner, type Leaving } from "./link-state.ts";
@@ -125,6 +126,8 @@ export interface Inbox {
   readonly seen: SeenIndex;
   /** Set aside with this state, and owed to the journal until it is known to have them. */
   readonly aside?: readonly SetAside[];
+  /** Called off with this state, and owed to those who work beside turns until they are known to know it. */
+  readonly stopped?: readonly StoppedTurn[];
   /** Absent, as the two below, in an agent without links. */
   readonly forward?: Forward;
   readonly joiners?: Readonly<Record<AgentId, Joiner>>;
@@ -207,6 +210,7 @@ const stored = {
     turns: z.number(),
     seen: z.record(z.string(), z.object({ chunks: z.number(), open: z.array(z.string()) })),
     aside: z.array(z.object({ id: z.string(), conversation: z.string(), rule: z.string(), at: z.number() })).optional(),
+    stopped: z.array(z.object({ agent: z.string(), conversation: z.string(), turn: z.string() })).optional(),
     ...storedLinks,
   }),
   history: z.object({
@@ -271,6 +275,7 @@ export function isBusy(state: AgentState): boolean {
   return (
     state.outbox.entries.length > 0 ||
     state.inbox.aside !== undefined ||
+    state.inbox.stopped !== undefined ||
     state.inbox.leaving !== undefined ||
     threadsOf(state.inbox).some(([, { gaps: _gaps, ...of }]) => !isQuiet(of))
   );

@@ -44,9 +44,9 @@ export function idOf(conversation: ConversationPlan, action: string): MessageId 
   return messageId(account, conversation.chat, action);
 }
 
-/** The ids of plan actions that a text names. */
+/** The ids of plan actions that a text names, or what it says that skilled agents said. */
 export function tokensIn(text: string): string[] {
-  return text.match(/\bm\d+\b/g) ?? [];
+  return text.match(/\b(?:m\d+|w\d+[ab](?:[eqx]|a\d))\b/g) ?? [];
 }
 
 /** @param epoch the platform's wall clock at the start; @param receivedAt the gateway's, now. */

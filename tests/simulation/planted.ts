@@ -176,11 +176,14 @@ export async function plant(bug: Bug): Promise<Mutant> {
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
   symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
   const load = (module: string) => import(/* @vite-ignore */ pathToFileURL(join(folder, "src", module)).href);
-  const core = (await load("core.ts")) as Pick<Subject, "createCore">;
-  const effects = (await load("effects.ts")) as Pick<Subject, "createEffects">;
+  const { createCore } = (await load("core.ts")) as Pick<Subject, "createCore">;
+  const { createEffects } = (await load("effects.ts")) as Pick<Subject, "createEffects">;
+  const { createDelegations } = (await load("delegation.ts")) as Pick<Subject, "createDelegations">;
+  const { createTaskHost } = (await load("task-host.ts")) as Pick<Subject, "createTaskHost">;
+  const { withLocalPush } = (await load("delegation-push.ts")) as Pick<Subject, "withLocalPush">;
   const errors = (await load("errors.ts")) as Subject["errors"];
   return {
-    subject: { createCore: core.createCore, createEffects: effects.createEffects, errors },
+    subject: { createCore, createEffects, createDelegations, createTaskHost, withLocalPush, errors },
     remove: () => rmSync(folder, { recursive: true }),
   };
 }

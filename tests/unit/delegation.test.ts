@@ -3,7 +3,7 @@ import { createEffects } from "../../src/effects.ts";
 import type { TurnId } from "../../src/ids.ts";
 import type { Delegations } from "../../src/delegation.ts";
 import type { PeerTask } from "../../src/peers.ts";
-import { ann, rejection } from "./client-agent.fixture.ts";
+import { ann, quiet, rejection } from "./client-agent.fixture.ts";
 import { delegationWorld, elsewhere, file, made, scriptedPeer, text, toolCall } from "./delegation.fixture.ts";
 
 const minute = 60_000;
@@ -348,20 +348,23 @@ describe("what ends a delegation", () => {
     await expect.poll(() => tasks.size).toBe(2);
     turn.abort(new Error("stopped"));
     await rejection(waiting);
-    await one.stopped(call.to.conversation, call.turn);
+    await one.stopped({ agent: call.agent, conversation: call.to.conversation, turn: call.turn });
     await expect.poll(() => cancelled).toEqual(["task-2"]);
     await world.pass(60 * minute, one);
     expect(world.notes()).toEqual([]);
   });
 
-  it("is /stop, also where it came before the task was begun", async () => {
-    const { peer, cancelled } = scriptedPeer();
+  it("is /stop, also where it came before the task was begun: nothing is asked then", async () => {
+    const { peer, sent } = scriptedPeer();
     const world = delegationWorld([peer]);
     const one = world.start(60_000);
     const call = toolCall({ task: "boil an egg" }, { signal: AbortSignal.abort(new Error("stopped")) });
-    await one.stopped(call.to.conversation, call.turn);
-    await rejection(one.source.call("tester", call));
-    await expect.poll(() => cancelled).toEqual(["task-1"]);
+    await one.stopped({ agent: call.agent, conversation: call.to.conversation, turn: call.turn });
+    const error = await rejection(one.source.call("tester", call));
+    expect(error.message).toContain("stopped");
+    await world.pass(60 * minute, one);
+    expect(sent).toEqual([]);
+    expect(world.notes()).toEqual([]);
   });
 
   it("is /forget, which leaves nothing of it", async () => {
@@ -474,7 +477,7 @@ it("the ledger of effects lets a call that is made again come back to its task",
   const world = delegationWorld([peer]);
   const call = toolCall({ task: "boil an egg" });
   const once = (by: Delegations, signal: AbortSignal) =>
-    createEffects({ records: world.records, clock: world.clock, belongings: { note: async () => undefined } }).once(
+    createEffects({ records: world.records, clock: world.clock, log: quiet, belongings: { note: async () => undefined } }).once(
       { key: call.key, effect: "idempotent", args: call.args, conversation: call.to.conversation },
       () => by.source.call("tester", { ...call, signal }),
     );

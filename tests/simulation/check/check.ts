@@ -7,6 +7,7 @@ import { checkLinks } from "./links.ts";
 import { checkOrder } from "./order.ts";
 import { checkSends } from "./sends.ts";
 import { checkTurns } from "./turns.ts";
+import { checkWork } from "./work.ts";
 
 export type { Violation } from "./evidence.ts";
 
@@ -21,6 +22,7 @@ export function check(evidence: Evidence): Violation[] {
     ...checkHistory(evidence, replies),
     ...checkLinks(evidence, replies),
     ...checkAsks(evidence),
+    ...checkWork(evidence, replies),
     ...checkIdle(evidence),
   ];
 }
