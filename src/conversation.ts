@@ -350,7 +350,9 @@ function forget(draft: Draft, of: Received, target: MessageId, sentAt: number | 
 function keepRest(draft: Draft, of: Received, turn: Thread["turn"]): void {
   const { conversation } = of.event.address;
   if (turn === undefined || turn.command !== undefined) return;
-  const left = draft.thread(conversation)?.pending.some(({ id }) => of.taken?.includes(id));
+  // Of a turn that began in another life of the agent only that is known.
+  const taken = of.taken ?? turn.began;
+  const left = draft.thread(conversation)?.pending.some(({ id }) => taken?.includes(id));
   if (left !== true) return end(draft, conversation);
   restart(draft, conversation, of);
 }
