@@ -50,6 +50,8 @@ export const delegationRow = z.object({
   telling: z.union([z.object({ call: z.string(), turn: z.string(), until: z.number() }), z.literal("note")]),
   /** The newest question that was told, as a digest, and what was told with it; `turn`: by a call of that one. */
   question: z.object({ digest: z.string(), told: outcome, at: z.number(), turn: z.string().optional() }).optional(),
+  /** What a note is to tell, decided with the state that it belongs to: whoever comes tells it, under an id that counts once. */
+  note: z.object({ what: z.string(), topic: z.string(), told: outcome }).optional(),
   /** It is over for whoever asked, and this is what they are told, by `told`. */
   end: z.object({ told: outcome, by: z.enum(["call", "note", "nobody"]), turn: z.string().optional() }).optional(),
   /** The peer is still to be told to stop. */
@@ -107,7 +109,8 @@ export const listOf = ({ conversation }: Pick<Address, "conversation">): string 
 export const stopMark = ({ id }: Pick<TaskCaller, "id">, turn: string): string => `${id} ${turn}`;
 
 /** Nothing is left to be done for it. */
-export const isOver = ({ end, canceling }: Delegation): boolean => end !== undefined && canceling === undefined;
+export const isOver = ({ end, canceling, note }: Delegation): boolean =>
+  end !== undefined && canceling === undefined && note === undefined;
 
 /** @param random spreads those that collide. */
 export function createDelegationStore(

@@ -174,7 +174,7 @@ export function createDelegations(options: DelegationOptions): Delegations {
     const blobs = blobsOf(runtime.blobs, known?.caller.tenant ?? "");
     for (const blob of [...blobsIn(files), ...sent]) await blobs.remove(blob);
     const erased = await store.change(id, (now) => {
-      const { outgoing, question: _question, ...rest } = now;
+      const { outgoing, question: _question, note: _note, ...rest } = now;
       const unsent = outgoing === undefined ? {} : { outgoing: { id: outgoing.id, parts: [] } };
       const told = { text: "", parts: [], failed: true };
       const still = now.end === undefined ? { canceling: { since: clock.now() } } : {};
