@@ -14,6 +14,8 @@ export interface DelegationParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly inlineMs: number;
+  /** For one try to make a call. */
+  readonly newClaim: () => string;
   readonly chainName: (agent: string) => string;
   readonly reaches: (to: Address) => boolean;
   /** One step, in order with all others of the delegation in this process. */

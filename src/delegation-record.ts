@@ -46,8 +46,14 @@ export const delegationRow = z.object({
   said: z.array(z.string()),
   task: z.string().optional(),
   state: z.enum(peerStates),
-  /** Who tells what comes: the call that waits for it, until that time at most; or a note. */
-  telling: z.union([z.object({ call: z.string(), turn: z.string(), until: z.number() }), z.literal("note")]),
+  /**
+   * Who tells what comes: the call that waits for it, until that time at most; or a note. `claim` is the call's as the newest attempt at
+   * its turn made it: an attempt that was left behind, and may not know it yet, tells nothing.
+   */
+  telling: z.union([
+    z.object({ call: z.string(), turn: z.string(), until: z.number(), claim: z.string().optional() }),
+    z.literal("note"),
+  ]),
   /** The newest question that was told, as a digest, and what was told with it; `turn`: by a call of that one. */
   question: z.object({ digest: z.string(), told: outcome, at: z.number(), turn: z.string().optional() }).optional(),
   /** What a note is to tell, decided with the state that it belongs to: whoever comes tells it, under an id that counts once. */
@@ -116,7 +122,7 @@ export const isOver = ({ end, canceling, note }: Delegation): boolean =>
 export function createDelegationStore(
   records: Records,
   clock: Clock,
-  random: () => number = Math.random,
+  random: () => number,
 ): DelegationStore {
   const keyOf = (id: string) => `delegation:${id}`;
   const listKey = (list: string) => `delegations:${list}`;

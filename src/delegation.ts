@@ -40,7 +40,7 @@ export interface DelegationOptions {
   readonly reaches: (to: Address) => boolean;
   /** How long a call waits for its task. */
   readonly inlineMs: number;
-  /** In [0, 1): spreads writes that collide. */
+  /** In [0, 1): spreads writes that collide, and tells tries to make a call apart. */
   readonly random?: () => number;
 }
 
@@ -69,8 +69,8 @@ const keptStops = 1_000;
 export const localPush = "ascent:delegation/";
 
 export function createDelegations(options: DelegationOptions): Delegations {
-  const { runtime, clock, log, peers, inlineMs, secret, pushUrl } = options;
-  const store = createDelegationStore(runtime.records, clock, options.random);
+  const { runtime, clock, log, peers, inlineMs, secret, pushUrl, random = Math.random } = options;
+  const store = createDelegationStore(runtime.records, clock, random);
   const words = createWords({ blobs: runtime.blobs, safeFetch: options.safeFetch });
   const work = createWork({ store, peers, words, prompt: options.prompt, blobs: runtime.blobs, clock, log, pushOf });
   const ears = new Map<string, Set<() => void>>();
@@ -142,6 +142,7 @@ export function createDelegations(options: DelegationOptions): Delegations {
     clock,
     log,
     inlineMs,
+    newClaim: () => random().toString(36).slice(2),
     chainName: options.chainName,
     reaches: options.reaches,
     arm,

@@ -93,8 +93,8 @@ function lost(evidence: Evidence, replies: readonly Reply[], life: Life): Violat
     if (saying.endsWith("q") && told.some(({ replies: given }) => given.length > 0)) return [];
     // By a clock that is minutes off the call was waited for until the other had given up.
     if (saying.endsWith("q") && jumps && sayingsOf(life).includes(`${name}e`)) return [];
-    // It was in the hands of a call whose turn was called off.
-    if (noted.length === 0 && aside) return [];
+    // It was in the hands of a call whose turn was called off, or came to nothing.
+    if (noted.length === 0 && (aside || isSorry(replies, [askerOf(name)]))) return [];
     const runs = evidence.runs.filter((run) => run.told.has(saying) || run.tokens.includes(saying));
     if (runs.some((run) => failed(evidence, replies, run))) return [];
     const how = noted.length > 0 ? "a note" : runs.length > 0 ? runs.map((run) => run.name).join(" ") : "nothing";
@@ -110,10 +110,12 @@ function failed(evidence: Evidence, replies: readonly Reply[], run: Run): boolea
   const unsaid = evidence.received.some(
     ({ conversation, text }) => conversation === nameOf(evidence, run) && text.startsWith("I wanted to write"),
   );
-  const sorry = replies.some(
-    ({ name, tokens }) => name.startsWith("“Sorry") && tokens.some((token) => run.tokens.includes(token)),
-  );
-  return aside || sorry || (unsaid && run.tokens.every((token) => isSaying(token)));
+  return aside || isSorry(replies, run.tokens) || unsaid;
+}
+
+/** The person knows that there is no answer. */
+function isSorry(replies: readonly Reply[], asked: readonly string[]): boolean {
+  return replies.some(({ name, tokens }) => name.startsWith("“Sorry") && tokens.some((token) => asked.includes(token)));
 }
 
 /** Of what a call waited for when its turn was stopped no note tells any more. */
