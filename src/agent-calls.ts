@@ -58,6 +58,7 @@ export interface AgentCalls {
       read?: readonly ReadPart[];
       listed?: boolean;
       asked?: Asked;
+      heard?: readonly string[];
     },
   ): Reply;
   fail(data: TurnRef & { messages: readonly MessageId[]; notice: NoticeKey }): Reply;
@@ -70,7 +71,7 @@ export interface AgentCalls {
   /** A tool of the turn asks the person; again under the same id it is the same question. "busy": another one is open. */
   question(data: TurnRef & { asking: Asking; listed?: boolean }): Reply;
   replied(data: { conversation: ConversationId; id: string }): QuestionState;
-  unquestion(data: { conversation: ConversationId; id: string }): Reply;
+  unquestion(data: TurnRef & { id: string }): Reply;
   waited(data: { conversation: ConversationId; missing: MessageId }): Reply;
   summarized(data: { through: TurnId; summary: string }): Reply;
   undelivered(data: ReceiptEvent): Reply;

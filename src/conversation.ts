@@ -27,7 +27,7 @@ import {
   undelivered,
 } from "./outcome.ts";
 import { gapMs, insert, isAfter } from "./order.ts";
-import { isReplyPress, questioned, takeReply, unquestioned } from "./questions.ts";
+import { isReplyPress, questioned, questionOver, takeReply, unquestioned } from "./questions.ts";
 import { advance, batchOf, end, isNoticeCommand, mayRestart, restart } from "./scheduling.ts";
 import { isRecent, isSeen } from "./seen.ts";
 import type { AgentState, Thread } from "./state.ts";
@@ -203,7 +203,7 @@ function accept(draft: Draft, of: Received, event: InboundMessage, traits: Agent
   const message = withoutRaw({ ...event, message: content });
   const replies = takeReply(draft, conversation, message);
   if (!replies && isReplyPress(message))
-    return draft.setAside(conversation, [event.id], "the question is over", of.now);
+    return draft.setAside(conversation, [event.id], questionOver, of.now);
   draft.media(blobsIn(content.parts));
   const isFull = thread.spilled !== undefined || thread.pending.length >= waiting.inbox;
   // One that was sent before others of the inbox has its place among them.

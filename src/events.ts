@@ -60,6 +60,8 @@ export type AgentEvent = Moment &
         readonly listed?: boolean;
         /** The run goes on when somebody has decided; the answer asks for it. */
         readonly asked?: Asked;
+        /** Questions of its tools whose answers reached them; all unless given. */
+        readonly heard?: readonly string[];
       })
     | (TurnRef & {
         readonly type: "failed";
@@ -75,7 +77,7 @@ export type AgentEvent = Moment &
         readonly listed?: boolean;
       })
     /** Nobody waits for the answer to it any more. */
-    | { readonly type: "unquestioned"; readonly conversation: ConversationId; readonly id: string }
+    | (TurnRef & { readonly type: "unquestioned"; readonly id: string })
     /** The runners of these turns are silent. */
     | { readonly type: "silent"; readonly agent: AgentId; readonly turns: readonly TurnRef[] }
     /** The runner of this turn stops before its end. */

@@ -17,6 +17,7 @@ import {
 } from "./message.ts";
 import type { SetAside } from "./ports.ts";
 import type { Question } from "./question-state.ts";
+import { isReplyPress, questionOver } from "./questions.ts";
 import { advance, batchOf, repliesIn, restart } from "./scheduling.ts";
 import { isSeen } from "./seen.ts";
 import { nobody, threadsOf } from "./state.ts";
@@ -37,16 +38,30 @@ export function ended(draft: Draft, event: Of<"finished" | "failed">, traits: Ag
   const { conversation, agent, now } = event;
   const thread = draft.thread(conversation);
   if (thread?.turn?.id !== event.turn || thread.turn.attempt !== event.attempt) return "stale";
-  const replies = repliesIn(thread);
+  const { heard } = event.type === "finished" ? event : {};
+  const given = [...repliesIn(thread)];
+  // What an earlier attempt asked may have been heard by that one, whose call is not made again.
+  const isHeard = ({ id, attempt }: Question) =>
+    heard === undefined || heard.includes(id) || attempt !== event.attempt;
+  const replies = new Map(given.filter(([, question]) => isHeard(question)));
+  // What answered a question that nobody waited for any more is said to the agent like anything else, or is nothing.
+  const late = thread.pending.filter((one) => given.some(([id]) => id === one.id) && !replies.has(one.id));
+  const over = late.filter(isReplyPress);
   const covered = thread.pending.filter(({ id }) => event.messages.includes(id) || replies.has(id));
   // Who did not ask is told something else.
   const notice = event.type === "failed" && fromPeople(covered).length === 0 ? "unsaid" : undefined;
   const answer: Answer = event.type === "finished" ? event.answer : { parts: [], notice: notice ?? event.notice };
   draft.patch(conversation, {
-    pending: thread.pending.filter((message) => !covered.includes(message)),
+    pending: thread.pending.filter((message) => !covered.includes(message) && !over.includes(message)),
     turn: undefined,
     questions: undefined,
   });
+  draft.setAside(
+    conversation,
+    over.map(({ id }) => id),
+    questionOver,
+    now,
+  );
   const decided = covered.flatMap((message) => decisionOf(message) ?? []);
   for (const { ask } of decided) closeAsk(draft, conversation, ask);
   if (event.type === "finished") open(draft, event, covered);

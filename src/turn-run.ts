@@ -83,7 +83,8 @@ export async function runTurn(options: RunOptions, run: Running): Promise<void> 
     const stopTimer = clock.after(traits.turnTimeoutMs, () =>
       abort.abort(new TurnTimeout(`no answer within ${traits.turnTimeoutMs} ms`)),
     );
-    const outcome = await answer(options, run, agent, taken, progress).then(
+    const heard: string[] = [];
+    const outcome = await answer(options, run, agent, taken, { progress, onHeard: (id) => heard.push(id) }).then(
       (output) => ({ output }),
       (error: unknown) => ({ error }),
     );
@@ -94,7 +95,8 @@ export async function runTurn(options: RunOptions, run: Running): Promise<void> 
       const { answer: said, asked } = await asking(options, run, taken, output);
       const { read } = output;
       const listed = channel !== undefined && listsButtons(said, channel);
-      const end = { messages, answer: said, ...(read && { read }), ...(listed && { listed }), ...(asked && { asked }) };
+      const more = { ...(read && { read }), ...(listed && { listed }), ...(asked && { asked }) };
+      const end = { messages, answer: said, heard, ...more };
       await tellDecided(options, taken);
       await persistently(options, abandoned(abort.signal), () => options.call(id, "finish", { ...turn, ...end }));
       return;
@@ -121,7 +123,7 @@ async function answer(
   run: Running,
   agent: Agent,
   taken: Taken,
-  progress: Progress,
+  { progress, onHeard }: { readonly progress: Progress; readonly onHeard: (question: string) => void },
 ): Promise<TurnOutput | undefined> {
   const { signal } = run.abort;
   const first = taken.messages[0];
@@ -148,6 +150,7 @@ async function answer(
         signal,
         channel: options.channelOf(taken.to),
         messages: taken.messages,
+        onHeard,
       }),
       ...(progress.onProgress === undefined ? {} : { onProgress: progress.onProgress }),
       openMedia: (media) => {

@@ -73,6 +73,10 @@ export function eventOf(
       return { ...header, kind: "message", message: messageOf(action) };
     case "press":
       return { ...header, kind: "message", message: pressOf(action.id, words ?? "") };
+    case "reply": {
+      const message = words === undefined ? messageOf(action) : pressOf(action.id, words);
+      return { ...header, kind: "message", message };
+    }
     case "decide":
     case "request":
       throw new TypeError("no person did that");
@@ -90,7 +94,7 @@ export function eventOf(
 
 function messageOf({ id, does }: Action): Message {
   if (does.kind === "command") return commandOf(does.name, does.name.endsWith("link") ? "" : id);
-  const addressed = does.kind === "say" && does.addressed;
+  const addressed = does.kind === "reply" || (does.kind === "say" && does.addressed);
   return { parts: [{ kind: "text", text: `${id}, please`, format: "plain" }], addressed };
 }
 

@@ -11,6 +11,7 @@ import {
   type Plan,
 } from "./plan.ts";
 import { askedOf, askFaultsOf } from "./generate-asks.ts";
+import { questionedOf } from "./generate-questions.ts";
 import { delegatedOf, workFaultsOf } from "./generate-work.ts";
 import { streamsOf, type Random } from "./random.ts";
 
@@ -27,7 +28,8 @@ export function planOf(seed: number, flavour: Flavour): Plan {
   const apart = conversationsOf(streams("conversations"), channels);
   const linked = linkedOf(streams("links"), channels, apart);
   const asked = askedOf(streams("approvals"), linked, channels);
-  const conversations = delegatedOf(streams("delegations"), asked);
+  const delegated = delegatedOf(streams("delegations"), asked);
+  const conversations = questionedOf(streams("questions"), delegated);
   const calm = random.chance(0.12);
   return {
     seed,

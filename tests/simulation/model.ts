@@ -2,13 +2,15 @@
  * The agent: answers with the tokens of the messages it was given, slowly, badly or not at all, as the plan says, or stops
  * before a call. Its log is the agent's view of the turns.
  */
-import type { Agent, HistoryItem, TurnInput, TurnOutput } from "../../src/agent.ts";
+import type { Agent, HistoryItem, TurnHooks, TurnInput, TurnOutput } from "../../src/agent.ts";
 import { askIdOf } from "../../src/asks.ts";
 import type { MessageId, ParticipantId } from "../../src/ids.ts";
 import type { Message } from "../../src/message.ts";
 import type { Delegations } from "../../src/delegation.ts";
+import type { PersonReply } from "../../src/tools.ts";
 import type { Records } from "../../src/ports.ts";
 import { idOf, tokensIn } from "./events.ts";
+import { askPerson } from "./model-questions.ts";
 import { answerNote, assign, standing, type Assignment } from "./model-work.ts";
 import type { Action, Asking, Mood } from "./plan.ts";
 import type { Process } from "./process.ts";
@@ -24,8 +26,9 @@ export interface Run {
   /** Whose they are. */
   readonly of: readonly ParticipantId[];
   readonly tokens: readonly string[];
-  /** What skilled agents told it, but in notes. */
+  /** What skilled agents told it, but in notes, and what people answered to questions of its tools. */
   readonly told: Set<string>;
+  readonly heard: PersonReply[];
   readonly history: readonly HistoryItem[];
   readonly summary: string;
   readonly process: Process;
@@ -58,7 +61,7 @@ export function markersIn(text: string): Marker[] {
   return [...found].map(([whole, tokens = "", run = "", part, of, told = ""]) => ({
     text: whole,
     tokens: tokensIn(tokens),
-    told: sayingsIn(told),
+    told: tokensIn(told),
     run,
     part: Number(part),
     of: Number(of),
@@ -112,8 +115,9 @@ export function createModel(world: World, meansOf: (process: Process) => Means):
       belongings: { note: async () => undefined },
     });
 
-  async function consult(run: Run, input: TurnInput, signal: AbortSignal, { work }: Mood): Promise<void> {
+  async function consult(run: Run, input: TurnInput, hooks: TurnHooks, { work, question }: Mood): Promise<void> {
     const { process } = run;
+    const { signal } = hooks;
     const { delegations } = meansOf(process);
     const hear = (words: readonly string[]) => {
       if (words.length > 0) world.note(process.name, () => `model ${run.name} is told ${words.join(" ")}`);
@@ -125,6 +129,11 @@ export function createModel(world: World, meansOf: (process: Process) => Means):
     if (input.attempt > 1) await standing(of).catch(() => undefined);
     for (const note of notes) await answerNote(of, note);
     if (work !== undefined) await assign(of, work);
+    if (question === undefined) return;
+    const reply = await askPerson(input, hooks, question);
+    world.note(process.name, () => `model ${run.name} hears ${JSON.stringify(reply)} to ${question.name}`);
+    run.heard.push(reply);
+    if (reply.kind === "said") for (const token of tokensIn(reply.text)) run.told.add(token);
   }
 
   /** As the toolbox does it: in the ledger, by a key of the turn's; what fails is told to the model. */
@@ -160,6 +169,7 @@ export function createModel(world: World, meansOf: (process: Process) => Means):
           of: input.messages.map(({ participant }) => participant.id),
           tokens,
           told: new Set(),
+          heard: [],
           history: input.history,
           summary: input.summary ?? "",
           process,
@@ -177,7 +187,7 @@ export function createModel(world: World, meansOf: (process: Process) => Means):
           action,
           hooks,
           act: (effect) => act(run, effect),
-          consult: (mood) => consult(run, input, hooks.signal, mood),
+          consult: (mood) => consult(run, input, hooks, mood),
         }).finally(() => {
           run.overAt ??= world.loop.now();
           world.note(process.name, () => `model ${run.name} ends`);

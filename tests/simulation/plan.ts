@@ -78,6 +78,8 @@ export interface Action {
     | { readonly kind: "press"; readonly says: Word; readonly of: "latest" | "first"; readonly mood: Mood }
     /** An operator decides what the agent last asked there. */
     | { readonly kind: "decide"; readonly says: Word; readonly mood: Mood }
+    /** Answers that question; nothing where it has not been put in time. */
+    | { readonly kind: "reply"; readonly of: string; readonly with: "words" | "choice" | "skip" }
     | { readonly kind: "edit" | "delete" | "react"; readonly of: string };
   /** Webhooks: the same update, this many times at once. */
   readonly copies: number;
@@ -95,6 +97,8 @@ export interface Mood {
   /** Only the first attempt ends so; later ones answer. */
   readonly once: boolean;
   readonly lateMs: number;
+  /** Before it answers a tool asks this. */
+  readonly question?: Question;
   /** Before it answers it gives these tasks to skilled agents, all at once. */
   readonly work?: readonly Work[];
   /** Where it would answer it stops before a call instead, until somebody has decided. */
@@ -106,6 +110,15 @@ export interface Asking {
   readonly forMs: number;
   /** Of the call, as its tool says. */
   readonly effect: "once" | "idempotent";
+}
+
+/** What a tool asks the person while its call waits. */
+export interface Question {
+  /** Unique in the plan, and what its words begin with. */
+  readonly name: string;
+  /** There are two things to choose from; else any words are an answer. */
+  readonly options: boolean;
+  readonly forMs: number;
 }
 
 /** A task for a skilled agent, and how that one takes it. */

@@ -70,6 +70,10 @@ function* simplerActions(action: Action): Generator<Action> {
   if (does.kind === "say" && does.parts > 1) yield { ...action, does: { ...does, parts: 1 } };
   const { asks, ...mood } = does.mood;
   if (asks !== undefined) yield { ...action, does: { ...does, mood } };
+  if (does.mood.question !== undefined) {
+    const { question: _question, ...rest } = does.mood;
+    yield { ...action, does: { ...does, mood: rest } };
+  }
   for (const simpler of simplerWork(does.mood.work ?? [])) {
     const { work: _work, ...rest } = does.mood;
     yield { ...action, does: { ...does, mood: simpler.length === 0 ? rest : { ...rest, work: simpler } } };

@@ -5,6 +5,7 @@ import { repliesOf, type Evidence, type Violation } from "./evidence.ts";
 import { checkHistory } from "./history.ts";
 import { checkLinks } from "./links.ts";
 import { checkOrder } from "./order.ts";
+import { checkQuestions } from "./questions.ts";
 import { checkSends } from "./sends.ts";
 import { checkTurns } from "./turns.ts";
 import { checkWork } from "./work.ts";
@@ -23,6 +24,7 @@ export function check(evidence: Evidence): Violation[] {
     ...checkLinks(evidence, replies),
     ...checkAsks(evidence),
     ...checkWork(evidence, replies),
+    ...checkQuestions(evidence, replies),
     ...checkIdle(evidence),
   ];
 }

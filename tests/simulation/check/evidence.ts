@@ -60,8 +60,10 @@ export interface Reply {
   readonly conversation: string;
   /** Plan ids of the messages it answers. */
   readonly tokens: readonly string[];
-  /** What skilled agents said in calls, as it says. */
+  /** What skilled agents said in calls, and people to tools, as it says. */
   readonly told: readonly string[];
+  /** What the gateway says that it answers besides. */
+  readonly replied: readonly string[];
   /** In their order; a part that never came is absent. */
   readonly parts: readonly Part[];
   readonly complete: boolean;
@@ -113,6 +115,7 @@ export function repliesOf({ received, posts }: Evidence): Reply[] {
     conversation,
     tokens,
     told,
+    replied: repliedIn([...parts.values()].flat(), tokens, tokenOf),
     parts: [...parts]
       .toSorted(([one], [other]) => one - other)
       .map(([part, sends]) => ({ name: `${name} ${part}/${of}`, sends })),
@@ -120,10 +123,21 @@ export function repliesOf({ received, posts }: Evidence): Reply[] {
   }));
 }
 
+/** Messages that an answer of the agent's covers without being a turn's. */
+function repliedIn(
+  sends: readonly Received[],
+  tokens: readonly string[],
+  tokenOf: ReadonlyMap<string, string>,
+): readonly string[] {
+  if (!sends.some(({ text }) => markersIn(text).length > 0)) return [];
+  const covered = sends.flatMap(({ answers }) => answers.map((id) => tokenOf.get(id) ?? id));
+  return [...new Set(covered.filter((token) => !tokens.includes(token)))];
+}
+
 /** Messages, commands, requests and words: what an answer is owed for. */
 export function owed(posts: readonly Post[]): Post[] {
   return posts.filter(({ action }) =>
-    ["say", "command", "join", "request", "press", "decide"].includes(action.does.kind),
+    ["say", "command", "join", "request", "press", "decide", "reply"].includes(action.does.kind),
   );
 }
 
