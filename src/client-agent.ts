@@ -12,7 +12,7 @@ import { decisionOf, openAskOf } from "./asks.ts";
 import { concernsAll, reduce } from "./conversation.ts";
 import { outboundEnvelope } from "./envelope.ts";
 import { InfrastructureError, reasonOf } from "./errors.ts";
-import type { AgentEvent, Effect, Reply, Step, StoppedTurn, TurnRef } from "./events.ts";
+import type { AgentEvent, Effect, Reply, Step, TurnRef } from "./events.ts";
 import type { ConversationId, MessageId, TurnId } from "./ids.ts";
 import { isOwn, type Address, type InboundMessage, type OutboundEvent } from "./message.ts";
 import type { Actor, ActorContext, Clock, Log, Runtime, SetAside } from "./ports.ts";
@@ -23,7 +23,17 @@ import { createOutgoing } from "./outgoing.ts";
 import { stateOf } from "./questions.ts";
 import { createRecent } from "./recent.ts";
 import { batchOf } from "./scheduling.ts";
-import { isBusy, nobody, readState, stateKeys, threadsOf, type AgentState, type Inbox, type Thread } from "./state.ts";
+import {
+  isBusy,
+  nobody,
+  readState,
+  stateKeys,
+  threadsOf,
+  type AgentState,
+  type Inbox,
+  type StoppedTurn,
+  type Thread,
+} from "./state.ts";
 import { createWatch, watchdog } from "./watch.ts";
 
 /** A runner of another process counts as dead after this long without a word. */

@@ -202,8 +202,7 @@ function accept(draft: Draft, of: Received, event: InboundMessage, traits: Agent
   const content = note === undefined ? understood(given, participant, thread.choices) : given;
   const message = withoutRaw({ ...event, message: content });
   const replies = takeReply(draft, conversation, message);
-  if (!replies && isReplyPress(message))
-    return draft.setAside(conversation, [event.id], questionOver, of.now);
+  if (!replies && isReplyPress(message)) return draft.setAside(conversation, [event.id], questionOver, of.now);
   draft.media(blobsIn(content.parts));
   const isFull = thread.spilled !== undefined || thread.pending.length >= waiting.inbox;
   // One that was sent before others of the inbox has its place among them.
@@ -275,7 +274,11 @@ function stop(draft: Draft, of: Received, event: InboundMessage): void {
     of.now,
   );
   const rest = all.filter((other) => !stopped.includes(other));
-  draft.patch(conversation, { pending: insert(rest, withoutRaw(event)), early: undefined, stop: stopOf(event, thread) });
+  draft.patch(conversation, {
+    pending: insert(rest, withoutRaw(event)),
+    early: undefined,
+    stop: stopOf(event, thread),
+  });
   if (resumes || (served === undefined && stopped.some(({ id }) => isTaken(of, id)))) end(draft, conversation);
   if (event.message.command?.name === "reset") draft.history([], undefined);
 }

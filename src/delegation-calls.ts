@@ -150,8 +150,22 @@ export async function replyTo(
   return withLeft(await waitFor(follow, asking, row.id, row.peer), left);
 }
 
-function waitFor(follow: Follow, { call, claim, turn, mostMs, signal, progress, isStopped }: Asking, id: string, peer: string) {
-  return follow.wait({ id, call, claim, turn, mostMs, signal, isStopped, progress: (text) => progress(`${peer}: ${text}`) });
+function waitFor(
+  follow: Follow,
+  { call, claim, turn, mostMs, signal, progress, isStopped }: Asking,
+  id: string,
+  peer: string,
+) {
+  return follow.wait({
+    id,
+    call,
+    claim,
+    turn,
+    mostMs,
+    signal,
+    isStopped,
+    progress: (text) => progress(`${peer}: ${text}`),
+  });
 }
 
 /** Bytes are kept before anything is sent, so that the same goes out whenever it does. */

@@ -119,11 +119,7 @@ export const isOver = ({ end, canceling, note }: Delegation): boolean =>
   end !== undefined && canceling === undefined && note === undefined;
 
 /** @param random spreads those that collide. */
-export function createDelegationStore(
-  records: Records,
-  clock: Clock,
-  random: () => number,
-): DelegationStore {
+export function createDelegationStore(records: Records, clock: Clock, random: () => number): DelegationStore {
   const keyOf = (id: string) => `delegation:${id}`;
   const listKey = (list: string) => `delegations:${list}`;
 

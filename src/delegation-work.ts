@@ -299,8 +299,9 @@ export function createWork(options: WorkOptions): Work {
 
 /** Who tells has changed since, or more was told. */
 function isToldOtherwise(before: Delegation, now: Delegation): boolean {
-  const told = ({ artifacts }: Delegation) => JSON.stringify(Object.entries(artifacts.told).toSorted());
-  return (now.telling === "note") !== (before.telling === "note") || told(now) !== told(before);
+  const [one, other] = [before.artifacts.told, now.artifacts.told];
+  const ids = new Set([...Object.keys(one), ...Object.keys(other)]);
+  return (now.telling === "note") !== (before.telling === "note") || [...ids].some((id) => one[id] !== other[id]);
 }
 
 /** Of artifacts that the task does not have any more nothing is remembered. */

@@ -13,7 +13,7 @@ import type { DelegationParts } from "./delegation-parts.ts";
 import { createDelegationStore, stopMark, type Delegation } from "./delegation-record.ts";
 import { createWords } from "./delegation-words.ts";
 import { createWork, nextLook, type Standing } from "./delegation-work.ts";
-import type { StoppedTurn } from "./events.ts";
+import type { StoppedTurn } from "./state.ts";
 import { blobsIn, type Address } from "./message.ts";
 import type { Peer, Peers } from "./peers.ts";
 import type { Clock, Log, Runtime } from "./ports.ts";

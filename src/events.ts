@@ -6,7 +6,7 @@ import type { LinkEvent } from "./link-events.ts";
 import type { Via } from "./link-state.ts";
 import type { Answer, InboundEvent, NoticeKey, OutboundEvent, ReceiptEvent } from "./message.ts";
 import type { SetAside } from "./ports.ts";
-import type { AgentState } from "./state.ts";
+import type { AgentState, StoppedTurn } from "./state.ts";
 
 export interface Moment {
   /** Milliseconds since the epoch. */
@@ -19,13 +19,6 @@ export interface TurnRef {
   readonly conversation: ConversationId;
   readonly turn: TurnId;
   readonly attempt: number;
-}
-
-/** It is over for good, and gave no answer. */
-export interface StoppedTurn {
-  readonly agent: AgentId;
-  readonly conversation: ConversationId;
-  readonly turn: TurnId;
 }
 
 /** A run that stopped before calls that need somebody's word. See `asks.ts`. */

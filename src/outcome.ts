@@ -3,7 +3,7 @@ import type { AgentTraits, HistoryItem, ReadPart } from "./agent.ts";
 import { closeAsk, decisionOf, openAskIn } from "./asks.ts";
 import { choicesOf } from "./choices.ts";
 import type { Draft } from "./draft.ts";
-import type { AgentEvent, Reply, StoppedTurn } from "./events.ts";
+import type { AgentEvent, Reply } from "./events.ts";
 import { digestOf, type AgentId, type MessageId, type TurnId } from "./ids.ts";
 import {
   blobsIn,
@@ -20,7 +20,7 @@ import type { Question } from "./question-state.ts";
 import { isReplyPress, questionOver } from "./questions.ts";
 import { advance, batchOf, repliesIn, restart } from "./scheduling.ts";
 import { isSeen } from "./seen.ts";
-import { nobody, threadsOf } from "./state.ts";
+import { nobody, threadsOf, type StoppedTurn } from "./state.ts";
 
 /** How often a turn may die without a word (with its process, mostly) before the person is told that it failed. */
 const maxDeaths = 10;
@@ -41,8 +41,7 @@ export function ended(draft: Draft, event: Of<"finished" | "failed">, traits: Ag
   const { heard } = event.type === "finished" ? event : {};
   const given = [...repliesIn(thread)];
   // What an earlier attempt asked may have been heard by that one, whose call is not made again.
-  const isHeard = ({ id, attempt }: Question) =>
-    heard === undefined || heard.includes(id) || attempt !== event.attempt;
+  const isHeard = ({ id, attempt }: Question) => heard === undefined || heard.includes(id) || attempt !== event.attempt;
   const replies = new Map(given.filter(([, question]) => isHeard(question)));
   // What answered a question that nobody waited for any more is said to the agent like anything else, or is nothing.
   const late = thread.pending.filter((one) => given.some(([id]) => id === one.id) && !replies.has(one.id));

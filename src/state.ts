@@ -6,7 +6,6 @@ import { z } from "zod";
 import type { HistoryItem } from "./agent.ts";
 import { openAsk, type OpenAsk } from "./ask-state.ts";
 import { choices, type Choices } from "./choices.ts";
-import type { StoppedTurn } from "./events.ts";
 import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
 import { question, type Question } from "./question-state.ts";
 import { storedLinks, type Forward, type Joiner, type Leaving } from "./link-state.ts";
@@ -40,6 +39,13 @@ export interface ActiveTurn {
 
 /** The owner of a turn whose runner has said that it stops. */
 export const nobody = "";
+
+/** A turn that is over for good, and gave no answer. */
+export interface StoppedTurn {
+  readonly agent: AgentId;
+  readonly conversation: ConversationId;
+  readonly turn: TurnId;
+}
 
 export interface Gap {
   readonly missing: MessageId;

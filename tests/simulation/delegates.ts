@@ -34,7 +34,10 @@ export function createDelegates(world: World): Delegates {
   const log = createWorkLog(world);
   const far = createFarAgent(world, log);
   const near = createNearAgent(world, log);
-  const all = new Map<Process, Delegating & { readonly giveUp: (caller: TaskCaller, task: string) => Promise<unknown> }>();
+  const all = new Map<
+    Process,
+    Delegating & { readonly giveUp: (caller: TaskCaller, task: string) => Promise<unknown> }
+  >();
   const random = world.streams("push notifications");
   const pauses = world.streams("collisions");
   const ready = () => [...all].filter(([process]) => !process.stopping);

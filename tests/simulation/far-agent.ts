@@ -114,8 +114,7 @@ export function createFarAgent(world: World, log: WorkLog): FarAgent {
   }
 
   function peerOf(process: Process): Peer {
-    const ask = <Result>(what: string, work_: () => Result) =>
-      process.perform("peer", what, () => copyOf(work_()));
+    const ask = <Result>(what: string, work_: () => Result) => process.perform("peer", what, () => copyOf(work_()));
     return {
       name: "far",
       local: false,
@@ -160,7 +159,8 @@ export function createFarAgent(world: World, log: WorkLog): FarAgent {
     };
   }
 
-  const working = () => [...rows.values()].flatMap((row) => (isOver(row) ? [] : [`${row.told.name} is ${row.task.state}`]));
+  const working = () =>
+    [...rows.values()].flatMap((row) => (isOver(row) ? [] : [`${row.told.name} is ${row.task.state}`]));
 
   return { peerOf, working, onPush: (listener) => void pushed.push(listener) };
 }

@@ -5,7 +5,7 @@ import type { Random } from "./random.ts";
 const second = 1_000;
 
 export function questionedOf(random: Random, conversations: readonly ConversationPlan[]): readonly ConversationPlan[] {
-  if (!random.chance(0.2)) return conversations;
+  if (!random.chance(0.15)) return conversations;
   const known = conversations.flatMap(({ actions }) => actions.map(({ id }) => Number(id.slice(1))));
   let last = Math.max(...known);
   const nextId = () => `m${++last}`;

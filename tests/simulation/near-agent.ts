@@ -180,4 +180,3 @@ function peerTaskOf({ id, state, said, artifacts, dueAt }: Task): PeerTask {
     ...(dueAt !== undefined && { dueAt }),
   };
 }
-

@@ -477,9 +477,13 @@ it("the ledger of effects lets a call that is made again come back to its task",
   const world = delegationWorld([peer]);
   const call = toolCall({ task: "boil an egg" });
   const once = (by: Delegations, signal: AbortSignal) =>
-    createEffects({ records: world.records, clock: world.clock, log: quiet, belongings: { note: async () => undefined } }).once(
-      { key: call.key, effect: "idempotent", args: call.args, conversation: call.to.conversation },
-      () => by.source.call("tester", { ...call, signal }),
+    createEffects({
+      records: world.records,
+      clock: world.clock,
+      log: quiet,
+      belongings: { note: async () => undefined },
+    }).once({ key: call.key, effect: "idempotent", args: call.args, conversation: call.to.conversation }, () =>
+      by.source.call("tester", { ...call, signal }),
     );
   const dying = new AbortController();
   const first = once(world.start(60_000), dying.signal);

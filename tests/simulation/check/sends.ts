@@ -56,7 +56,10 @@ function mislabelled({ posts }: Evidence, reply: Reply): Violation[] {
   const wrong = reply.parts
     .flatMap(({ sends }) => sends)
     // What answered a question is checked with the questions.
-    .find(({ answers }) => answers.length !== ids.size + reply.replied.length || ids.size !== answers.filter((id) => ids.has(id)).length);
+    .find(
+      ({ answers }) =>
+        answers.length !== ids.size + reply.replied.length || ids.size !== answers.filter((id) => ids.has(id)).length,
+    );
   if (wrong === undefined) return [];
   return [
     { rule: "I2", text: `${reply.name} in ${reply.conversation} says that it answers ${wrong.answers.join(" ")}` },
