@@ -30,7 +30,6 @@ import {
   stateKeys,
   threadsOf,
   type AgentState,
-  type Inbox,
   type StoppedTurn,
   type Thread,
 } from "./state.ts";
@@ -185,9 +184,12 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
   function isOwed(): boolean {
     const { inbox, outbox } = stored;
     const { aside, stopped, ...rest } = inbox;
-    const owed = { ...(aside !== journaled && { aside }), ...(stopped !== stopsTold && { stopped }) };
+    const owed = {
+      ...(aside !== undefined && aside !== journaled && { aside }),
+      ...(stopped !== undefined && stopped !== stopsTold && { stopped }),
+    };
     const entries = outbox.entries.filter(outgoing.isOwed);
-    return isBusy({ ...stored, inbox: { ...rest, ...owed } as Inbox, outbox: { ...outbox, entries } });
+    return isBusy({ ...stored, inbox: { ...rest, ...owed }, outbox: { ...outbox, entries } });
   }
 
   function carryOut(effects: readonly Effect[]): void {

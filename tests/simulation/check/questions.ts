@@ -42,11 +42,15 @@ function putInVain({ posts, journal, received }: Evidence, replies: readonly Rep
     const asker = posts.find(({ action }) => name !== undefined && action.id === `m${name.slice(1)}`);
     if (asker === undefined) return [];
     const stopped = journal.some(({ id, rule }) => id === postId(asker) && ["stopped", "reset"].includes(rule));
+    const later = posts.filter((post) => post.conversation === asker.conversation && post.at > asker.at);
     const said = replies.filter(
-      (reply) => reply.conversation === conversation && /^“(?:Stopped|Done: I have forgotten)/.test(reply.name),
+      (reply) =>
+        reply.conversation === conversation &&
+        /^“(?:Stopped|Done)/.test(reply.name) &&
+        later.some(({ action }) => reply.tokens.includes(action.id)),
     );
     const stopAt = Math.min(...said.flatMap(({ parts }) => parts.flatMap(({ sends }) => sends.map((send) => send.at))));
-    const late = stopped && said.length === 1 && asker.at < stopAt && stopAt < at;
+    const late = stopped && said.length === 1 && stopAt < at;
     return late ? [{ rule: "I8", text: `${name} was put after its turn was stopped` }] : [];
   });
 }
