@@ -27,6 +27,7 @@ import { createSentLog } from "./sent.ts";
 import { openPolicy, type Policy } from "./policy.ts";
 import type { Clock, Log, Runtime } from "./ports.ts";
 import { createProactive, type Proactive } from "./proactive.ts";
+import type { TaskCaller } from "./skilled.ts";
 import { createServices } from "./services.ts";
 import { createShares, unshared, type Shares } from "./shares.ts";
 import { createTurns } from "./turn.ts";
@@ -67,7 +68,7 @@ export interface CoreOptions {
     | {
         stopped(turn: StoppedTurn): Promise<void>;
         /** The person has all of these conversations forgotten. */
-        forget(conversations: readonly string[]): Promise<void>;
+        forget(conversations: readonly string[], callers?: readonly TaskCaller[]): Promise<void>;
       }
     | undefined;
 }
@@ -119,8 +120,8 @@ export function createCore(options: CoreOptions): Core {
   let stopping = false;
   const call = runtime.actors.call.bind(runtime.actors) as CallAgent;
   const belongings = createBelongings(runtime, clock);
-  const forget = async (conversations: readonly string[]) => {
-    await delegations?.forget(conversations);
+  const forget = async (conversations: readonly string[], callers: readonly TaskCaller[] = []) => {
+    await delegations?.forget(conversations, callers);
     await options.erase?.(conversations);
   };
   const announces = options.announce === undefined ? {} : { announce: options.announce };

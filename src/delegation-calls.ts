@@ -2,7 +2,7 @@
 import type { DelegationParts } from "./delegation-parts.ts";
 import type { Follow } from "./delegation-follow.ts";
 import type { Delegation } from "./delegation-record.ts";
-import { clip, quoted } from "./delegation-words.ts";
+import { clip, ownerOf, quoted } from "./delegation-words.ts";
 import { isEnded } from "./delegation-work.ts";
 import { InputError } from "./errors.ts";
 import { digestOf } from "./ids.ts";
@@ -174,11 +174,11 @@ async function partsOf(
   { text, files }: Said,
   peer: Peer,
   card: PeerCard,
-  { caller, signal }: Asking,
+  { call, caller, signal }: Asking,
 ): Promise<{ readonly parts: readonly TaskPart[]; readonly left: readonly string[] }> {
   const parts: TaskPart[] = [{ kind: "text", text }];
   const left: string[] = [];
-  const blobs = blobsOf(runtime.blobs, caller.tenant);
+  const blobs = blobsOf(runtime.blobs, caller.tenant, ownerOf(call));
   let room = filesBytes;
   for (const [at, { part, open }] of files.entries()) {
     signal.throwIfAborted();

@@ -34,12 +34,15 @@ export interface Delegating {
   ): Promise<ToolResult>;
 }
 
+/** Where what a skilled agent asks of others on its task is listed. */
+export const listOfTask = (agent: string, task: string): string => `task:${digestOf(`${agent} ${task}`)}`;
+
 const taskArgs = z.object({ task: z.string().trim().min(1).max(20_000) });
 const replyArgs = z.object({ task: z.string().max(200), answer: z.string().trim().min(1).max(20_000) });
 
 export function nestedDelegating(parts: DelegationParts, follow: Follow, { agent, run }: NestedRun): Delegating {
   const { store, peers, chainName } = parts;
-  const list = `task:${digestOf(`${agent} ${run.task}`)}`;
+  const list = listOfTask(agent, run.task);
   return {
     async list() {
       const known = (await peers.all()).filter(

@@ -16,6 +16,7 @@ const endedMs = 8 * dayMs;
 const mostOpen = 50;
 const mostEnded = 20;
 const mostStopped = 20;
+const mostPeers = 100;
 const mostTries = 50;
 
 /** What is told: with the answer to a call, or with a note. */
@@ -87,6 +88,8 @@ const listRow = z.object({
   ended: z.array(entry),
   /** The latest turns that were stopped, as {@link stopMark}s: none of them begins or says anything more. */
   stopped: z.array(z.string()).default([]),
+  /** All that were ever asked; absent in a list that is older than this. */
+  peers: z.array(z.string()).optional(),
 });
 type ListRow = z.infer<typeof listRow>;
 
@@ -98,14 +101,14 @@ export interface DelegationStore {
   change(id: string, next: (of: Delegation) => Delegation | undefined): Promise<Delegation | undefined>;
   remove(id: string): Promise<void>;
   /** The oldest first. */
-  list(list: string): Promise<Pick<Readonly<ListRow>, "open" | "ended" | "stopped">>;
+  list(list: string): Promise<Pick<Readonly<ListRow>, "open" | "ended" | "stopped" | "peers">>;
   /** @returns its name; the same again for one that is there. @throws InputError where there are too many, or the turn was stopped. */
   enlist(list: string, of: Omit<Entry, "name"> & Pick<Delegation, "caller">, peer: string): Promise<string>;
   /** @param turn the one that goes on with it now. @throws InputError where that was stopped. */
   resume(list: string, of: Pick<Delegation, "id" | "caller">, turn: string): Promise<void>;
   /** From now on nothing begins in that turn. @returns what is open. */
   stop(list: string, mark: string): Promise<readonly Entry[]>;
-  /** @param keep it is still shown among those that ended. */
+  /** @param keep it is still shown among those that ended; of what has to make room nothing is kept. */
   delist(list: string, id: string, keep: boolean): Promise<void>;
 }
 
@@ -117,6 +120,14 @@ export const stopMark = ({ id }: Pick<TaskCaller, "id">, turn: string): string =
 /** Nothing is left to be done for it. */
 export const isOver = ({ end, canceling, note }: Delegation): boolean =>
   end !== undefined && canceling === undefined && note === undefined;
+
+/** Without a word of what was said in it. Its task is still to be cancelled, and erased where its peer does that. */
+export function bare({ outgoing, question: _question, note: _note, ...row }: Delegation, since?: number): Delegation {
+  const unsent = outgoing === undefined ? {} : { outgoing: { id: outgoing.id, parts: [] } };
+  const told = { text: "", parts: [], failed: true };
+  const canceling = since === undefined ? {} : { canceling: { since } };
+  return { ...row, ...unsent, ...canceling, asked: "", end: { told, by: "nobody" }, forgotten: true };
+}
 
 /** @param random spreads those that collide. */
 export function createDelegationStore(records: Records, clock: Clock, random: () => number): DelegationStore {
@@ -134,11 +145,12 @@ export function createDelegationStore(records: Records, clock: Clock, random: ()
     for (let tries = 1; ; tries++) {
       const found = await records.get(listKey(list));
       const { row, result } = next(
-        found === undefined ? { v: 1, n: 0, open: [], ended: [], stopped: [] } : listRow.parse(found.value),
+        found === undefined ? { v: 1, n: 0, open: [], ended: [], stopped: [], peers: [] } : listRow.parse(found.value),
       );
       if (row === undefined) return result;
       try {
-        const ttlMs = row.open.length + row.ended.length === 0 ? dayMs : openMs;
+        const isEmpty = row.open.length + row.ended.length === 0 && row.peers?.length === 0;
+        const ttlMs = isEmpty ? dayMs : openMs;
         await records.put(listKey(list), row, { etag: found?.etag ?? null, ttlMs });
         return result;
       } catch (error) {
@@ -146,6 +158,28 @@ export function createDelegationStore(records: Records, clock: Clock, random: ()
         await pause(tries);
       }
     }
+  }
+
+  /** @returns what is there afterwards. */
+  async function change(id: string, next: (of: Delegation) => Delegation | undefined): Promise<Delegation | undefined> {
+    for (let tries = 1; ; tries++) {
+      const found = await find(id);
+      const value = found && next(found.value);
+      if (found === undefined || value === undefined) return found?.value;
+      try {
+        await records.put(keyOf(id), value, { etag: found.etag, ttlMs: isOver(value) ? endedMs : openMs });
+        return value;
+      } catch (error) {
+        if (!(error instanceof ConflictError) || tries === mostTries) throw error;
+        await pause(tries);
+      }
+    }
+  }
+
+  /** Nobody comes to it any more, so that nobody could have it forgotten. */
+  async function drop(id: string): Promise<void> {
+    const row = await change(id, (now) => (isOver(now) ? undefined : bare(now)));
+    if (row !== undefined && isOver(row)) await records.remove(keyOf(id));
   }
 
   async function find(id: string) {
@@ -165,20 +199,7 @@ export function createDelegationStore(records: Records, clock: Clock, random: ()
         return known.value;
       }
     },
-    async change(id, next) {
-      for (let tries = 1; ; tries++) {
-        const found = await find(id);
-        const value = found && next(found.value);
-        if (found === undefined || value === undefined) return found?.value;
-        try {
-          await records.put(keyOf(id), value, { etag: found.etag, ttlMs: isOver(value) ? endedMs : openMs });
-          return value;
-        } catch (error) {
-          if (!(error instanceof ConflictError) || tries === mostTries) throw error;
-          await pause(tries);
-        }
-      }
-    },
+    change,
     remove: (id) => records.remove(keyOf(id)),
     list: (list) => changeList(list, (row) => ({ result: row })),
     enlist: (list, { caller, ...of }, peer) =>
@@ -189,7 +210,8 @@ export function createDelegationStore(records: Records, clock: Clock, random: ()
         if (row.open.length >= mostOpen)
           throw new InputError(`${mostOpen} tasks are open in this conversation: cancel some of them first`);
         const name = `${peer}-${row.n + 1}`;
-        return { row: { ...row, n: row.n + 1, open: [...row.open, { ...of, name }] }, result: name };
+        const peers = row.peers && { peers: [...new Set([...row.peers, peer])].slice(-mostPeers) };
+        return { row: { ...row, ...peers, n: row.n + 1, open: [...row.open, { ...of, name }] }, result: name };
       }),
     resume: (list, { id, caller }, turn) =>
       changeList(list, (row) => {
@@ -202,14 +224,19 @@ export function createDelegationStore(records: Records, clock: Clock, random: ()
         const stopped = [...row.stopped.filter((other) => other !== mark), mark].slice(-mostStopped);
         return { row: { ...row, stopped }, result: row.open };
       }),
-    delist: (list, id, keep) =>
-      changeList(list, (row) => {
+    async delist(list, id, keep) {
+      const dropped = await changeList(list, (row) => {
         const one = [...row.open, ...row.ended].find((other) => other.id === id);
-        if (one === undefined || (keep && !row.open.includes(one))) return { result: undefined };
+        if (one === undefined || (keep && !row.open.includes(one))) return { result: [] };
         const others = (all: readonly Entry[]) => all.filter((other) => other.id !== id);
-        const ended = keep ? [...others(row.ended), one].slice(-mostEnded) : others(row.ended);
-        return { row: { ...row, open: others(row.open), ended }, result: undefined };
-      }),
+        const ended = keep ? [...others(row.ended), one] : others(row.ended);
+        // Those of the same turn stay, however many: it may run again, and comes back to them.
+        const stays = ({ turn }: Entry, at: number) => at >= ended.length - mostEnded || turn === one.turn;
+        const gone = ended.filter((other, at) => !stays(other, at));
+        return { row: { ...row, open: others(row.open), ended: ended.filter(stays) }, result: gone };
+      });
+      for (const one of dropped) await drop(one.id);
+    },
   };
 }
 

@@ -3,13 +3,12 @@
  * What belongs to another conversation, or to another agent in the same one, is not there.
  */
 import { z } from "zod";
-import { noSuchTask, type DelegationParts } from "./delegation-parts.ts";
+import { callerIdOf, callerOf, noSuchTask, type DelegationParts } from "./delegation-parts.ts";
 import { beginTask, replyTo, type Asking } from "./delegation-calls.ts";
 import type { Follow } from "./delegation-follow.ts";
 import { isOver, listOf, type Delegation, type Entry } from "./delegation-record.ts";
 import { clip, quoted } from "./delegation-words.ts";
 import { InputError } from "./errors.ts";
-import { digestOf, type AgentId } from "./ids.ts";
 import type { Peer, PeerCard } from "./peers.ts";
 import type { ToolCall, ToolCaller, ToolResult, ToolSource, ToolSpec } from "./tools.ts";
 
@@ -78,9 +77,6 @@ export function argsOf<Args>(schema: z.ZodType<Args>, given: unknown): Args {
   throw new InputError(`${issue?.path.join(".") ?? "the call"}: ${issue?.message ?? "does not fit"}`);
 }
 
-/** No id of a platform leaves the gateway. */
-export const callerIdOf = (agent: AgentId): string => digestOf(agent);
-
 /** Its skills as its card has them: data, on one line, and never more than so much. */
 export function specOf({ name }: Peer, card: PeerCard): ToolSpec {
   const skills = card.skills
@@ -122,7 +118,7 @@ export function agentSource(parts: DelegationParts, follow: Follow): ToolSource 
     claim: parts.newClaim(),
     turn: call.turn,
     by: { agentName: call.agentName, list: listOf(call.to), to: call.to, participant: call.participant },
-    caller: { tenant: call.to.tenant, id: callerIdOf(call.agent) },
+    caller: callerOf(call.to.tenant, call.agent),
     chain: [...call.chain, parts.chainName(call.to.agent ?? call.agentName)],
     // Whoever cannot be written to first is told now, or has to ask.
     mostMs: parts.reaches(call.to) ? parts.inlineMs : Math.max(parts.inlineMs, unreachedMs),

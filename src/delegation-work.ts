@@ -81,6 +81,9 @@ export function createWork(options: WorkOptions): Work {
       return { row: await failing(row, error) };
     }
     if (task === undefined) return { row: await giveUp(row, "the agent knows nothing of it any more", false) };
+    // Nobody needs what it has: before it is forgotten what that was.
+    const own = blobsOf(options.blobs, row.caller.tenant);
+    for (const part of row.outgoing?.parts ?? []) if (part.kind === "file") await own.remove(part.blob);
     const fresh = await took(row, task);
     if (fresh === undefined) return undefined;
     if (fresh.end !== undefined || fresh.telling !== "note") return { row: fresh, task };
@@ -277,6 +280,7 @@ export function createWork(options: WorkOptions): Work {
       const { outgoing, context, caller } = row;
       const task = row.task ?? (outgoing && (await peer?.find(caller, { id: outgoing.id, context }, signal)));
       if (task !== undefined) await peer?.cancel(caller, task, signal);
+      if (task !== undefined && row.forgotten) await peer?.erase(caller, task, signal);
     } catch (error) {
       const about = { delegation: row.id, peer: row.peer, reason: reasonOf(error) };
       if (error instanceof RetryableError && clock.now() - since < cancelMs) {
@@ -287,7 +291,11 @@ export function createWork(options: WorkOptions): Work {
       log.warn(about, "a task could not be cancelled");
       state = row.state;
     }
-    if (row.forgotten) await store.remove(row.id);
+    if (row.forgotten) {
+      await store.remove(row.id);
+      const { canceling: _canceling, failing: _failing, ...over } = row;
+      return { ...over, state };
+    }
     const written = await store.change(row.id, ({ canceling: _canceling, failing: _failing, ...now }) => {
       return { ...now, state };
     });

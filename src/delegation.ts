@@ -8,9 +8,10 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { reasonOf } from "./errors.ts";
 import type { SafeFetch } from "./fetch.ts";
+import { createErasure } from "./delegation-erase.ts";
 import { createFollow } from "./delegation-follow.ts";
-import type { DelegationParts } from "./delegation-parts.ts";
-import { createDelegationStore, stopMark, type Delegation } from "./delegation-record.ts";
+import { callerIdOf, type DelegationParts } from "./delegation-parts.ts";
+import { bare, createDelegationStore, stopMark, type Delegation } from "./delegation-record.ts";
 import { createWords } from "./delegation-words.ts";
 import { createWork, nextLook, type Standing } from "./delegation-work.ts";
 import type { StoppedTurn } from "./state.ts";
@@ -18,7 +19,8 @@ import { blobsIn, type Address } from "./message.ts";
 import type { Peer, Peers } from "./peers.ts";
 import type { Clock, Log, Runtime } from "./ports.ts";
 import type { Proactive } from "./proactive.ts";
-import { agentSource, callerIdOf } from "./delegation-source.ts";
+import type { TaskCaller } from "./skilled.ts";
+import { agentSource } from "./delegation-source.ts";
 import { nestedDelegating, type Delegating, type NestedRun } from "./delegation-nested.ts";
 import { blobsOf } from "./tenant-blobs.ts";
 import type { ToolSource } from "./tools.ts";
@@ -57,8 +59,11 @@ export interface Delegations {
   changed(id: string): Promise<void>;
   /** The turn is over for good without its end: what it waits for is cancelled, and nothing more begins in it. May come again. */
   stopped(turn: StoppedTurn): Promise<void>;
-  /** Cancels and erases all of these conversations' delegations. */
-  forget(conversations: readonly string[]): Promise<void>;
+  /**
+   * Cancels and erases all delegations of these conversations, or of skilled agents' tasks, and has those that were asked there erase
+   * what they hold for these callers. Who cannot be reached is asked again for as long as it would hold it.
+   */
+  forget(lists: readonly string[], callers?: readonly TaskCaller[]): Promise<void>;
   /** Waits for what is being told. */
   drain(graceMs: number): Promise<void>;
 }
@@ -73,6 +78,7 @@ export function createDelegations(options: DelegationOptions): Delegations {
   const store = createDelegationStore(runtime.records, clock, random);
   const words = createWords({ blobs: runtime.blobs, safeFetch: options.safeFetch });
   const work = createWork({ store, peers, words, prompt: options.prompt, blobs: runtime.blobs, clock, log, pushOf });
+  const erasure = createErasure({ jobs: runtime.jobs, peers, clock, log });
   const ears = new Map<string, Set<() => void>>();
   const lines = new Map<string, Promise<unknown>>();
   const stops = new Set<string>();
@@ -174,19 +180,11 @@ export function createDelegations(options: DelegationOptions): Delegations {
     const sent = known?.outgoing?.parts.flatMap((part) => (part.kind === "file" ? [part.blob] : [])) ?? [];
     const blobs = blobsOf(runtime.blobs, known?.caller.tenant ?? "");
     for (const blob of [...blobsIn(files), ...sent]) await blobs.remove(blob);
-    const erased = await store.change(id, (now) => {
-      const { outgoing, question: _question, note: _note, ...rest } = now;
-      const unsent = outgoing === undefined ? {} : { outgoing: { id: outgoing.id, parts: [] } };
-      const told = { text: "", parts: [], failed: true };
-      const still = now.end === undefined ? { canceling: { since: clock.now() } } : {};
-      return { ...rest, ...unsent, ...still, asked: "", end: { told, by: "nobody" }, forgotten: true };
-    });
+    const erased = await store.change(id, (now) => bare(now, clock.now()));
     await store.delist(list, id, false);
-    if (erased?.canceling === undefined) await store.remove(id);
-    else {
-      await arm(erased, clock.now());
-      lookLater(id);
-    }
+    if (erased === undefined) return;
+    await arm(erased, clock.now());
+    lookLater(id);
   }
 
   return {
@@ -197,6 +195,7 @@ export function createDelegations(options: DelegationOptions): Delegations {
       return given !== undefined && own !== undefined && timingSafeEqual(given, own);
     },
     async run(job, data) {
+      if (await erasure.run(job, data)) return true;
       if (!job.startsWith(prefix)) return false;
       const { id, list } = data as { id: string; list: string };
       if ((await store.find(id)) === undefined) await store.delist(list, id, false);
@@ -215,11 +214,19 @@ export function createDelegations(options: DelegationOptions): Delegations {
       const open = await store.stop(conversation, stopMark({ id: callerIdOf(agent) }, turn));
       for (const { id } of open.filter((one) => one.turn === turn)) await follow.abandon(id, conversation);
     },
-    async forget(conversations) {
-      for (const list of conversations) {
-        const { open, ended } = await store.list(list);
+    async forget(lists, callers = []) {
+      const asked = new Set<string>();
+      let isAsked = false;
+      for (const list of lists) {
+        const { open, ended, peers: known } = await store.list(list);
         for (const { id } of [...open, ...ended]) await erase(list, id);
+        isAsked ||= known === undefined || known.length > 0;
+        for (const name of known ?? []) asked.add(name);
       }
+      if (!isAsked || callers.length === 0) return;
+      // What they asked of others in turn they asked in the same name.
+      for (const { name } of await peers.all()) asked.add(name);
+      for (const caller of callers) await Promise.all([...asked].map((name) => erasure.at(name, caller)));
     },
     async drain(graceMs) {
       const enough = new Promise<void>((resolve) => void clock.after(graceMs, resolve));

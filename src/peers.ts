@@ -99,6 +99,11 @@ export interface Peer {
   ): Promise<string | undefined>;
   /** Resolves when it is cancelled, has ended already, or is not known there. */
   cancel(caller: TaskCaller, task: string, signal: AbortSignal): Promise<void>;
+  /**
+   * Nothing is left there of the caller's tasks, or of the one; those that are open are cancelled first.
+   * @returns false where the peer does not offer that.
+   */
+  erase(caller: TaskCaller, task: string | undefined, signal: AbortSignal): Promise<boolean>;
 }
 
 export interface Peers {

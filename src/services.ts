@@ -7,6 +7,7 @@ import type { CallAgent, Holdings } from "./agent-calls.ts";
 import type { Belongings } from "./belongings.ts";
 import { codeMs, createCodes, randomCode } from "./codes.ts";
 import type { Reply, TurnRef } from "./events.ts";
+import { callerOf } from "./delegation-parts.ts";
 import { readUnreadable } from "./envelope.ts";
 import { digestOf, type AccountRef, type AgentId } from "./ids.ts";
 import type { Serving } from "./link-events.ts";
@@ -14,6 +15,7 @@ import type { Address, Answer, InboundMessage, NoticeKey } from "./message.ts";
 import type { Clock, DeadLetter, Runtime } from "./ports.ts";
 import { forgetMarks } from "./receipts.ts";
 import { forgetSent } from "./sent.ts";
+import type { TaskCaller } from "./skilled.ts";
 import { blobsOf } from "./tenant-blobs.ts";
 
 export interface ServiceOptions {
@@ -23,8 +25,8 @@ export interface ServiceOptions {
   readonly belongings: Belongings;
   /** Ten letters or digits that nobody can guess. */
   readonly newCode?: (() => string) | undefined;
-  /** What others keep of these conversations, or do for them, ends with it. */
-  readonly forget?: ((conversations: readonly string[]) => Promise<void>) | undefined;
+  /** What others keep of these conversations, or do for them and for whoever asked there, ends with it. */
+  readonly forget?: ((conversations: readonly string[], callers: readonly TaskCaller[]) => Promise<void>) | undefined;
 }
 
 export interface Served {
@@ -117,9 +119,14 @@ export function createServices(options: ServiceOptions): Serve {
     const reply = await ask(signal, async () => {
       const holdings = await call(agent, "holdings", {});
       const { media, answers } = holdings;
-      await eraseAround(agent, holdings, command);
+      const all = [{ who: agent, holdings }];
       // What joined it keeps conversations of its own that were put away.
-      for (const joiner of holdings.joiners) await eraseAround(joiner, await call(joiner, "holdings", {}), command);
+      for (const joiner of holdings.joiners) all.push({ who: joiner, holdings: await call(joiner, "holdings", {}) });
+      // First, so that nothing new comes of what runs.
+      const conversations = all.flatMap((one) => one.holdings.conversations.map(({ to }) => to.conversation));
+      const callers = all.map(({ who }) => callerOf(command.address.tenant, who));
+      await options.forget?.([...new Set(conversations)], callers);
+      for (const one of all) await eraseAround(one.who, one.holdings, command);
       return call(agent, "forget", { ...serving(served), media: media.length, answers });
     });
     if (reply === "accepted") await records.remove(asked);
@@ -140,7 +147,6 @@ export function createServices(options: ServiceOptions): Serve {
     for (const letter of await runtime.deadLetters.list(mostLetters)) {
       if (isOf(letter, own)) await runtime.deadLetters.drop(letter.id);
     }
-    await options.forget?.(own.map(({ conversation }) => conversation));
     await codes.revoke(agent);
     // For as long as the records are kept, unlike the journal's entry.
     await records.put(`forgotten:${digestOf(agent)}`, { v: 1, at: clock.now() });

@@ -11,6 +11,7 @@ import type { Clock, Log, Runtime, Signals } from "./ports.ts";
 import type { SkilledAgent, TaskCaller } from "./skilled.ts";
 import { createBell } from "./task-bell.ts";
 import { checkPush, createPushes, type PushSender } from "./task-push.ts";
+import { createErasing } from "./task-erase.ts";
 import { createPursuits } from "./task-pursuits.ts";
 import { poke, seen } from "./task-run.ts";
 import {
@@ -27,12 +28,16 @@ import { checkTold, fresh, view, withMessage, withoutDue } from "./task-told.ts"
 import { isEnded, isSettled, type Task, type TaskPush, type Tasks, type Told } from "./tasks.ts";
 
 export interface TaskHostOptions {
-  readonly runtime: Pick<Runtime, "records" | "jobs"> & { readonly actors: Pick<Runtime["actors"], "exclusive"> };
+  readonly runtime: Pick<Runtime, "records" | "jobs" | "blobs"> & {
+    readonly actors: Pick<Runtime["actors"], "exclusive">;
+  };
   readonly clock: Clock;
   readonly log: Log;
   readonly instance: string;
   readonly signals?: Signals | undefined;
   readonly sender?: PushSender | undefined;
+  /** What others keep on a task's account goes with it; may come again. */
+  readonly erased?: ((task: Pick<Task, "agent" | "caller" | "id">) => Promise<void>) | undefined;
   readonly limits?: Partial<TaskLimits>;
   /** One run at most. */
   readonly runMs?: number;
@@ -87,6 +92,7 @@ export function createTaskHost(options: TaskHostOptions): TaskHost {
   const agents = new Map<string, SkilledAgent>();
   const hosted = new Map<string, HostedTasks>();
 
+  const disarm = (key: string) => jobs.cancel(`${prefix}${key}`);
   const arm = (key: string, dueAt: number) => jobs.schedule(`${prefix}${key}`, { dueAt }, { key });
 
   function changed(key: string, task: StoredTask): void {
@@ -117,7 +123,7 @@ export function createTaskHost(options: TaskHostOptions): TaskHost {
     instance,
     watchMs,
     mostRuns: options.mostRuns ?? defaultMostRuns,
-    cancel: (key) => jobs.cancel(`${prefix}${key}`),
+    cancel: disarm,
   });
   const { wake } = pursuits;
 
@@ -182,6 +188,18 @@ export function createTaskHost(options: TaskHostOptions): TaskHost {
     const tasks: HostedTasks = {
       profile: agent.profile,
       ...reads,
+      erase: createErasing({
+        agent: name,
+        store,
+        blobs: runtime.blobs,
+        clock,
+        cancel: (caller, id) => tasks.cancel(caller, id),
+        isRunning: pursuits.isRunning,
+        instance,
+        shared,
+        disarm,
+        erased: options.erased,
+      }),
       async send(caller, told, push) {
         checkTold(told, limits);
         const task = await (told.task === undefined ? begin(caller, told, push) : goOn(caller, told.task, told, push));

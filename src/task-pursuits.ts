@@ -19,6 +19,8 @@ export interface PursuitsOptions extends RunParts {
 export interface Pursuits {
   readonly draining: boolean;
   has(key: string): boolean;
+  /** The agent is at work on it here; unlike {@link has}, which counts what is told of it, too. */
+  isRunning(key: string): boolean;
   /** Has this process look at the task now, once more where it is at it already. */
   wake(key: string, agent: SkilledAgent): void;
   /** Its run here, where there is one, counts no more. */
@@ -117,6 +119,7 @@ export function createPursuits(options: PursuitsOptions): Pursuits {
       return draining;
     },
     has: (key) => pursuits.has(key),
+    isRunning: (key) => pursuits.get(key)?.abort !== undefined,
     wake,
     abort: (key, reason) => pursuits.get(key)?.abort?.abort(new RunOver(reason)),
     async drain(graceMs) {

@@ -5,7 +5,7 @@ import type { Clock, Log, Records } from "./ports.ts";
 import type { SkilledAgent, TaskHooks, TaskOutcome, TaskPart } from "./skilled.ts";
 import type { Bell } from "./task-bell.ts";
 import { besideTask } from "./task-beside.ts";
-import { bytesOf, digest, type StoredTask, type TaskLimits, type TaskStore } from "./task-store.ts";
+import { beatRecord, bytesOf, digest, type StoredTask, type TaskLimits, type TaskStore } from "./task-store.ts";
 import { isSettled, resultId } from "./tasks.ts";
 
 /** The run is cancelled, superseded or left to another process: its outcome counts no more. */
@@ -42,7 +42,6 @@ export const beatMs = 4_000;
 const unheardMs = 10_000;
 /** Longer than a runner is silent before it gives up. */
 export const silentMs = 12_000;
-const beatRecord = (key: string) => `task-beat:${key}`;
 const beatKeptMs = 24 * 3_600_000;
 
 /** Has the runner look at its task, wherever it is. */

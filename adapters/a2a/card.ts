@@ -5,6 +5,7 @@ import { duplicateInterfacesForLegacy } from "@a2a-js/sdk/compat/v0_3";
 import { ServerCallContext, type A2ARequestHandler } from "@a2a-js/sdk/server";
 import { chainExtension, mostHops } from "../../src/chain.ts";
 import type { Profile } from "../../src/skilled.ts";
+import { eraseExtension } from "./extensions.ts";
 import type { SigningKey } from "./keys.ts";
 
 /** The URI of what the extended card says of this agent's bounds. */
@@ -34,6 +35,12 @@ export async function createCard({ profile, url, jwksUrl, key, limits }: CardPar
     required: false,
     params: undefined,
   };
+  const erase = {
+    uri: eraseExtension,
+    description: "A caller's tasks can be erased: DELETE /tasks, DELETE /tasks/{id}.",
+    required: false,
+    params: undefined,
+  };
   const bounds = { uri: limitsExtension, description: "This agent's bounds.", required: false, params: limits };
   const card: AgentCard = {
     name: profile.title,
@@ -45,7 +52,7 @@ export async function createCard({ profile, url, jwksUrl, key, limits }: CardPar
       streaming: true,
       pushNotifications: true,
       extendedAgentCard: true,
-      extensions: limits === undefined ? [chain] : [chain, bounds],
+      extensions: limits === undefined ? [chain, erase] : [chain, erase, bounds],
     },
     securitySchemes: {
       bearer: {

@@ -76,7 +76,7 @@ export function createHandler(parts: HandlerParts): A2ARequestHandler {
     const push = given === undefined ? undefined : pushOf(given, context.requestedVersion, newId);
     const told = {
       id: message.messageId,
-      parts: await wire.parts(message, profile, caller.tenant),
+      parts: await wire.parts(message, profile, caller),
       ...(message.taskId !== "" && { task: message.taskId }),
       ...(message.contextId !== "" && { context: message.contextId }),
       ...(chain.length > 0 && { chain }),

@@ -8,9 +8,10 @@ import {
   type RequestOptions,
 } from "@a2a-js/sdk/client";
 import { TaskNotCancelableError, TaskNotFoundError } from "@a2a-js/sdk/errors";
-import { RetryableError } from "../../src/errors.ts";
+import { RetryableError, TerminalError } from "../../src/errors.ts";
 import type { Peer } from "../../src/peers.ts";
 import type { TaskCaller } from "../../src/skilled.ts";
+import { eraseExtension } from "./extensions.ts";
 import { createCards, peerCardOf, type CardOptions } from "./peer-card.ts";
 import { boundedFetch, peerError } from "./peer-errors.ts";
 import { peerTaskOf, requestOf, textOf } from "./peer-wire.ts";
@@ -114,6 +115,19 @@ export function createPeer(options: PeerOptions): Peer {
         };
         const { tasks } = await to.listTasks(query, optionsOf(caller, signal));
         return tasks.find(({ history }) => history.some(({ messageId }) => messageId === message.id))?.id;
+      }),
+    erase: (caller, id, signal) =>
+      asked(async ({ card }) => {
+        const [at] = card.supportedInterfaces;
+        const offers = card.capabilities?.extensions.some(({ uri }) => uri === eraseExtension) === true;
+        if (!offers || at === undefined) return false;
+        const url = `${at.url.replace(/\/$/, "")}/tasks${id === undefined ? "" : `/${encodeURIComponent(id)}`}`;
+        const headers = { ...headersOf(caller), "a2a-version": "1.0" };
+        const response = await fetchImpl(url, { method: "DELETE", headers, signal });
+        await response.body?.cancel();
+        if (response.status !== 204)
+          throw new TerminalError(`agent "${name}" answered ${response.status} where it was to erase tasks`);
+        return true;
       }),
     cancel: (caller, id, signal) =>
       asked(async ({ client: to }) => {

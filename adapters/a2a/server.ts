@@ -169,6 +169,11 @@ export function createA2aServer(options: A2aOptions): A2aServer {
       return refuse(401, 'The key is missing or wrong: send it as "Authorization: Bearer <key>".', {
         "www-authenticate": "Bearer",
       });
+    const erased = request.method === "DELETE" ? /^\/tasks(?:\/([\w-]+))?$/.exec(rest) : null;
+    if (erased !== null) {
+      await agent.tasks.erase(caller, erased[1]);
+      return new Response(null, { status: 204 });
+    }
     if (rest !== "" && !isRest(request.method, rest)) return refuse(404, "There is no such operation at this address.");
     if (rest === "" && request.method !== "POST") return refuse(405, "Use POST.", { allow: "POST" });
     return call(request, at, rest, caller);

@@ -2,7 +2,7 @@
 import { createA2aServer, type A2aServer } from "../../adapters/a2a/server.ts";
 import type { SafeFetch } from "../fetch.ts";
 import type { Clock, Log, Runtime, Signals } from "../ports.ts";
-import { createTaskHost, type TaskHost } from "../task-host.ts";
+import { createTaskHost, type TaskHost, type TaskHostOptions } from "../task-host.ts";
 import type { PushSender } from "../task-push.ts";
 import { accountsOf } from "./accounts.ts";
 import type { Config } from "./config.ts";
@@ -26,6 +26,8 @@ export interface ServingOptions {
   readonly newId: () => string;
   /** What is done with push notifications of its tasks; by default they go where their callers say. */
   readonly sender?: (outside: PushSender) => PushSender;
+  /** As {@link TaskHostOptions.erased}. */
+  readonly erased?: TaskHostOptions["erased"];
   /** The one agent of this process: its card is the address's own. */
   readonly alone?: true;
 }
@@ -54,6 +56,7 @@ export function createServing(options: ServingOptions): Serving {
     instance,
     signals,
     limits,
+    erased: options.erased,
     sender: options.sender?.(server.sender) ?? server.sender,
   });
   return {

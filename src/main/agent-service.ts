@@ -8,7 +8,7 @@ import type { Clock, Log } from "../ports.ts";
 import { createServing } from "./a2a.ts";
 import { modelsSettings } from "./agents.ts";
 import type { Config } from "./config.ts";
-import { createLibrary } from "./library.ts";
+import { createLibrary, prepareKnowledge } from "./library.ts";
 import { openRuntime } from "./runtime.ts";
 import { makeSkill, skillKinds, skillOf, type SkillKinds } from "./skills.ts";
 
@@ -45,7 +45,7 @@ export async function openAgentService(options: AgentServiceOptions): Promise<Ag
   const models = createModels(modelsSettings(config), { clock });
   const { spec: model } = config.model;
   const { publicUrl } = config.server;
-  const library = createLibrary(config.data, { clock, log });
+  const library = await createLibrary(config, { clock, log });
   const deps = { records, blobs, safeFetch, clock, log, newId, models, model, library, publicUrl };
   const agent = makeSkill(kind, name, config.skills, deps);
   const secret = await opened.secret();
@@ -73,6 +73,7 @@ export async function openAgentService(options: AgentServiceOptions): Promise<Ag
     const left = () => Math.max(0, until - clock.monotonic());
     await leave();
     await Promise.all([http.drain(left()), host.drain(left())]);
+    await library.knowledge.close();
     await runtime.stop(Math.max(left(), stopMs));
   }
 
@@ -80,6 +81,7 @@ export async function openAgentService(options: AgentServiceOptions): Promise<Ag
     async start() {
       const listening = await http.listen();
       await runtime.start();
+      prepareKnowledge(library, log);
       const address = config.server.publicUrl ?? listening.url;
       // Only there are its records the gateway's too.
       const app = runtime.appId?.();

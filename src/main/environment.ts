@@ -47,6 +47,7 @@ export const variables: Readonly<Record<string, Variable>> = {
   EMBEDDING_MODEL: { path: ["models", "embedding", "model"] },
   EMBEDDING_BASE_URL: { path: ["models", "embedding", "baseUrl"] },
   EMBEDDING_API_KEY: { path: ["models", "embedding", "apiKey"], stored: true },
+  ASCENT_KNOWLEDGE_URL: { path: ["skills", "knowledge", "database"], secret: true, stored: true },
   ASCENT_EMBED_ORIGINS: { path: ["channels", "web", "main", "embedOrigins"], list: true },
   TELEGRAM_BOT_TOKEN: { path: ["channels", "telegram", "main", "token"], secret: true, stored: true },
   TELEGRAM_ALLOW: { path: ["channels", "telegram", "main", "allow"], list: true },

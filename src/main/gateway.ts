@@ -52,7 +52,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     prompt: (...of) => core.proactive.prompt(...of),
     reaches: (to) => channels.get(accountKey(to))?.reach !== undefined,
   });
-  const { serving, delegations, servers } = among;
+  const { serving, delegations, servers, library } = among;
   const belongings = createBelongings(runtime, clock);
   const { records, blobs } = runtime;
   const effects = createEffects({ records, clock, log, belongings });
@@ -156,6 +156,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
       readiness,
       signals,
       servers,
+      library,
       counts,
     },
   );

@@ -16,6 +16,7 @@ import type { createControl } from "./control.ts";
 import type { Readiness } from "./readiness.ts";
 import type { Replicas } from "./replicas.ts";
 import type { Role } from "./roles.ts";
+import { prepareKnowledge, type Library } from "./library.ts";
 import type { OpenedRuntime } from "./runtime.ts";
 
 export interface Gateway {
@@ -65,6 +66,7 @@ export interface Parts {
   readonly signals: { close(): void } | undefined;
   /** Tools' servers. */
   readonly servers: { close(): Promise<void> };
+  readonly library: Pick<Library, "knowledge">;
   readonly counts: { close(): void } | undefined;
 }
 
@@ -115,6 +117,9 @@ export function assemble({ config, clock, log, role }: GatewayOptions, parts: Pa
     signals?.close();
     await replicas?.close();
     counts?.close();
+    await parts.library.knowledge.close().catch((error: unknown) => {
+      log.warn({ reason: reasonOf(error) }, "the documents were not closed in order");
+    });
     await control.close();
   }
 
@@ -131,6 +136,7 @@ export function assemble({ config, clock, log, role }: GatewayOptions, parts: Pa
       replicaAddress = await replicas?.listen();
       opened.describe({ address: listening.url, ...(await control.listen()) });
       await runtime.start();
+      prepareKnowledge(parts.library, log);
       subscriptions.resume().catch((error: unknown) => {
         log.warn({ reason: reasonOf(error) }, "webhooks that wait could not be looked for");
       });

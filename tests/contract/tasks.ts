@@ -62,7 +62,7 @@ export function taskContract({ name, make, slowness = 1 }: TaskContract): void {
       let life = { isOver: false };
       const open = (run: Execute, whole = subject.runtime): HostedTasks => {
         const actors = shared === true ? { exclusive: false } : whole.actors;
-        const runtime = { ...mortal(whole, life), actors, jobs: whole.jobs };
+        const runtime = { ...mortal(whole, life), actors, jobs: whole.jobs, blobs: whole.blobs };
         const options = { runtime, clock, log: quietLog, instance: randomUUID(), watchMs: 500, ...more };
         const host = createTaskHost(options);
         hosts.push(host);
@@ -148,6 +148,53 @@ export function taskContract({ name, make, slowness = 1 }: TaskContract): void {
         await expect(tasks.send(bob, said("more", { task: id }))).rejects.toMatchObject({ status: 404 });
       },
     );
+
+    let stubborn = Promise.withResolvers<void>();
+    let heeded = 0;
+    const worksOn: Execute = async (run, hooks) => {
+      if (textOf(run) !== "long")
+        return textOf(run) === "ask" ? { kind: "input-required", question: "Which?" } : done("x");
+      hooks.signal.addEventListener("abort", () => (heeded += 1));
+      await hooks.artifact("begun", [{ kind: "text", text: "begun" }]);
+      stubborn.resolve();
+      await new Promise((_resolve, reject) =>
+        hooks.signal.addEventListener("abort", () => reject(hooks.signal.reason)),
+      );
+      return done("never");
+    };
+    for (const shared of [false, true])
+      check(
+        `are erased for their caller alone, what runs ${shared ? "in another process " : ""}is cancelled first`,
+        worksOn,
+        async ({ tasks, open, ended }) => {
+          heeded = 0;
+          stubborn = Promise.withResolvers();
+          const other = shared ? open(worksOn) : tasks;
+          const long = await tasks.send(ann, said("long"), { id: "h", url: "http://127.0.0.1:9/", wire: "1.0" });
+          const asks = await tasks.send(ann, said("ask"));
+          const over = await tasks.send(ann, said("over"));
+          const bobs = await tasks.send(bob, said("over"));
+          for (const { id } of [asks, over]) await ended(tasks, id);
+          await stubborn.promise;
+          await other.erase(ann, over.id);
+          expect(await tasks.get(ann, over.id)).toBeUndefined();
+          expect((await tasks.list(ann, { limit: 10 })).total).toBe(2);
+          await other.erase(bob, long.id);
+          expect(await tasks.get(ann, long.id)).toMatchObject({ state: "working" });
+          await other.erase(ann);
+          expect(heeded).toBe(1);
+          expect((await tasks.list(ann, { limit: 10 })).total).toBe(0);
+          for (const { id } of [long, asks, over]) expect(await tasks.get(ann, id)).toBeUndefined();
+          expect(await tasks.pushes(ann, long.id)).toBeUndefined();
+          expect(await tasks.get(bob, bobs.id)).toMatchObject({ id: bobs.id });
+          // What comes late is written nowhere, and the next task is one like any other.
+          await sleep(600);
+          expect(await tasks.get(ann, long.id)).toBeUndefined();
+          await other.erase(ann);
+          expect(await ended(tasks, (await tasks.send(ann, said("over"))).id)).toMatchObject({ state: "completed" });
+        },
+        { sender: { refusal: async () => undefined, send: async () => undefined }, ...(shared && { shared: true }) },
+      );
 
     check(
       "are listed, the one that changed last first, in pages",

@@ -8,7 +8,7 @@ const owners: readonly { readonly packages: readonly string[]; readonly folders:
   { packages: ["@a2a-js/sdk"], folders: ["agents/skills", "adapters/a2a"] },
   { packages: ["@modelcontextprotocol/[^/]+"], folders: ["adapters/mcp"] },
   { packages: ["@dapr/dapr"], folders: ["adapters/dapr"] },
-  { packages: ["drizzle-orm", "pg"], folders: ["adapters/database"] },
+  { packages: ["drizzle-orm", "pg"], folders: ["adapters/vectors"] },
   { packages: ["ioredis", "redis"], folders: ["adapters/redis"] },
   { packages: ["@hono/node-server"], folders: ["adapters/http", "adapters/dapr"] },
   { packages: ["@opentelemetry/[^/]+"], folders: ["adapters/telemetry"] },

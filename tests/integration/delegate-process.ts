@@ -21,6 +21,7 @@ export async function startDelegate(env: Readonly<Record<string, string>> = {}) 
   const isRunning = () => child !== undefined && child.exitCode === null && child.signalCode === null;
   const delegate = {
     url,
+    data,
     async start(): Promise<void> {
       child = spawn(process.execPath, [fixture], {
         cwd: data,
@@ -46,10 +47,11 @@ export async function startDelegate(env: Readonly<Record<string, string>> = {}) 
       }
       throw new Error(`the agent was not ready: ${printed}`);
     },
-    async kill(): Promise<void> {
+    /** In order with SIGTERM: what it has to put away is put away. */
+    async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
       if (!isRunning() || child === undefined) return;
       const gone = once(child, "exit");
-      child.kill("SIGKILL");
+      child.kill(signal);
       await gone;
     },
   };

@@ -3,6 +3,7 @@
  * tells of changes by push notifications, more than once or not at all.
  */
 import type { Peer, PeerMessage, PeerTask } from "../../src/peers.ts";
+import { unused } from "./keyed.ts";
 import type { Process } from "./process.ts";
 import { timeoutMs, workIn, type Told, type WorkLog } from "./work-log.ts";
 import { copyOf, type World } from "./world.ts";
@@ -142,6 +143,7 @@ export function createFarAgent(world: World, log: WorkLog): FarAgent {
           row.told.canceledAt = loop.now();
           change(row, { state: "canceled" });
         }),
+      erase: unused("erasing"),
       async *listen(_caller, task, signal) {
         const row = rows.get(task);
         while (row !== undefined && !isOver(row) && !signal.aborted) {

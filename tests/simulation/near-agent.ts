@@ -3,6 +3,7 @@ import type { Peer, PeerTask } from "../../src/peers.ts";
 import type { SkilledAgent, TaskCaller, TaskHooks, TaskOutcome, TaskRun } from "../../src/skilled.ts";
 import type { HostedTasks } from "../../src/task-host.ts";
 import type { Task } from "../../src/tasks.ts";
+import { unused } from "./keyed.ts";
 import type { Process } from "./process.ts";
 import { timeoutMs, workIn, type Told, type WorkLog } from "./work-log.ts";
 import type { World } from "./world.ts";
@@ -159,6 +160,7 @@ export function nearPeer(tasks: HostedTasks, { InputError }: World["subject"]["e
         if (!(error instanceof InputError)) throw error;
       }
     },
+    erase: unused("erasing"),
     async *listen(caller, id, signal) {
       const events = await tasks.watch(caller, id, { signal, mostMs: 30 * 60_000 });
       for await (const { progress } of events ?? []) yield progress === undefined ? {} : { progress };

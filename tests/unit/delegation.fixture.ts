@@ -32,7 +32,7 @@ export function scriptedPeer(name = "tester", of: Partial<Peer> & { readonly car
   const tasks = new Map<string, PeerTask & { readonly message: string; readonly caller: TaskCaller }>();
   const sent: PeerMessage[] = [];
   const cancelled: string[] = [];
-  const state = { down: false, first: (): Partial<PeerTask> => ({ state: "working" }) };
+  const state = { down: false, erases: true, first: (): Partial<PeerTask> => ({ state: "working" }) };
   const reached = () => {
     if (state.down) throw new RetryableError("down");
   };
@@ -69,6 +69,12 @@ export function scriptedPeer(name = "tester", of: Partial<Peer> & { readonly car
       reached();
       cancelled.push(id);
       set(id, { state: "canceled" });
+    },
+    async erase(caller, only) {
+      reached();
+      if (!state.erases) return false;
+      for (const [id, task] of tasks) if (task.caller.id === caller.id && (only ?? id) === id) tasks.delete(id);
+      return true;
     },
     ...of,
   };

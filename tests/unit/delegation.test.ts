@@ -3,6 +3,8 @@ import { createEffects } from "../../src/effects.ts";
 import { InfrastructureError } from "../../src/errors.ts";
 import type { AgentId, TurnId } from "../../src/ids.ts";
 import type { Delegations } from "../../src/delegation.ts";
+import { listOfTask } from "../../src/delegation-nested.ts";
+import { callerOf } from "../../src/delegation-parts.ts";
 import type { PeerTask } from "../../src/peers.ts";
 import { ann, quiet, rejection } from "./client-agent.fixture.ts";
 import { delegationWorld, elsewhere, file, made, scriptedPeer, text, toolCall } from "./delegation.fixture.ts";
@@ -416,6 +418,68 @@ describe("what ends a delegation", () => {
     expect(cancelled).toEqual(["task-1"]);
     expect([...world.records.rows.keys()].filter((key) => key.startsWith("delegation:"))).toEqual([]);
     expect(world.notes()).toEqual([]);
+  });
+
+  it("is /forget, which has the agents erase what they hold of the person, what has ended long since too", async () => {
+    const { peer, tasks, state } = scriptedPeer();
+    const other = scriptedPeer("never-asked");
+    const world = delegationWorld([peer, other.peer]);
+    const one = world.start(0);
+    const { to, agent } = toolCall({});
+    const caller = callerOf(to.tenant, agent);
+    state.first = () => done("a secret");
+    for (let n = 0; n < 30; n += 1)
+      await one.source.call("tester", toolCall({ task: `wish ${n}` }, { turn: (n < 15 ? "t1" : `t${n}`) as TurnId }));
+    // Of those that nobody could find by the conversation nothing is kept.
+    expect([...world.records.rows.keys()].filter((key) => key.startsWith("delegation:"))).toHaveLength(20);
+    expect(tasks.size).toBe(30);
+    state.down = true;
+    await one.forget([to.conversation], [caller]);
+    expect(JSON.stringify([...world.records.rows, ...world.jobs])).not.toMatch(/wish|secret/);
+    state.down = false;
+    await world.pass(10 * minute, one);
+    await vi.waitFor(() => expect(tasks.size).toBe(0));
+    await world.pass(10 * minute, one);
+    expect([...world.jobs.keys()]).toEqual([]);
+    expect([...world.records.rows.keys()].filter((key) => key.startsWith("delegation:"))).toEqual([]);
+  });
+
+  it("is /forget, which cancels alone where an agent does not offer to erase, and asks nobody for who asked nobody", async () => {
+    const { peer, tasks, state, cancelled } = scriptedPeer();
+    const erase = vi.spyOn(peer, "erase");
+    state.erases = false;
+    const world = delegationWorld([peer]);
+    const one = world.start(0);
+    const { to, agent } = toolCall({});
+    await one.forget([to.conversation], [callerOf(to.tenant, agent)]);
+    expect(erase).not.toHaveBeenCalled();
+    await ask(one, "a wish");
+    await one.forget([to.conversation], [callerOf(to.tenant, agent)]);
+    await world.pass(10 * minute, one);
+    expect(cancelled).toEqual(["task-1"]);
+    expect(tasks.size).toBe(1);
+    expect([...world.jobs.keys()]).toEqual([]);
+  });
+
+  it("ends for what a skilled agent asked on a task that is erased", async () => {
+    const { peer, tasks, cancelled } = scriptedPeer();
+    const world = delegationWorld([peer]);
+    const one = world.start(0);
+    const run = { task: "outer", caller: { tenant: "t", id: "c" }, chain: [] };
+    const controller = new AbortController();
+    const asked = one.within({ agent: "asker", run }).call("tester", {
+      key: "k",
+      args: { task: "a nested secret" },
+      signal: controller.signal,
+      progress: () => undefined,
+    });
+    await vi.waitFor(() => expect(tasks.size).toBe(1));
+    controller.abort(new Error("superseded"));
+    await expect(asked).rejects.toThrow("superseded");
+    await one.forget([listOfTask("asker", "outer")]);
+    await vi.waitFor(() => expect(tasks.size).toBe(0));
+    expect(cancelled).toEqual(["task-1"]);
+    expect(JSON.stringify([...world.records.rows])).not.toContain("secret");
   });
 });
 

@@ -31,7 +31,7 @@ export function createAnalyst(settings: SkillSettings, deps: AnalystDeps): Skill
   async function analyse(run: TaskRun, hooks: TaskHooks): Promise<TaskOutcome> {
     const { messages } = run;
     const { signal } = hooks;
-    const blobs = blobsOf(deps.blobs, run.caller.tenant);
+    const blobs = blobsOf(deps.blobs, run.caller.tenant, `task ${run.task}`);
     const files = await filesOf(messages, blobs, sandbox);
     const given = localeOf(run.locale);
     if (runsOnDemo(settings)) {
