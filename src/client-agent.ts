@@ -104,14 +104,14 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     if (of === undefined) return "stale";
     const steps: Step[] = [];
     let state = stored;
-    const take = (event: AgentEvent): void => {
+    const apply = (event: AgentEvent): void => {
       const next = reduce(state, event, of);
       steps.push(next);
       state = next.state;
     };
-    if (journaled !== undefined) take({ ...moment(), type: "journaled", entries: journaled });
-    if (stopsTold !== undefined) take({ ...moment(), type: "stopsTold", turns: stopsTold });
-    for (const event of events) take(event);
+    if (journaled !== undefined) apply({ ...moment(), type: "journaled", entries: journaled });
+    if (stopsTold !== undefined) apply({ ...moment(), type: "stopsTold", turns: stopsTold });
+    for (const event of events) apply(event);
     const reply = steps.at(-1)?.reply ?? "stale";
     if (state === stored) {
       // An earlier life of the agent may have died before it told.
@@ -120,7 +120,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     }
     const effects = steps.flatMap((next) => next.effects);
     const turns = options.stopped === undefined ? [] : stoppedBy(effects);
-    if (turns.length > 0) take({ ...moment(), type: "stopped", turns });
+    if (turns.length > 0) apply({ ...moment(), type: "stopped", turns });
     await write(state, effects, steps);
     stored = { ...state, quiet: {} };
     carryOut(effects);

@@ -66,6 +66,7 @@ export interface CoreOptions {
   /** Who works for agents beside their turns. */
   readonly delegations?:
     | {
+        /** May come again. */
         stopped(turn: StoppedTurn): Promise<void>;
         /** The person has all of these conversations forgotten. */
         forget(conversations: readonly string[], callers?: readonly TaskCaller[]): Promise<void>;

@@ -40,11 +40,10 @@ export function createFollow(parts: DelegationParts, words: Words): Follow {
   /** What the call says now; undefined: it waits on. */
   async function said({ row, task }: Standing, of: Waiting): Promise<ToolResult | undefined> {
     if (row.end !== undefined) return resultOf(row, row.end.told, row.end.by);
-    const { turn } = of;
-    const waits = tells(row, of);
-    // Told by this call before, and not by a note.
-    const again = row.question?.turn === turn && row.outgoing === undefined ? row.question : undefined;
-    if (!waits) return again === undefined ? background(row, task, parts.reaches) : asResult(again.told);
+    // It still asks what a call of this turn was told before, and no note.
+    const asks = row.state === "input-required" && row.outgoing === undefined && row.question?.turn === of.turn;
+    if (!tells(row, of))
+      return asks && row.question !== undefined ? asResult(row.question.told) : background(row, task, parts.reaches);
     if (task === undefined) return undefined;
     if (isEnded(task)) return ended(row, task, of);
     const digest = questionOf(task);
@@ -52,7 +51,7 @@ export function createFollow(parts: DelegationParts, words: Words): Follow {
       const how = "it asks this. Ask the person, and give the answer with agent__reply";
       const told = await words.of(row, untold(row, task), task.said, closingOf(row, how));
       const artifacts = toldOf(row, task);
-      const question = { digest, told, at: clock.now(), turn };
+      const question = { digest, told, at: clock.now(), turn: of.turn };
       const written = await handOver(of, { question, artifacts });
       return written ? asResult(told) : background(row, task, parts.reaches);
     }

@@ -20,7 +20,7 @@ import type { Question } from "./question-state.ts";
 import { isReplyPress, questionOver } from "./questions.ts";
 import { advance, batchOf, repliesIn, restart } from "./scheduling.ts";
 import { isSeen } from "./seen.ts";
-import { nobody, threadsOf, type StoppedTurn } from "./state.ts";
+import { nobody, threadsOf, type StoppedTurn, type Thread } from "./state.ts";
 
 /** How often a turn may die without a word (with its process, mostly) before the person is told that it failed. */
 const maxDeaths = 10;
@@ -38,14 +38,7 @@ export function ended(draft: Draft, event: Of<"finished" | "failed">, traits: Ag
   const { conversation, agent, now } = event;
   const thread = draft.thread(conversation);
   if (thread?.turn?.id !== event.turn || thread.turn.attempt !== event.attempt) return "stale";
-  const { heard } = event.type === "finished" ? event : {};
-  const given = [...repliesIn(thread)];
-  // What an earlier attempt asked may have been heard by that one, whose call is not made again.
-  const isHeard = ({ id, attempt }: Question) => heard === undefined || heard.includes(id) || attempt !== event.attempt;
-  const replies = new Map(given.filter(([, question]) => isHeard(question)));
-  // What answered a question that nobody waited for any more is said to the agent like anything else, or is nothing.
-  const late = thread.pending.filter((one) => given.some(([id]) => id === one.id) && !replies.has(one.id));
-  const over = late.filter(isReplyPress);
+  const { replies, over } = givenIn(thread, event);
   const covered = thread.pending.filter(({ id }) => event.messages.includes(id) || replies.has(id));
   // Who did not ask is told something else.
   const notice = event.type === "failed" && fromPeople(covered).length === 0 ? "unsaid" : undefined;
@@ -75,6 +68,17 @@ export function ended(draft: Draft, event: Of<"finished" | "failed">, traits: Ag
     draft.patch(conversation, { choices: choicesOf(answer, covered) });
   advance(draft, conversation, event);
   return "accepted";
+}
+
+/** What answered questions, and reached them. Where nobody waited any more it is said to the agent like anything else, or is nothing. */
+function givenIn(thread: Thread, event: Of<"finished" | "failed">) {
+  const { heard } = event.type === "finished" ? event : {};
+  const given = repliesIn(thread);
+  // What an earlier attempt asked may have been heard by that one, whose call is not made again.
+  const isHeard = ({ id, attempt }: Question) => heard === undefined || heard.includes(id) || attempt !== event.attempt;
+  const replies = new Map([...given].filter(([, question]) => isHeard(question)));
+  const over = thread.pending.filter((one) => given.has(one.id) && !replies.has(one.id) && isReplyPress(one));
+  return { replies, over };
 }
 
 /** The run waits for somebody's word. */

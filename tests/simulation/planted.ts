@@ -163,9 +163,9 @@ export const bugs: readonly Bug[] = [
   {
     name: "what a stopped turn waits for is told to those who are there only",
     file: "client-agent.ts",
-    find: "if (turns.length > 0) take(",
+    find: "if (turns.length > 0) apply(",
     replace:
-      "for (const turn of turns) void options.stopped?.(turn).catch(() => undefined);\n    if (turns.length > 99) take(",
+      "for (const turn of turns) void options.stopped?.(turn).catch(() => undefined);\n    if (turns.length > 99) apply(",
   },
   {
     name: "a /stop leaves what its turn waits for at work",
