@@ -22,7 +22,6 @@ interface Row {
   readonly context: string;
   readonly messages: Set<string>;
   push: PeerMessage["push"];
-  answered: boolean;
   readonly listeners: Set<() => void>;
 }
 
@@ -106,7 +105,6 @@ export function createFarAgent(world: World, log: WorkLog): FarAgent {
       context: message.context,
       messages: new Set([message.id]),
       push: message.push,
-      answered: false,
       listeners: new Set(),
     };
     rows.set(task.id, row);
@@ -115,7 +113,7 @@ export function createFarAgent(world: World, log: WorkLog): FarAgent {
   }
 
   function peerOf(process: Process): Peer {
-    const ask = <Result>(what: string, work_: () => Result) => process.perform("peer", what, () => copyOf(work_()));
+    const ask = <Result>(what: string, answer: () => Result) => process.perform("peer", what, () => copyOf(answer()));
     return {
       name: "far",
       local: false,
