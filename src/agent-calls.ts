@@ -106,6 +106,8 @@ export interface TurnRunner {
   /** Returns at once; the turn comes back by a call of the agent. */
   start(agent: AgentId, to: Address, turn: TurnRef): void;
   cancel(agent: AgentId, turn: TurnRef): void;
+  /** Something has come of a question that it asks. */
+  wake(agent: AgentId, turn: TurnRef): void;
   isRunning(agent: AgentId, turn: TurnRef): boolean;
   /** Folds these items into the summary, one fold of an agent at a time. */
   fold(agent: AgentId, to: Address, summary: string | undefined, items: readonly HistoryItem[]): void;

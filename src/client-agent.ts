@@ -201,6 +201,9 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
         case "cancel":
           turns.cancel(id, effect);
           break;
+        case "wake":
+          turns.wake(id, effect);
+          break;
         case "wait":
           wait(effect.conversation, effect.missing);
           break;

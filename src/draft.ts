@@ -69,7 +69,14 @@ export interface Draft {
   /** Nothing more happens to these messages, by a rule that the journal names. */
   setAside(conversation: ConversationId, ids: readonly MessageId[], rule: string, at: number): void;
   /** Answers these messages, in the conversation's next place. */
-  answer(agent: AgentId, conversation: ConversationId, of: readonly InboundMessage[], answer: Answer, at: number): void;
+  answer(
+    agent: AgentId,
+    conversation: ConversationId,
+    of: readonly InboundMessage[],
+    answer: Answer,
+    at: number,
+    about?: Pick<OutboundEvent, "asks" | "decides">,
+  ): void;
   /** Says something that answers no message, in the conversation's next place. */
   say(agent: AgentId, conversation: ConversationId, answer: Answer, locale: string | undefined, at: number): void;
   /** Puts an entry into the outbox; its `seq` is given here. */
@@ -245,14 +252,14 @@ export function createDraft(before: AgentState): Draft {
       const entries = ids.map((id) => ({ id, conversation, rule, at }));
       draft.inbox({ aside: [...(state.inbox.aside ?? []), ...entries] });
     },
-    answer(agent, conversation, of, answer, at) {
+    answer(agent, conversation, of, answer, at, about = {}) {
       const to = draft.thread(conversation)?.to;
       if (to === undefined) return;
       const people = fromPeople(of);
       const { locale } = (people.at(-1) ?? of.at(-1))?.participant ?? {};
       const answers = people.map((message) => message.id);
       const requests = of.filter((message) => !people.includes(message)).map((message) => message.id);
-      const more = { ...(requests.length > 0 && { requests }), ...(locale !== undefined && { locale }) };
+      const more = { ...(requests.length > 0 && { requests }), ...(locale !== undefined && { locale }), ...about };
       draft.put({ v: 1, agent, to, seq: 1, answers, ...more, answer, at });
     },
     say(agent, conversation, answer, locale, at) {

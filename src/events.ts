@@ -110,6 +110,8 @@ export type AgentEvent = Moment &
 export type Effect =
   | (TurnRef & { readonly kind: "start" })
   | (TurnRef & { readonly kind: "cancel" })
+  /** A question of this turn's is answered, or nobody waits for it any more. */
+  | (TurnRef & { readonly kind: "wake" })
   | { readonly kind: "wait"; readonly conversation: ConversationId; readonly missing: MessageId }
   | { readonly kind: "deliver"; readonly entry: OutboundEvent }
   /** Conversations of the state's `leaving` are to be given back. */

@@ -1,6 +1,6 @@
 /** How turns and deliveries end: the reducer's part that answers, remembers and clears. */
 import type { AgentTraits, HistoryItem, ReadPart } from "./agent.ts";
-import { closeAsk, decisionOf, openAskIn } from "./asks.ts";
+import { askedForBy, closeAsk, decisionOf, openAskIn, openAskOf } from "./asks.ts";
 import { choicesOf } from "./choices.ts";
 import type { Draft } from "./draft.ts";
 import type { AgentEvent, Reply } from "./events.ts";
@@ -11,6 +11,7 @@ import {
   describeAnswer,
   fromPeople,
   type Answer,
+  type AskedFor,
   type InboundMessage,
   type InboundSaid,
   type Told,
@@ -22,6 +23,8 @@ import { advance, batchOf, repliesIn, restart } from "./scheduling.ts";
 import { isSeen } from "./seen.ts";
 import { nobody, threadsOf, type StoppedTurn, type Thread } from "./state.ts";
 
+/** Messages that a call which waits for a word is known to come of. */
+const mostFrom = 64;
 /** How often a turn may die without a word (with its process, mostly) before the person is told that it failed. */
 const maxDeaths = 10;
 /** Characters of one history item. */
@@ -55,15 +58,18 @@ export function ended(draft: Draft, event: Of<"finished" | "failed">, traits: Ag
     now,
   );
   const decided = covered.flatMap((message) => decisionOf(message) ?? []);
+  // It has a turn of its own, and was still open when that began.
+  const [was] = decided.flatMap(({ ask }) => openAskOf(thread, ask) ?? []);
   for (const { ask } of decided) closeAsk(draft, conversation, ask);
-  if (event.type === "finished") open(draft, event, covered);
+  const decides = was === undefined ? undefined : askedForBy(was);
+  const asks = event.type === "finished" ? open(draft, event, covered, decides?.from) : undefined;
   const text = event.type === "finished" ? describeAnswer(answer) : "(no answer: the model failed)";
   draft.media(blobsIn(answer.parts));
   const read = event.type === "finished" ? event.read : undefined;
   // The gateway's own commands are nothing that the agent was told.
   if (thread.turn.command === undefined || decided.length > 0)
     remember(draft, event, covered, { text, read, replies }, traits.historyItems);
-  draft.answer(agent, conversation, covered, answer, now);
+  draft.answer(agent, conversation, covered, answer, now, { ...(asks && { asks }), ...(decides && { decides }) });
   if (event.type === "finished" && event.listed === true)
     draft.patch(conversation, { choices: choicesOf(answer, covered) });
   advance(draft, conversation, event);
@@ -81,12 +87,20 @@ function givenIn(thread: Thread, event: Of<"finished" | "failed">) {
   return { replies, over };
 }
 
-/** The run waits for somebody's word. */
-function open(draft: Draft, { conversation, turn, asked }: Of<"finished">, covered: readonly InboundMessage[]): void {
-  if (asked === undefined) return;
+/** The run waits for somebody's word. @param before what led to an earlier one that it waited for. */
+function open(
+  draft: Draft,
+  { conversation, turn, asked }: Of<"finished">,
+  covered: readonly InboundMessage[],
+  before: readonly MessageId[] = [],
+): AskedFor | undefined {
+  if (asked === undefined) return undefined;
   const { id, by, state } = asked;
   const of = [...new Set(covered.map(({ participant }) => participant.id))];
-  openAskIn(draft, conversation, { id, turn, by, of }, { v: 1, state });
+  const from = [...new Set([...before, ...fromPeople(covered).map((message) => message.id)])].slice(-mostFrom);
+  const ask = { id, turn, by, of, from };
+  openAskIn(draft, conversation, ask, { v: 1, state });
+  return askedForBy(ask);
 }
 
 function remember(

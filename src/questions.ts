@@ -68,6 +68,7 @@ export function unquestioned(
     conversation,
     known.map((one): Question => (one.id === id ? { ...one, over: true } : one)),
   );
+  wake(draft, conversation);
   return "accepted";
 }
 
@@ -86,7 +87,13 @@ export function takeReply(draft: Draft, conversation: ConversationId, message: I
       one === open ? { ...one, reply: { message: message.id, ...said } } : one,
     ),
   );
+  wake(draft, conversation);
   return true;
+}
+
+function wake(draft: Draft, conversation: ConversationId): void {
+  const turn = draft.thread(conversation)?.turn;
+  if (turn !== undefined) draft.effects.push({ kind: "wake", conversation, turn: turn.id, attempt: turn.attempt });
 }
 
 function replyOf(

@@ -52,6 +52,8 @@ export interface LeftTurn {
 export interface Running extends LeftTurn {
   readonly to: Address;
   readonly abort: AbortController;
+  /** Wake what waits for the person's word on a question; see `asking.ts`. */
+  readonly asking: Set<() => void>;
 }
 
 /** Runs it to its end; whatever comes of it is the agent's to know. */

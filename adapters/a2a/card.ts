@@ -15,6 +15,8 @@ export interface CardParts {
   readonly profile: Profile;
   /** Where the agent is called. */
   readonly url: string;
+  /** Where by gRPC, with its name as the tenant; undefined: it is not. */
+  readonly grpc?: string | undefined;
   /** Where its keys are. */
   readonly jwksUrl: string;
   readonly key: SigningKey;
@@ -22,13 +24,10 @@ export interface CardParts {
   readonly limits?: Readonly<Record<string, number>>;
 }
 
-export async function createCard({ profile, url, jwksUrl, key, limits }: CardParts): Promise<AgentCard> {
-  const interfaces = ["JSONRPC", "HTTP+JSON"].map((protocolBinding) => ({
-    url,
-    protocolBinding,
-    protocolVersion: "1.0",
-    tenant: "",
-  }));
+export async function createCard({ profile, url, grpc, jwksUrl, key, limits }: CardParts): Promise<AgentCard> {
+  const interfaces = ["JSONRPC", "HTTP+JSON"].map((protocolBinding) => ({ url, protocolBinding, tenant: "" }));
+  // One port for all agents: the tenant says which.
+  if (grpc !== undefined) interfaces.push({ url: grpc, protocolBinding: "GRPC", tenant: profile.name });
   const chain = {
     uri: chainExtension,
     description: `Agents that a message came through, of ${mostHops} at most; a circle is refused.`,
@@ -45,7 +44,10 @@ export async function createCard({ profile, url, jwksUrl, key, limits }: CardPar
   const card: AgentCard = {
     name: profile.title,
     description: profile.description,
-    supportedInterfaces: duplicateInterfacesForLegacy(interfaces, ["JSONRPC"]),
+    supportedInterfaces: duplicateInterfacesForLegacy(
+      interfaces.map((one) => ({ ...one, protocolVersion: "1.0" })),
+      ["JSONRPC"],
+    ),
     provider: undefined,
     version: profile.version,
     capabilities: {

@@ -50,7 +50,7 @@ export async function openAgentService(options: AgentServiceOptions): Promise<Ag
   const agent = makeSkill(kind, name, config.skills, deps);
   const secret = await opened.secret();
   const parts = { config, runtime, clock, log, secret, safeFetch, newId, signals: undefined };
-  const { server, host, add } = createServing({ ...parts, instance: randomUUID(), alone: true });
+  const { server, host, add, grpc } = createServing({ ...parts, instance: randomUUID(), alone: true });
   add(agent);
   runtime.jobs.handle(async (job, data) => {
     if (!(await host.run(job, data))) log.warn({ job }, "a job that nothing here knows is over");
@@ -72,7 +72,7 @@ export async function openAgentService(options: AgentServiceOptions): Promise<Ag
     const until = clock.monotonic() + graceMs;
     const left = () => Math.max(0, until - clock.monotonic());
     await leave();
-    await Promise.all([http.drain(left()), host.drain(left())]);
+    await Promise.all([http.drain(left()), grpc.drain(left()), host.drain(left())]);
     await library.knowledge.close();
     await runtime.stop(Math.max(left(), stopMs));
   }
@@ -80,6 +80,7 @@ export async function openAgentService(options: AgentServiceOptions): Promise<Ag
   return {
     async start() {
       const listening = await http.listen();
+      await grpc.listen(listening.url);
       await runtime.start();
       prepareKnowledge(library, log);
       const address = config.server.publicUrl ?? listening.url;

@@ -1,7 +1,8 @@
 /** The skilled agents that client agents can give tasks to: those in this process, those that the configuration names, and those that run. */
 import { createSafeFetch } from "../../adapters/fetch/index.ts";
 import { createPeer, type PeerOptions } from "../../adapters/a2a/peer.ts";
-import { internalHeaders, type A2aServer } from "../../adapters/a2a/server.ts";
+import { internalHeaders } from "../../adapters/a2a/callers.ts";
+import type { A2aServer } from "../../adapters/a2a/server.ts";
 import { createDelegations, type Delegations } from "../delegation.ts";
 import { pushPath } from "../delegation-push.ts";
 import { TerminalError } from "../errors.ts";
@@ -134,7 +135,7 @@ function localPeer(agent: string, { server, secret }: DelegatesOptions): Way {
 }
 
 function urlPeer(url: string, given: DelegateSettings, options: DelegatesOptions): Way {
-  const { origin, host } = new URL(url);
+  const { origin, host, protocol } = new URL(url);
   const origins = new Set([origin, ...given.origins.map((one) => new URL(one).origin)]);
   // The operator has named them: they may be private.
   const safeFetch = createSafeFetch({ allowHosts: [host, ...given.origins.map((one) => new URL(one).host)] });
@@ -144,9 +145,19 @@ function urlPeer(url: string, given: DelegateSettings, options: DelegatesOptions
     fetch,
     read: (signal) => readCard(safeFetch, cardUrl, credentials(given), signal),
     endpointOf: (one) => (origins.has(URL.parse(one)?.origin ?? "") ? one : undefined),
+    grpcEndpointOf(one) {
+      const at = grpcOrigin(one, protocol);
+      return at !== undefined && origins.has(at) ? at : undefined;
+    },
     headersOf: headersFor(given, options),
     signedBy: [],
   };
+}
+
+/** Cards name it as "host:port" or as a URL. Without a scheme TLS is as at the agent's own address. */
+function grpcOrigin(given: string, protocol: string): string | undefined {
+  const bare = given.replace(/^(?:dns|ipv[46]):\/*/, "").replace(/^grpc(s?):\/\//, "http$1://");
+  return URL.parse(/^https?:\/\//.test(bare) ? bare : `${protocol}//${bare}`)?.origin;
 }
 
 async function readCard(

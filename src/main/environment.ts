@@ -59,6 +59,8 @@ export const variables: Readonly<Record<string, Variable>> = {
   DISCORD_PUBLIC_KEY: { path: ["channels", "discord", "main", "publicKey"], secret: true, stored: true },
   ASCENT_API_KEYS: { path: ["channels", "openai", "main", "keys"], list: true, secret: true, stored: true },
   ASCENT_A2A_KEYS: { path: ["a2a", "keys"], list: true, secret: true, stored: true },
+  ASCENT_A2A_GRPC_PORT: { path: ["a2a", "grpcPort"] },
+  ASCENT_A2A_GRPC_URL: { path: ["a2a", "grpcUrl"] },
   WEBHOOK_SECRET: { path: ["channels", "webhook", "main", "secret"], secret: true, stored: true },
   WHATSAPP_TOKEN: { path: ["channels", "whatsapp", "main", "token"], secret: true, stored: true },
   WHATSAPP_PHONE_NUMBER_ID: { path: ["channels", "whatsapp", "main", "phoneNumberId"] },

@@ -151,6 +151,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
       channels: all,
       connects,
       server,
+      grpc: role === "agents" || config.a2a.keys.length === 0 ? undefined : serving.grpc,
       replicas,
       control,
       readiness,

@@ -14,6 +14,7 @@ import { skillKinds, type SkillKinds } from "./skills.ts";
 const address = z.url({ protocol: /^https?$/, message: "must be a URL that begins with http:// or https://" });
 const portWords = "must be a port: a number from 0 to 65535, 0 for a free one";
 const port = z.coerce.number(portWords).int(portWords).min(0, portWords).max(65_535, portWords);
+const grpcAddress = /^(?:[a-z]+:\/\/)?(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?\/?$/i;
 /** Names of accounts stand in addresses and ids. */
 const slug = z.string().regex(/^[a-z0-9][a-z0-9-]*$/, "is no name: use small letters, digits and dashes");
 const key = z.string().min(1, "is empty: set it, or leave it out").optional();
@@ -195,6 +196,10 @@ export const settings = z.strictObject({
     .strictObject({
       /** Each key is a caller of its own; without any nobody outside of the gateway is served. */
       keys: z.array(z.string().refine(isKey, `is no valid key: ${keyAdvice}`)).default([]),
+      /** They are served by gRPC too, there; absent: they are not. */
+      grpcPort: port.optional(),
+      /** Where others reach that, as the agents' cards say: "host:port", the host of their HTTP address unless given. */
+      grpcUrl: z.string().regex(grpcAddress, 'must be "host:port", or a URL with it').optional(),
       /** How long a call that waits for its task is held at most. */
       waitSeconds: z
         .number()

@@ -6,6 +6,7 @@ const owners: readonly { readonly packages: readonly string[]; readonly folders:
   { packages: ["@openai/agents", "@openai/agents-[^/]+"], folders: ["agents", "adapters/models", "adapters/mcp"] },
   { packages: ["openai"], folders: ["adapters/models"] },
   { packages: ["@a2a-js/sdk"], folders: ["agents/skills", "adapters/a2a"] },
+  { packages: ["@grpc/grpc-js", "@bufbuild/protobuf"], folders: ["adapters/a2a"] },
   { packages: ["@modelcontextprotocol/[^/]+"], folders: ["adapters/mcp"] },
   { packages: ["@dapr/dapr"], folders: ["adapters/dapr"] },
   { packages: ["drizzle-orm", "pg"], folders: ["adapters/vectors"] },

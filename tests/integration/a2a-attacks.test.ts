@@ -1,6 +1,6 @@
 /** What must not work on the A2A server. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { internalHeaders } from "../../adapters/a2a/server.ts";
+import { internalHeaders } from "../../adapters/a2a/callers.ts";
 import { chainExtension, chainOf } from "../../src/chain.ts";
 import { TerminalError } from "../../src/errors.ts";
 import type { TaskOutcome } from "../../src/skilled.ts";

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
-import { internalHeaders } from "../../adapters/a2a/server.ts";
+import { internalHeaders } from "../../adapters/a2a/callers.ts";
 import { openDapr } from "../../adapters/dapr/index.ts";
 import { openAgentService } from "../../src/main/agent-service.ts";
 import { loadConfig } from "../../src/main/config.ts";

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { createPeer } from "../../adapters/a2a/peer.ts";
-import { internalHeaders } from "../../adapters/a2a/server.ts";
+import { internalHeaders } from "../../adapters/a2a/callers.ts";
 import { createDelegations, type Delegations } from "../../src/delegation.ts";
 import { createServer } from "../../adapters/http/index.ts";
 import { pushHandler, withLocalPush } from "../../src/delegation-push.ts";
