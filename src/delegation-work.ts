@@ -73,6 +73,7 @@ export function createWork(options: WorkOptions): Work {
     const late = row.deadline !== undefined && clock.now() >= row.deadline && !waits;
     if (late) return { row: await giveUp(row, "it was not done in its time and is cancelled", true) };
     const peer = await peers.of(row.peer);
+    if (peer === undefined && peers.mayReturn(row.peer)) return { row: await failing(row, away()) };
     if (peer === undefined) return { row: await giveUp(row, "the agent is not there any more", false) };
     let task: PeerTask | undefined;
     try {
@@ -276,6 +277,7 @@ export function createWork(options: WorkOptions): Work {
     const signal = AbortSignal.timeout(callMs);
     let state: Delegation["state"] = "canceled";
     try {
+      if (peer === undefined && peers.mayReturn(row.peer)) throw away();
       // Never sent a second time: that would begin what is to be stopped.
       const { outgoing, context, caller } = row;
       const task = row.task ?? (outgoing && (await peer?.find(caller, { id: outgoing.id, context }, signal)));
@@ -305,6 +307,8 @@ export function createWork(options: WorkOptions): Work {
   return { advance, end };
 }
 
+const away = () => new RetryableError("the agent does not run now");
+
 /** Who tells has changed since, or more was told. */
 function isToldOtherwise(before: Delegation, now: Delegation): boolean {
   const [one, other] = [before.artifacts.told, now.artifacts.told];
@@ -323,16 +327,17 @@ function within({ told, seen }: Delegation["artifacts"], task: PeerTask): Delega
 /** When it is to be looked at again; undefined: never. @param told its peer tells of changes. */
 export function nextLook(row: Delegation, task: PeerTask | undefined, told: boolean, now: number): number | undefined {
   if (isOver(row)) return undefined;
-  const backoff = (n: number, most: number) => now + Math.min(1_000 * 2 ** Math.min(n, 20), most);
-  if (row.note !== undefined) return backoff(0, 60_000);
-  if (row.failing !== undefined) return backoff(row.failing.n, 60_000);
+  const backoff = (n: number, firstMs: number, most: number) => now + Math.min(firstMs * 2 ** Math.min(n, 20), most);
+  if (row.note !== undefined) return backoff(0, 1_000, 60_000);
+  if (row.failing !== undefined) return backoff(row.failing.n, 1_000, 60_000);
   if (row.canceling !== undefined) return now;
   if (row.telling !== "note") return Math.max(row.telling.until, now);
   if (row.notes.n >= mostNotes && now - row.notes.since < hourMs) return row.notes.since + hourMs;
   const most = told ? 600_000 : 60_000;
-  const due = task?.dueAt === undefined || task.dueAt < now ? Infinity : task.dueAt + 500;
-  const next = Math.min(due === Infinity ? backoff(row.looks, most) : now + most, due, row.deadline ?? Infinity);
-  return row.state === "input-required" ? Math.max(next, backoff(row.looks, most)) : next;
+  const again = backoff(row.looks, told ? 1_000 : 500, most);
+  const due = task?.dueAt === undefined || task.dueAt < now ? Infinity : task.dueAt + (told ? 5_000 : 500);
+  const next = Math.min(due === Infinity ? again : now + most, due, row.deadline ?? Infinity);
+  return row.state === "input-required" ? Math.max(next, again) : next;
 }
 
 /** Nobody answers its question any more. */

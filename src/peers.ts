@@ -110,6 +110,8 @@ export interface Peers {
   /** Those that are known by name now. Never rejects. */
   all(): Promise<readonly Peer[]>;
   of(name: string): Promise<Peer | undefined>;
+  /** Of a name that is nobody's now: an agent that says by itself that it runs, and may do so again after a restart. */
+  mayReturn(name: string): boolean;
 }
 
 /** Whether one of these modes takes the media type. */

@@ -97,7 +97,7 @@ export function createTaskHost(options: TaskHostOptions): TaskHost {
 
   function changed(key: string, task: StoredTask): void {
     bell.ring(key);
-    if (task.pushed) pushes.deliver(key).catch(() => undefined);
+    if (task.pushed) pushes.deliver(key, task).catch(() => undefined);
   }
 
   const parts = {
@@ -272,17 +272,16 @@ export function createTaskHost(options: TaskHostOptions): TaskHost {
         return true;
       }
       const agent = agents.get(decodeURIComponent(key.slice(0, key.indexOf(":"))));
-      const task = pursuits.has(key) ? undefined : await store.find(key);
-      if (agent === undefined || (!pursuits.has(key) && task === undefined)) {
-        if (task !== undefined) log.warn({ job }, "a task's agent is not here any more: it is not worked on");
+      if (agent === undefined) {
+        log.warn({ job }, "a task's agent is not here any more: it is not worked on");
         return true;
       }
-      // Before anything else, so that whatever becomes of this process the task is looked at again.
-      if (task === undefined || !isSettled(task) || task.pushed)
-        await arm(key, Math.max(clock.now() + watchMs, task?.dueAt ?? 0));
+      // This job is not over before, so that whatever becomes of this process the task is looked at again.
+      const armed = arm(key, clock.now() + watchMs);
+      // Its run may take long: who was not reached meanwhile is told again. What begins now tells where it rests.
+      if (pursuits.has(key)) pushes.deliver(key).catch(() => undefined);
       wake(key, agent);
-      // Its run may take long: who was not reached meanwhile is told again.
-      if (task === undefined || task.pushed) pushes.deliver(key).catch(() => undefined);
+      await armed;
       return true;
     },
     drain: pursuits.drain,

@@ -67,18 +67,27 @@ export function createPursuits(options: PursuitsOptions): Pursuits {
   async function step(key: string, agent: SkilledAgent, pursuit: Pursuit): Promise<void> {
     const task = await store.find(key);
     if (task === undefined) return void (await cancel(key));
-    if (isSettled(task)) return rest(key, undefined);
-    if (task.dueAt !== undefined && task.dueAt > clock.now()) return rest(key, task.dueAt);
+    if (await rests(key, task)) return;
     if (task.runner !== undefined && task.runner !== instance && shared && (await showsLife(records, clock, key)))
-      return rest(key, clock.now() + watchMs);
+      return rest(key, task, clock.now() + watchMs);
+    const left = await run(key, agent, pursuit, task);
+    if (left === undefined || !(await rests(key, left))) pursuit.again = true;
+  }
+
+  /** @returns the task as its run left it; undefined where that is not known, or there was none. */
+  async function run(
+    key: string,
+    agent: SkilledAgent,
+    pursuit: Pursuit,
+    task: StoredTask,
+  ): Promise<StoredTask | undefined> {
     await place();
     try {
-      if (draining) return;
+      if (draining) return undefined;
       const claimed = await claim(key, task);
-      pursuit.again = true;
-      if (claimed === undefined || isSettled(claimed)) return;
+      if (claimed === undefined || isSettled(claimed)) return undefined;
       pursuit.abort = new AbortController();
-      await runTask(options, agent, key, claimed, pursuit.abort);
+      return await runTask(options, agent, key, claimed, pursuit.abort);
     } finally {
       pursuit.abort = undefined;
       active--;
@@ -91,9 +100,17 @@ export function createPursuits(options: PursuitsOptions): Pursuits {
     return active <= mostRuns ? Promise.resolve() : new Promise((resolve) => void places.push(resolve));
   }
 
+  /** Whether nothing is to be done for it now; its job is set then. */
+  async function rests(key: string, task: StoredTask): Promise<boolean> {
+    const { dueAt } = task;
+    if (!isSettled(task) && (dueAt === undefined || dueAt <= clock.now())) return false;
+    await rest(key, task, isSettled(task) ? undefined : dueAt);
+    return true;
+  }
+
   /** Nothing runs until then: its job comes at that time, or when somebody is to be told again. */
-  async function rest(key: string, dueAt: number | undefined): Promise<void> {
-    const next = await pushes.deliver(key);
+  async function rest(key: string, task: StoredTask, dueAt: number | undefined): Promise<void> {
+    const next = await pushes.deliver(key, task);
     const at = Math.min(dueAt ?? Infinity, next ?? Infinity);
     if (at === Infinity) await cancel(key);
     else await arm(key, at);

@@ -39,6 +39,8 @@ export interface RunParts {
 }
 
 export const beatMs = 4_000;
+/** What is over sooner gives no sign of life. */
+const firstBeatMs = 1_000;
 const unheardMs = 10_000;
 /** Longer than a runner is silent before it gives up. */
 export const silentMs = 12_000;
@@ -56,14 +58,17 @@ export async function showsLife(records: Records, clock: Clock, key: string): Pr
   return (await records.get(beatRecord(key)))?.etag !== before?.etag;
 }
 
-/** @param claimed as it was written when this run began. Resolves when nothing of it is left but what does not heed `abort`. */
+/**
+ * @param claimed as it was written when this run began. Resolves when nothing of it is left but what does not heed `abort`.
+ * @returns the task as it was left; undefined where the run was over before its outcome.
+ */
 export async function runTask(
   parts: RunParts,
   agent: SkilledAgent,
   key: string,
   claimed: StoredTask,
   abort: AbortController,
-): Promise<void> {
+): Promise<StoredTask | undefined> {
   const { store, clock, log, bell, limits, changed } = parts;
   const { signal } = abort;
   const isMine = (task: StoredTask) => task.runs === claimed.runs && task.runner === claimed.runner && !isSettled(task);
@@ -132,12 +137,13 @@ export async function runTask(
   try {
     const next = await outcomeOf();
     stopTimer();
-    await commit(parts, key, next, isCurrent, claimed);
+    return await commit(parts, key, next, isCurrent, claimed);
   } catch (error) {
     if (!(error instanceof RunOver)) throw error;
     // What is not run here any more can be run at once, by whoever looks.
     const left = await store.change(key, (task) => (isMine(task) ? released(task) : undefined));
     if (left !== undefined) await parts.arm(key, clock.now());
+    return undefined;
   } finally {
     stopTimer();
     stopBeats();
@@ -156,7 +162,7 @@ async function commit(
   next: (task: StoredTask) => StoredTask,
   isCurrent: (task: StoredTask) => boolean,
   claimed: StoredTask,
-): Promise<void> {
+): Promise<StoredTask> {
   for (let tries = 1; ; tries++) {
     try {
       const { dueAt } = next(claimed);
@@ -164,7 +170,7 @@ async function commit(
       const written = await store.change(key, (task) => (isCurrent(task) ? next(task) : undefined));
       if (written === undefined) throw new RunOver("superseded");
       changed(key, written);
-      return;
+      return written;
     } catch (error) {
       if (error instanceof InputError) {
         const refused = error;
@@ -176,7 +182,7 @@ async function commit(
   }
 }
 
-/** Says every {@link beatMs} that the runner lives, and looks at the task where another wrote there. */
+/** Says every {@link beatMs} that the runner lives, and looks at the task at first, and where another wrote there. */
 function beats(
   { records, clock, log, store }: RunParts,
   key: string,
@@ -188,35 +194,38 @@ function beats(
   let etag: string | undefined;
   let heardAt = clock.monotonic();
 
+  async function look(): Promise<void> {
+    const task = await store.find(key).catch(() => undefined);
+    if (task !== undefined && !isCurrent(task)) abort.abort(new RunOver("superseded"));
+  }
+
   async function beat(): Promise<void> {
     const at = clock.monotonic();
     try {
+      const first = etag === undefined;
       etag = await records.put(beatRecord(key), { at }, { ttlMs: beatKeptMs, ...(etag !== undefined && { etag }) });
       heardAt = at;
+      if (first) await look();
     } catch (error) {
       if (error instanceof ConflictError) {
         etag = undefined;
-        const task = await store.find(key).catch(() => undefined);
-        if (task !== undefined && !isCurrent(task)) return abort.abort(new RunOver("superseded"));
         return beat();
       }
       log.debug({ reason: reasonOf(error) }, "a sign of life of a task's runner was not heard");
     }
     if (clock.monotonic() - heardAt >= unheardMs) abort.abort(new RunOver("unheard"));
   }
-  function next(): void {
+  function next(afterMs: number): void {
     if (over) return;
     cancel = clock.after(
-      beatMs,
+      afterMs,
       () =>
         void beat()
           .catch(() => undefined)
-          .finally(next),
+          .finally(() => next(beatMs)),
     );
   }
-  void beat()
-    .catch(() => undefined)
-    .finally(next);
+  next(firstBeatMs);
   return () => {
     over = true;
     cancel();

@@ -100,7 +100,11 @@ export interface TaskStore {
   remove(key: string): Promise<void>;
   delist(agent: string, caller: TaskCaller, ids: readonly string[]): Promise<void>;
   pushes(key: string): Promise<readonly StoredPush[]>;
-  changePushes(key: string, change: (all: readonly StoredPush[]) => readonly StoredPush[]): Promise<void>;
+  /** @returns what was written. */
+  changePushes(
+    key: string,
+    change: (all: readonly StoredPush[]) => readonly StoredPush[],
+  ): Promise<readonly StoredPush[]>;
 }
 
 export function createTaskStore(records: Records, clock: Clock, limits: TaskLimits): TaskStore {
@@ -213,14 +217,14 @@ export function createTaskStore(records: Records, clock: Clock, limits: TaskLimi
       for (;;) {
         const found = await records.get(pushRecord(key));
         const all = change(found === undefined ? [] : storedPushes.parse(found.value).all);
-        if (found === undefined && all.length === 0) return;
+        if (found === undefined && all.length === 0) return all;
         try {
           await records.put(
             pushRecord(key),
             { v: 1, all },
             { etag: found?.etag ?? null, ttlMs: (openDays + 366) * dayMs },
           );
-          return;
+          return all;
         } catch (error) {
           if (!(error instanceof ConflictError)) throw error;
         }

@@ -97,6 +97,7 @@ export function createDelegates(options: DelegatesOptions): Peers {
       if (peer !== undefined || config.runtime !== "dapr" || !others.includes(name)) return peer;
       return registered(name);
     },
+    mayReturn: (name) => config.runtime === "dapr" && others.includes(name),
   };
 }
 

@@ -43,7 +43,11 @@ async function open(execute: Parameters<typeof agentOf>[0], inlineMs = 300) {
     runtime,
     clock,
     log: quietLog,
-    peers: { all: async () => [peer], of: async (name) => (name === peer.name ? peer : undefined) },
+    peers: {
+      all: async () => [peer],
+      of: async (name) => (name === peer.name ? peer : undefined),
+      mayReturn: () => false,
+    },
     async prompt(to, id, note) {
       if (!ids.has(id)) told.push({ note, at: Date.now() });
       ids.add(id);

@@ -92,7 +92,11 @@ export function createDelegates(world: World): Delegates {
       runtime,
       clock,
       log: lines,
-      peers: { all: async () => known, of: async (name) => known.find((peer) => peer.name === name) },
+      peers: {
+        all: async () => known,
+        of: async (name) => known.find((peer) => peer.name === name),
+        mayReturn: () => false,
+      },
       async prompt(to, id, note) {
         const told = await core().proactive.prompt(to, id, note);
         const again = log.notes.some((one) => one.id === told.id);

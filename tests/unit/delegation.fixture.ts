@@ -81,7 +81,8 @@ export function scriptedPeer(name = "tester", of: Partial<Peer> & { readonly car
   return { peer, tasks, sent, cancelled, state, set };
 }
 
-export function delegationWorld(peers: readonly Peer[]) {
+/** @param returning names of those that may be back when they are not among `peers`. */
+export function delegationWorld(peers: readonly Peer[], returning: ReadonlySet<string> = new Set()) {
   const records = memoryRecords();
   const jobs = new Map<string, { readonly dueAt: number; readonly data: unknown }>();
   const notes = new Map<string, Note & { readonly conversation: string }>();
@@ -120,7 +121,11 @@ export function delegationWorld(peers: readonly Peer[]) {
       runtime: { records, jobs: port, blobs },
       clock,
       log: quiet,
-      peers: { all: async () => peers, of: async (name) => peers.find((peer) => peer.name === name) },
+      peers: {
+        all: async () => peers,
+        of: async (name) => peers.find((peer) => peer.name === name),
+        mayReturn: (name) => returning.has(name),
+      },
       async prompt(to, id, note) {
         const { conversation } = (to as { to: Address }).to;
         if (!notes.has(id)) notes.set(id, { ...note, conversation });

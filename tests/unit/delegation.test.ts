@@ -60,6 +60,39 @@ describe("a delegation", () => {
     expect(world.jobs.size).toBe(0);
   });
 
+  it("outlives a restart of an agent that says by itself that it runs; the result comes when it is back", async () => {
+    const { peer, set } = scriptedPeer();
+    const peers = [peer];
+    const world = delegationWorld(peers, new Set([peer.name]));
+    const one = world.start();
+    await ask(one);
+    peers.pop();
+    for (let waited = 0; waited < 60; waited += 1) await world.pass(minute, one);
+    expect(world.notes()).toEqual([]);
+    peers.push(peer);
+    set("task-1", done("six minutes"));
+    await world.pass(2 * minute, one);
+    expect(world.notes()).toMatchObject([{ text: expect.stringContaining("six minutes") }]);
+  });
+
+  it("is given up after a day without its agent, and at once where that cannot come back", async () => {
+    for (const [returning, days] of [
+      [true, 1],
+      [false, 0],
+    ] as const) {
+      const { peer } = scriptedPeer();
+      const peers = [peer];
+      const world = delegationWorld(peers, new Set(returning ? [peer.name] : []));
+      const one = world.start();
+      await ask(one);
+      peers.pop();
+      await world.pass(2 * minute, one);
+      expect(world.notes()).toHaveLength(1 - days);
+      await world.pass(25 * 60 * minute, one);
+      expect(world.notes()).toHaveLength(1);
+    }
+  });
+
   it("that its agent ends without a word wakes nobody", async () => {
     const { peer, set } = scriptedPeer();
     const world = delegationWorld([peer]);
