@@ -1,6 +1,6 @@
 /** A call that waits for its task, and what it has to say when it waits no longer. */
 import { reasonOf } from "./errors.ts";
-import { isOver, type Delegation, type Outcome } from "./delegation-record.ts";
+import { asNote, isOver, type Delegation, type Outcome } from "./delegation-record.ts";
 import { clip, closingOf, digestOfArtifact, newest, textOf, type Words } from "./delegation-words.ts";
 import { isEnded, questionOf, untold, type Standing } from "./delegation-work.ts";
 import type { DelegationParts } from "./delegation-parts.ts";
@@ -82,7 +82,7 @@ export function createFollow(parts: DelegationParts, words: Words): Follow {
     let done = false;
     const written = await store.change(id, (now) => {
       done = tells(now, of);
-      return done ? { ...now, ...more, telling: "note", looks: 0 } : undefined;
+      return done ? { ...asNote(now), ...more } : undefined;
     });
     if (done && written !== undefined) await tidied(id, () => parts.arm(written, clock.now() + 1_000));
     return done;

@@ -110,6 +110,8 @@ export interface DelegationStore {
   stop(list: string, mark: string): Promise<readonly Entry[]>;
   /** @param keep it is still shown among those that ended; of what has to make room nothing is kept. */
   delist(list: string, id: string, keep: boolean): Promise<void>;
+  /** Nobody comes by it any more. */
+  dropList(list: string): Promise<void>;
 }
 
 export const listOf = ({ conversation }: Pick<Address, "conversation">): string => conversation;
@@ -120,6 +122,11 @@ export const stopMark = ({ id }: Pick<TaskCaller, "id">, turn: string): string =
 /** Nothing is left to be done for it. */
 export const isOver = ({ end, canceling, note }: Delegation): boolean =>
   end !== undefined && canceling === undefined && note === undefined;
+
+/** From now on notes tell. How often the peer was asked in vain while a call waited says nothing of when to ask it again. */
+export function asNote({ failing, ...now }: Delegation): Delegation {
+  return { ...now, ...(failing && { failing: { ...failing, n: 0 } }), telling: "note", looks: 0 };
+}
 
 /** Without a word of what was said in it. Its task is still to be cancelled, and erased where its peer does that. */
 export function bare({ outgoing, question: _question, note: _note, ...row }: Delegation, since?: number): Delegation {
@@ -213,6 +220,7 @@ export function createDelegationStore(records: Records, clock: Clock, random: ()
         const peers = row.peers && { peers: [...new Set([...row.peers, peer])].slice(-mostPeers) };
         return { row: { ...row, ...peers, n: row.n + 1, open: [...row.open, { ...of, name }] }, result: name };
       }),
+    dropList: (list) => records.remove(listKey(list)),
     resume: (list, { id, caller }, turn) =>
       changeList(list, (row) => {
         checkStopped(row, caller, turn);

@@ -92,6 +92,8 @@ export function specOf({ name }: Peer, card: PeerCard): ToolSpec {
     description: clip(description.join(" ").trim(), 990),
     parameters: taskParameters,
     effect: "idempotent",
+    // An attempt that takes newer messages along seldom asks in the same words, and what was asked goes on all the same.
+    keeps: true,
   };
 }
 

@@ -11,7 +11,7 @@ import type { SafeFetch } from "./fetch.ts";
 import { createErasure } from "./delegation-erase.ts";
 import { createFollow } from "./delegation-follow.ts";
 import { callerIdOf, type DelegationParts } from "./delegation-parts.ts";
-import { bare, createDelegationStore, stopMark, type Delegation } from "./delegation-record.ts";
+import { asNote, bare, createDelegationStore, stopMark, type Delegation } from "./delegation-record.ts";
 import { createWords } from "./delegation-words.ts";
 import { createWork, nextLook, type Standing } from "./delegation-work.ts";
 import type { StoppedTurn } from "./state.ts";
@@ -134,7 +134,7 @@ export function createDelegations(options: DelegationOptions): Delegations {
   async function gaveWay(row: Delegation, call: string): Promise<void> {
     const written = await store.change(row.id, (now) => {
       if (now.telling === "note" || now.telling.call !== call || now.end !== undefined) return undefined;
-      return { ...now, telling: "note", looks: 0 };
+      return asNote(now);
     });
     if (written === undefined || written.telling !== "note" || written.by.to !== undefined) return;
     await work.end(written, { text: "", parts: [], failed: true }, { cancel: true });

@@ -67,7 +67,7 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     ...(settings.asksOperator ? [askOperator] : []),
   ];
   const { tools: allowed, rules } = settings;
-  const outside = deps.outside === undefined ? undefined : { ...deps.outside, allowed, rules, log };
+  const outside = deps.outside === undefined ? undefined : { ...deps.outside, allowed, rules, clock, log };
   const modelSettings: ModelSettings = {
     ...(settings.temperature === undefined ? {} : { temperature: settings.temperature }),
     ...(settings.maxTokens === undefined ? {} : { maxTokens: settings.maxTokens }),

@@ -144,7 +144,7 @@ export const bugs: readonly Bug[] = [
   {
     name: "a call that waits no longer leaves its task to nobody",
     file: "delegation-follow.ts",
-    find: 'return done ? { ...now, ...more, telling: "note", looks: 0 } : undefined;',
+    find: "return done ? { ...asNote(now), ...more } : undefined;",
     replace:
       'return done ? { ...now, ...more, end: { told: { text: "", parts: [], failed: true }, by: "note" } } : undefined;',
   },

@@ -1,12 +1,11 @@
 import { describe, expect, it, vi } from "vitest";
-import { createEffects } from "../../src/effects.ts";
 import { InfrastructureError } from "../../src/errors.ts";
 import type { AgentId, TurnId } from "../../src/ids.ts";
 import type { Delegations } from "../../src/delegation.ts";
 import { listOfTask } from "../../src/delegation-nested.ts";
 import { callerOf } from "../../src/delegation-parts.ts";
 import type { PeerTask } from "../../src/peers.ts";
-import { ann, quiet, rejection } from "./client-agent.fixture.ts";
+import { ann, rejection } from "./client-agent.fixture.ts";
 import { delegationWorld, elsewhere, file, made, scriptedPeer, text, toolCall } from "./delegation.fixture.ts";
 
 const minute = 60_000;
@@ -148,6 +147,37 @@ describe("a delegation", () => {
     expect(tasks.size).toBe(1);
     await world.pass(60 * minute, world.start());
     expect(world.notes()).toEqual([]);
+  });
+
+  it("is the same task where the turn that runs again asks in other words, as one with newer messages does", async () => {
+    const { peer, set, tasks } = scriptedPeer();
+    const world = delegationWorld([peer]);
+    const call = toolCall({ task: "boil an egg" });
+    const dying = new AbortController();
+    const first = world.start(60_000).source.call("tester", { ...call, signal: dying.signal });
+    await expect.poll(() => tasks.size).toBe(1);
+    dying.abort(new Error("the process is gone"));
+    await rejection(first);
+    const inOtherWords = { ...call, args: { task: "please boil an egg", files: true } };
+    const again = world.start(60_000).source.call("tester", inOtherWords);
+    set("task-1", done("six minutes"));
+    const result = await again;
+    expect(result.text).toContain("six minutes");
+    expect(result.text).toContain('asked "boil an egg"');
+    expect(await world.start().source.call("tester", inOtherWords)).toEqual(result);
+    expect(tasks.size).toBe(1);
+  });
+
+  it("that nobody could be asked for while the call waited is asked for soon after it", async () => {
+    const { peer, state, sent } = scriptedPeer();
+    const world = delegationWorld([peer]);
+    const one = world.start(1_500);
+    state.down = true;
+    expect((await ask(one)).text).toContain("cannot be reached now");
+    await world.pass(1_100, one);
+    state.down = false;
+    await world.pass(3_000, one);
+    expect(sent).toHaveLength(1);
   });
 
   it("whose turn never comes back for it is told by a note after a while", async () => {
@@ -597,35 +627,41 @@ describe("who can be asked", () => {
     expect(sent).toMatchObject([{ chain: ["here/assistant", "here/other"] }]);
     expect(world.notes()).toEqual([]);
   });
+
+  it("that has ended has what it asked for cancelled, and keeps nothing of what it was told", async () => {
+    const { peer, set, tasks, cancelled } = scriptedPeer();
+    const world = delegationWorld([peer]);
+    const one = world.start(0);
+    const run = { task: "task-9", caller: { tenant: "t", id: "c" } };
+    const nested = one.within({ agent: "other", run });
+    const ask = (key: string, signal = new AbortController().signal) =>
+      nested.call("tester", { key, args: { task: `secret ${key}` }, signal, progress: () => undefined });
+    const first = ask("1");
+    await expect.poll(() => tasks.size).toBe(1);
+    set("task-1", done("here you are"));
+    await first;
+    const second = ask("2");
+    await expect.poll(() => tasks.size).toBe(2);
+    set("task-2", { state: "input-required", said: "Which one?" });
+    expect((await second).text).toContain("Which one?");
+    // Its process died with this one; nobody comes back for it.
+    const dying = new AbortController();
+    const third = ask("3", dying.signal);
+    await expect.poll(() => tasks.size).toBe(3);
+    dying.abort(new Error("the process is gone"));
+    await rejection(third);
+    await nested.end();
+    await expect.poll(() => cancelled.toSorted()).toEqual(["task-2", "task-3"]);
+    expect(JSON.stringify([...world.records.rows])).not.toContain("here you are");
+    const { signal } = new AbortController();
+    const reply = { key: "4", args: { task: "tester-2", answer: "x" }, signal, progress: () => undefined };
+    expect((await rejection(nested.call("reply", reply))).message).toContain("no task");
+    await nested.end();
+  });
 });
 
 it("only who knows a delegation's token tells of its changes", () => {
   const one = delegationWorld([]).start();
   expect(one.isGenuine("id", "")).toBe(false);
   expect(one.isGenuine("id", "guessed")).toBe(false);
-});
-
-it("the ledger of effects lets a call that is made again come back to its task", async () => {
-  const { peer, tasks, set } = scriptedPeer();
-  const world = delegationWorld([peer]);
-  const call = toolCall({ task: "boil an egg" });
-  const once = (by: Delegations, signal: AbortSignal) =>
-    createEffects({
-      records: world.records,
-      clock: world.clock,
-      log: quiet,
-      belongings: { note: async () => undefined },
-    }).once({ key: call.key, effect: "idempotent", args: call.args, conversation: call.to.conversation }, () =>
-      by.source.call("tester", { ...call, signal }),
-    );
-  const dying = new AbortController();
-  const first = once(world.start(60_000), dying.signal);
-  await expect.poll(() => tasks.size).toBe(1);
-  dying.abort(new Error("the process is gone"));
-  await rejection(first);
-  set("task-1", done("six minutes"));
-  const result = await once(world.start(), new AbortController().signal);
-  expect(result.text).toContain("six minutes");
-  expect(await once(world.start(), new AbortController().signal)).toEqual(result);
-  expect(tasks.size).toBe(1);
 });
