@@ -89,7 +89,8 @@ export async function runTurn(options: RunOptions, run: Running): Promise<void> 
     const stopTimer = clock.after(traits.turnTimeoutMs, () =>
       abort.abort(new TurnTimeout(`no answer within ${traits.turnTimeoutMs} ms`)),
     );
-    const outcome = await answer(options, run, agent, taken, progress).then(
+    const heard: string[] = [];
+    const outcome = await answer(options, run, agent, taken, { progress, onHeard: (id) => heard.push(id) }).then(
       (output) => ({ output }),
       (error: unknown) => ({ error }),
     );
@@ -100,7 +101,7 @@ export async function runTurn(options: RunOptions, run: Running): Promise<void> 
       const { answer: said, ...waits } = await waiting(options, run, taken, output);
       const { read } = output;
       const listed = channel !== undefined && listsButtons(said, channel);
-      const end = { messages, answer: said, ...(read && { read }), ...(listed && { listed }), ...waits };
+      const end = { messages, answer: said, heard, ...(read && { read }), ...(listed && { listed }), ...waits };
       await tellDecided(options, taken);
       const finish = () => options.call(id, "finish", { ...turn, ...end });
       const reply = await persistently(options, abandoned(abort.signal), finish);
@@ -132,7 +133,7 @@ async function answer(
   run: Running,
   agent: Agent,
   taken: Taken,
-  progress: Progress,
+  { progress, onHeard }: { readonly progress: Progress; readonly onHeard: (question: string) => void },
 ): Promise<TurnOutput | undefined> {
   const { signal } = run.abort;
   const first = taken.messages[0];
@@ -159,6 +160,7 @@ async function answer(
         signal,
         channel: options.channelOf(taken.to),
         messages: taken.messages,
+        onHeard,
       }),
       ...(progress.onProgress === undefined ? {} : { onProgress: progress.onProgress }),
       mayHandOver: options.takeovers.mayAsk(taken.to),

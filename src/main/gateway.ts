@@ -55,7 +55,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const { serving, delegations, servers, library } = among;
   const belongings = createBelongings(runtime, clock);
   const { records, blobs } = runtime;
-  const effects = createEffects({ records, clock, belongings });
+  const effects = createEffects({ records, clock, log, belongings });
   const outside = { sources: among.sources, effects };
   const agents = createAgents({ config, clock, log, blobs, outside });
   const counts = config.redis.url === undefined ? undefined : await openCounts(config.redis.url, clock, log);
