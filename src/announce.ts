@@ -16,6 +16,9 @@ export const announcedKinds = [
   "human-decision-made",
   "budget.warned",
   "budget.ended",
+  "human-handoff-requested",
+  "human-handoff-started",
+  "human-handoff-ended",
 ] as const;
 export type AnnouncedKind = (typeof announcedKinds)[number];
 
@@ -116,6 +119,28 @@ export function budgetWarned({ account, ...fact }: BudgetFact, to: Address, at: 
 /** A budget is used up: no call is made for it before its next day, or month. */
 export function budgetEnded({ account, ...fact }: BudgetFact, to: Address, at: number): Announcement {
   return announcement("budget.ended", to, at, fact, `ended:${account}:${fact.period}`);
+}
+
+interface Handoff {
+  readonly id: string;
+  readonly to: Address;
+}
+
+/** The person or the agent asks for somebody of the operator's, who has until then to come. */
+export function handoffRequested(of: Handoff & { readonly reason: string; readonly until: number }, at: number) {
+  const { id, to, reason, until } = of;
+  const fact = { handoff: id, reason, until: new Date(until).toISOString() };
+  return announcement("human-handoff-requested", to, at, fact, `handoff-requested:${id}`);
+}
+
+/** The operator has it. `n`: the how manieth. */
+export function handoffStarted({ id, to, by, n }: Handoff & { readonly by: string; readonly n: number }, at: number) {
+  return announcement("human-handoff-started", to, at, { handoff: id, by, n }, `handoff-started:${id}:${n}`);
+}
+
+/** `by`: an operator's name, "person", or "nobody" where the time was over. */
+export function handoffEnded({ id, to, by }: Handoff & { readonly by: string }, at: number) {
+  return announcement("human-handoff-ended", to, at, { handoff: id, by }, `handoff-ended:${id}`);
 }
 
 function outcomeOf({ answers, requests, seq }: OutboundEvent) {

@@ -1,13 +1,15 @@
 /**
- * The gateway's own commands that need more than a sentence: /link, /unlink, /usage, /export and /forget. Each is served by a turn of its
+ * The gateway's own commands that need more than a sentence: /person, /link, /unlink, /usage, /export and /forget. Each is served by a turn of its
  * own, off the agent's lock, in its place among the person's messages; a turn that dies is served again, so every step here
  * may come twice.
  */
 import type { CallAgent, Holdings } from "./agent-calls.ts";
+import type { TurnOutput } from "./agent.ts";
 import type { Belongings } from "./belongings.ts";
 import type { Budgets } from "./budget-meter.ts";
 import { usageWords } from "./budget-words.ts";
 import { payerOf } from "./budgets.ts";
+import { personCommand } from "./commands.ts";
 import { codeMs, createCodes, randomCode } from "./codes.ts";
 import type { Reply, TurnRef } from "./events.ts";
 import { callerOf } from "./delegation-parts.ts";
@@ -30,6 +32,8 @@ export interface ServiceOptions {
   readonly newCode?: (() => string) | undefined;
   /** What people use, where anybody has a budget. */
   readonly budgets?: Pick<Budgets, "standing" | "forget" | "currency"> | undefined;
+  /** A person of the operator's can be asked to take over there. */
+  readonly mayHandOver: (to: Address) => boolean;
   /** What others keep of these conversations, or do for them and for whoever asked there, ends with it. */
   readonly forget?: ((conversations: readonly string[], callers: readonly TaskCaller[]) => Promise<void>) | undefined;
 }
@@ -41,8 +45,8 @@ export interface Served {
   readonly signal: AbortSignal;
 }
 
-/** @returns the answer; undefined where the agent gave it already, or another agent does. */
-export type Serve = (served: Served) => Promise<Answer | undefined>;
+/** @returns the answer, or that a person is asked for; undefined where the agent gave it already, or another agent does. */
+export type Serve = (served: Served) => Promise<Answer | Required<Pick<TurnOutput, "handsOver">> | undefined>;
 
 /** How often an agent that is busy in other conversations of the person is asked again, and how soon. */
 const mostAsks = 60;
@@ -171,6 +175,8 @@ export function createServices(options: ServiceOptions): Serve {
     const { name = "", args = "" } = served.command.message.command ?? {};
     if (name === "link") return link(served, args.trim());
     if (name === "usage") return usage(served);
+    if (name === personCommand)
+      return options.mayHandOver(served.command.address) ? { handsOver: { reason: args.trim() } } : say("noPerson");
     if (served.command.address.kind !== "direct") return say("directOnly");
     if (name === "unlink") return unlink(served);
     return name === "export" ? exported(served) : forget(served, args.trim().toLowerCase());

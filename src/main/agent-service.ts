@@ -10,7 +10,7 @@ import type { Clock, Log } from "../ports.ts";
 import type { PushSender } from "../task-push.ts";
 import { createServing, type ServingOptions } from "./a2a.ts";
 import { modelsSettings } from "./agents.ts";
-import { openBudgets } from "./budgets.ts";
+import { countedDelegating, openBudgets } from "./budgets.ts";
 import type { Config } from "./config.ts";
 import { openCounts } from "./counts.ts";
 import { openDelegations } from "./delegates.ts";
@@ -60,7 +60,7 @@ export async function openAgentService(options: AgentServiceOptions): Promise<Ag
   const { spec: model } = config.model;
   const { publicUrl } = config.server;
   const library = await createLibrary(config, { clock, log });
-  const delegating = (run: NestedRun) => delegations.within(run);
+  const delegating = (run: NestedRun) => countedDelegating(delegations.within(run), run, budgets);
   const deps = { records, blobs, safeFetch, clock, log, newId, models, model, library, publicUrl, delegating };
   const agent = makeSkill(kind, name, config.skills, deps);
   const secret = await opened.secret();

@@ -28,8 +28,9 @@ export function countedDelegating(of: Delegating, { run }: NestedRun, meter: Met
   if (meter === undefined) return of;
   const { tenant, id: person } = run.caller;
   return {
-    list: () => of.list(),
+    ...of,
     async call(name, call) {
+      // As the same call of a client agent's is named.
       await meter.count({ tenant, person }, `agent__${name}`);
       return of.call(name, call);
     },
