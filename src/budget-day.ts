@@ -94,7 +94,7 @@ export function settle(day: BudgetDay, id: string, name: string, tokens: CallUsa
   if (day.open[id] === undefined) return day;
   const { spent } = day;
   const sum = { ...spent, tokens: spent.tokens + tokens.input + tokens.output, money: spent.money + money };
-  return { ...day, spent: sum, open: without(day.open, id), of: noted(day.of, name, { ...tokens, calls: 1, money }) };
+  return { ...day, spent: sum, open: without(day.open, id), of: noted(day.of, name, usedOf(tokens, money)) };
 }
 
 /** The sums alone: what bounds the rest of the day and the month, and tells nothing of what was done. The same where there is nothing. */
@@ -107,10 +107,16 @@ function plus(a: Amount, b: Amount): Amount {
   return { tokens: a.tokens + b.tokens, money: a.money + b.money, calls: a.calls + b.calls };
 }
 
+function usedOf({ input, cached, output }: CallUsage, money: number): Used {
+  return { calls: 1, input, cached, output, money };
+}
+
 function noted(of: BudgetDay["of"], wanted: string, more: Used): BudgetDay["of"] {
-  const known = Object.hasOwn(of, wanted) || Object.keys(of).length < mostNames;
-  const name = known ? wanted : others;
-  const { calls, input, cached, output, money } = of[name] ?? { calls: 0, input: 0, cached: 0, output: 0, money: 0 };
+  const known = Object.hasOwn(of, wanted);
+  const name = known || (Object.keys(of).length < mostNames && wanted !== "__proto__") ? wanted : others;
+  const before = Object.hasOwn(of, name) ? of[name] : undefined;
+  if (before === undefined) return { ...of, [name]: more };
+  const { calls, input, cached, output, money } = before;
   const sum = {
     calls: calls + more.calls,
     input: input + more.input,

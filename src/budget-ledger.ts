@@ -13,9 +13,11 @@ export type Change<Result> = (day: BudgetDay) => { readonly day: BudgetDay; read
 export interface Ledger {
   /**
    * Resolves once the change is durable, or nothing was to be changed as the record stands now. It may be tried several times: only the last
-   * one counts. @throws InfrastructureError where it may have been written or not.
+   * one counts.
+   * @param last nothing is likely to follow soon: what comes next is looked up ahead, so that its write is its only trip to the store.
+   * @throws InfrastructureError where it may have been written or not.
    */
-  change<Result>(key: string, change: Change<Result>): Promise<Result>;
+  change<Result>(key: string, change: Change<Result>, last?: boolean): Promise<Result>;
   /** Waits for what is being written. */
   idle(): Promise<void>;
 }
@@ -48,6 +50,7 @@ interface Book {
   /** As last seen; undefined: to be looked up. */
   standing: Standing | undefined;
   waiting: Job[];
+  looksAhead: boolean;
   writing: Promise<void> | undefined;
 }
 
@@ -102,12 +105,12 @@ export function createLedger({ records, clock, shared, keptMs, begin }: LedgerOp
       }
     }
     book.writing = undefined;
-    if (shared) await lookAhead(book);
+    if (shared && book.looksAhead) await lookAhead(book);
   }
 
-  /** Before the next one asks: it need not look then, and its write is the only trip. */
   async function lookAhead(book: Book): Promise<void> {
     const { standing } = book;
+    book.looksAhead = false;
     const found = standing && (await records.get(book.key).catch(() => undefined));
     if (found === undefined || book.writing !== undefined || book.standing !== standing) return;
     if (found.etag !== standing?.etag) book.standing = { day: readDay(found.value), etag: found.etag };
@@ -123,19 +126,20 @@ export function createLedger({ records, clock, shared, keptMs, begin }: LedgerOp
   }
 
   return {
-    change<Result>(key: string, change: Change<Result>) {
+    change<Result>(key: string, change: Change<Result>, last = false) {
       const { promise, resolve, reject } = Promise.withResolvers<Result>();
-      const book = books.get(key) ?? { key, standing: undefined, waiting: [], writing: undefined };
+      const book = books.get(key) ?? { key, standing: undefined, waiting: [], looksAhead: false, writing: undefined };
       books.set(key, book);
-      let last: { readonly result: Result } | undefined;
+      book.looksAhead ||= last;
+      let latest: { readonly result: Result } | undefined;
       book.waiting.push({
         run(day) {
           const { day: next, result } = change(day);
-          last = { result };
+          latest = { result };
           return next;
         },
         done() {
-          if (last !== undefined) resolve(last.result);
+          if (latest !== undefined) resolve(latest.result);
         },
         failed: reject,
       });

@@ -156,10 +156,11 @@ export function createBudgets({ records, clock, log, settings, shared, announce 
     const work = async () => {
       for (let tries = 1; ; tries += 1) {
         try {
-          const after = await ledger.change(key, (before) => {
-            const next = change(before);
-            return { day: next, result: next };
-          });
+          const next = (before: BudgetDay) => {
+            const day = change(before);
+            return { day, result: day };
+          };
+          const after = await ledger.change(key, next, true);
           return done?.(after);
         } catch (error) {
           if (tries === settleTries)

@@ -28,10 +28,10 @@ export function costOf({ models }: Prices, model: string, used: CallUsage): numb
   const { input, cachedInput = input, output, request, minute } = price;
   const cached = Math.min(used.cached, used.input);
   const perMillion = (used.input - cached) * input + cached * cachedInput + used.output * output;
-  return Math.ceil(perMillion * 1_000 + (request + ((used.seconds ?? 0) / 60) * minute) * billionths);
+  return Math.round(perMillion * 1_000 + (request + ((used.seconds ?? 0) / 60) * minute) * billionths);
 }
 
 export function costOfTool({ tools }: Prices, name: string): number {
   const [, price = 0] = Object.entries(tools).find(([pattern]) => matchesName(pattern, name)) ?? [];
-  return Math.ceil(price * billionths);
+  return Math.round(price * billionths);
 }

@@ -127,10 +127,10 @@ export async function runTurn(options: RunOptions, run: Running): Promise<void> 
     const notice = noticeOf(reason);
     // Who waits for an answer, as programs do, has one each time.
     const once = channel?.traits.refuses === true ? undefined : onceOf(reason);
-    log.error(
-      { agent: id, conversation: turn.conversation, turn: turn.turn, reason: reasonOf(reason) },
-      "the agent gave no answer; the person is told so",
-    );
+    const about = { agent: id, conversation: turn.conversation, turn: turn.turn, reason: reasonOf(reason) };
+    // Nothing is wrong: who has to know of it is told where it ended.
+    if (reason instanceof BudgetError) log.info(about, "the agent gives no answer: there is nothing left for it");
+    else log.error(about, "the agent gave no answer; the person is told so");
     await tellDecided(options, taken);
     await persistently(options, abandoned(abort.signal), () =>
       options.call(id, "fail", { ...turn, messages, notice, once }),
