@@ -121,7 +121,8 @@ export function createServices(options: ServiceOptions): Serve {
   async function usage({ agent, command }: Served): Promise<Answer> {
     const { budgets } = options;
     const standing = (await budgets?.standing("person", payerOf(agent, command.address))) ?? [];
-    const text = usageWords(standing, budgets?.currency ?? "", command.participant.locale);
+    if (budgets === undefined || standing.length === 0) return say("usageNone");
+    const text = usageWords(standing, budgets.currency, command.participant.locale);
     return { parts: [{ kind: "text", text, format: "markdown" }] };
   }
 

@@ -20,7 +20,7 @@ async function turn(): Promise<void> {
       const charge = await budgets.reserve({ tenant: "t", person }, { model: "m", input: 100, output: 50 });
       const output = Math.floor(Math.random() * 50);
       writeSync(1, `${100 + output}\n`);
-      await sleep(20 + Math.random() * 40);
+      await sleep(150 + Math.random() * 150);
       charge.settle({ input: 100, cached: 0, output });
     } catch (error) {
       if (error instanceof BudgetError) return;

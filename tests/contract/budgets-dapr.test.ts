@@ -10,7 +10,7 @@ import { needsDapr, startCluster, type Cluster, type State } from "../services/d
 import { budgetsContract } from "./budgets.ts";
 
 const { missing } = await needsDapr();
-const limit = 20_000;
+const limit = 400_000;
 const reservation = 150;
 
 /** A process with 25 turns of one person. @returns what its calls used, as it said itself when it made them. */

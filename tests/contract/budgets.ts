@@ -110,7 +110,7 @@ export function budgetsContract({ name, open, shared }: BudgetsContract): void {
       const who = somebody();
       const all = opened({ person: { day: { calls: 3 } }, conversation: both });
       const made = await Promise.allSettled(
-        Array.from({ length: 10 }, (_, at) => all[at % all.length]?.count(who, "bank__pay")),
+        Array.from({ length: 10 }, async (_, at) => all[at % all.length]?.count(who, "bank__pay")),
       );
       expect(made.filter(({ status }) => status === "fulfilled")).toHaveLength(3);
       await Promise.all(all.map((one) => one.drain(20_000)));

@@ -200,9 +200,9 @@ test("one user's flood ends at a budget of money that all share; subscribers are
   await platform.waitForReply(bob, ({ text }) => ended.test(text ?? ""), reply);
   expect(model.log).toHaveLength(asked);
   await eventually("both are told", () => told.size === 2 || undefined);
-  expect([...told.values()].map(({ type, data }) => [type, data["scope"]]).toSorted()).toEqual([
-    ["budget.ended", "tenant"],
-    ["budget.warned", "tenant"],
+  expect([...told.values()].map(({ type, data }) => `${type} ${String(data["scope"])}`).toSorted()).toEqual([
+    "budget.ended tenant",
+    "budget.warned tenant",
   ]);
   const { windows, currency } = await settledUsage(stage, "--scope", "tenant");
   expect(currency).toBe("EUR");
