@@ -1,5 +1,5 @@
 /** The working copy of one step of the reducer: replaced values are new objects, so that what did not change is not written. */
-import type { HistoryItem } from "./agent.ts";
+import type { AgentTraits, HistoryItem } from "./agent.ts";
 import type { Effect, Step } from "./events.ts";
 import type { AgentId, ConversationId, MessageId } from "./ids.ts";
 import {
@@ -35,6 +35,7 @@ const mostMedia = 256;
 
 export interface Draft {
   readonly state: AgentState;
+  readonly traits: AgentTraits;
   readonly effects: Effect[];
   thread(conversation: ConversationId): Thread | undefined;
   /** The agent has been in this conversation. */
@@ -87,7 +88,7 @@ export interface Draft {
   step(): Step;
 }
 
-export function createDraft(before: AgentState): Draft {
+export function createDraft(before: AgentState, traits: AgentTraits): Draft {
   let state = before;
   const effects: Effect[] = [];
   const seen = { put: new Set<string>(), remove: [] as string[] };
@@ -120,14 +121,15 @@ export function createDraft(before: AgentState): Draft {
   function putAway(): ConversationId[] {
     const threads = threadsOf(state.inbox);
     const quiet = threads
-      .filter(([, of]) => isQuiet(of) && of.via === undefined && of.asks === undefined)
+      .filter(([, of]) => isQuiet(of) && [of.via, of.asks, of.held].every((field) => field === undefined))
       .slice(0, Math.max(threads.length - mostThreads, 0));
     if (quiet.length === 0) return [];
     const away = new Set(quiet.map(([conversation]) => conversation));
     let count = awayCount(state.inbox);
-    const kept = quiet.map(([conversation, { to, seq, failed, choices, unheard, listed }]) => {
+    const kept = quiet.map(([conversation, { to, seq, failed, choices, locale, unheard, listed }]) => {
       if (listed === undefined) rows.set(awayKey(count++), conversation);
-      const rest = { ...(failed && { failed }), ...(choices && { choices }), ...(unheard && { unheard }) };
+      const heard = { ...(locale && { locale }), ...(unheard && { unheard }) };
+      const rest = { ...(failed && { failed }), ...(choices && { choices }), ...heard };
       return [conversation, { to, seq, listed: true, ...rest }];
     });
     draft.inbox({
@@ -142,6 +144,7 @@ export function createDraft(before: AgentState): Draft {
     get state() {
       return state;
     },
+    traits,
     effects,
     thread: (conversation) => state.inbox.threads[conversation],
     knows: (conversation) => draft.thread(conversation) !== undefined || state.quiet[conversation] !== undefined,

@@ -60,7 +60,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const { serving, delegations, servers, library } = among;
   const belongings = createBelongings(runtime, clock);
   const { records, blobs } = runtime;
-  const effects = createEffects({ records, clock, belongings });
+  const effects = createEffects({ records, clock, log, belongings });
   const outside = { sources: among.sources, effects };
   const agents = createAgents({ config, models, clock, log, blobs, outside });
   const subscribers = subscribersOf(config, { safeFetch, clock, bindings: runtime.bindings });
@@ -69,6 +69,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     const known =
       (await subscriptions.run(job, data)) ||
       (await core.approvals.run(job, data)) ||
+      (await core.takeovers.run(job, data)) ||
       (await serving.host.run(job, data)) ||
       (await delegations.run(job, data));
     if (!known) log.warn({ job }, "a job that nothing here knows is over");
@@ -93,6 +94,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     places: turnPlaces(config),
     delivers: role !== "agents",
     delegations,
+    takeover: takeoverOf(config),
     erase: mcp?.erase,
     ...(announces.length === 0 ? {} : { announce: toAll(announces) }),
   });
@@ -165,6 +167,11 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
       counts,
     },
   );
+}
+
+function takeoverOf({ takeover: { waitSeconds, silentSeconds } }: Config) {
+  const silentMs = silentSeconds === "off" ? undefined : silentSeconds * 1_000;
+  return { waitMs: waitSeconds === "off" ? 0 : waitSeconds * 1_000, silentMs };
 }
 
 async function openSignals(url: string, instance: string, log: Log): Promise<Signals & { close(): void }> {

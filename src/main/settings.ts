@@ -38,6 +38,9 @@ const platformIds = z.array(
 const rateWords = 'must be a whole number from 1 on, or "off"';
 const rate = z.union([z.literal("off"), z.coerce.number(rateWords).int(rateWords).min(1, rateWords)], rateWords);
 
+const secondsWords = 'must be a number of seconds, or "off"';
+const seconds = z.union([z.literal("off"), z.number(secondsWords).positive(secondsWords)], secondsWords);
+
 /** What every account of every channel takes beside its channel's own settings. */
 const accountSettings = {
   /** The agent that answers there; by default the first one. */
@@ -247,6 +250,15 @@ export const settings = z.strictObject({
   tenants: z
     .record(z.string().min(1), z.strictObject({ limits: z.strictObject(tenantLimits).prefault({}) }))
     .optional(),
+  /** Persons of the operator's instead of the agent. */
+  takeover: z
+    .strictObject({
+      /** How long people who ask for a person wait for one before the agent answers again; "off": nobody is asked for. */
+      waitSeconds: seconds.default(600),
+      /** How long an operator who has a conversation may say nothing before it is the agent's again. */
+      silentSeconds: seconds.default("off"),
+    })
+    .prefault({}),
   webhooks: z
     .strictObject({
       /** Hosts in private networks that callbacks and subscribers may be at. */

@@ -45,6 +45,7 @@ function begin(run: (hooks: TurnHooks) => Promise<TurnOutput>, locale?: string) 
       agentOf: () => ({ agent, traits }),
       channelOf: () => channel as Channel,
       approvals: { want: never, close: never },
+      takeovers: { mayAsk: () => false, want: never, over: never },
       serve: never,
       tellAlive: true,
     },
