@@ -20,10 +20,10 @@ import type { Blobs, Clock, Log } from "./ports.ts";
 import { showProgress, type Progress } from "./progress.ts";
 import { isServiceCommand } from "./scheduling.ts";
 import type { Serve } from "./services.ts";
-import { createTimeLimit } from "./time-limit.ts";
 import { personAsked } from "./takeover.ts";
 import type { WantedPerson } from "./takeover-state.ts";
 import type { Takeovers } from "./takeovers.ts";
+import { createTimeLimit } from "./time-limit.ts";
 
 /** The turn was stopped, superseded or handed over: its runner ends without a word. */
 export class TurnAbandoned extends Error {
@@ -100,8 +100,8 @@ export async function runTurn(options: RunOptions, run: Running): Promise<void> 
       inLine?.(wait?.expectedMs);
     };
     const heard: string[] = [];
-    const seen = { progress: { ...progress, onWait }, onHeard: (id: string) => void heard.push(id) };
-    const outcome = await answer(options, run, agent, taken, seen).then(
+    const onHeard = (question: string) => void heard.push(question);
+    const outcome = await answer(options, run, agent, taken, { progress, onWait, onHeard }).then(
       (output) => ({ output }),
       (error: unknown) => ({ error }),
     );
@@ -153,14 +153,18 @@ function onceOf(reason: unknown): Once | undefined {
   return reason instanceof BudgetError ? { period: reason.period, rule: "budget used up" } : undefined;
 }
 
-type Watched = Progress & Pick<TurnHooks, "onWait">;
+/** What a turn tells while it runs. */
+interface Showing extends Pick<TurnHooks, "onWait"> {
+  readonly progress: Progress;
+  readonly onHeard: (question: string) => void;
+}
 
 async function answer(
   options: RunOptions,
   run: Running,
   agent: Agent,
   taken: Taken,
-  { progress, onHeard }: { readonly progress: Watched; readonly onHeard: (question: string) => void },
+  { progress, onWait, onHeard }: Showing,
 ): Promise<TurnOutput | undefined> {
   const { signal } = run.abort;
   const first = taken.messages[0];
@@ -181,7 +185,7 @@ async function answer(
     {
       signal,
       ...(progress.onText === undefined ? {} : { onText: progress.onText }),
-      ...(progress.onWait === undefined ? {} : { onWait: progress.onWait }),
+      ...(onWait === undefined ? {} : { onWait }),
       onQuestion: createAsk({
         ...options,
         ...run,
