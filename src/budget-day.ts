@@ -17,7 +17,7 @@ const used = z.object({
   output: z.number(),
   money: z.number(),
 });
-export type Used = Readonly<z.infer<typeof used>>;
+type Used = Readonly<z.infer<typeof used>>;
 
 const budgetDay = z.object({
   v: z.literal(1),
@@ -101,6 +101,30 @@ export function settle(day: BudgetDay, id: string, name: string, tokens: CallUsa
 export function sumsOf(day: BudgetDay): BudgetDay {
   const isEmpty = Object.keys(day.of).length === 0 && day.before.calls === 0;
   return isEmpty ? day : { ...day, of: {} };
+}
+
+/** What was used: by model and tool, and what is not told apart. */
+export interface UsedRow extends Used {
+  readonly name: string;
+}
+
+export function rowsOf({ of, spent, open }: BudgetDay): UsedRow[] {
+  const rows: UsedRow[] = Object.entries(of).map(([name, one]) => ({ name, ...one }));
+  const left = Object.values(open);
+  const all = rows.reduce(
+    (sum, row) => plus(sum, { tokens: row.input + row.output, money: row.money, calls: row.calls }),
+    nothing,
+  );
+  const forgotten = spent.calls - left.length - all.calls;
+  // Of what is forgotten the sums are left.
+  if (forgotten > 0) rows.push(rowOf("forgotten", forgotten, spent.tokens - all.tokens, spent.money - all.money));
+  const [tokens, money] = left.reduce(([a, b], [c, d]) => [a + c, b + d], [0, 0]);
+  if (left.length > 0) rows.push(rowOf("not settled", left.length, tokens, money));
+  return rows;
+}
+
+function rowOf(name: string, calls: number, tokens: number, money: number): UsedRow {
+  return { name, calls, input: tokens, cached: 0, output: 0, money };
 }
 
 function plus(a: Amount, b: Amount): Amount {
