@@ -1,30 +1,31 @@
 /** One try of a model, reserved in budgets before it and settled after it by what the provider counted. */
 import type { ModelRequest, ModelResponse, StreamEvent } from "@openai/agents";
 import type { CallUsage, Charge, Meter } from "../../src/budgets.ts";
-import { UnacceptableError } from "../../src/errors.ts";
+import { InfrastructureError, UnacceptableError } from "../../src/errors.ts";
 import type { ModelCaller } from "../../src/model-line.ts";
+import type { Clock } from "../../src/ports.ts";
 import { UnavailableError } from "./failures.ts";
 import type { GuardedModel } from "./guard.ts";
+import { pause } from "./pause.ts";
 import { mostInput, tokensOfText } from "./request.ts";
 
 interface Try {
   readonly meter: Meter;
+  readonly clock: Clock;
   readonly caller: ModelCaller;
   readonly spec: string;
   readonly request: ModelRequest;
 }
 
+/** A store that is away is waited for, a minute or so. */
+const mostTries = 16;
+const firstPauseMs = 250;
+const mostPauseMs = 5_000;
+const nothing: CallUsage = { input: 0, cached: 0, output: 0 };
+
 /** Good for one request. @throws BudgetError where it must not be made. */
-export async function metered(
-  model: GuardedModel,
-  { meter, caller: { payer, tenant }, spec, request }: Try,
-): Promise<GuardedModel> {
-  const input = mostInput(request);
-  const charge = await meter.reserve(payer ?? { tenant }, {
-    model: spec,
-    input,
-    output: request.modelSettings.maxTokens,
-  });
+export async function metered(model: GuardedModel, of: Try): Promise<GuardedModel> {
+  const charge = await reserved(of);
   return {
     async getResponse(asked, tries) {
       try {
@@ -32,7 +33,7 @@ export async function metered(
         charge.settle(usageOf(response, charge));
         return response;
       } catch (error) {
-        settleFailure(charge, error, undefined);
+        settleFailure(charge, error, "");
         throw error;
       }
     },
@@ -55,6 +56,22 @@ export async function metered(
   };
 }
 
+async function reserved({ meter, clock, caller: { payer, tenant }, spec, request }: Try): Promise<Charge> {
+  const { signal, modelSettings } = request;
+  const planned = { model: spec, input: mostInput(request), output: modelSettings.maxTokens };
+  for (let tries = 1; ; tries += 1) {
+    try {
+      const charge = await meter.reserve(payer ?? { tenant }, planned);
+      if (signal?.aborted) charge.settle(nothing);
+      signal?.throwIfAborted();
+      return charge;
+    } catch (error) {
+      if (!(error instanceof InfrastructureError) || tries === mostTries) throw error;
+      await pause(clock, Math.min(firstPauseMs * 2 ** (tries - 1), mostPauseMs), signal);
+    }
+  }
+}
+
 type Counted = Pick<ModelResponse, "output"> & { readonly usage: DoneUsage | ModelResponse["usage"] };
 type DoneUsage = Extract<StreamEvent, { type: "response_done" }>["response"]["usage"];
 
@@ -67,14 +84,14 @@ function usageOf({ usage, output }: Counted, charge: Charge): CallUsage {
   return { input: inputTokens, cached, output: outputTokens };
 }
 
+/** What was sent, and as much of the answer as came; all that was reserved where nobody saw any of it. */
 function brokenOff({ planned }: Charge, text: string): CallUsage {
-  return { ...planned, output: tokensOfText(text) };
+  return text === "" ? planned : { ...planned, output: tokensOfText(text) };
 }
 
-/** What was refused costs nothing. Of what may have been worked on the input is known, and as much of the answer as came. */
-function settleFailure(charge: Charge, error: unknown, text: string | undefined): void {
-  if (isRefused(error) && !text) charge.settle({ input: 0, cached: 0, output: 0 });
-  else charge.settle(text === undefined ? charge.planned : brokenOff(charge, text));
+/** What was refused costs nothing. */
+function settleFailure(charge: Charge, error: unknown, text: string): void {
+  charge.settle(text === "" && isRefused(error) ? nothing : brokenOff(charge, text));
 }
 
 /** Nobody worked on it. */

@@ -33,7 +33,11 @@ export function routed(
     const { spec, model, asked, tries } = await search.next();
     if (meter === undefined) return { model, asked, tries };
     try {
-      return { model: await metered(model, { meter, caller, spec, request: asked }), asked, tries };
+      return {
+        model: await metered(model, { meter, clock: options.clock, caller, spec, request: asked }),
+        asked,
+        tries,
+      };
     } catch (error) {
       // The model is not at fault.
       search.left();
