@@ -4,7 +4,6 @@ import { connectionStates } from "../../src/connections.ts";
 import { sendOrder } from "../../src/operations.ts";
 import { topics } from "../../src/ports.ts";
 import { budgetScopes, budgetWindows } from "../../src/budgets.ts";
-import { usageQuery } from "../../src/usage.ts";
 import { takeOrder } from "../../src/takeover-operations.ts";
 import { consolePath as base } from "./settings.ts";
 
@@ -425,11 +424,17 @@ export const routes = {
     summary: "What was used by day and by model, and how far its budgets are used",
     ...common,
     request: {
-      query: usageQuery.extend({
-        days: z.coerce.number().pipe(usageQuery.shape.days.unwrap()).default(7),
-        of: usageQuery.shape.of.openapi({
-          description: "channel/account/user, a conversation's id, channel/account, or a tenant",
-        }),
+      query: z.object({
+        scope: z
+          .enum(budgetScopes)
+          .optional()
+          .openapi({ description: "That of the operator's tenant, or of the whole gateway, unless given" }),
+        of: z
+          .string()
+          .max(2_000)
+          .optional()
+          .openapi({ description: "channel/account/user, a conversation's id, channel/account, or a tenant" }),
+        days: limitOf(400, 7),
       }),
     },
     responses: { 200: json(used, "Usage, the latest day first"), ...notFound, ...refusedNow, ...refusals },
