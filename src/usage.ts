@@ -88,8 +88,9 @@ function payerFor(
   }
   if (of === undefined) throw new InputError(`say which ${scope}`);
   if (scope === "conversation") {
-    if (tenant !== undefined && tenantOf(of) !== encodePart(tenant)) throw unknown(scope, of);
-    return { tenant: decodeURIComponent(tenantOf(of)), conversation: of };
+    const whose = channels.find((one) => encodePart(one.tenant) === tenantOf(of));
+    if (whose === undefined) throw unknown(scope, of);
+    return { tenant: whose.tenant, conversation: of };
   }
   const [, channel, name, user] = /^([^/]+)\/([^/]+)(?:\/([^]+))?$/.exec(of) ?? [];
   const account = channels.find((one) => one.channel === channel && one.account === name);
