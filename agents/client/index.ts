@@ -22,6 +22,7 @@ import { withPictures } from "./images.ts";
 import { handOver } from "./hand-over.ts";
 import { instructionsOf, summaryInstructions } from "./instructions.ts";
 import { createMediaReader, type Readings } from "./media.ts";
+import { plain } from "./plain.ts";
 import { pauseOf, resumed } from "./pause.ts";
 import { clip } from "./render.ts";
 import type { ClientAgentSettings } from "./settings.ts";
@@ -218,10 +219,10 @@ function answerOf(output: string, { attached, choices, handsOver }: TurnContext)
 }
 
 function summaryPrompt(summary: string | undefined, items: readonly HistoryItem[]): string {
-  const before = summary === undefined || summary === "" ? [] : [`summary: ${summary}`];
+  const before = summary === undefined || summary === "" ? [] : [`summary: ${plain(summary)}`];
   const lines = items.map(({ role, name, text }) => {
-    const said = clip(text, longestSummarized).replaceAll("\n", " ");
-    return name === undefined ? `${role}: ${said}` : `${role}: [${JSON.stringify(name)}] ${said}`;
+    const said = plain(clip(text, longestSummarized)).replace(/\s*[\n\r\u2028\u2029]\s*/g, " ");
+    return name === undefined ? `${role}: ${said}` : `${role}: [${JSON.stringify(plain(clip(name, 80)))}] ${said}`;
   });
   return [...before, ...lines].join("\n");
 }

@@ -11,6 +11,7 @@ import type { Clock, Log } from "../../src/ports.ts";
 import { matchesName, needOf, type ToolRule } from "../../src/tool-policy.ts";
 import type { Need, ToolCall, ToolCaller, ToolResult, ToolSource, ToolSpec } from "../../src/tools.ts";
 import { throughOutages } from "./outage.ts";
+import { plain, plainIn } from "./plain.ts";
 import { clip, renderResult } from "./render.ts";
 import type { TurnContext } from "./turn-context.ts";
 
@@ -131,7 +132,7 @@ function sdkTool(
 ): Tool<TurnContext> {
   return tool({
     name,
-    description: clip(spec.description, longestDescription),
+    description: clip(plain(spec.description), longestDescription),
     // Not every server's schema is one that a strict model takes.
     strict: false,
     parameters: schemaOf(spec),
@@ -151,7 +152,8 @@ function sdkTool(
         return renderResult(name, clip(result.text, longestResult), result.failed === true);
       } catch (error) {
         if (signal.aborted) throw error;
-        if (error instanceof InputError) return `Not done: ${clip(error.message, longestDescription)}`;
+        if (error instanceof InputError)
+          return renderResult(name, `Not done: ${clip(error.message, longestDescription)}`, true);
         options.log.warn({ turn: turn.turn, tool: name, reason: reasonOf(error) }, "a tool failed");
         return "Not done: the tool failed. Do not try it again in this turn.";
       }
@@ -181,8 +183,14 @@ function keyOf({ agent }: ToolCaller, call: string): string {
   return createHash("sha256").update(`${agent} ${call}`).digest("base64url");
 }
 
+/** What the words of a schema say is no more than what its tool's description does. Names and values have to stay what they are. */
+function plainWords(key: string, value: unknown): unknown {
+  return key === "description" || key === "title" || key === "$comment" ? plainIn(key, value) : value;
+}
+
 /** The SDK takes schemas of objects only, and says what else may be in them. */
-function schemaOf({ parameters }: ToolSpec) {
+function schemaOf(spec: ToolSpec) {
+  const parameters = JSON.parse(JSON.stringify(spec.parameters, plainWords)) as ToolSpec["parameters"];
   const { properties, required } = parameters as { properties?: unknown; required?: unknown };
   return {
     ...parameters,
