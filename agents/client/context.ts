@@ -63,7 +63,8 @@ export function promptOf(
   if (input.summary !== undefined && input.summary !== "")
     before.push(fit(`[summary] ${escapeImitations(input.summary)}`, budget / 4));
   // Behind the history: it changes from turn to turn.
-  const known = Object.keys(standing).length === 0 ? [] : [fit(`[tasks ${JSON.stringify(standing, plainIn)}]`, budget / 4)];
+  const known =
+    Object.keys(standing).length === 0 ? [] : [fit(`[tasks ${JSON.stringify(standing, plainIn)}]`, budget / 4)];
   const spent = [...before, ...known, ...messages].reduce((sum, text) => sum + estimateTokens(text), 0);
   const history = recent([...input.history, ...told(input)], budget - spent, budget);
   const items = [...before.map(userItem), ...history.map(historyItem), ...known.map(userItem)];
