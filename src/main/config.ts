@@ -264,13 +264,18 @@ function checkDapr({ runtime, dapr }: Settings): void {
 
 /** A model that cannot answer is found at the start, not by the first person who writes. */
 function checkModels({ agents, models }: Settings, spec: string): void {
-  const problems = Object.entries(agents).flatMap(([name, { model, summaryModel }]) => [
+  const problems = Object.entries(agents).flatMap(([name, { model, summaryModel, guardrails }]) => [
     ...modelProblem(
       model === undefined ? "models.default (ASCENT_MODEL)" : `agents.${name}.model`,
       model ?? spec,
       models,
     ),
     ...(summaryModel === undefined ? [] : modelProblem(`agents.${name}.summaryModel`, summaryModel, models)),
+    ...[...guardrails.input, ...guardrails.output].flatMap((rule) =>
+      rule.check === "judge" && rule.model !== undefined
+        ? modelProblem(`agents.${name}.guardrails`, rule.model, models)
+        : [],
+    ),
   ]);
   problems.push(...otherModelProblem("transcription", models.transcription, models));
   problems.push(...otherModelProblem("embedding", models.embedding, models));

@@ -6,7 +6,9 @@ import { given } from "../../agents/client/guardrails/links.ts";
 import { guardrailSettings } from "../../agents/client/guardrails/settings.ts";
 import { questionOf } from "../../src/asks.ts";
 import type { TurnId } from "../../src/ids.ts";
-import { agentOn, hooks, message, said, turn } from "./client-agent.fixture.ts";
+import { createEffects } from "../../src/effects.ts";
+import type { ToolSource } from "../../src/tools.ts";
+import { agentOn, hooks, memoryRecords, message, said, testClock, turn } from "./client-agent.fixture.ts";
 
 type Rules = readonly Record<string, unknown>[];
 const text = (words: string) => [assistantMessage(words)];
@@ -205,15 +207,23 @@ describe("what the agent says", () => {
     expect(inputOf(model.lastCall?.request)).toContain("does not let this go");
   });
 
-  it("may hold an address that was given, and none that the model made up by calling a tool with it", async () => {
+  it("may hold an address that was given, and none that the model made up by calling a tool that repeats it", async () => {
     const rules = output({ check: "links", then: "mask" });
     const made = "https://made.test/SECRET";
-    const model = new ScriptedModel([
-      call("calculate", { expression: `1 + ${made}` }),
-      text(`${made} https://page.test/a`),
-    ]);
-    const { answer } = await agentOn(model, rules).agent.run(turn(["read https://page.test/a"]), hooks());
-    expect(answer.parts).toMatchObject([{ text: "[link left out] https://page.test/a" }]);
+    const echo: ToolSource = {
+      name: "echo",
+      needs: "nothing",
+      list: async () => [{ name: "say", description: "", parameters: { type: "object" }, effect: "none" }],
+      call: async (_name, { args }) => ({ text: `${JSON.stringify(args)} https://found.test/b` }),
+    };
+    const belongings = { note: async () => undefined };
+    const effects = createEffects({ records: memoryRecords(), clock: testClock(), belongings });
+    const said = `${made} https://page.test/a https://found.test/b`;
+    const model = new ScriptedModel([call("echo__say", { of: made }), text(said)]);
+    const { agent } = agentOn(model, rules, { outside: { sources: [echo], effects } });
+    const { answer } = await agent.run(turn(["read https://page.test/a"]), hooks());
+    expect(inputOf(model.lastCall?.request)).toContain("made.test");
+    expect(answer.parts).toMatchObject([{ text: "[link left out] https://page.test/a https://found.test/b" }]);
   });
 });
 
