@@ -1,12 +1,5 @@
 /** The client agent: {@link Agent} on the OpenAI Agents SDK. It keeps nothing between turns. */
-import {
-  Agent as SdkAgent,
-  Runner,
-  type AgentInputItem,
-  type Model,
-  type ModelProvider,
-  type ModelSettings,
-} from "@openai/agents";
+import { Agent as SdkAgent, Runner, type AgentInputItem, type Model, type ModelSettings } from "@openai/agents";
 import type { Agent, HistoryItem, TurnHooks, TurnInput, TurnOutput } from "../../src/agent.ts";
 import type { Effects } from "../../src/effects.ts";
 import { TerminalError } from "../../src/errors.ts";
@@ -24,7 +17,11 @@ import { createGuardrails, endedBy, heldBack } from "./guardrails/index.ts";
 import { handOver } from "./hand-over.ts";
 import { instructionsOf, summaryInstructions } from "./instructions.ts";
 import { createMediaReader, type Readings } from "./media.ts";
+<<<<<<< HEAD
 import { plain } from "./plain.ts";
+=======
+import { modelOf, type AgentModels } from "./models.ts";
+>>>>>>> main
 import { pauseOf, resumed } from "./pause.ts";
 import { clip } from "./render.ts";
 import type { ClientAgentSettings } from "./settings.ts";
@@ -37,7 +34,7 @@ import { seesPictures } from "./vision.ts";
 export interface ClientAgentDeps {
   /** In the configuration; the one that people are shown unless given. */
   readonly name?: string;
-  readonly models: ModelProvider;
+  readonly models: AgentModels;
   readonly clock: Clock;
   readonly blobs: Blobs;
   readonly log: Log;
@@ -79,6 +76,7 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     ...(settings.maxTokens === undefined ? {} : { maxTokens: settings.maxTokens }),
   };
 
+<<<<<<< HEAD
   async function execute(given: TurnInput, hooks: TurnHooks): Promise<TurnOutput> {
     const held = given.resume && heldBack(given.resume);
     if (held !== undefined && given.resume?.approved === false) return { answer: { parts: [], notice: "withheld" } };
@@ -86,6 +84,9 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     const past = guardrails.past(given.history, held === undefined ? undefined : given.resume?.turn);
     const input = { ...(held === undefined ? given : letThrough(given)), history: past };
     const model = await deps.models.getModel(settings.model);
+=======
+  async function execute(input: TurnInput, hooks: TurnHooks): Promise<TurnOutput> {
+>>>>>>> main
     const { tokens } = settings.context;
     // Half of the prompt's bytes for documents, half of the turn's time for all media.
     const bounds = { sees, documentBytes: tokens * 2, mostMs: settings.timeoutMs / 2 };
@@ -99,6 +100,11 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     const guard = guardrails.turn({ input, readings, signal, passed: held !== undefined });
     const { turn, attempt, to } = input;
     const { conversation, tenant } = to;
+<<<<<<< HEAD
+=======
+    const { signal, onWait, onProgress: progress = () => undefined } = hooks;
+    const model = await modelOf(deps.models, settings.model, { tenant, line: conversation, turn, onWait });
+>>>>>>> main
     const blobs = blobsOf(deps.blobs, tenant);
     const context = createTurnContext({
       turn,
@@ -181,10 +187,15 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
 
   return {
     run: (input, hooks) => settled(execute(input, hooks), hooks.signal, settings),
-    summarize({ summary, items, signal }) {
+    summarize({ summary, items, signal, caller = { tenant: "", line: "" } }) {
       const work = async () => {
+<<<<<<< HEAD
         const model = await deps.models.getModel(settings.summaryModel ?? settings.model);
         return condense(model, summaryPrompt(summary, guardrails.past(items)), signal);
+=======
+        const model = await modelOf(deps.models, settings.summaryModel ?? settings.model, caller);
+        return condense(model, summaryPrompt(summary, items), signal);
+>>>>>>> main
       };
       return settled(work(), signal, settings);
     },

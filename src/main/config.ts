@@ -2,9 +2,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { z } from "zod";
-import { keyNames, parseModelSpec, parseEmbeddingSpec, parseTranscriptionSpec } from "../../adapters/models/spec.ts";
 import { besideDapr } from "./dapr/beside.ts";
 import { isMap, variableOf, withEnvironment, type Environment } from "./environment.ts";
+import { modelProblems } from "./model-settings.ts";
 import { storedSettings, withSecrets } from "./sidecar-settings.ts";
 import { settings, type Settings } from "./settings.ts";
 import { tenantProblems } from "./tenant-settings.ts";
@@ -23,7 +23,7 @@ export class ConfigError extends Error {
 export interface Config extends Settings {
   /** The file it came from, or the store, in words. */
   readonly file: string | undefined;
-  /** The model of agents that name none, and why it is that one. */
+  /** The model of agents that name none, or a list with commas between, and why it is that one. */
   readonly model: { readonly spec: string; readonly because: string };
 }
 
@@ -196,6 +196,12 @@ function checkDelegates({ delegates, skills, runtime }: Settings): void {
   if (problems.length > 0) throw new ConfigError(problems);
 }
 
+/** A model that cannot answer is found at the start, not by the first person who writes. */
+function checkModels(given: Settings, spec: string): void {
+  const problems = modelProblems(given, spec);
+  if (problems.length > 0) throw new ConfigError(problems);
+}
+
 function checkTenants(given: Settings): void {
   const problems = tenantProblems(given);
   if (problems.length > 0) throw new ConfigError(problems);
@@ -261,6 +267,7 @@ function checkDapr({ runtime, dapr }: Settings): void {
       "give the gateway and its sidecar the same value",
   ]);
 }
+<<<<<<< HEAD
 
 /** A model that cannot answer is found at the start, not by the first person who writes. */
 function checkModels({ agents, models }: Settings, spec: string): void {
@@ -323,3 +330,5 @@ function modelProblem(place: string, spec: string, models: Settings["models"]): 
     return [`${place}: ${error instanceof Error ? error.message : String(error)}`];
   }
 }
+=======
+>>>>>>> main
