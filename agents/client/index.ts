@@ -17,11 +17,8 @@ import { createGuardrails, endedBy, heldBack } from "./guardrails/index.ts";
 import { handOver } from "./hand-over.ts";
 import { instructionsOf, summaryInstructions } from "./instructions.ts";
 import { createMediaReader, type Readings } from "./media.ts";
-<<<<<<< HEAD
-import { plain } from "./plain.ts";
-=======
 import { modelOf, type AgentModels } from "./models.ts";
->>>>>>> main
+import { plain } from "./plain.ts";
 import { pauseOf, resumed } from "./pause.ts";
 import { clip } from "./render.ts";
 import type { ClientAgentSettings } from "./settings.ts";
@@ -76,17 +73,12 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     ...(settings.maxTokens === undefined ? {} : { maxTokens: settings.maxTokens }),
   };
 
-<<<<<<< HEAD
   async function execute(given: TurnInput, hooks: TurnHooks): Promise<TurnOutput> {
     const held = given.resume && heldBack(given.resume);
     if (held !== undefined && given.resume?.approved === false) return { answer: { parts: [], notice: "withheld" } };
     if (held?.answer !== undefined) return { answer: held.answer, outside: true };
     const past = guardrails.past(given.history, held === undefined ? undefined : given.resume?.turn);
     const input = { ...(held === undefined ? given : letThrough(given)), history: past };
-    const model = await deps.models.getModel(settings.model);
-=======
-  async function execute(input: TurnInput, hooks: TurnHooks): Promise<TurnOutput> {
->>>>>>> main
     const { tokens } = settings.context;
     // Half of the prompt's bytes for documents, half of the turn's time for all media.
     const bounds = { sees, documentBytes: tokens * 2, mostMs: settings.timeoutMs / 2 };
@@ -96,15 +88,11 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     const known = { readings, standing: toolbox.standing };
     const prompt = promptOf(withoutResumed(input), tokens, clock.now(), known);
     const messages = withPictures(guardrails.masked(prompt.messages), picturesOf(input, readings));
-    const { signal, onProgress: progress = () => undefined } = hooks;
+    const { signal, onWait, onProgress: progress = () => undefined } = hooks;
     const guard = guardrails.turn({ input, readings, signal, passed: held !== undefined });
     const { turn, attempt, to } = input;
     const { conversation, tenant } = to;
-<<<<<<< HEAD
-=======
-    const { signal, onWait, onProgress: progress = () => undefined } = hooks;
     const model = await modelOf(deps.models, settings.model, { tenant, line: conversation, turn, onWait });
->>>>>>> main
     const blobs = blobsOf(deps.blobs, tenant);
     const context = createTurnContext({
       turn,
@@ -189,13 +177,8 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     run: (input, hooks) => settled(execute(input, hooks), hooks.signal, settings),
     summarize({ summary, items, signal, caller = { tenant: "", line: "" } }) {
       const work = async () => {
-<<<<<<< HEAD
-        const model = await deps.models.getModel(settings.summaryModel ?? settings.model);
-        return condense(model, summaryPrompt(summary, guardrails.past(items)), signal);
-=======
         const model = await modelOf(deps.models, settings.summaryModel ?? settings.model, caller);
-        return condense(model, summaryPrompt(summary, items), signal);
->>>>>>> main
+        return condense(model, summaryPrompt(summary, guardrails.past(items)), signal);
       };
       return settled(work(), signal, settings);
     },

@@ -9,7 +9,7 @@
  * emoji stay, as does the one selector that makes a character an emoji, but not rows of them.
  */
 const hidden =
-  /[\u{E0000}-\u{E0FFF}\u202A-\u202E\u2060-\u206F\u200B\uFEFF\u00AD\u034F\u061C\u115F\u1160\u17B4\u17B5\u180B-\u180F\u3164\uFFA0\uFFF0-\uFFFB\u{1D173}-\u{1D17A}]|(?<=[\u200C-\u200F\uFE00-\uFE0F])[\u200C-\u200F\uFE00-\uFE0F]|[\u0000-\u0008\u000B\u000E-\u001F\u007F-\u009F]/gu;
+  /[[\p{Default_Ignorable_Code_Point}\p{Cc}\uFFF9-\uFFFB]--[\uFE00-\uFE0F\u200C-\u200F\t\n\f\r]]|(?<=[\uFE00-\uFE0F\u200C-\u200F])(?!(?<=\uFE0F)\u200D)[\uFE00-\uFE0F\u200C-\u200F]/gv;
 
 /** Where most texts end: no character that any of {@link hidden} is. */
 const ordinary = /^[\t\n\f\r\x20-\x7E\u00A0-\u00AC\u00AE-\u033F]*$/;

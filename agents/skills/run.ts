@@ -11,11 +11,8 @@ import type { Clock, Log } from "../../src/ports.ts";
 import type { TaskHooks, TaskMessage, TaskPart, TaskRun } from "../../src/skilled.ts";
 import { edgeModel } from "../client/edge.ts";
 import { settled } from "../client/failures.ts";
-<<<<<<< HEAD
-import { plainIn } from "../client/plain.ts";
-=======
 import { modelOf, type AgentModels } from "../client/models.ts";
->>>>>>> main
+import { plainIn } from "../client/plain.ts";
 import { clip, escapeLines, renderContentOf, renderFile, renderResult } from "../client/render.ts";
 import type { SkillSettings } from "./settings.ts";
 

@@ -17,10 +17,10 @@ const sent = ({ platform }: Pick<Stage, "platform">, chat?: number) =>
 
 describe("guardrails on a channel", () => {
   const guardrails = {
-    input: [{ check: "words", words: ["grenade"], then: "refuse" }],
+    input: [{ check: "words", words: ["grenade"], action: "refuse" }],
     output: [
-      { check: "words", words: ["Falcon"], then: "person" },
-      { check: "links", then: "mask" },
+      { check: "words", words: ["Falcon"], action: "review" },
+      { check: "links", action: "mask" },
     ],
   };
   const open = () => openStage({ config: { agents: { assistant: { guardrails } } } });

@@ -12,7 +12,7 @@ import type { GuardRule, JudgeRule } from "./settings.ts";
 /** A rule takes all of the text. */
 export interface Trip {
   readonly check: GuardRule["check"];
-  readonly then: "refuse" | "person";
+  readonly action: "refuse" | "review";
 }
 
 export interface Verdict {
@@ -50,7 +50,7 @@ export function createChecks(rules: readonly GuardRule[]): Checks {
   function applied(text: string, { rule, clean }: (typeof made)[number], given: () => ReadonlySet<string>): Verdict {
     const result = clean?.(text, given);
     if (result === undefined || result.found === 0) return { text };
-    return rule.then === "mask" ? { text: result.text } : { text, trip: { check: rule.check, then: rule.then } };
+    return rule.action === "mask" ? { text: result.text } : { text, trip: { check: rule.check, action: rule.action } };
   }
 
   return {
@@ -59,8 +59,8 @@ export function createChecks(rules: readonly GuardRule[]): Checks {
       let text = visible(given);
       for (const one of made) {
         if (one.rule.check === "judge") {
-          const { check, then } = one.rule;
-          if (await options.judge(one.rule, text)) return { text, trip: { check, then } };
+          const { check, action } = one.rule;
+          if (await options.judge(one.rule, text)) return { text, trip: { check, action } };
           continue;
         }
         const verdict = applied(text, one, options.given);
@@ -71,7 +71,7 @@ export function createChecks(rules: readonly GuardRule[]): Checks {
     },
     masked: (given) =>
       made
-        .filter(({ rule }) => rule.then === "mask")
+        .filter(({ rule }) => rule.action === "mask")
         .reduce((text, one) => applied(text, one, () => new Set()).text, visible(given)),
     remembered(given, whole) {
       let text = visible(given);

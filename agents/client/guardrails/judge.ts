@@ -1,18 +1,21 @@
 /** A model that says whether a text is against a policy. It has no tools, and sees nothing but the two. */
-import { Agent as SdkAgent, type ModelProvider, type Runner } from "@openai/agents";
+import { Agent as SdkAgent, type Runner } from "@openai/agents";
 import { z } from "zod";
 import { untilAborted } from "../../../src/abort.ts";
 import { reasonOf } from "../../../src/errors.ts";
 import type { Clock, Log } from "../../../src/ports.ts";
+import type { ModelCaller } from "../../../src/model-line.ts";
 import { edgeModel } from "../edge.ts";
+import { modelOf, type AgentModels } from "../models.ts";
 import { renderContentOf } from "../render.ts";
 import type { JudgeRule } from "./settings.ts";
 
 export interface JudgeDeps {
-  readonly models: ModelProvider;
+  readonly models: AgentModels;
   readonly runner: Runner;
   /** Of rules that name none. */
   readonly model: string;
+  readonly caller: ModelCaller;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -33,7 +36,7 @@ export async function judged(
   { policy, model: named, timeoutSeconds, otherwise }: JudgeRule,
   text: string,
   of: string,
-  { models, runner, model: usual, clock, log }: JudgeDeps,
+  { models, runner, model: usual, caller, clock, log }: JudgeDeps,
   signal: AbortSignal,
 ): Promise<boolean> {
   const spec = named ?? usual;
@@ -42,7 +45,7 @@ export async function judged(
   const within = AbortSignal.any([signal, late.signal]);
   const asked = async (piece: string) => {
     const edge = { before: [], retries: 0, clock, log, answered: () => false };
-    const model = edgeModel({ ...edge, model: await models.getModel(spec) });
+    const model = edgeModel({ ...edge, model: await modelOf(models, spec, caller) });
     const agent = new SdkAgent({ name: "judge", instructions: `${task}\n\n${policy}`, model, outputType: verdict });
     const items = [{ type: "message" as const, role: "user" as const, content: renderContentOf({ of }, piece) }];
     const result = await runner.run(agent, items, { maxTurns: 1, signal: within });

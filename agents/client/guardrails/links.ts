@@ -2,7 +2,7 @@
  * Links in a text as messengers and browsers find them: written out, in markdown, in HTML, and without "https://" where a path follows.
  * A preview of one is fetched by whoever shows the message, so that an address can carry out what is written into it.
  */
-import { addressesIn, canonical } from "../addresses.ts";
+import { addressesIn, canonical } from "../../../src/addresses.ts";
 
 export interface LinksAllowed {
   readonly which: "all" | "data";
@@ -49,7 +49,7 @@ function isTarget(target: string): boolean {
 }
 
 function isLetThrough(target: string, image: boolean, { which, domains, given: known }: LinksAllowed): boolean {
-  const whole = /^\/\//.test(target)
+  const whole = target.startsWith("//")
     ? `https:${target}`
     : /^[a-z][a-z0-9+.-]{1,20}:(?!\d)/i.test(target)
       ? target

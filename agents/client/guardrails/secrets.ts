@@ -35,7 +35,7 @@ export function cleanSecrets(
 
 /** Luhn's check digit, and a length and a first digit that cards have. */
 function isCard(found: string): boolean {
-  const digits = [...found.replace(/\D/g, "")].map(Number);
+  const digits = Array.from(found.replace(/\D/g, ""), Number);
   if (digits.length < 13 || digits.length > 19 || ![2, 3, 4, 5, 6].includes(digits[0] ?? 0)) return false;
   const sum = digits.toReversed().reduce((all, digit, at) => {
     const doubled = at % 2 === 0 ? digit : digit * 2;

@@ -2,8 +2,8 @@ import { RE2JS } from "re2js";
 import { z } from "zod";
 
 /** What happens where a rule applies: the person is told that it is not answered, or an operator is asked, or it is left out. */
-const outcome = z.enum(["refuse", "person", "mask"], "must be refuse, person or mask");
-const whole = z.enum(["refuse", "person"], "must be refuse or person: of all of it nothing would be left");
+const outcome = z.enum(["refuse", "review", "mask"], "must be refuse, review or mask");
+const whole = z.enum(["refuse", "review"], "must be refuse or review: of all of it nothing would be left");
 const longestPattern = 500;
 
 export const secretKinds = ["cards", "ibans", "keys"] as const;
@@ -30,20 +30,20 @@ const pattern = z
     }
   });
 
-const length = z.strictObject({ check: z.literal("length"), most: z.number().int().positive(), then: whole });
+const length = z.strictObject({ check: z.literal("length"), most: z.number().int().positive(), action: whole });
 const words = z.strictObject({
   check: z.literal("words"),
   words: z.array(z.string().trim().min(1).max(200)).min(1).max(1_000),
-  then: outcome,
+  action: outcome,
 });
-const patterns = z.strictObject({ check: z.literal("pattern"), pattern, then: outcome });
+const patterns = z.strictObject({ check: z.literal("pattern"), pattern, action: outcome });
 const secrets = z.strictObject({
   check: z.literal("secrets"),
   kinds: z
     .array(z.enum(secretKinds))
     .min(1)
     .default([...secretKinds]),
-  then: outcome,
+  action: outcome,
 });
 const links = z.strictObject({
   check: z.literal("links"),
@@ -51,7 +51,7 @@ const links = z.strictObject({
   which: z.enum(["all", "data"]).default("all"),
   /** Domains whose links are always let through. */
   allow: z.array(domain).max(1_000).default([]),
-  then: outcome,
+  action: outcome,
 });
 const judge = z.strictObject({
   check: z.literal("judge"),
@@ -62,7 +62,7 @@ const judge = z.strictObject({
   timeoutSeconds: z.number().positive().max(120).default(15),
   /** Where the model gives no verdict in time: as if the rule applied, or as if it did not. */
   otherwise: z.enum(["apply", "pass"], "must be apply or pass").default("apply"),
-  then: whole,
+  action: whole,
 });
 
 const rule = z.discriminatedUnion("check", [length, words, patterns, secrets, links, judge]);
