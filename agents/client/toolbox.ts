@@ -153,8 +153,11 @@ function sdkTool(
         return renderResult(name, clip(result.text, longestResult), result.failed === true);
       } catch (error) {
         if (signal.aborted) throw error;
-        if (error instanceof InputError)
+        if (error instanceof InputError) {
+          // It may quote what the source said, now or in an earlier run.
+          turn.content = true;
           return renderResult(name, `Not done: ${clip(error.message, longestDescription)}`, true);
+        }
         options.log.warn({ turn: turn.turn, tool: name, reason: reasonOf(error) }, "a tool failed");
         return "Not done: the tool failed. Do not try it again in this turn.";
       }
