@@ -35,6 +35,10 @@ function specsOf(
   ];
   const lists = named.flatMap((own) => [modelsOfAgent(own) ?? spec, own.summaryModel ?? []].flat());
   const all = new Set(lists.flatMap((list) => [...parseModelList(list)]));
+  for (const { guardrails } of Object.values(agents))
+    for (const rule of [...guardrails.input, ...guardrails.output])
+      if (rule.check === "judge" && rule.model !== undefined)
+        for (const one of parseModelList(rule.model)) all.add(one);
   for (const { model } of [models.transcription, models.embedding]) if (model !== undefined) all.add(model);
   return all;
 }

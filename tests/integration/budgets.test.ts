@@ -119,6 +119,24 @@ describe("a person's budget", () => {
     expect(model.log).toHaveLength(3);
   }, 60_000);
 
+  test("counts what a guardrail's model judges, and ends there too", async () => {
+    const judge = { check: "judge", policy: "no rudeness", action: "refuse" };
+    const stage = await openStage({
+      config: {
+        ...usually,
+        agents: { assistant: { guardrails: { input: [judge] } } },
+        budgets: { person: { day: { calls: 2 } } },
+      },
+    });
+    const { platform, model } = stage;
+    model.script(({ body }) => (JSON.stringify(body).includes("policy") ? { text: '{"violates":false}' } : undefined));
+    await platform.user(ann).sends(ann, `question m-${ann}-1`);
+    await platform.waitForReply(ann, ({ text }) => text?.includes(`m-${ann}-1`) === true, reply);
+    await platform.user(ann).sends(ann, `question m-${ann}-2`);
+    await platform.waitForReply(ann, ({ text }) => ended.test(text ?? ""), reply);
+    expect(model.log).toHaveLength(2);
+  }, 60_000);
+
   test("counts what their agent has others do: agents that keep asking one another come to its end, and it is said", async () => {
     const stage = await openStage({
       config: {
