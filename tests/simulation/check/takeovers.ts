@@ -11,13 +11,16 @@ const heldRule = "held by an operator";
 /** How long a run's past may have been on its way to it. */
 const takenMs = 10_000;
 
+/** Between the clocks of two processes. */
+const skewMs = 1_000;
+
 export function checkTakeovers(evidence: Evidence, replies: readonly Reply[]): Violation[] {
   return [...spoke(evidence, replies), ...untold(evidence, replies), ...unseen(evidence)];
 }
 
 /** At the end operators are shown what is true. */
 function unseen({ held, shownHeld, quiet }: Evidence): Violation[] {
-  const [real, shown] = [new Set(held), new Set(shownHeld)];
+  const [real, shown] = [new Set(held.map(({ id }) => id)), new Set(shownHeld)];
   const wrong = quiet ? [...real, ...shown].filter((id) => real.has(id) !== shown.has(id)) : [];
   return wrong.map((id) => ({
     rule: "I1",
@@ -31,7 +34,8 @@ interface Span {
 }
 
 /** When an operator surely had it: from when the taking was confirmed until somebody may have let go. */
-function heldIn({ posts }: Evidence, conversation: string): Span[] {
+function heldIn(evidence: Evidence, conversation: string): Span[] {
+  const { posts } = evidence;
   const acts = posts.filter((post) => addressOf(post.conversation).conversation === conversation);
   const releases = acts.filter(({ action: { does } }) => does.kind === "operate" && does.step === "release");
   return acts.flatMap((take) => {
@@ -39,9 +43,20 @@ function heldIn({ posts }: Evidence, conversation: string): Span[] {
     const from = take.acknowledgedAt;
     if (does.kind !== "operate" || does.step !== "take" || take.refused !== undefined || from === undefined) return [];
     const ends = releases.filter(({ acknowledgedAt = Infinity }) => acknowledgedAt > take.at).map(({ at }) => at);
-    const to = Math.min(Infinity, ...ends);
+    const to = Math.min(relievedAt(evidence, acts, take), ...ends);
     return from < to ? [{ from, to }] : [];
   });
+}
+
+/** When somebody who says nothing may be relieved: by whichever clock, and at once where they had it before. */
+function relievedAt({ plan }: Evidence, acts: readonly Post[], take: Post): number {
+  const { silentMs } = plan.settings;
+  if (silentMs === undefined) return Infinity;
+  const { does } = take.action;
+  const isSame = ({ action: { does: other } }: Post) =>
+    does.kind === "operate" && other.kind === "operate" && other.step === "take" && other.by === does.by;
+  const known = acts.some((act) => act.at < take.at && isSame(act));
+  return known || plan.faults.some(({ kind }) => kind === "jump") ? take.at : take.at + silentMs - skewMs;
 }
 
 /** A run that ended meanwhile has no answer. */
