@@ -3,6 +3,7 @@
  */
 import type { Agent, AgentTraits } from "./agent.ts";
 import type { Announce } from "./announce.ts";
+import type { Budgets } from "./budget-meter.ts";
 import type { Channel, Inbound } from "./channel.ts";
 import { createAccess, type AccessOptions } from "./access.ts";
 import { createBelongings } from "./belongings.ts";
@@ -66,6 +67,8 @@ export interface CoreOptions {
   readonly takeover?: Pick<TakeoverOptions, "waitMs" | "silentMs">;
   /** Ten letters or digits that nobody can guess; random ones unless given. */
   readonly newCode?: () => string;
+  /** Where anybody has a budget. */
+  readonly budgets?: Budgets | undefined;
   /** Who works for agents beside their turns. */
   readonly delegations?:
     | {
@@ -179,6 +182,7 @@ export function createCore(options: CoreOptions): Core {
       clock,
       belongings,
       newCode: options.newCode,
+      budgets: options.budgets,
       mayHandOver: takeovers.mayAsk,
       forget,
     }),

@@ -15,6 +15,7 @@ import type { Log, Signals } from "../ports.ts";
 import type { Serving } from "./a2a.ts";
 import { accountKey } from "./accounts.ts";
 import { createAgents, modelsSettings } from "./agents.ts";
+import { openBudgets } from "./budgets.ts";
 import type { Config } from "./config.ts";
 import { consoleOf } from "./console.ts";
 import { createControl } from "./control.ts";
@@ -41,7 +42,11 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const safeFetch = createSafeFetch({ allowHosts: config.webhooks.allowHosts });
   const signals = config.redis.url === undefined ? undefined : await openSignals(config.redis.url, instance, log);
   const counts = await openCounts(config, clock, log);
-  const models = createModels(modelsSettings(config), { clock, log, sharedWindow: counts?.window });
+  const announce: Announce = async (facts) => {
+    if (subscribers.length > 0) await subscriptions.announce(facts);
+  };
+  const budgets = openBudgets({ config, runtime, clock, log, announce });
+  const models = createModels(modelsSettings(config), { clock, log, sharedWindow: counts?.window, meter: budgets });
   const newId = () => randomBytes(18).toString("base64url");
   const among = await openAmongAgents({
     config,
@@ -54,6 +59,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     signals,
     newId,
     models,
+    meter: budgets,
     prompt: (...of) => core.proactive.prompt(...of),
     reaches: (to) => channels.get(accountKey(to))?.reach !== undefined,
   });
@@ -61,7 +67,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const belongings = createBelongings(runtime, clock);
   const { records, blobs } = runtime;
   const effects = createEffects({ records, clock, log, belongings });
-  const outside = { sources: among.sources, effects };
+  const outside = { sources: among.sources, effects, meter: budgets };
   const agents = createAgents({ config, models, clock, log, blobs, outside });
   const subscribers = subscribersOf(config, { safeFetch, clock, bindings: runtime.bindings });
   const subscriptions = createSubscriptions({ runtime, belongings, clock, log, subscribers });
@@ -94,6 +100,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     places: turnPlaces(config),
     delivers: role !== "agents",
     delegations,
+    budgets,
     takeover: takeoverOf(config),
     erase: mcp?.erase,
     ...(announces.length === 0 ? {} : { announce: toAll(announces) }),
@@ -119,7 +126,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const all = [...channels.values()];
   const connections = createConnections({ records, clock, log, instance, shared: !runtime.actors.exclusive });
   for (const channel of all) connections.watch(channel);
-  const operated: Operated = { runtime, core, subscriptions, connections, channels: all, log };
+  const operated: Operated = { runtime, core, subscriptions, connections, channels: all, budgets, log };
   const operations = operationsOf(operated, { name: "a command" });
   const control = createControl({ operations, log });
   const web = [...(mcp === undefined ? [] : [mcp.handler(operated)]), ...all.filter(answersHttp)];
@@ -165,6 +172,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
       servers,
       library,
       counts,
+      budgets,
     },
   );
 }
