@@ -4,6 +4,8 @@
 import type { Address, Answer, InboundMessage, MediaPart, Participant } from "./message.ts";
 import type { AskPerson } from "./tools.ts";
 import type { AgentId, MessageId, TurnId } from "./ids.ts";
+import type { Note, NoteChange } from "./notes.ts";
+import type { Found } from "./past.ts";
 
 /** How a medium of a message stands in the history: what was heard in it, or read. */
 export interface ReadPart {
@@ -35,6 +37,8 @@ export interface TurnInput {
   readonly participant: Participant;
   readonly summary: string | undefined;
   readonly history: readonly HistoryItem[];
+  /** What the agent noted before and may know here; absent where none are wanted, or none can be. */
+  readonly notes?: readonly Note[];
   /** The new messages, in order: at least one. */
   readonly messages: readonly InboundMessage[];
   /** A run that waited for a word goes on: with it, and with what was said since as `messages`. */
@@ -77,6 +81,8 @@ export interface TurnHooks {
   readonly onProgress?: (text: string) => void;
   /** Asks the person while a tool's call waits. Absent where nobody could answer. */
   readonly onQuestion?: AskPerson | undefined;
+  /** Looks through all that the agent has of its own conversations. Absent where nobody can. */
+  readonly searchPast?: (query: string) => Promise<readonly Found[]>;
   /** Bytes of a medium of one of the messages. */
   readonly openMedia: (
     media: MediaPart,
@@ -88,6 +94,8 @@ export interface TurnOutput {
   readonly answer: Answer;
   readonly pause?: Pause;
   readonly read?: readonly ReadPart[];
+  /** What was noted, in its order: kept with the answer. */
+  readonly notes?: readonly NoteChange[];
   readonly usage?: { readonly inputTokens: number; readonly outputTokens: number; readonly requests: number };
 }
 

@@ -3,9 +3,9 @@
  *
  * Everything here runs under the actor's lock, and nothing here waits for a model or a platform.
  */
-import type { AgentTraits } from "./agent.ts";
+import type { AgentTraits, HistoryItem } from "./agent.ts";
 import { answered, started, type Announce } from "./announce.ts";
-import { changedRows, keysOf, readArchive, withDays, withSpilled, withThread } from "./agent-rows.ts";
+import { changedRows, keysOf, readArchive, withDays, withPast, withSpilled, withThread } from "./agent-rows.ts";
 import type { AgentCalls, CallAgent, Decided, TurnRunner } from "./agent-calls.ts";
 import { askKey, readAsk } from "./ask-state.ts";
 import { decisionOf, openAskOf } from "./asks.ts";
@@ -19,7 +19,9 @@ import type { Actor, ActorContext, Clock, Log, Runtime, SetAside } from "./ports
 import { later, type Later } from "./later.ts";
 import { createLinking } from "./linking.ts";
 import { gapMs } from "./order.ts";
+import { notesFor } from "./notes.ts";
 import { createOutgoing } from "./outgoing.ts";
+import { searchPast } from "./past.ts";
 import { stateOf } from "./questions.ts";
 import { createRecent } from "./recent.ts";
 import { batchOf } from "./scheduling.ts";
@@ -32,6 +34,9 @@ const silenceMs = 20_000;
 const crowdedOutbox = 8;
 /** Characters of history from which on the older part is folded, whatever the number of items. */
 const foldChars = 48_000;
+/** Characters that one fold takes, as far as each item counts: the rest is the next one's. */
+const foldedChars = 32_000;
+const foldedItem = 2_000;
 
 export interface ClientAgentOptions {
   readonly runtime: Pick<Runtime, "bus" | "actors" | "journal">;
@@ -103,7 +108,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     if (state === stored) return reply;
     const effects = steps.flatMap((next) => next.effects);
     await write(state, effects, steps);
-    stored = { ...state, quiet: {} };
+    stored = { ...state, quiet: {}, past: {} };
     carryOut(effects);
     await tellJournal();
     watch.rests();
@@ -260,8 +265,10 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     const { historyItems } = options.traitsOf(to);
     const long = items.length > 3 && items.reduce((sum, item) => sum + item.text.length, 0) > foldChars;
     if (items.length <= historyItems * 2 && !long) return;
-    const last =
-      items[Math.max(items.length - (long ? Math.min(historyItems, items.length >> 1) : historyItems), 1) - 1]?.turn;
+    const mayGo = Math.max(items.length - (long ? Math.min(historyItems, items.length >> 1) : historyItems), 1);
+    let room = foldedChars;
+    const fits = items.findIndex(({ text }) => (room -= Math.min(text.length, foldedItem)) < 0);
+    const last = items[Math.max(fits === -1 ? mayGo : Math.min(mayGo, fits), 1) - 1]?.turn;
     turns.fold(id, to, summary, items.slice(0, items.findLastIndex((item) => item.turn === last) + 1));
   }
 
@@ -279,6 +286,9 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     const active = stored.inbox.threads[turn.conversation]?.turn;
     return active?.id === turn.turn && active.attempt === turn.attempt;
   };
+
+  const pastOf = async (): Promise<readonly HistoryItem[]> =>
+    Object.values((await withPast(context, stored)).past).flatMap(({ items }) => items);
 
   const watched = (reply: Reply): Reply | Later =>
     watch.isArmed() || !isOwed() ? reply : later(watch.arm().then((armed) => (armed ? reply : "unwatched")));
@@ -307,6 +317,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     watched,
     settled: settledEvent,
     archive: () => readArchive(context, stored),
+    past: pastOf,
     async loadAway() {
       stored = { ...stored, quiet: { ...stored.quiet, ...(await readArchive(context, stored)).quiet } };
     },
@@ -327,6 +338,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
       if (linking.heir() !== undefined) return linking.forward(event, before);
       linking.check(via);
       stored = await withSpilled(context, stored, [event.address.conversation], concernsAll(event));
+      if (event.kind === "edited" || event.kind === "deleted") stored = await withPast(context, stored);
       const { [event.address.conversation]: thread } = { ...stored.quiet, ...stored.inbox.threads };
       // What the gateway tells somebody who is not let in starts none.
       const isFirst = !isOwn(event) && (thread === undefined || thread.unheard === true);
@@ -357,7 +369,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
       if (thread === undefined || !current(turn)) return "stale";
       // It may have waited for its place for longer than the watchdog waits.
       heard.set(turn.turn, clock.monotonic());
-      const { summary, items } = stored.history;
+      const { summary, items, notes = [], notesOff } = stored.history;
       const messages = batchOf(thread);
       taken.set(
         turn.turn,
@@ -369,6 +381,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
         messages,
         history: items,
         ...(summary === undefined ? {} : { summary }),
+        ...(notesOff === true ? {} : { notes: notesFor(notes, thread.to) }),
         ...(decided === undefined ? {} : { decided }),
       };
     },
@@ -397,6 +410,11 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     async waited(data) {
       stored = await withSpilled(context, stored, [data.conversation]);
       return step([{ ...moment(), ...data, type: "waited" }], traits(data.conversation));
+    },
+    note: (data) => step([{ ...moment(), ...data, type: "noted" }], traits(data.conversation)),
+    async search({ query }) {
+      const before = await pastOf();
+      return searchPast([...before, ...stored.history.items], query);
     },
     summarized: (data) => step([{ ...moment(), ...data, type: "summarized" }], traits(undefined)),
     async resend(data) {

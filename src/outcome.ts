@@ -16,6 +16,7 @@ import {
   type InboundSaid,
   type Told,
 } from "./message.ts";
+import { keepNotes } from "./memory.ts";
 import type { SetAside } from "./ports.ts";
 import type { Question } from "./question-state.ts";
 import { advance, batchOf, repliesIn, restart } from "./scheduling.ts";
@@ -62,6 +63,7 @@ export function ended(draft: Draft, event: Of<"finished" | "failed">, traits: Ag
   // The gateway's own commands are nothing that the agent was told.
   if (thread.turn.command === undefined || decided.length > 0)
     remember(draft, event, covered, { text, read, replies }, traits.historyItems);
+  if (event.type === "finished" && event.notes !== undefined) keepNotes(draft, event.notes, thread.to, now);
   draft.answer(agent, conversation, covered, answer, now, { ...(asks && { asks }), ...(decides && { decides }) });
   if (event.type === "finished" && event.listed === true)
     draft.patch(conversation, { choices: choicesOf(answer, covered) });
@@ -132,7 +134,11 @@ function noteItem({ id, message, receivedAt }: InboundMessage, topic: string, tu
 function add(draft: Draft, items: readonly HistoryItem[], historyItems: number): void {
   const { items: before, summary } = draft.state.history;
   const pasts = 1 + Object.keys(draft.state.inbox.joiners ?? {}).length;
-  draft.history([...before, ...items].slice(-historyItems * hardCap * pasts), summary);
+  const all = [...before, ...items];
+  // So many at once that their rows are worth it.
+  const over = all.length > historyItems * hardCap * pasts ? all.length - historyItems * (hardCap * pasts - 1) : 0;
+  draft.archive(all.slice(0, over));
+  draft.history(all.slice(over), summary);
 }
 
 /** The agent writes first: in the conversation's next place, whatever waits or runs, and remembered as its own words. */
@@ -232,6 +238,7 @@ export function resend(draft: Draft, { id, entry, now }: Of<"resend">): Reply {
 export function summarized(draft: Draft, through: TurnId, summary: string): Reply {
   const last = draft.state.history.items.findLastIndex((item) => item.turn === through);
   if (last === -1) return "stale";
+  draft.archive(draft.state.history.items.slice(0, last + 1));
   draft.history(draft.state.history.items.slice(last + 1), summary);
   return "accepted";
 }

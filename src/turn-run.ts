@@ -94,9 +94,16 @@ export async function runTurn(options: RunOptions, run: Running): Promise<void> 
       const { output } = outcome;
       if (output === undefined) return;
       const { answer: said, asked } = await asking(options, run, taken, output);
-      const { read } = output;
+      const { read, notes } = output;
       const listed = channel !== undefined && listsButtons(said, channel);
-      const end = { messages, answer: said, ...(read && { read }), ...(listed && { listed }), ...(asked && { asked }) };
+      const end = {
+        messages,
+        answer: said,
+        ...(read && { read }),
+        ...(notes && { notes }),
+        ...(listed && { listed }),
+        ...(asked && { asked }),
+      };
       await tellDecided(options, taken);
       await persistently(options, abandoned(abort.signal), () => options.call(id, "finish", { ...turn, ...end }));
       return;
@@ -138,6 +145,7 @@ async function answer(
       participant: (fromPeople(taken.messages).at(-1) ?? first).participant,
       summary: taken.summary,
       history: taken.history,
+      ...(taken.notes === undefined ? {} : { notes: taken.notes }),
       messages: taken.messages,
       ...(taken.decided === undefined ? {} : { resume: resumeOf(taken.decided) }),
     },
@@ -152,6 +160,7 @@ async function answer(
         messages: taken.messages,
       }),
       ...(progress.onProgress === undefined ? {} : { onProgress: progress.onProgress }),
+      searchPast: (query) => options.call(run.agent, "search", { query }),
       openMedia: (media) => {
         const { blobs, safeFetch } = options;
         return openMedia(media, { blobs, safeFetch, channel: options.channelOf(taken.to) }, signal);

@@ -21,6 +21,7 @@ import { settled } from "./failures.ts";
 import { withPictures } from "./images.ts";
 import { instructionsOf, summaryInstructions } from "./instructions.ts";
 import { createMediaReader, type Readings } from "./media.ts";
+import { createNoteKeeper } from "./notes.ts";
 import { pauseOf, resumed } from "./pause.ts";
 import { clip } from "./render.ts";
 import type { ClientAgentSettings } from "./settings.ts";
@@ -101,6 +102,8 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
       files: filesOf(input, hooks),
       chain: chainOf(input),
       attached: toldFiles(input),
+      notes: createNoteKeeper(input, readings),
+      searchPast: hooks.searchPast,
     });
     const answered = () => context.attached.length > 0 || context.choices !== undefined;
     const edge = {
@@ -134,7 +137,8 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     const needOf = (name: string, args: unknown) =>
       name === askOperator.name ? "operator" : (toolbox.needOf(name, args) ?? ownNeedOf(name, args, rules));
     const pause = pauseOf(result, needOf, settings.approvalSeconds * 1_000);
-    const said = { usage, ...keptOf(input, readings) };
+    const { changes } = context.notes;
+    const said = { usage, ...keptOf(input, readings), ...(changes.length > 0 && { notes: changes }) };
     if (pause !== undefined) return { answer: { parts: context.attached }, pause, ...said };
     return { answer: answerOf(result.finalOutput ?? "", context), ...said };
   }

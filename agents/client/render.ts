@@ -9,8 +9,8 @@ import type { DocumentText } from "../../src/reading.ts";
 const longestQuote = 300;
 const longestName = 80;
 const imitation =
-  /^\[(?=(?:from|in reply to|pressed|image|video|audio|voice|file|sticker|location|contact|context|summary|tasks|note|end of note|content|end of content)\b)/gm;
-const imitationInHistory = /^\[(?=(?:from|in reply to|context|summary|tasks|note|end of note)\b)/gm;
+  /^\[(?=(?:from|in reply to|pressed|image|video|audio|voice|file|sticker|location|contact|context|summary|tasks|notes|note|end of note|content|end of content)\b)/gm;
+const imitationInHistory = /^\[(?=(?:from|in reply to|context|summary|tasks|notes|note|end of note)\b)/gm;
 
 /**
  * @param named the sender's name is told: in groups, where several people write.

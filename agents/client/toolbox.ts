@@ -144,6 +144,7 @@ function sdkTool(
       try {
         const of = { key, effect: spec.effect, args, conversation: caller.to.conversation };
         const result = await effects.once(of, () => source.call(spec.name, call));
+        turn.notes.hasRead();
         turn.attached.push(...(result.parts ?? []));
         return renderResult(name, clip(result.text, longestResult), result.failed === true);
       } catch (error) {

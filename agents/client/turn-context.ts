@@ -1,7 +1,9 @@
+import type { TurnHooks } from "../../src/agent.ts";
 import type { Answer, Button } from "../../src/message.ts";
 import type { Blobs } from "../../src/ports.ts";
 import type { ConversationId, TurnId } from "../../src/ids.ts";
 import type { AskPerson, CallFile } from "../../src/tools.ts";
+import type { NoteKeeper } from "./notes.ts";
 
 /** What the tools of one run share. Never serialized: a run's saved state must not hold what belongs to the process. */
 export interface TurnContext {
@@ -28,6 +30,8 @@ export interface TurnContext {
   readonly chain: readonly string[];
   /** What goes into the answer besides the model's text: files of what the gateway told, and what tools put there. */
   readonly attached: Answer["parts"][number][];
+  readonly notes: NoteKeeper;
+  readonly searchPast: TurnHooks["searchPast"] | undefined;
   choices: { readonly question: string; readonly buttons: readonly Button[] } | undefined;
   readonly toJSON: () => unknown;
 }
@@ -45,12 +49,15 @@ export function createTurnContext(of: {
   readonly files: readonly CallFile[];
   readonly chain: readonly string[];
   readonly attached: readonly Answer["parts"][number][];
+  readonly notes: NoteKeeper;
+  readonly searchPast?: TurnHooks["searchPast"] | undefined;
 }): TurnContext {
   const calls = new Map<string, number>();
   return {
     ...of,
     note: of.note,
     ask: of.ask,
+    searchPast: of.searchPast,
     nextKey(tool) {
       const n = (calls.get(tool) ?? 0) + 1;
       calls.set(tool, n);
