@@ -14,7 +14,7 @@ import { outboundEnvelope } from "./envelope.ts";
 import { InfrastructureError, reasonOf } from "./errors.ts";
 import type { AgentEvent, Effect, Reply, Step, TurnRef } from "./events.ts";
 import type { ConversationId, MessageId, TurnId } from "./ids.ts";
-import { isOwn, type Address, type InboundMessage, type OutboundEvent } from "./message.ts";
+import { isOwn, type Address, type InboundEvent, type InboundMessage, type OutboundEvent } from "./message.ts";
 import type { Actor, ActorContext, Clock, Log, Runtime, SetAside } from "./ports.ts";
 import { later, type Later } from "./later.ts";
 import { createLinking } from "./linking.ts";
@@ -287,6 +287,15 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     return active?.id === turn.turn && active.attempt === turn.attempt;
   };
 
+  /** It changes a message that neither waits nor stands in the history. */
+  function isAboutPast(event: InboundEvent): boolean {
+    const targets = event.kind === "deleted" ? event.targets : event.kind === "edited" ? [event.target] : [];
+    const { pending = [] } = stored.inbox.threads[event.address.conversation] ?? {};
+    const isHere = (target: MessageId) =>
+      pending.some((one) => one.id === target) || stored.history.items.some((item) => item.message === target);
+    return !targets.every(isHere);
+  }
+
   const pastOf = async (): Promise<readonly HistoryItem[]> =>
     Object.values((await withPast(context, stored)).past).flatMap(({ items }) => items);
 
@@ -338,7 +347,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
       if (linking.heir() !== undefined) return linking.forward(event, before);
       linking.check(via);
       stored = await withSpilled(context, stored, [event.address.conversation], concernsAll(event));
-      if (event.kind === "edited" || event.kind === "deleted") stored = await withPast(context, stored);
+      if (isAboutPast(event)) stored = await withPast(context, stored);
       const { [event.address.conversation]: thread } = { ...stored.quiet, ...stored.inbox.threads };
       // What the gateway tells somebody who is not let in starts none.
       const isFirst = !isOwn(event) && (thread === undefined || thread.unheard === true);

@@ -102,7 +102,7 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
       files: filesOf(input, hooks),
       chain: chainOf(input),
       attached: toldFiles(input),
-      notes: createNoteKeeper(input, readings),
+      notes: createNoteKeeper(input, known),
       searchPast: hooks.searchPast,
     });
     const answered = () => context.attached.length > 0 || context.choices !== undefined;

@@ -9,6 +9,7 @@ import type { TurnInput } from "../../src/agent.ts";
 import { InputError } from "../../src/errors.ts";
 import { fromPeople, type InboundMessage } from "../../src/message.ts";
 import { hasNote, mostNotes, noteChars, noteText, type NoteChange, type Note, type NotedBy } from "../../src/notes.ts";
+import type { Known } from "./context.ts";
 import type { Readings } from "./media.ts";
 import { renderContentOf } from "./render.ts";
 import type { TurnContext } from "./turn-context.ts";
@@ -29,15 +30,16 @@ export interface NoteKeeper {
   forget(n: number): void;
 }
 
-export function createNoteKeeper(input: TurnInput, readings: Readings): NoteKeeper {
+export function createNoteKeeper(input: TurnInput, { readings = new Map(), standing = {} }: Known): NoteKeeper {
   const changes: NoteChange[] = [];
   const said = fromPeople(input.messages).map((message) => saidIn(message, readings));
   const { notes } = input;
-  let read = readsOthers(input, readings);
+  let read = readsOthers(input, readings) || Object.keys(standing).length > 0;
   let now: readonly Pick<Note, "n" | "text">[] = notes ?? [];
 
   function checkWanted(): void {
-    if (notes === undefined) throw new InputError("no notes are taken here: the person turned them off, and /memory on turns them on again");
+    if (notes === undefined)
+      throw new InputError("no notes are taken here: the person turned them off, and /memory on turns them on again");
   }
 
   return {

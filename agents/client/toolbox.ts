@@ -138,13 +138,14 @@ function sdkTool(
       if (turn === undefined) throw new Error("a tool runs in a turn only");
       turn.signal.throwIfAborted();
       if (needed(name, args) === "refuse") return refused;
+      // Whatever comes of it: an error's words are the source's too.
+      turn.notes.hasRead();
       const key = keyOf(caller, turn.nextKey(name));
       const { signal, progress, files, chain, ask } = turn;
       const call = { ...caller, turn: turn.turn, key, args, signal, progress, files, chain, ask };
       try {
         const of = { key, effect: spec.effect, args, conversation: caller.to.conversation };
         const result = await effects.once(of, () => source.call(spec.name, call));
-        turn.notes.hasRead();
         turn.attached.push(...(result.parts ?? []));
         return renderResult(name, clip(result.text, longestResult), result.failed === true);
       } catch (error) {

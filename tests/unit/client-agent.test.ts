@@ -307,7 +307,7 @@ describe("tools", () => {
         files: [],
         chain: [],
         attached: [],
-        notes: createNoteKeeper(turn(["hi"]), new Map()),
+        notes: createNoteKeeper(turn(["hi"]), { readings: new Map() }),
       };
       const context = createTurnContext(of);
       return [context.nextKey("pay"), context.nextKey("pay"), context.nextKey("look")];
