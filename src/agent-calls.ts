@@ -1,11 +1,10 @@
 /** What an agent's actor can be asked, and who runs its turns. */
-import type { HistoryItem, ReadPart } from "./agent.ts";
+import type { Found, HistoryItem, ReadPart } from "./agent.ts";
 import type { Decision } from "./asks.ts";
 import type { Asked, MemoryChange, Reply, TurnRef } from "./events.ts";
 import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
 import type { Import, Serving } from "./link-events.ts";
 import type { Note, NoteChange } from "./notes.ts";
-import type { Found } from "./past.ts";
 import type { Asking, QuestionState } from "./question-state.ts";
 import type { Leaving, Via } from "./link-state.ts";
 import type {

@@ -5,7 +5,6 @@ import type { Address, Answer, InboundMessage, MediaPart, Participant } from "./
 import type { AskPerson } from "./tools.ts";
 import type { AgentId, MessageId, TurnId } from "./ids.ts";
 import type { Note, NoteChange } from "./notes.ts";
-import type { Found } from "./past.ts";
 
 /** How a medium of a message stands in the history: what was heard in it, or read. */
 export interface ReadPart {
@@ -26,6 +25,14 @@ export interface HistoryItem {
   readonly name?: string;
   /** What of the text stands for media of the message: kept where it is edited later. */
   readonly read?: readonly Pick<ReadPart, "part" | "text">[];
+}
+
+/** What was said before, as a search finds it. */
+export interface Found {
+  readonly at: number;
+  readonly who: HistoryItem["role"];
+  readonly name?: string;
+  readonly text: string;
 }
 
 export interface TurnInput {

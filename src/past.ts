@@ -3,7 +3,7 @@
  * agent's own. Nothing reads them in a turn but `search_past`; the oldest go when there are too many.
  */
 import { z } from "zod";
-import type { HistoryItem } from "./agent.ts";
+import type { Found, HistoryItem } from "./agent.ts";
 import { termsOf, weightOf, wordsIn, type Term } from "./terms.ts";
 
 export const pastRow = z.object({ v: z.literal(1), items: z.array(z.custom<HistoryItem>()) });
@@ -48,13 +48,6 @@ export function rowsOf(items: readonly HistoryItem[]): PastRow[] {
     room -= kept.text.length;
   }
   return rows.map((of) => ({ v: 1, items: of }));
-}
-
-export interface Found {
-  readonly at: number;
-  readonly who: HistoryItem["role"];
-  readonly name?: string;
-  readonly text: string;
 }
 
 /** The best first; of two that fit alike the newer. */

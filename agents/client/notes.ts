@@ -12,22 +12,12 @@ import { hasNote, mostNotes, noteChars, noteText, type NoteChange, type Note, ty
 import type { Known } from "./context.ts";
 import type { Readings } from "./media.ts";
 import { renderContentOf } from "./render.ts";
-import type { TurnContext } from "./turn-context.ts";
+import type { NoteKeeper, TurnContext } from "./turn-context.ts";
 
 /** What somebody said in this turn, in small letters and on one line. */
 interface Said {
   readonly by: NotedBy;
   readonly words: string;
-}
-
-/** The notes of one run: those that were there, and what it changes. */
-export interface NoteKeeper {
-  readonly changes: readonly NoteChange[];
-  /** From now on the turn has read what others wrote. */
-  hasRead(): void;
-  /** @throws InputError whose words are for the model. */
-  add(text: string, quote: string): void;
-  forget(n: number): void;
 }
 
 export function createNoteKeeper(input: TurnInput, { readings = new Map(), standing = {} }: Known): NoteKeeper {

@@ -3,7 +3,17 @@ import type { Answer, Button } from "../../src/message.ts";
 import type { Blobs } from "../../src/ports.ts";
 import type { ConversationId, TurnId } from "../../src/ids.ts";
 import type { AskPerson, CallFile } from "../../src/tools.ts";
-import type { NoteKeeper } from "./notes.ts";
+import type { NoteChange } from "../../src/notes.ts";
+
+/** The notes of one run: those that were there, and what it changes. */
+export interface NoteKeeper {
+  readonly changes: readonly NoteChange[];
+  /** From now on the turn has read what others wrote. */
+  hasRead(): void;
+  /** @throws InputError whose words are for the model. */
+  add(text: string, quote: string): void;
+  forget(n: number): void;
+}
 
 /** What the tools of one run share. Never serialized: a run's saved state must not hold what belongs to the process. */
 export interface TurnContext {
