@@ -1,58 +1,13 @@
 /** What agents remember, on the real gateway: that it is kept, that people see and delete it, and that nobody else's prompt has it. */
-import { randomBytes } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFailed, test } from "vitest";
-import type { Prompt, Reply } from "../fakes/openai/types.ts";
+import { factOf, leaks, obey, ownersIn, type Seen } from "./memory-prompts.ts";
 import { eventually, openStage, said } from "./stage.ts";
 import { openTenantsStage, type Bot, type TenantsStage } from "./tenants-stage.ts";
 
 const group = -500;
 const people = [101, 102, 103, 104, 105, 106];
-/** Whose a fact is stands in it. */
-const factOf = (owner: string) => `my treasure is canary${owner}x${randomBytes(6).toString("hex")}`;
-const ownersIn = (text: string) =>
-  [...text.matchAll(/canary([a-z]+\d*)x[0-9a-f]{12}/g)].map(([, owner]) => owner ?? "");
-
-interface Seen {
-  readonly model: string;
-  /** Who wrote what the request is about. */
-  readonly by: readonly string[];
-  readonly body: string;
-}
-
-/** A model that does what it is asked to, and keeps everything that it was ever shown. */
-function obey(seen: Seen[]) {
-  return (prompt: Prompt): Reply | undefined => {
-    const { turn, toolOutputs, toSummarize, model, body } = prompt;
-    const about = toSummarize ?? turn.at(-1) ?? "";
-    const by = [...about.matchAll(/by-([a-z]+\d*)/g)].map(([, owner]) => owner ?? "");
-    seen.push({ model, by: [...new Set(by)], body: JSON.stringify(body) });
-    if (toSummarize !== undefined) return undefined;
-    const { 0: fact } = /my treasure is \w+/.exec(about) ?? {};
-    if (toolOutputs.length > 0) return { text: `${about} → ${toolOutputs.join("; ")}` };
-    if (fact !== undefined) return { toolCalls: [{ name: "remember", arguments: { note: fact, quote: fact } }] };
-    if (about.includes("search"))
-      return { toolCalls: [{ name: "search_past", arguments: { query: "what is the treasure?" } }] };
-    return { text: `heard: ${about}` };
-  };
-}
-
-/** Prompts in which a fact stands that is not of those who may know it. */
-function leaks(seen: readonly Seen[], persons: readonly (readonly string[])[] = []): string[] {
-  const mayKnow = (owner: string) => persons.find((all) => all.includes(owner)) ?? [owner];
-  return seen.flatMap(({ model, by, body }) => {
-    const [owner = "nobody"] = by;
-    const known = mayKnow(owner);
-    const others = ownersIn(body).filter((one) => !known.includes(one));
-    const strangers = by.filter((one) => !known.includes(one));
-    const tenant = owner.startsWith(model) || (model === "acme" && owner.startsWith("sales")) ? [] : [`by ${model}`];
-    return [...others, ...strangers, ...tenant].map(
-      (what) => `a prompt of ${owner}'s has ${what}: ${body.slice(0, 300)}`,
-    );
-  });
-}
-
 let count = 0;
 /** Somebody in a chat of a bot, until the answer is there. */
 function writer(stage: TenantsStage, bot: Bot, chat: number, owner: string) {
