@@ -78,6 +78,10 @@ test("no fact of a person's, a group's or a tenant's is in another's prompt, als
   for (const { owner } of all)
     expect(seen.some(({ by, body }) => by.includes(owner) && body.includes(facts.get(owner) ?? "?"))).toBe(true);
 
+  // A group's notes are everybody's there.
+  await stage.bot("acme").user(104).sends(group, "/memory");
+  expect(await stage.sees("acme", group, "1. my treasure")).toContain(facts.get("acme"));
+
   // One person with two accounts; a code is nothing to another tenant.
   const [person, joiner, other] = [say("acme", 101), say("sales", 101), say("globex", 103)];
   const code = /\/link [A-Z2-9]{5}-[A-Z2-9]{5}/;
@@ -107,7 +111,7 @@ test("no fact of a person's, a group's or a tenant's is in another's prompt, als
 }, 240_000);
 
 test("/memory shows and deletes; /reset keeps notes, /export has them, /forget leaves nothing", async () => {
-  const stage = await openStage();
+  const stage = await openStage({ config: { agents: { assistant: { context: { historyItems: 2 } } } } });
   const seen: Seen[] = [];
   stage.model.script(obey(seen));
   const ann = 7;
@@ -149,6 +153,8 @@ test("/memory shows and deletes; /reset keeps notes, /export has them, /forget l
 
   const last = factOf("ann");
   await says(last, "It is noted");
+  for (let n = 0; n < 8; n++) await says(`small talk ${n}`, `talk ${n}`);
+  await says("search", last);
   await says("/forget", "/forget yes");
   await says("/forget yes", "I have erased");
   expect(ownersIn(await shown())).toEqual([]);
