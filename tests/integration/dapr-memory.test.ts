@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, onTestFailed, onTestFinished, te
 import { startOpenAiFake, type OpenAiFake } from "../fakes/openai.ts";
 import { needsDapr, startCluster, type Cluster } from "../services/dapr.ts";
 import { createReplica } from "./dapr-replica.ts";
-import { factOf, leaks, obey, ownersIn, type Seen } from "./memory-prompts.ts";
+import { factOf, lastTurn, leaks, obey, ownersIn, type Seen } from "./memory-prompts.ts";
 
 const { missing } = await needsDapr();
 const tenants = ["acme", "globex"] as const;
@@ -104,8 +104,7 @@ describe.skipIf(missing)("memory on Dapr", () => {
     await gateway.start();
     for (const { tenant, who, fact } of all) {
       expect(await says(tenant, who, "search")).toContain(fact);
-      const last = seen.findLast(({ by }) => by.includes(`${tenant}${who}`));
-      expect(last?.body).toMatch(new RegExp(String.raw`\[notes\] [^\n]*${fact}`));
+      expect(lastTurn(seen, `${tenant}${who}`)).toMatch(new RegExp(String.raw`\[notes\] [^\n]*${fact}`));
       expect(await says(tenant, who, "/memory")).toContain(fact);
     }
     expect(leaks(seen)).toEqual([]);

@@ -11,6 +11,7 @@ export interface Seen {
   readonly model: string;
   /** Who wrote what the request is about. */
   readonly by: readonly string[];
+  readonly summary: boolean;
   readonly body: string;
 }
 
@@ -20,7 +21,7 @@ export function obey(seen: Seen[]) {
     const { turn, toolOutputs, toSummarize, model, body } = prompt;
     const about = toSummarize ?? turn.at(-1) ?? "";
     const by = [...about.matchAll(/by-([a-z]+\d*)/g)].map(([, owner]) => owner ?? "");
-    seen.push({ model, by: [...new Set(by)], body: JSON.stringify(body) });
+    seen.push({ model, by: [...new Set(by)], summary: toSummarize !== undefined, body: JSON.stringify(body) });
     if (toSummarize !== undefined) return undefined;
     const { 0: fact } = /my treasure is \w+/.exec(about) ?? {};
     if (toolOutputs.length > 0) return { text: `${about} → ${toolOutputs.join("; ")}` };
@@ -44,4 +45,9 @@ export function leaks(seen: readonly Seen[], persons: readonly (readonly string[
       (what) => `a prompt of ${owner}'s has ${what}: ${body.slice(0, 300)}`,
     );
   });
+}
+
+/** What the model was last shown to answer this one. */
+export function lastTurn(seen: readonly Seen[], owner?: string): string {
+  return seen.findLast(({ by, summary }) => !summary && (owner === undefined || by.includes(owner)))?.body ?? "";
 }

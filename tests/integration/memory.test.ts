@@ -2,7 +2,7 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFailed, test } from "vitest";
-import { factOf, leaks, obey, ownersIn, type Seen } from "./memory-prompts.ts";
+import { factOf, lastTurn, leaks, obey, ownersIn, type Seen } from "./memory-prompts.ts";
 import { eventually, openStage, said } from "./stage.ts";
 import { openTenantsStage, type Bot, type TenantsStage } from "./tenants-stage.ts";
 
@@ -60,13 +60,11 @@ test("no fact of a person's, a group's or a tenant's is in another's prompt, als
     for (let n = 0; n < 6; n++) await says(`small talk ${n}`, user);
     expect(await says("search", user)).toContain(fact);
     await says("what do you know?", user);
-    const last = seen.findLast(({ by }) => by.includes(owner))?.body ?? "";
+    const last = lastTurn(seen, owner);
     expect(last).toMatch(new RegExp(String.raw`\[notes\] [^\n]*${fact}`));
   }
   await Promise.all(all.map(lives));
-  expect(seen.filter(({ body }) => body.includes("Summarize a conversation")).length).toBeGreaterThanOrEqual(
-    all.length,
-  );
+  expect(seen.filter(({ summary }) => summary).length).toBeGreaterThanOrEqual(all.length);
   expect(leaks(seen)).toEqual([]);
 
   // Killed, and known as before.
@@ -75,8 +73,7 @@ test("no fact of a person's, a group's or a tenant's is in another's prompt, als
   seen.length = 0;
   await Promise.all(all.map(({ says, chat }) => says("and now?", chat < 0 ? 102 : chat)));
   expect(leaks(seen)).toEqual([]);
-  for (const { owner } of all)
-    expect(seen.some(({ by, body }) => by.includes(owner) && body.includes(facts.get(owner) ?? "?"))).toBe(true);
+  for (const { owner } of all) expect(lastTurn(seen, owner).includes(facts.get(owner) ?? "?")).toBe(true);
 
   // A group's notes are everybody's there.
   await stage.bot("acme").user(104).sends(group, "/memory");
@@ -93,7 +90,7 @@ test("no fact of a person's, a group's or a tenant's is in another's prompt, als
   const persons = [["acme101", "sales101"]];
   for (const { says, owner } of [person, joiner]) {
     await says("who am I?");
-    const last = seen.findLast(({ by }) => by.includes(owner))?.body ?? "";
+    const last = lastTurn(seen, owner);
     for (const known of ["acme101", "sales101"]) expect(last).toContain(facts.get(known));
   }
   expect(await joiner.says("search")).toContain(facts.get("acme101"));
@@ -107,7 +104,7 @@ test("no fact of a person's, a group's or a tenant's is in another's prompt, als
   expect(await joiner.says("search")).toContain("Nothing was found");
   expect(ownersIn(seen.map(({ body }) => body).join("\n"))).toEqual([]);
   await person.says("and I?");
-  expect(seen.at(-1)?.body).toContain(facts.get("sales101"));
+  expect(lastTurn(seen, "acme101")).toContain(facts.get("sales101"));
 }, 240_000);
 
 test("/memory shows and deletes; /reset keeps notes, /export has them, /forget leaves nothing", async () => {
@@ -127,7 +124,7 @@ test("/memory shows and deletes; /reset keeps notes, /export has them, /forget l
   };
   const shown = async () => {
     await says("hello there", "heard:");
-    return seen.at(-1)?.body ?? "";
+    return lastTurn(seen);
   };
   await says("/memory", "noted nothing");
   const [first, second] = [factOf("ann"), factOf("ann")];
