@@ -1,12 +1,5 @@
 /** The client agent: {@link Agent} on the OpenAI Agents SDK. It keeps nothing between turns. */
-import {
-  Agent as SdkAgent,
-  Runner,
-  type AgentInputItem,
-  type Model,
-  type ModelProvider,
-  type ModelSettings,
-} from "@openai/agents";
+import { Agent as SdkAgent, Runner, type AgentInputItem, type Model, type ModelSettings } from "@openai/agents";
 import type { Agent, HistoryItem, TurnHooks, TurnInput, TurnOutput } from "../../src/agent.ts";
 import type { Effects } from "../../src/effects.ts";
 import { TerminalError } from "../../src/errors.ts";
@@ -19,8 +12,10 @@ import { promptOf } from "./context.ts";
 import { edgeModel } from "./edge.ts";
 import { settled } from "./failures.ts";
 import { withPictures } from "./images.ts";
+import { handOver } from "./hand-over.ts";
 import { instructionsOf, summaryInstructions } from "./instructions.ts";
 import { createMediaReader, type Readings } from "./media.ts";
+import { modelOf, type AgentModels } from "./models.ts";
 import { createNoteKeeper } from "./notes.ts";
 import { pauseOf, resumed } from "./pause.ts";
 import { clip } from "./render.ts";
@@ -34,7 +29,7 @@ import { seesPictures } from "./vision.ts";
 export interface ClientAgentDeps {
   /** In the configuration; the one that people are shown unless given. */
   readonly name?: string;
-  readonly models: ModelProvider;
+  readonly models: AgentModels;
   readonly clock: Clock;
   readonly blobs: Blobs;
   readonly log: Log;
@@ -68,14 +63,13 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     ...(settings.asksOperator ? [askOperator] : []),
   ];
   const { tools: allowed, rules } = settings;
-  const outside = deps.outside === undefined ? undefined : { ...deps.outside, allowed, rules, log };
+  const outside = deps.outside === undefined ? undefined : { ...deps.outside, allowed, rules, clock, log };
   const modelSettings: ModelSettings = {
     ...(settings.temperature === undefined ? {} : { temperature: settings.temperature }),
     ...(settings.maxTokens === undefined ? {} : { maxTokens: settings.maxTokens }),
   };
 
   async function execute(input: TurnInput, hooks: TurnHooks): Promise<TurnOutput> {
-    const model = await deps.models.getModel(settings.model);
     const { tokens } = settings.context;
     // Half of the prompt's bytes for documents, half of the turn's time for all media.
     const bounds = { sees, documentBytes: tokens * 2, mostMs: settings.timeoutMs / 2 };
@@ -87,7 +81,8 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     const messages = withPictures(prompt.messages, picturesOf(input, readings));
     const { turn, attempt, to } = input;
     const { conversation, tenant } = to;
-    const { signal, onProgress: progress = () => undefined } = hooks;
+    const { signal, onWait, onProgress: progress = () => undefined } = hooks;
+    const model = await modelOf(deps.models, settings.model, { tenant, line: conversation, turn, onWait });
     const blobs = blobsOf(deps.blobs, tenant);
     const context = createTurnContext({
       turn,
@@ -105,7 +100,9 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
       notes: createNoteKeeper(input, known),
       searchPast: hooks.searchPast,
     });
-    const answered = () => context.attached.length > 0 || context.choices !== undefined;
+    const answered = () =>
+      context.attached.length > 0 || context.choices !== undefined || context.handsOver !== undefined;
+    const handing = settings.handsOver && hooks.mayHandOver === true ? [handOver] : [];
     const edge = {
       model,
       before: prompt.before,
@@ -121,7 +118,7 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
       instructions,
       model: edgeModel(edge),
       modelSettings,
-      tools: [...own, ...toolbox.tools],
+      tools: [...own, ...handing, ...toolbox.tools],
     });
     const asked = input.resume === undefined ? messages : await resumed(agent, input.resume, context);
     const result = await runner.run(agent, asked, {
@@ -139,6 +136,9 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     const pause = pauseOf(result, needOf, settings.approvalSeconds * 1_000);
     const { changes } = context.notes;
     const said = { usage, ...keptOf(input, readings), ...(changes.length > 0 && { notes: changes }) };
+    const { handsOver } = context;
+    if (handsOver !== undefined)
+      return { answer: answerOf(pause === undefined ? (result.finalOutput ?? "") : "", context), handsOver, ...said };
     if (pause !== undefined) return { answer: { parts: context.attached }, pause, ...said };
     return { answer: answerOf(result.finalOutput ?? "", context), ...said };
   }
@@ -153,9 +153,9 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
 
   return {
     run: (input, hooks) => settled(execute(input, hooks), hooks.signal, settings),
-    summarize({ summary, items, signal }) {
+    summarize({ summary, items, signal, caller = { tenant: "", line: "" } }) {
       const work = async () => {
-        const model = await deps.models.getModel(settings.summaryModel ?? settings.model);
+        const model = await modelOf(deps.models, settings.summaryModel ?? settings.model, caller);
         return condense(model, summaryPrompt(summary, items), signal);
       };
       return settled(work(), signal, settings);
@@ -207,11 +207,11 @@ function keptOf({ messages }: TurnInput, readings: Readings): Pick<TurnOutput, "
 }
 
 /** The model's text, then what the tools attached; buttons need a text to belong to. */
-function answerOf(output: string, { attached, choices }: TurnContext): Answer {
+function answerOf(output: string, { attached, choices, handsOver }: TurnContext): Answer {
   const text = output.trim() === "" ? (choices?.question ?? "") : output;
   const parts: Answer["parts"] = text === "" ? [] : [{ kind: "text" as const, text, format: "markdown" as const }];
   parts.push(...attached);
-  if (parts.length === 0) throw new TerminalError("the model gave an empty answer");
+  if (parts.length === 0 && handsOver === undefined) throw new TerminalError("the model gave an empty answer");
   return choices === undefined ? { parts } : { parts, buttons: [...choices.buttons] };
 }
 

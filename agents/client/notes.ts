@@ -80,7 +80,9 @@ function readsOthers({ messages, history, resume }: TurnInput, readings: Reading
     message.parts.some((part) => "source" in part && part.kind !== "voice" && readings.has(part));
   const quotes = ({ message: { replyTo, before } }: InboundMessage) =>
     before !== undefined || (replyTo?.text !== undefined && replyTo.own !== true);
-  const wasRead = history.some(({ role, read = [] }) => role === "note" || read.some(({ text }) => !isVoice(text)));
+  const wasRead = history.some(
+    ({ role, read = [] }) => role === "note" || role === "operator" || read.some(({ text }) => !isVoice(text)),
+  );
   return wasRead || messages.some((message) => isFile(message) || quotes(message));
 }
 

@@ -43,6 +43,8 @@ export interface TurnContext {
   readonly notes: NoteKeeper;
   readonly searchPast: TurnHooks["searchPast"] | undefined;
   choices: { readonly question: string; readonly buttons: readonly Button[] } | undefined;
+  /** A person of the operator's is to take over. */
+  handsOver: { readonly reason: string } | undefined;
   readonly toJSON: () => unknown;
 }
 
@@ -75,6 +77,7 @@ export function createTurnContext(of: {
     },
     attached: [...of.attached],
     choices: undefined,
+    handsOver: undefined,
     toJSON: () => ({ turn: of.turn }),
   };
 }

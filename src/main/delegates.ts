@@ -5,7 +5,7 @@ import { internalHeaders } from "../../adapters/a2a/callers.ts";
 import type { A2aServer } from "../../adapters/a2a/server.ts";
 import { createDelegations, type Delegations } from "../delegation.ts";
 import { pushPath } from "../delegation-push.ts";
-import { TerminalError } from "../errors.ts";
+import { reasonOf, RetryableError, TerminalError } from "../errors.ts";
 import type { SafeFetch } from "../fetch.ts";
 import type { Address } from "../message.ts";
 import type { Peer, Peers } from "../peers.ts";
@@ -72,13 +72,22 @@ export function createDelegates(options: DelegatesOptions): Peers {
     .map((name) => createPeer({ ...localPeer(name, options), name, ...common(options) }));
   const fixed = [...named, ...own];
   const others = known.filter((name) => !fixed.some((peer) => peer.name === name));
+  const absent = new Map(others.map((name) => [name, absentPeer(name, options)]));
   const registry = createRegistry({ records, clock, log });
   const found = new Map<string, { readonly at: number; readonly peer: Peer | undefined; readonly place: string }>();
 
   async function registered(name: string): Promise<Peer | undefined> {
     const before = found.get(name);
     if (before !== undefined && clock.monotonic() - before.at < registeredMs) return before.peer;
-    const entry = await registry.find(name).catch(() => undefined);
+    let entry: Registered | undefined;
+    try {
+      entry = await registry.find(name);
+    } catch (error) {
+      // Whether it runs cannot be told now: it is where it was.
+      log.debug({ peer: name, reason: reasonOf(error) }, "where an agent runs cannot be read");
+      if (before !== undefined) found.set(name, { ...before, at: clock.monotonic() });
+      return before?.peer;
+    }
     const place = entry === undefined ? "" : JSON.stringify([entry.app, entry.address]);
     const same = before?.place === place ? before.peer : undefined;
     const peer = same ?? (entry && servicePeer(entry, options));
@@ -95,7 +104,8 @@ export function createDelegates(options: DelegatesOptions): Peers {
     async of(name) {
       const peer = fixed.find((one) => one.name === name);
       if (peer !== undefined || config.runtime !== "dapr" || !others.includes(name)) return peer;
-      return registered(name);
+      // It may run again: its tasks are its own until then.
+      return (await registered(name)) ?? absent.get(name);
     },
     mayReturn: (name) => config.runtime === "dapr" && others.includes(name),
   };
@@ -230,6 +240,20 @@ function servicePeer({ name, app, address }: Registered, options: DelegatesOptio
     },
     endpointOf: (one) => way.endpointOf(one),
     headersOf: (caller) => way.headersOf(caller),
+  });
+}
+
+/** One of ours that runs nowhere now: it cannot be asked. */
+function absentPeer(name: string, options: DelegatesOptions): Peer {
+  return createPeer({
+    ...common(options),
+    name,
+    local: false,
+    fetch,
+    read: () => Promise.reject(new RetryableError(`the agent "${name}" runs nowhere now`)),
+    endpointOf: () => undefined,
+    headersOf: () => ({}),
+    signedBy: [],
   });
 }
 

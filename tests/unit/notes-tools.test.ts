@@ -7,7 +7,7 @@ import { InputError } from "../../src/errors.ts";
 import type { ConversationId } from "../../src/ids.ts";
 import type { Note } from "../../src/notes.ts";
 import type { ToolSource } from "../../src/tools.ts";
-import { agentOn, ann, direct, hooks, memoryRecords, message, said, testClock, turn } from "./client-agent.fixture.ts";
+import { agentOn, ann, direct, hooks, memoryRecords, message, quiet, said, testClock, turn } from "./client-agent.fixture.ts";
 
 const text = (words: string) => [assistantMessage(words)];
 const inputOf = (request: Readonly<ModelRequest> | undefined) => request?.input as readonly AgentInputItem[];
@@ -32,7 +32,10 @@ function web(answer: () => string) {
     call: async () => ({ text: answer() }),
   };
   const belongings = { note: async () => undefined };
-  return { sources: [source], effects: createEffects({ records: memoryRecords(), clock: testClock(), belongings }) };
+  return {
+    sources: [source],
+    effects: createEffects({ records: memoryRecords(), clock: testClock(), belongings, log: quiet }),
+  };
 }
 const read = [functionCall("web__read", {}, { callId: "call_0" })];
 
