@@ -7,7 +7,18 @@ import { InputError } from "../../src/errors.ts";
 import type { ConversationId } from "../../src/ids.ts";
 import type { Note } from "../../src/notes.ts";
 import type { ToolSource } from "../../src/tools.ts";
-import { agentOn, ann, direct, hooks, memoryRecords, message, quiet, said, testClock, turn } from "./client-agent.fixture.ts";
+import {
+  agentOn,
+  ann,
+  direct,
+  hooks,
+  memoryRecords,
+  message,
+  quiet,
+  said,
+  testClock,
+  turn,
+} from "./client-agent.fixture.ts";
 
 const text = (words: string) => [assistantMessage(words)];
 const inputOf = (request: Readonly<ModelRequest> | undefined) => request?.input as readonly AgentInputItem[];
