@@ -66,6 +66,7 @@ export interface AgentCalls {
       answer: Answer;
       read?: readonly ReadPart[];
       notes?: readonly NoteChange[];
+      outside?: true;
       listed?: boolean;
       asked?: Asked;
       wanted?: WantedPerson;

@@ -58,6 +58,7 @@ export type AgentEvent = Moment &
         readonly read?: readonly ReadPart[];
         /** What the agent noted in this turn, in its order. */
         readonly notes?: readonly NoteChange[];
+        readonly outside?: true;
         /** The platform shows the answer's buttons as a numbered list. */
         readonly listed?: boolean;
         /** The run goes on when somebody has decided; the answer asks for it. */

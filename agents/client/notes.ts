@@ -102,7 +102,8 @@ export const remember = {
       .max(500)
       .describe("the words of the person's new message that say so, exactly as they wrote them"),
   }),
-  run({ note, quote }: { note: string; quote: string }, { notes }: TurnContext): string {
+  run({ note, quote }: { note: string; quote: string }, { notes, content }: TurnContext): string {
+    if (content) notes.hasRead();
     notes.add(note, quote);
     return "It is noted. The person sees and deletes notes with /memory.";
   },
@@ -128,6 +129,7 @@ export const searchPast = {
     if (turn.searchPast === undefined) throw new InputError("there is no past to look into here");
     const found = await turn.searchPast(query);
     turn.notes.hasRead();
+    turn.content = true;
     const lines = found.map(({ at, who, name, text }) => {
       const said = { date: new Date(at).toISOString().slice(0, 10), who: name ?? who, text };
       return JSON.stringify(said);

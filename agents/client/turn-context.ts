@@ -42,6 +42,10 @@ export interface TurnContext {
   readonly attached: Answer["parts"][number][];
   readonly notes: NoteKeeper;
   readonly searchPast: TurnHooks["searchPast"] | undefined;
+  /** Of a text that goes to the person beside the answer's; absent where there are no rules about that. */
+  readonly mayShow: ((text: string) => Promise<boolean>) | undefined;
+  /** The model has had content from outside before it: see `content.ts`. It never becomes false again. */
+  content: boolean;
   choices: { readonly question: string; readonly buttons: readonly Button[] } | undefined;
   /** A person of the operator's is to take over. */
   handsOver: { readonly reason: string } | undefined;
@@ -63,6 +67,8 @@ export function createTurnContext(of: {
   readonly attached: readonly Answer["parts"][number][];
   readonly notes: NoteKeeper;
   readonly searchPast?: TurnHooks["searchPast"] | undefined;
+  readonly content: boolean;
+  readonly mayShow?: ((text: string) => Promise<boolean>) | undefined;
 }): TurnContext {
   const calls = new Map<string, number>();
   return {
@@ -70,6 +76,7 @@ export function createTurnContext(of: {
     note: of.note,
     ask: of.ask,
     searchPast: of.searchPast,
+    mayShow: of.mayShow,
     nextKey(tool) {
       const n = (calls.get(tool) ?? 0) + 1;
       calls.set(tool, n);
@@ -80,4 +87,9 @@ export function createTurnContext(of: {
     handsOver: undefined,
     toJSON: () => ({ turn: of.turn }),
   };
+}
+
+/** Unless a run's context is known to have none, there may be some. */
+export function isAfterContent(context: unknown): boolean {
+  return (context as Partial<TurnContext> | undefined)?.content !== false;
 }

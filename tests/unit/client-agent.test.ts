@@ -308,6 +308,7 @@ describe("tools", () => {
         chain: [],
         attached: [],
         notes: createNoteKeeper(turn(["hi"]), { readings: new Map() }),
+        content: false,
       };
       const context = createTurnContext(of);
       return [context.nextKey("pay"), context.nextKey("pay"), context.nextKey("look")];
