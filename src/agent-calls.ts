@@ -1,9 +1,10 @@
 /** What an agent's actor can be asked, and who runs its turns. */
-import type { HistoryItem, ReadPart } from "./agent.ts";
+import type { Found, HistoryItem, ReadPart } from "./agent.ts";
 import type { Decision } from "./asks.ts";
-import type { Asked, Once, Reply, TurnRef } from "./events.ts";
+import type { Asked, MemoryChange, Once, Reply, TurnRef } from "./events.ts";
 import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
 import type { Import, Serving } from "./link-events.ts";
+import type { Note, NoteChange } from "./notes.ts";
 import type { Asking, QuestionState } from "./question-state.ts";
 import type { Leaving, Via } from "./link-state.ts";
 import type {
@@ -24,6 +25,8 @@ export interface Taken {
   readonly messages: readonly InboundMessage[];
   readonly summary?: string;
   readonly history: readonly HistoryItem[];
+  /** What the turn may know; absent where the person wants none. */
+  readonly notes?: readonly Note[];
   /** The message is somebody's word on a run that waited for it. */
   readonly decided?: Decided;
 }
@@ -40,6 +43,10 @@ export interface Decided {
 export interface Holdings {
   readonly summary?: string;
   readonly items: readonly HistoryItem[];
+  /** What was before the items, where it was asked for. */
+  readonly past?: readonly HistoryItem[];
+  readonly notes: readonly Note[];
+  readonly notesOff: boolean;
   readonly media: readonly string[];
   readonly conversations: readonly { readonly to: Address; readonly linked: boolean }[];
   /** Agents whose conversations these are too. */
@@ -58,6 +65,7 @@ export interface AgentCalls {
       messages: readonly MessageId[];
       answer: Answer;
       read?: readonly ReadPart[];
+      notes?: readonly NoteChange[];
       outside?: true;
       listed?: boolean;
       asked?: Asked;
@@ -77,6 +85,10 @@ export interface AgentCalls {
   replied(data: { conversation: ConversationId; id: string }): QuestionState;
   unquestion(data: TurnRef & { id: string }): Reply;
   waited(data: { conversation: ConversationId; missing: MessageId }): Reply;
+  /** The person's own word on what is noted; answered with it. */
+  note(data: Serving & { change: MemoryChange }): Reply;
+  /** In all that the agent has of its conversations. */
+  search(data: { query: string }): readonly Found[];
   summarized(data: { through: TurnId; summary: string }): Reply;
   undelivered(data: ReceiptEvent): Reply;
   /** Answers are acknowledged to the bus that are not sent yet: from now on somebody must look after them. */
@@ -96,7 +108,7 @@ export interface AgentCalls {
   unlink(data: Serving): Reply;
   left(data: Leaving): Reply;
   released(data: { link: string }): Reply;
-  holdings(data: Record<string, never>): Holdings;
+  holdings(data: { past?: true }): Holdings;
   /** @param data as {@link Holdings} were when all of them was deleted: "busy" where there is more now. */
   forget(data: Serving & { media: number; answers: number }): Reply;
   /**

@@ -4,12 +4,14 @@ import type { Step } from "./events.ts";
 import type { ConversationId } from "./ids.ts";
 import type { InboundEvent } from "./message.ts";
 import type { ActorContext } from "./ports.ts";
+import { pastKeys } from "./past.ts";
 import { daysToLoad, seenKey } from "./seen.ts";
 import {
   awayCount,
   awayKey,
   mediaKey,
   quietKey,
+  readPast,
   readQuiet,
   readSpilled,
   spilledKey,
@@ -52,6 +54,15 @@ export async function withThread(
   return { ...state, quiet: { [conversation]: readQuiet(rows.get(key)) } };
 }
 
+/** With all of what the history has no place for any more. */
+export async function withPast(context: ActorContext, state: AgentState): Promise<AgentState> {
+  const keys = pastKeys(state.history.past);
+  if (keys.length === 0) return state;
+  const rows = await context.load(keys);
+  const past = keys.flatMap((key) => (rows.has(key) ? [[key, readPast(rows.get(key))] as const] : []));
+  return { ...state, past: Object.fromEntries(past) };
+}
+
 export interface Archive {
   /** The conversations that are put away. */
   readonly quiet: Readonly<Record<ConversationId, QuietThread>>;
@@ -90,6 +101,7 @@ export async function keysOf(context: ActorContext, state: AgentState): Promise<
     ...Object.entries(inbox.seen).flatMap(([day, { chunks }]) => numbered(chunks, (chunk) => seenKey(day, chunk))),
     ...numbered(awayCount(inbox), awayKey),
     ...numbered(history.olderMedia ?? 0, mediaKey),
+    ...pastKeys(history.past),
     ...Object.values(inbox.threads).flatMap(({ asks = [] }) => asks.map(({ id }) => askKey(id))),
     ...[...Object.keys(quiet), ...Object.keys(inbox.threads)].map((id) => quietKey(id as ConversationId)),
   ];

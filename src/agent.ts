@@ -5,6 +5,7 @@ import type { Address, Answer, InboundMessage, MediaPart, Participant } from "./
 import type { ModelCaller, ModelWait } from "./model-line.ts";
 import type { AskPerson } from "./tools.ts";
 import type { AgentId, MessageId, TurnId } from "./ids.ts";
+import type { Note, NoteChange } from "./notes.ts";
 
 /** How a medium of a message stands in the history: what was heard in it, or read. */
 export interface ReadPart {
@@ -30,6 +31,14 @@ export interface HistoryItem {
   readonly read?: readonly Pick<ReadPart, "part" | "text">[];
 }
 
+/** What was said before, as a search finds it. */
+export interface Found {
+  readonly at: number;
+  readonly who: HistoryItem["role"];
+  readonly name?: string;
+  readonly text: string;
+}
+
 export interface TurnInput {
   readonly agent: AgentId;
   readonly turn: TurnId;
@@ -39,6 +48,8 @@ export interface TurnInput {
   readonly participant: Participant;
   readonly summary: string | undefined;
   readonly history: readonly HistoryItem[];
+  /** What the agent noted before and may know here; absent where none are wanted, or none can be. */
+  readonly notes?: readonly Note[];
   /** The new messages, in order: at least one. */
   readonly messages: readonly InboundMessage[];
   /** A run that waited for a word goes on: with it, and with what was said since as `messages`. */
@@ -85,6 +96,8 @@ export interface TurnHooks {
   readonly onWait?: (wait: ModelWait | undefined) => void;
   /** Asks the person while a tool's call waits. Absent where nobody could answer. */
   readonly onQuestion?: AskPerson | undefined;
+  /** Looks through all that the agent has of its own conversations. Absent where nobody can. */
+  readonly searchPast?: (query: string) => Promise<readonly Found[]>;
   /** A person of the operator's can take over here. */
   readonly mayHandOver?: boolean;
   /** Bytes of a medium of one of the messages. */
@@ -100,6 +113,8 @@ export interface TurnOutput {
   /** A person of the operator's is to take over, with the reason for them: `answer` may have no parts then. */
   readonly handsOver?: { readonly reason: string };
   readonly read?: readonly ReadPart[];
+  /** What was noted, in its order: kept with the answer. */
+  readonly notes?: readonly NoteChange[];
   /** What was said may come of content from outside: of a file, a tool, another agent, or of what did before. */
   readonly outside?: true;
   readonly usage?: { readonly inputTokens: number; readonly outputTokens: number; readonly requests: number };

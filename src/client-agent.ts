@@ -3,9 +3,9 @@
  *
  * Everything here runs under the actor's lock, and nothing here waits for a model or a platform.
  */
-import type { AgentTraits } from "./agent.ts";
+import type { AgentTraits, HistoryItem } from "./agent.ts";
 import { answered, started, type Announce } from "./announce.ts";
-import { changedRows, keysOf, readArchive, withDays, withSpilled, withThread } from "./agent-rows.ts";
+import { changedRows, keysOf, readArchive, withDays, withPast, withSpilled, withThread } from "./agent-rows.ts";
 import type { AgentCalls, CallAgent, Decided, TurnRunner } from "./agent-calls.ts";
 import { askKey, readAsk } from "./ask-state.ts";
 import { decisionOf, openAskOf } from "./asks.ts";
@@ -14,12 +14,14 @@ import { outboundEnvelope } from "./envelope.ts";
 import { InfrastructureError, reasonOf } from "./errors.ts";
 import type { AgentEvent, Effect, Reply, Step, TurnRef } from "./events.ts";
 import type { ConversationId, MessageId, TurnId } from "./ids.ts";
-import { isOwn, type Address, type InboundMessage, type OutboundEvent } from "./message.ts";
+import { isOwn, type Address, type InboundEvent, type InboundMessage, type OutboundEvent } from "./message.ts";
 import type { Actor, ActorContext, Clock, Log, Runtime, SetAside } from "./ports.ts";
 import { later, type Later } from "./later.ts";
 import { createLinking } from "./linking.ts";
 import { gapMs } from "./order.ts";
+import { notesFor } from "./notes.ts";
 import { createOutgoing } from "./outgoing.ts";
+import { searchPast } from "./past.ts";
 import { stateOf } from "./questions.ts";
 import { createRecent } from "./recent.ts";
 import { batchOf } from "./scheduling.ts";
@@ -42,6 +44,9 @@ const silenceMs = 20_000;
 const crowdedOutbox = 8;
 /** Characters of history from which on the older part is folded, whatever the number of items. */
 const foldChars = 48_000;
+/** Characters that one fold takes, as far as each item counts: the rest is the next one's. */
+const foldedChars = 32_000;
+const foldedItem = 2_000;
 
 export interface ClientAgentOptions {
   readonly runtime: Pick<Runtime, "bus" | "actors" | "journal">;
@@ -125,7 +130,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     const turns = options.stopped === undefined ? [] : stoppedBy(effects);
     if (turns.length > 0) apply({ ...moment(), type: "stopped", turns });
     await write(state, effects, steps);
-    stored = { ...state, quiet: {} };
+    stored = { ...state, quiet: {}, past: {} };
     carryOut(effects);
     await tellJournal();
     await tellStops();
@@ -310,8 +315,10 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     const { historyItems } = options.traitsOf(to);
     const long = items.length > 3 && items.reduce((sum, item) => sum + item.text.length, 0) > foldChars;
     if (items.length <= historyItems * 2 && !long) return;
-    const last =
-      items[Math.max(items.length - (long ? Math.min(historyItems, items.length >> 1) : historyItems), 1) - 1]?.turn;
+    const mayGo = Math.max(items.length - (long ? Math.min(historyItems, items.length >> 1) : historyItems), 1);
+    let room = foldedChars;
+    const fits = items.findIndex(({ text }) => (room -= Math.min(text.length, foldedItem)) < 0);
+    const last = items[Math.max(fits === -1 ? mayGo : Math.min(mayGo, fits), 1) - 1]?.turn;
     turns.fold(id, to, summary, items.slice(0, items.findLastIndex((item) => item.turn === last) + 1));
   }
 
@@ -329,6 +336,18 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     const active = stored.inbox.threads[turn.conversation]?.turn;
     return active?.id === turn.turn && active.attempt === turn.attempt;
   };
+
+  /** It changes a message that neither waits nor stands in the history. */
+  function isAboutPast(event: InboundEvent): boolean {
+    const targets = event.kind === "deleted" ? event.targets : event.kind === "edited" ? [event.target] : [];
+    const { pending = [] } = stored.inbox.threads[event.address.conversation] ?? {};
+    const isHere = (target: MessageId) =>
+      pending.some((one) => one.id === target) || stored.history.items.some((item) => item.message === target);
+    return !targets.every(isHere);
+  }
+
+  const pastOf = async (): Promise<readonly HistoryItem[]> =>
+    Object.values((await withPast(context, stored)).past).flatMap(({ items }) => items);
 
   const watched = (reply: Reply): Reply | Later =>
     watch.isArmed() || !isOwed() ? reply : later(watch.arm().then((armed) => (armed ? reply : "unwatched")));
@@ -357,6 +376,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     watched,
     settled: settledEvent,
     archive: () => readArchive(context, stored),
+    past: pastOf,
     async loadAway() {
       stored = { ...stored, quiet: { ...stored.quiet, ...(await readArchive(context, stored)).quiet } };
     },
@@ -397,6 +417,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
       if (linking.heir() !== undefined) return linking.forward(event, before);
       linking.check(via);
       stored = await withSpilled(context, stored, [event.address.conversation], concernsAll(event));
+      if (isAboutPast(event)) stored = await withPast(context, stored);
       const { [event.address.conversation]: thread } = { ...stored.quiet, ...stored.inbox.threads };
       // What the gateway tells somebody who is not let in starts none.
       const isFirst = !isOwn(event) && (thread === undefined || thread.unheard === true);
@@ -428,7 +449,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
       if (thread === undefined || !current(turn)) return "stale";
       // It may have waited for its place for longer than the watchdog waits.
       heard.set(turn.turn, clock.monotonic());
-      const { summary, items } = stored.history;
+      const { summary, items, notes = [], notesOff } = stored.history;
       const messages = batchOf(thread);
       taken.set(
         turn.turn,
@@ -440,6 +461,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
         messages,
         history: items,
         ...(summary === undefined ? {} : { summary }),
+        ...(notesOff === true ? {} : { notes: notesFor(notes, thread.to) }),
         ...(decided === undefined ? {} : { decided }),
       };
     },
@@ -468,6 +490,11 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     async waited(data) {
       stored = await withSpilled(context, stored, [data.conversation]);
       return step([{ ...moment(), ...data, type: "waited" }], traits(data.conversation));
+    },
+    note: (data) => step([{ ...moment(), ...data, type: "noted" }], traits(data.conversation)),
+    async search({ query }) {
+      const before = await pastOf();
+      return searchPast([...before, ...stored.history.items], query);
     },
     summarized: (data) => step([{ ...moment(), ...data, type: "summarized" }], traits(undefined)),
     async resend(data) {

@@ -82,6 +82,22 @@ export const commands: readonly Command[] = [
     },
   },
   {
+    name: "memory",
+    words: {
+      en: "what I noted for good, and how to delete it",
+      de: "was ich mir auf Dauer notiert habe, und wie es gelöscht wird",
+      es: "lo que anoté para siempre, y cómo borrarlo",
+    },
+    argument: {
+      name: "what",
+      words: {
+        en: "delete and a number, clear, off or on",
+        de: "delete und eine Nummer, clear, off oder on",
+        es: "delete y un número, clear, off u on",
+      },
+    },
+  },
+  {
     name: "export",
     words: {
       en: "a file of what I remember of you",

@@ -10,6 +10,7 @@ import type { AgentEvent, Moment, Reply, Step } from "./events.ts";
 import { awaitEvents, closeGap, missingBefore, watchGap } from "./gaps.ts";
 import type { AgentId, ConversationId, MessageId } from "./ids.ts";
 import { mostLatest } from "./link-state.ts";
+import { amendPast, noted } from "./memory.ts";
 import { linkStep } from "./merging.ts";
 import { blobsIn, describe, isOwn, type InboundEvent, type InboundMessage, type InboundNotice } from "./message.ts";
 import {
@@ -80,6 +81,8 @@ function apply(draft: Draft, event: AgentEvent, traits: AgentTraits): Reply {
       return resend(draft, event);
     case "summarized":
       return summarized(draft, event.through, event.summary);
+    case "noted":
+      return noted(draft, event);
     case "taken":
     case "spoken":
     case "handedBack":
@@ -290,7 +293,7 @@ function stop(draft: Draft, of: Received, event: InboundMessage): void {
     stop: stopOf(event, thread),
   });
   if (resumes || (served === undefined && stopped.some(({ id }) => isTaken(of, id)))) end(draft, conversation);
-  if (event.message.command?.name === "reset") draft.history([], undefined);
+  if (event.message.command?.name === "reset") draft.reset();
 }
 
 function edit(draft: Draft, of: Received, event: Extract<InboundEvent, { kind: "edited" }>): void {
@@ -328,6 +331,7 @@ function edit(draft: Draft, of: Received, event: Extract<InboundEvent, { kind: "
       summary,
     );
   }
+  amendPast(draft, target, (item) => ({ ...item, text: describe(message).slice(0, itemChars) }));
   draft.setAside(conversation, [event.id], "edited after the answer", of.now);
 }
 
@@ -357,6 +361,7 @@ function forget(draft: Draft, of: Received, target: MessageId, sentAt: number | 
       summary,
     );
   }
+  amendPast(draft, target, () => undefined);
 }
 
 /** The turn goes on with the rest of what it took; what it never had gets a turn of its own. */

@@ -11,6 +11,7 @@ import {
   type OutboundEvent,
 } from "./message.ts";
 import { insert, isAfter } from "./order.ts";
+import { mostPast, pastKey, pastKeys, rowsOf } from "./past.ts";
 import { addSeen } from "./seen.ts";
 import {
   awayCount,
@@ -21,6 +22,7 @@ import {
   spilledKey,
   threadsOf,
   type AgentState,
+  type History,
   type Inbox,
   type QuietThread,
   type Spilled,
@@ -60,7 +62,13 @@ export interface Draft {
   history(items: readonly HistoryItem[], summary: string | undefined): void;
   /** Blobs that came or go with messages. */
   media(ids: readonly string[]): void;
-  /** Nothing is left of the history. */
+  /** These leave the history for where `past.ts` keeps them. */
+  archive(items: readonly HistoryItem[]): void;
+  /** Nothing is left of the conversation: what was noted stays. */
+  reset(): void;
+  /** Changes what is known of people beside the conversation. */
+  notes(fields: Pick<History, "notes" | "noted"> & { readonly notesOff?: boolean }): void;
+  /** Nothing is left of the history, nor of notes; only that none are wanted. */
   forget(): void;
   /** Nothing is left of what was said in answers: those that are not sent yet become that word of the gateway. */
   silence(notice: NoticeKey): void;
@@ -192,10 +200,27 @@ export function createDraft(before: AgentState, traits: AgentTraits): Draft {
       const more = older === 0 ? {} : { olderMedia: older };
       state = { ...state, history: { ...state.history, media, ...more } };
     },
+    archive(items) {
+      let { first, next } = state.history.past ?? { first: 0, next: 0 };
+      for (const row of rowsOf(items)) rows.set(pastKey(next++), row);
+      for (; next - first > mostPast; first++) rows.set(pastKey(first), undefined);
+      if (items.length > 0) state = { ...state, history: { ...state.history, past: { first, next } } };
+    },
+    reset() {
+      for (const key of pastKeys(state.history.past)) rows.set(key, undefined);
+      const { past: _past, summary: _summary, ...rest } = state.history;
+      state = { ...state, past: {}, history: { ...rest, items: [] } };
+    },
+    notes({ notesOff, ...fields }) {
+      const { notesOff: before, ...rest } = state.history;
+      const off = (notesOff ?? before === true) ? { notesOff: true as const } : {};
+      state = { ...state, history: { ...rest, ...fields, ...off } };
+    },
     forget() {
-      const keys = Array.from({ length: state.history.olderMedia ?? 0 }, (_, n) => mediaKey(n));
-      for (const key of keys) rows.set(key, undefined);
-      state = { ...state, history: { v: 1, items: [] } };
+      const older = Array.from({ length: state.history.olderMedia ?? 0 }, (_, n) => mediaKey(n));
+      for (const key of [...older, ...pastKeys(state.history.past)]) rows.set(key, undefined);
+      const off = state.history.notesOff === true ? { notesOff: true as const } : {};
+      state = { ...state, past: {}, history: { v: 1, items: [], ...off } };
     },
     silence(notice) {
       const entries = state.outbox.entries.map((entry) =>

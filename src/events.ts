@@ -2,9 +2,10 @@
 import type { Pause, ReadPart } from "./agent.ts";
 import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
 import type { Asking } from "./question-state.ts";
-import type { LinkEvent } from "./link-events.ts";
+import type { LinkEvent, Serving } from "./link-events.ts";
 import type { Via } from "./link-state.ts";
 import type { Address, Answer, InboundEvent, NoticeKey, OutboundEvent, ReceiptEvent } from "./message.ts";
+import type { NoteChange } from "./notes.ts";
 import type { SetAside } from "./ports.ts";
 import type { AgentState, StoppedTurn } from "./state.ts";
 import type { TakeoverEvent } from "./takeover-events.ts";
@@ -36,6 +37,9 @@ export interface Once {
   readonly rule: string;
 }
 
+/** A person's own word on what is noted of them. */
+export type MemoryChange = { readonly kind: "delete"; readonly n: number } | { readonly kind: "clear" | "off" | "on" };
+
 export type AgentEvent = Moment &
   (
     | LinkEvent
@@ -58,6 +62,8 @@ export type AgentEvent = Moment &
         readonly messages: readonly MessageId[];
         readonly answer: Answer;
         readonly read?: readonly ReadPart[];
+        /** What the agent noted in this turn, in its order. */
+        readonly notes?: readonly NoteChange[];
         readonly outside?: true;
         /** The platform shows the answer's buttons as a numbered list. */
         readonly listed?: boolean;
@@ -115,6 +121,8 @@ export type AgentEvent = Moment &
     | { readonly type: "undelivered"; readonly receipt: ReceiptEvent }
     /** An operator wants a given-up answer sent again; `id` makes it once. */
     | { readonly type: "resend"; readonly id: MessageId; readonly entry: OutboundEvent }
+    /** The person changes what is noted. */
+    | (Serving & { readonly type: "noted"; readonly agent: AgentId; readonly change: MemoryChange })
     /** The history's items up to and including a turn's are in the summary now. */
     | { readonly type: "summarized"; readonly through: TurnId; readonly summary: string }
   );

@@ -3,6 +3,7 @@ import type { HistoryItem } from "./agent.ts";
 import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
 import type { Leaving, Place } from "./link-state.ts";
 import type { InboundEvent, InboundMessage } from "./message.ts";
+import type { Note } from "./notes.ts";
 
 /** All that the person's agent takes over of a joiner, once. */
 export interface Import {
@@ -12,6 +13,10 @@ export interface Import {
   readonly summary?: string;
   readonly items: readonly HistoryItem[];
   readonly media: readonly string[];
+  /** What its history had no place for any more. */
+  readonly past?: readonly HistoryItem[];
+  readonly notes?: readonly Note[];
+  readonly notesOff?: boolean;
   readonly places: readonly Place[];
   /** Without an answer so far, but for the command that asked for the link. */
   readonly messages: readonly InboundMessage[];

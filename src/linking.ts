@@ -4,7 +4,7 @@
  * No agent waits under its lock for one that may wait for it: a joiner that forwards waits for the person's agent, which never
  * waits for a joiner. Everything else between two agents is off the lock, and made again until the other side has it.
  */
-import type { AgentTraits } from "./agent.ts";
+import type { AgentTraits, HistoryItem } from "./agent.ts";
 import type { Archive } from "./agent-rows.ts";
 import type { AgentCalls, CallAgent, Holdings } from "./agent-calls.ts";
 import { fateOf, InfrastructureError, reasonOf } from "./errors.ts";
@@ -34,6 +34,8 @@ export interface Self {
   /** The outbox as delivery knows it. */
   readonly settled: () => Promise<AgentEvent>;
   readonly archive: () => Promise<Archive>;
+  /** What was before the history. */
+  readonly past: () => Promise<readonly HistoryItem[]>;
   /** With all conversations that are put away. */
   readonly loadAway: () => Promise<void>;
 }
@@ -96,13 +98,17 @@ export function createLinking(self: Self): Linking {
     const command = pending.find((message) => message.id === forward?.joining);
     if (forward === undefined || command === undefined)
       throw new InfrastructureError("nothing is joined here any more");
-    const { summary, items, media = [] } = history;
+    const { summary, items, media = [], notes = [], notesOff } = history;
+    const past = await self.past();
     return {
       to: forward.to,
       link: forward.link,
       from: id,
       ...(summary === undefined ? {} : { summary }),
       items,
+      ...(past.length === 0 ? {} : { past }),
+      ...(notes.length === 0 ? {} : { notes }),
+      ...(notesOff === true ? { notesOff } : {}),
       media: [...archive.media, ...media],
       places: all.map(({ to, seq, held }) => ({ to, seq, ...(held && { held }) })),
       messages: pending.filter((message) => message !== command),
@@ -181,10 +187,11 @@ export function createLinking(self: Self): Linking {
       return self.watched(await step(events, to === undefined ? traits() : self.traitsOf(to)));
     },
     released: (data) => tell({ type: "released", ...data }),
-    async holdings() {
+    async holdings({ past }) {
       // What the outbox need not hold any more is not announced again either.
       await step([await self.settled()], traits());
-      return holdingsOf(state(), await self.archive());
+      const all = holdingsOf(state(), await self.archive());
+      return past === true ? { ...all, past: await self.past() } : all;
     },
     async forget({ media, answers, ...turn }) {
       const now = holdingsOf(state(), await self.archive());
@@ -246,12 +253,14 @@ function targetsOf(event: InboundEvent) {
 
 /** What an agent keeps of a person, for that person. */
 function holdingsOf({ inbox, history }: AgentState, archive: Archive): Holdings {
-  const { summary, items, media = [] } = history;
+  const { summary, items, media = [], notes = [], notesOff = false } = history;
   const threads = threadsOf(inbox).map(([, thread]) => thread);
   const quiet = Object.values<QuietThread>(archive.quiet);
   return {
     ...(summary === undefined ? {} : { summary }),
     items,
+    notes,
+    notesOff,
     media: [...archive.media, ...media],
     conversations: [
       ...threads.map(({ to, via }) => ({ to, linked: via !== undefined })),

@@ -10,7 +10,8 @@ import type { Moment, Reply } from "./events.ts";
 import { digestOf, type AgentId, type ConversationId, type MessageId, type TurnId } from "./ids.ts";
 import type { LinkEvent, Serving } from "./link-events.ts";
 import { mostJoiners, type Leaving } from "./link-state.ts";
-import type { InboundMessage, NoticeKey } from "./message.ts";
+import type { InboundMessage, NoticeKey, NoticeValues } from "./message.ts";
+import { mergeNotes, notesOf } from "./notes.ts";
 import { insert } from "./order.ts";
 import { advance, end, takeEdits } from "./scheduling.ts";
 import { isSeen } from "./seen.ts";
@@ -96,7 +97,7 @@ function linked(draft: Draft, event: Of<"linked">): Reply {
   draft.inbox({ joiners: { ...joiners, [from]: { link } } });
   remember(draft, event);
   // It was answered to the joiner's past already: now that is a part of this one.
-  if (event.messages.some(({ message }) => message.command?.name === "reset")) draft.history([], undefined);
+  if (event.messages.some(({ message }) => message.command?.name === "reset")) draft.reset();
   for (const { to, seq, held } of event.places) {
     draft.open(to, { via: from, seq });
     draft.patch(to.conversation, { held });
@@ -112,13 +113,18 @@ function linked(draft: Draft, event: Of<"linked">): Reply {
  * The other past behind this one, its summary as a note: a fold that is under way has the beginning and the summary. Turns of
  * the other agent get names of their own.
  */
-function remember(draft: Draft, { link, summary, items, media, now }: Of<"linked">): void {
+function remember(draft: Draft, event: Of<"linked">): void {
+  const { link, summary, items, media, now, past = [], notes = [], notesOff = false } = event;
   const { items: own, summary: ownSummary } = draft.state.history;
   const name = digestOf(link);
   const note = { role: "note", text: summary ?? "", at: items[0]?.at ?? now, turn: `${name}.t0` as TurnId } as const;
   const theirs = items.map((item) => ({ ...item, turn: `${name}.${item.turn}` as TurnId }));
   draft.history([...own, ...(summary === undefined ? [] : [note]), ...theirs], ownSummary);
   draft.media(media);
+  draft.archive(past);
+  const merged = mergeNotes(notesOf(draft.state.history), notes);
+  // Who wanted none on either channel wants none as one person.
+  draft.notes({ notes: merged.notes, noted: merged.last, ...(notesOff ? { notesOff } : {}) });
 }
 
 /** Messages that another agent had and did not answer: also those that were here before an earlier link ended. */
@@ -238,19 +244,24 @@ function forgotten(draft: Draft, event: Of<"forgotten">): Reply {
 }
 
 /** The conversation whose active turn serves that command. */
-function servedBy(draft: Draft, { conversation, turn, attempt, command }: Serving): Thread | undefined {
+export function servedBy(draft: Draft, { conversation, turn, attempt, command }: Serving): Thread | undefined {
   const thread = draft.thread(conversation);
   const active = thread?.turn;
   return active?.id === turn && active.attempt === attempt && active.command === command ? thread : undefined;
 }
 
 /** The command is answered, and its turn over. */
-function served(draft: Draft, event: Serving & Moment & { readonly agent: AgentId }, notice: NoticeKey): void {
+export function served(
+  draft: Draft,
+  event: Serving & Moment & { readonly agent: AgentId },
+  notice: NoticeKey,
+  values?: NoticeValues,
+): void {
   const { conversation, command, agent, now } = event;
   const pending = draft.thread(conversation)?.pending ?? [];
   draft.patch(conversation, { pending: pending.filter(({ id }) => id !== command), turn: undefined });
   const of = pending.filter(({ id }) => id === command);
-  draft.answer(agent, conversation, of, { parts: [], notice }, now);
+  draft.answer(agent, conversation, of, { parts: [], notice, ...(values && { values }) }, now);
 }
 
 /** All that waits in it can be given to another agent at once. */

@@ -12,7 +12,7 @@ function help(first: string, language: Language): string {
 const en: Sentences = {
   start: "Hello! Write me a message and I will answer here. /help shows what I understand.",
   help: help("Just write, and I answer.", "en"),
-  reset: "Done: I have forgotten our conversation. What would you like to talk about?",
+  reset: "Done: I have forgotten our conversation; what I noted stays in /memory. What would you like to talk about?",
   stopped: "Stopped.",
   failed: "Sorry, I could not answer that: something went wrong on my side. Please try again in a moment.",
   timeout: "Sorry, that took too long and I had to give up. Please try again, perhaps with a smaller question.",
@@ -34,6 +34,17 @@ const en: Sentences = {
   unlinked: "Unlinked: from now on the channels are apart again.",
   notLinked: "No other channel is linked with this one.",
   busy: "I am still busy with something else of yours. Please try again in a moment.",
+  memoryList:
+    "These are my notes. `/memory delete 2` deletes the one with that number, `/memory clear` all of them; with `/memory off` I take no more.",
+  memoryUnused:
+    "I take no notes and do not use these, which are from before. `/memory clear` deletes them, `/memory on` lets me use them again.",
+  memoryNone: "I have noted nothing so far. With `/memory off` I never will.",
+  memoryHelp: "I understand `/memory`, `/memory delete 2`, `/memory clear`, `/memory off` and `/memory on`.",
+  memoryDeleted: "Done: note {{n}} is deleted.",
+  memoryUnknown: "There is no note {{n}}. `/memory` shows which there are.",
+  memoryCleared: "Done: all my notes are deleted.",
+  memoryOff: "I take no notes, and use none. `/memory on` changes that.",
+  memoryOn: "I take notes again of what is worth remembering. `/memory` shows them.",
   exported: "This is what I remember of you.",
   forgetAsk:
     "This erases what you said here and on linked channels, what I remember of you, and the links. To do it, send `/forget yes` within 10 minutes.",
@@ -71,7 +82,8 @@ const en: Sentences = {
 const de: Sentences = {
   start: "Hallo! Schreib mir, und ich antworte hier. /help zeigt, was ich verstehe.",
   help: help("Schreib einfach, und ich antworte.", "de"),
-  reset: "Erledigt: Ich habe unser Gespräch vergessen. Worüber möchtest du sprechen?",
+  reset:
+    "Erledigt: Ich habe unser Gespräch vergessen; was ich notiert habe, bleibt in /memory. Worüber möchtest du sprechen?",
   stopped: "Abgebrochen.",
   failed:
     "Das konnte ich leider nicht beantworten: Bei mir ist etwas schiefgegangen. Bitte versuch es gleich noch einmal.",
@@ -97,6 +109,17 @@ const de: Sentences = {
   unlinked: "Getrennt: Ab jetzt stehen die Kanäle wieder für sich.",
   notLinked: "Mit diesem Kanal ist kein anderer verbunden.",
   busy: "Ich bin noch mit etwas anderem von dir beschäftigt. Bitte versuch es gleich noch einmal.",
+  memoryList:
+    "Das sind meine Notizen. `/memory delete 2` löscht die mit dieser Nummer, `/memory clear` alle; mit `/memory off` mache ich keine mehr.",
+  memoryUnused:
+    "Ich mache keine Notizen und nutze diese nicht; sie sind von früher. `/memory clear` löscht sie, mit `/memory on` nutze ich sie wieder.",
+  memoryNone: "Ich habe mir bisher nichts notiert. Mit `/memory off` bleibt es dabei.",
+  memoryHelp: "Ich verstehe `/memory`, `/memory delete 2`, `/memory clear`, `/memory off` und `/memory on`.",
+  memoryDeleted: "Erledigt: Notiz {{n}} ist gelöscht.",
+  memoryUnknown: "Eine Notiz {{n}} gibt es nicht. `/memory` zeigt, welche es gibt.",
+  memoryCleared: "Erledigt: Alle meine Notizen sind gelöscht.",
+  memoryOff: "Ich mache keine Notizen und nutze keine. `/memory on` ändert das.",
+  memoryOn: "Ich notiere mir wieder, was wichtig bleibt. `/memory` zeigt es.",
   exported: "Das ist, was ich von dir weiß.",
   forgetAsk:
     "Das löscht, was du hier und auf verbundenen Kanälen gesagt hast, was ich von dir weiß, und die Verbindungen. Wenn du das willst, schick innerhalb von 10 Minuten `/forget yes`.",
@@ -136,7 +159,7 @@ const de: Sentences = {
 const es: Sentences = {
   start: "¡Hola! Escríbeme y te respondo aquí. /help muestra lo que entiendo.",
   help: help("Solo escribe y te respondo.", "es"),
-  reset: "Listo: he olvidado nuestra conversación. ¿De qué quieres hablar?",
+  reset: "Listo: he olvidado nuestra conversación; lo que anoté sigue en /memory. ¿De qué quieres hablar?",
   stopped: "Parado.",
   failed: "Lo siento, no he podido responder: algo ha fallado por mi parte. Inténtalo de nuevo en un momento.",
   timeout: "Lo siento, ha tardado demasiado y lo he dejado. Inténtalo de nuevo, quizá con una pregunta más pequeña.",
@@ -158,6 +181,17 @@ const es: Sentences = {
   unlinked: "Separados: desde ahora cada canal va por su cuenta.",
   notLinked: "Ningún otro canal está unido con este.",
   busy: "Todavía estoy con otra cosa tuya. Inténtalo de nuevo en un momento.",
+  memoryList:
+    "Estas son mis notas. `/memory delete 2` borra la de ese número, `/memory clear` todas; con `/memory off` no tomo más.",
+  memoryUnused:
+    "No tomo notas ni uso estas, que son de antes. `/memory clear` las borra; con `/memory on` las uso de nuevo.",
+  memoryNone: "Hasta ahora no he anotado nada. Con `/memory off` seguirá así.",
+  memoryHelp: "Entiendo `/memory`, `/memory delete 2`, `/memory clear`, `/memory off` y `/memory on`.",
+  memoryDeleted: "Listo: la nota {{n}} está borrada.",
+  memoryUnknown: "No hay ninguna nota {{n}}. `/memory` muestra cuáles hay.",
+  memoryCleared: "Listo: todas mis notas están borradas.",
+  memoryOff: "No tomo notas ni uso ninguna. `/memory on` lo cambia.",
+  memoryOn: "Vuelvo a anotar lo que importa. `/memory` lo muestra.",
   exported: "Esto es lo que recuerdo de ti.",
   forgetAsk:
     "Esto borra lo que has dicho aquí y en los canales unidos, lo que recuerdo de ti y las uniones. Si lo quieres, envía `/forget yes` en menos de 10 minutos.",

@@ -15,6 +15,7 @@ import {
   type InboundSaid,
   type Told,
 } from "./message.ts";
+import { keepNotes } from "./memory.ts";
 import type { SetAside } from "./ports.ts";
 import type { Question } from "./question-state.ts";
 import { isReplyPress, questionOver } from "./questions.ts";
@@ -73,6 +74,7 @@ export function ended(draft: Draft, event: Of<"finished" | "failed">): Reply {
   // The gateway's own commands are nothing that the agent was told.
   if (thread.turn.command === undefined || decided.length > 0)
     remember(draft, event, covered, { text, read, outside, replies });
+  if (event.type === "finished" && event.notes !== undefined) keepNotes(draft, event.notes, thread.to, now);
   draft.answer(agent, conversation, covered, answer, now, { ...(asks && { asks }), ...(decides && { decides }) });
   if (event.type === "finished" && event.listed === true)
     draft.patch(conversation, { choices: choicesOf(answer, covered) });
@@ -261,6 +263,7 @@ export function resend(draft: Draft, { id, entry, now }: Of<"resend">): Reply {
 export function summarized(draft: Draft, through: TurnId, summary: string): Reply {
   const last = draft.state.history.items.findLastIndex((item) => item.turn === through);
   if (last === -1) return "stale";
+  draft.archive(draft.state.history.items.slice(0, last + 1));
   draft.history(draft.state.history.items.slice(last + 1), summary);
   return "accepted";
 }

@@ -12,7 +12,12 @@ const hardCap = 6;
 export function add(draft: Draft, items: readonly HistoryItem[]): void {
   const { items: before, summary } = draft.state.history;
   const pasts = 1 + Object.keys(draft.state.inbox.joiners ?? {}).length;
-  draft.history([...before, ...items].slice(-draft.traits.historyItems * hardCap * pasts), summary);
+  const { historyItems } = draft.traits;
+  const all = [...before, ...items];
+  // So many at once that their rows are worth it.
+  const over = all.length > historyItems * hardCap * pasts ? all.length - historyItems * (hardCap * pasts - 1) : 0;
+  draft.archive(all.slice(0, over));
+  draft.history(all.slice(over), summary);
 }
 
 /** What a person said. */

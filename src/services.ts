@@ -1,5 +1,5 @@
 /**
- * The gateway's own commands that need more than a sentence: /person, /link, /unlink, /usage, /export and /forget. Each is served by a turn of its
+ * The gateway's own commands that need more than a sentence: /person, /link, /unlink, /memory, /usage, /export and /forget. Each is served by a turn of its
  * own, off the agent's lock, in its place among the person's messages; a turn that dies is served again, so every step here
  * may come twice.
  */
@@ -11,12 +11,13 @@ import { usageWords } from "./budget-words.ts";
 import { payerOf } from "./budgets.ts";
 import { personCommand } from "./commands.ts";
 import { codeMs, createCodes, randomCode } from "./codes.ts";
-import type { Reply, TurnRef } from "./events.ts";
+import type { MemoryChange, Reply, TurnRef } from "./events.ts";
 import { callerOf } from "./delegation-parts.ts";
 import { readUnreadable } from "./envelope.ts";
 import { digestOf, type AccountRef, type AgentId } from "./ids.ts";
 import type { Serving } from "./link-events.ts";
 import type { Address, Answer, InboundMessage, NoticeKey } from "./message.ts";
+import type { Note } from "./notes.ts";
 import type { Clock, DeadLetter, Runtime } from "./ports.ts";
 import { forgetMarks } from "./receipts.ts";
 import { forgetSent } from "./sent.ts";
@@ -106,8 +107,21 @@ export function createServices(options: ServiceOptions): Serve {
     return answerTo(reply, "notLinked");
   }
 
+  /** Also in a group: what is noted there was said before all of them. */
+  async function memory(served: Served, args: string): Promise<Answer | undefined> {
+    const change = changeOf(args);
+    if (change === undefined) {
+      const { notes, notesOff } = await call(served.agent, "holdings", {});
+      if (args !== "" && args !== "list") return say("memoryHelp");
+      if (notes.length === 0) return say(notesOff ? "memoryOff" : "memoryNone");
+      return say(notesOff ? "memoryUnused" : "memoryList", [{ kind: "text", text: listOf(notes), format: "plain" }]);
+    }
+    await call(served.agent, "note", { ...serving(served), change });
+    return undefined;
+  }
+
   async function exported({ agent, command }: Served): Promise<Answer> {
-    const holdings = await call(agent, "holdings", {});
+    const holdings = await call(agent, "holdings", { past: true });
     const bytes = new TextEncoder().encode(JSON.stringify(fileOf(holdings, clock.now()), undefined, 2));
     const body = new Blob([bytes]).stream();
     const type = "application/json";
@@ -176,6 +190,7 @@ export function createServices(options: ServiceOptions): Serve {
     const { name = "", args = "" } = served.command.message.command ?? {};
     if (name === "link") return link(served, args.trim());
     if (name === "usage") return usage(served);
+    if (name === "memory") return memory(served, args.trim().toLowerCase());
     if (name === personCommand)
       return options.mayHandOver(served.command.address) ? { handsOver: { reason: args.trim() } } : say("noPerson");
     if (served.command.address.kind !== "direct") return say("directOnly");
@@ -204,7 +219,22 @@ function names(raw: unknown, id: string): boolean {
   return (typeof raw === "string" || typeof raw === "number") && String(raw) === id;
 }
 
-function fileOf({ summary, items, conversations }: Holdings, at: number) {
+function changeOf(args: string): MemoryChange | undefined {
+  const n = /^(?:delete|remove|forget|löschen|borrar) #?(\d{1,9})\.?$/.exec(args)?.[1];
+  if (n !== undefined) return { kind: "delete", n: Number(n) };
+  return args === "clear" || args === "off" || args === "on" ? { kind: args } : undefined;
+}
+
+/** Under the numbers by which they are deleted. */
+function listOf(notes: readonly Note[]): string {
+  const line = ({ n, text, at, channel, by }: Note): string => {
+    const where = [new Date(at).toISOString().slice(0, 10), channel, ...(by?.name === undefined ? [] : [by.name])];
+    return `${n}. ${text} (${where.join(", ")})`;
+  };
+  return notes.map(line).join("\n");
+}
+
+function fileOf({ summary, items, past = [], notes, notesOff, conversations }: Holdings, at: number) {
   return {
     v: 1,
     exportedAt: new Date(at).toISOString(),
@@ -216,7 +246,9 @@ function fileOf({ summary, items, conversations }: Holdings, at: number) {
       linked,
     })),
     summary: summary ?? "",
-    history: items.map(({ role, text, at: when, name }) => ({
+    remembers: !notesOff,
+    notes: notes.map(({ n, text, at: when, channel }) => ({ n, text, at: new Date(when).toISOString(), channel })),
+    history: [...past, ...items].map(({ role, text, at: when, name }) => ({
       at: new Date(when).toISOString(),
       who: role,
       ...(name === undefined ? {} : { name }),

@@ -7,6 +7,8 @@ import type { HistoryItem } from "./agent.ts";
 import { openAsk, type OpenAsk } from "./ask-state.ts";
 import { choices, type Choices } from "./choices.ts";
 import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
+import { note, type Note } from "./notes.ts";
+import { pastRow, type PastRange, type PastRow } from "./past.ts";
 import { question, type Question } from "./question-state.ts";
 import { storedLinks, type Forward, type Joiner, type Leaving } from "./link-state.ts";
 import {
@@ -155,6 +157,14 @@ export interface History {
   readonly media?: readonly string[];
   /** Older ones stand under so many keys. */
   readonly olderMedia?: number;
+  /** What is kept for good of the person, or of the group; oldest first. */
+  readonly notes?: readonly Note[];
+  /** The last number that a note was given. */
+  readonly noted?: number;
+  /** The person wants no notes taken: those that there are stay, and are not used. */
+  readonly notesOff?: true;
+  /** What was here before stands under keys of its own. */
+  readonly past?: PastRange;
 }
 
 export interface Outbox {
@@ -172,6 +182,8 @@ export interface AgentState {
   readonly quiet: Readonly<Record<ConversationId, QuietThread | undefined>>;
   /** The loaded messages that wait behind those of the inbox, by their key. */
   readonly spilled: Readonly<Record<string, Spilled>>;
+  /** The loaded rows of what was before the history, by their key. */
+  readonly past: Readonly<Record<string, PastRow>>;
 }
 
 const turn = z.object({
@@ -246,6 +258,10 @@ const stored = {
     ),
     media: z.array(z.string()).optional(),
     olderMedia: z.number().optional(),
+    notes: z.array(note).optional(),
+    noted: z.number().optional(),
+    notesOff: z.literal(true).optional(),
+    past: z.object({ first: z.number(), next: z.number() }).optional(),
   }),
   outbox: z.object({ v: z.literal(1), entries: z.array(outboundEvent) }),
 };
@@ -274,12 +290,18 @@ export function readState(rows: ReadonlyMap<string, unknown>): AgentState {
     seen: {},
     quiet: {},
     spilled: {},
+    past: {},
   };
 }
 
 /** @throws ZodError for a row that no version wrote. */
 export function readSpilled(row: unknown): Spilled {
   return spilledMessage.parse(row) as Spilled;
+}
+
+/** @throws ZodError for a row that no version wrote. */
+export function readPast(row: unknown): PastRow {
+  return pastRow.parse(row);
 }
 
 /** @throws ZodError for a row that no version wrote. */

@@ -110,8 +110,8 @@ export async function runTurn(options: RunOptions, run: Running): Promise<void> 
       const { output } = outcome;
       if (output === undefined) return;
       const { answer: said, ...waits } = await waiting(options, run, taken, output);
-      const { read, outside } = output;
-      const kept = { ...(read && { read }), ...(outside && { outside }) };
+      const { read, outside, notes } = output;
+      const kept = { ...(read && { read }), ...(outside && { outside }), ...(notes && { notes }) };
       const listed = channel !== undefined && listsButtons(said, channel);
       const end = { messages, answer: said, heard, ...kept, ...(listed && { listed }), ...waits };
       await tellDecided(options, taken);
@@ -180,6 +180,7 @@ async function answer(
       participant: (fromPeople(taken.messages).at(-1) ?? first).participant,
       summary: taken.summary,
       history: taken.history,
+      ...(taken.notes === undefined ? {} : { notes: taken.notes }),
       messages: taken.messages,
       ...(taken.decided === undefined ? {} : { resume: resumeOf(taken.decided) }),
     },
@@ -196,6 +197,7 @@ async function answer(
         onHeard,
       }),
       ...(progress.onProgress === undefined ? {} : { onProgress: progress.onProgress }),
+      searchPast: (query) => options.call(run.agent, "search", { query }),
       mayHandOver: options.takeovers.mayAsk(taken.to),
       openMedia: (media) => {
         const { blobs, safeFetch } = options;

@@ -2,10 +2,11 @@
  * The prompt of a turn within its token budget.
  *
  * From the most stable to the least, so that a server's prompt cache holds: instructions (the same for everybody), the
- * conversation's circumstances, the summary, history, the new messages. All that comes from people is in user items.
+ * conversation's circumstances, what was noted, the summary, history, the new messages. All that comes from people is in user items.
  */
 import type { AgentInputItem } from "@openai/agents";
 import type { HistoryItem, TurnInput } from "../../src/agent.ts";
+import type { Note } from "../../src/notes.ts";
 import { clipBytes } from "./clip.ts";
 import type { Readings } from "./media.ts";
 import { plain, plainIn } from "./plain.ts";
@@ -60,6 +61,7 @@ export function promptOf(
     (budget * 3) / 4,
   );
   const before: string[] = [contextOf(input, now)];
+  if (input.notes !== undefined && input.notes.length > 0) before.push(notesOf(input.notes, budget / 4));
   if (input.summary !== undefined && input.summary !== "")
     before.push(fit(`[summary] ${escapeImitations(input.summary)}`, budget / 4));
   // Behind the history: it changes from turn to turn.
@@ -110,6 +112,19 @@ function contextOf(input: TurnInput, now: number): string {
     date: new Date(now).toISOString().slice(0, 10),
   };
   return `[context] ${JSON.stringify(data, plainIn)}`;
+}
+
+/** The newest that fit, in their order: JSON on one line, which nothing in it can leave. */
+function notesOf(notes: readonly Note[], tokens: number): string {
+  const shown = notes.map(({ n, text, at, by }) => ({
+    n,
+    ...(by?.name === undefined ? {} : { by: clip(by.name, 80) }),
+    note: text,
+    since: new Date(at).toISOString().slice(0, 10),
+  }));
+  let left = tokens;
+  const from = shown.findLastIndex((one) => (left -= estimateTokens(JSON.stringify(one))) < 0);
+  return `[notes] ${JSON.stringify(shown.slice(from + 1))}`;
 }
 
 function historyItem(item: Said): AgentInputItem {

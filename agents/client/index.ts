@@ -19,6 +19,7 @@ import { handOver } from "./hand-over.ts";
 import { instructionsOf, summaryInstructions } from "./instructions.ts";
 import { createMediaReader, type Readings } from "./media.ts";
 import { modelOf, type AgentModels } from "./models.ts";
+import { createNoteKeeper } from "./notes.ts";
 import { plain } from "./plain.ts";
 import { pauseOf, resumed } from "./pause.ts";
 import { clip } from "./render.ts";
@@ -116,6 +117,8 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
       files: filesOf(input, hooks),
       chain: chainOf(input),
       attached: toldFiles(input),
+      notes: createNoteKeeper(input, known),
+      searchPast: hooks.searchPast,
       content: holdsContent(input, toolbox.standing),
       mayShow: guard.mayShow,
     });
@@ -166,12 +169,15 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
         ? "operator"
         : (toolbox.needOf(name, args, context.content) ?? ownNeedOf(name, args, context.content, rules));
     const pause = pauseOf(result, needOf, approvalMs);
+    const { changes } = context.notes;
+    // What a guard ended has noted nothing.
+    const noted = changes.length > 0 ? { notes: changes } : {};
     const { handsOver } = context;
     const text = pause === undefined ? await guard.said(result.finalOutput ?? "") : "";
     if (guard.trip !== undefined) return { ...endedBy(guard, context, approvalMs), ...said };
-    if (handsOver !== undefined) return { answer: answerOf(text, context), handsOver, ...said };
-    if (pause !== undefined) return { answer: { parts: context.attached }, pause, ...said };
-    return { answer: answerOf(text, context), ...said };
+    if (handsOver !== undefined) return { answer: answerOf(text, context), handsOver, ...said, ...noted };
+    if (pause !== undefined) return { answer: { parts: context.attached }, pause, ...said, ...noted };
+    return { answer: answerOf(text, context), ...said, ...noted };
   }
 
   async function condense(model: Model, text: string, signal: AbortSignal): Promise<string> {

@@ -11,9 +11,9 @@ const longestQuote = 300;
 const longestName = 80;
 /** A line of the gateway's begins with one of these; behind spaces, marks of quotations and lists, or in other letters' case it looks like one. */
 const inMessage =
-  "from|in reply to|pressed|image|video|audio|voice|file|sticker|location|contact|context|summary|tasks|note|end of note|operator|end of operator|content|end of content|cut";
+  "from|in reply to|pressed|image|video|audio|voice|file|sticker|location|contact|context|summary|tasks|notes|note|end of note|operator|end of operator|content|end of content|cut";
 const inHistory =
-  "from|in reply to|context|summary|tasks|note|end of note|operator|end of operator|content|end of content";
+  "from|in reply to|context|summary|tasks|notes|note|end of note|operator|end of operator|content|end of content";
 const lineOf = (words: string) =>
   new RegExp(`^([\\p{Zs}\\t>*#-]{0,40})([\\[\uFF3B])(?=[\\p{Zs}\\t]*(?:${words})(?![\\p{L}\\p{N}_]))`, "gimu");
 const imitation = lineOf(inMessage);

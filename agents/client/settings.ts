@@ -3,7 +3,15 @@ import type { AgentTraits } from "../../src/agent.ts";
 import { guardrailSettings } from "./guardrails/settings.ts";
 import { toolRule } from "../../src/tool-policy.ts";
 
-export const builtInTools = ["current_time", "calculate", "offer_choices", "send_file"] as const;
+export const builtInTools = [
+  "current_time",
+  "calculate",
+  "offer_choices",
+  "send_file",
+  "remember",
+  "forget_note",
+  "search_past",
+] as const;
 export type BuiltInTool = (typeof builtInTools)[number];
 
 /** An agent's settings as the configuration gives them; every one has a default. */

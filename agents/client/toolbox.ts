@@ -149,6 +149,8 @@ function sdkTool(
       if (turn === undefined) throw new Error("a tool runs in a turn only");
       turn.signal.throwIfAborted();
       if (needed(name, args, turn.content) === "refuse") return refused;
+      // Whatever comes of it: an error's words are the source's too.
+      turn.notes.hasRead();
       const key = keyOf(caller, turn.nextKey(name));
       const { signal, progress, files, chain, ask } = turn;
       const call = { ...caller, turn: turn.turn, key, args, signal, progress, files, chain, ask };

@@ -13,6 +13,7 @@ import { calculate, formatNumber } from "./calculate.ts";
 import { matchesName, needOf, type ToolRule } from "../../src/tool-policy.ts";
 import type { Need } from "../../src/tools.ts";
 import { builtInTools, type BuiltInTool } from "./settings.ts";
+import { forgetNote, remember, searchPast } from "./notes.ts";
 import { isAsked, refused } from "./toolbox.ts";
 import { isAfterContent, type TurnContext } from "./turn-context.ts";
 
@@ -52,6 +53,9 @@ export function createTools({ allowed, rules, log }: Allowed): Tool<TurnContext>
     calculate: define(calculator, log, needed),
     offer_choices: define(offerChoices, log, needed),
     send_file: define(sendFile, log, needed),
+    remember: define(remember, log, needed),
+    forget_note: define(forgetNote, log, needed),
+    search_past: define(searchPast, log, needed),
   };
   return builtInTools.filter((name) => allowed.some((pattern) => matchesName(pattern, name))).map((name) => all[name]);
 }

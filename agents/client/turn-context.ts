@@ -1,7 +1,19 @@
+import type { TurnHooks } from "../../src/agent.ts";
 import type { Answer, Button } from "../../src/message.ts";
 import type { Blobs } from "../../src/ports.ts";
 import type { ConversationId, TurnId } from "../../src/ids.ts";
 import type { AskPerson, CallFile } from "../../src/tools.ts";
+import type { NoteChange } from "../../src/notes.ts";
+
+/** The notes of one run: those that were there, and what it changes. */
+export interface NoteKeeper {
+  readonly changes: readonly NoteChange[];
+  /** From now on the turn has read what others wrote. */
+  hasRead(): void;
+  /** @throws InputError whose words are for the model. */
+  add(text: string, quote: string): void;
+  forget(n: number): void;
+}
 
 /** What the tools of one run share. Never serialized: a run's saved state must not hold what belongs to the process. */
 export interface TurnContext {
@@ -28,6 +40,8 @@ export interface TurnContext {
   readonly chain: readonly string[];
   /** What goes into the answer besides the model's text: files of what the gateway told, and what tools put there. */
   readonly attached: Answer["parts"][number][];
+  readonly notes: NoteKeeper;
+  readonly searchPast: TurnHooks["searchPast"] | undefined;
   /** Of a text that goes to the person beside the answer's; absent where there are no rules about that. */
   readonly mayShow: ((text: string) => Promise<boolean>) | undefined;
   /** The model has had content from outside before it: see `content.ts`. It never becomes false again. */
@@ -51,6 +65,8 @@ export function createTurnContext(of: {
   readonly files: readonly CallFile[];
   readonly chain: readonly string[];
   readonly attached: readonly Answer["parts"][number][];
+  readonly notes: NoteKeeper;
+  readonly searchPast?: TurnHooks["searchPast"] | undefined;
   readonly content: boolean;
   readonly mayShow?: ((text: string) => Promise<boolean>) | undefined;
 }): TurnContext {
@@ -59,6 +75,7 @@ export function createTurnContext(of: {
     ...of,
     note: of.note,
     ask: of.ask,
+    searchPast: of.searchPast,
     mayShow: of.mayShow,
     nextKey(tool) {
       const n = (calls.get(tool) ?? 0) + 1;

@@ -140,6 +140,8 @@ test(
     await page.sends("/link");
     await phone.sends(`/link ${codeOf((await page.sees("/link ")).text)}`);
     await phone.sees("Linked:");
+    const reply = { toolCalls: [{ name: "remember", arguments: { note: "Minka sleeps", quote: "Minka sleeps" } }] };
+    await stage.model.rule({ contains: "Minka sleeps", reply });
     await phone.sends("Minka sleeps m-7-1");
     await phone.sees("m-7-1");
 
@@ -153,6 +155,7 @@ test(
     >;
     expect(held["channels"]?.map(({ channel }) => channel).toSorted()).toEqual(["telegram", "web"]);
     expect(JSON.stringify(held["history"])).toContain("Minka sleeps m-7-1");
+    expect(held["notes"]).toMatchObject([{ n: 1, text: "Minka sleeps", channel: "telegram" }]);
     await phone.sends("/export");
     await eventually("a document on Telegram", () =>
       stage.platform.log.calls.some(({ method, accepted }) => method === "senddocument" && accepted),

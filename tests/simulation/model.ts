@@ -31,6 +31,8 @@ export interface Run {
   readonly heard: PersonReply[];
   readonly history: readonly HistoryItem[];
   readonly summary: string;
+  /** The names of the runs whose notes it is told. */
+  readonly notes: readonly string[];
   readonly process: Process;
   readonly startedAt: number;
   /** When it was told to stop, came back or failed, whichever was first; absent while nobody told it so. */
@@ -172,6 +174,7 @@ export function createModel(world: World, meansOf: (process: Process) => Means):
           heard: [],
           history: input.history,
           summary: input.summary ?? "",
+          notes: (input.notes ?? []).map(({ text }) => text),
           process,
           startedAt: world.loop.now(),
         };
@@ -248,7 +251,9 @@ const textsIn = (parts: Message["parts"]): string[] =>
 
 function answerOf(run: Run, of: number): TurnOutput {
   const texts = Array.from({ length: of }, (_, part) => marker(run, part + 1, of));
-  return { answer: { parts: texts.map((text) => ({ kind: "text", text, format: "plain" })) } };
+  // Each run of a turn notes something else: what an attempt noted that did not count would be seen.
+  const notes = [{ add: { text: run.name } }];
+  return { answer: { parts: texts.map((text) => ({ kind: "text", text, format: "plain" })) }, notes };
 }
 
 function pauseOf(run: Run, asks: Asking): TurnOutput {

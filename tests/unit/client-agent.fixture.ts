@@ -82,6 +82,7 @@ export function turn(messages: readonly (string | InboundMessage)[], rest: Parti
     to: direct,
     participant: ann,
     summary: undefined,
+    notes: [],
     history: [],
     messages: messages.map((one) => (typeof one === "string" ? message(one) : one)),
     ...rest,

@@ -3,6 +3,7 @@ import type { AgentInputItem, ModelRequest } from "@openai/agents";
 import { describe, expect, it } from "vitest";
 import { builtInTools, clientAgentSettings, traitsOf } from "../../agents/client/settings.ts";
 import { estimateTokens, promptOf } from "../../agents/client/context.ts";
+import { createNoteKeeper } from "../../agents/client/notes.ts";
 import { createTurnContext } from "../../agents/client/turn-context.ts";
 import type { HistoryItem } from "../../src/agent.ts";
 import { RetryableError, TerminalError, reasonOf } from "../../src/errors.ts";
@@ -306,6 +307,7 @@ describe("tools", () => {
         files: [],
         chain: [],
         attached: [],
+        notes: createNoteKeeper(turn(["hi"]), { readings: new Map() }),
         content: false,
       };
       const context = createTurnContext(of);

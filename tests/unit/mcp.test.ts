@@ -74,7 +74,15 @@ describe("the list of conversations", () => {
     const event = { ...message("hello"), receivedAt: n, address: { ...direct, tenant, conversation, chat: String(n) } };
     return started({ ...event, participant: { ...event.participant, user: String(n) } });
   };
-  const none: Holdings = { items: [], media: [], conversations: [], joiners: [], answers: 0 };
+  const none: Holdings = {
+    items: [],
+    notes: [],
+    notesOff: false,
+    media: [],
+    conversations: [],
+    joiners: [],
+    answers: 0,
+  };
 
   it("holds the newest, once each, of a tenant; what a program asks here is in none", async () => {
     const records = memoryRecords();

@@ -12,6 +12,8 @@ export interface DemoRequest {
   /** What the tools answered in this turn, by the id of the call; undefined before they were called. */
   readonly results: ReadonlyMap<string, string> | undefined;
   readonly summary: string | undefined;
+  /** What was noted before, oldest first. */
+  readonly notes: readonly string[];
   /** What other agents do for this conversation and has not ended, oldest first. */
   readonly open: readonly OpenTask[];
 }
@@ -23,8 +25,8 @@ export interface OpenTask {
   readonly asks: string | undefined;
 }
 
-/** Lines that the agent's context puts before the conversation: `[context] …` and `[summary] …`. */
-const aside = /^\[(context|summary|note)\] ?/;
+/** Lines that the agent's context puts before the conversation: `[context] …`, `[notes] …` and `[summary] …`. */
+const aside = /^\[(context|notes|summary|note)\] ?/;
 /** What is under way, on one line. */
 const underWay = /^\[tasks (\{.*\})\]$/;
 
@@ -35,6 +37,7 @@ export function readRequest(request: ModelRequest): DemoRequest {
   let results: Map<string, string> | undefined;
   let spoken = false;
   let summary: string | undefined;
+  let notes: readonly string[] = [];
   let open: readonly OpenTask[] = [];
   for (const item of items as readonly Readonly<Record<string, unknown>>[]) {
     if (item["type"] === "function_call_result") {
@@ -51,6 +54,7 @@ export function readRequest(request: ModelRequest): DemoRequest {
       if (tasks !== undefined) open = openIn(tasks);
       else if (kind === undefined) messages.push(text);
       else if (kind === "summary") summary = text.replace(aside, "");
+      else if (kind === "notes") notes = notesIn(text.replace(aside, ""));
     }
   }
   return {
@@ -60,6 +64,7 @@ export function readRequest(request: ModelRequest): DemoRequest {
     tools: new Set(request.tools.flatMap((tool) => ("name" in tool ? [tool.name] : []))),
     results,
     summary,
+    notes,
     open,
   };
 }
@@ -72,6 +77,11 @@ function openIn(json: string): readonly OpenTask[] {
     if (typeof task !== "string" || told !== undefined) return [];
     return [{ task, asks: typeof asks === "string" ? asks : undefined }];
   });
+}
+
+function notesIn(json: string): readonly string[] {
+  const all = parsed(json);
+  return Array.isArray(all) ? all.map(({ note }: { readonly note?: unknown }) => String(note)) : [];
 }
 
 function parsed(json: string): object {

@@ -31,6 +31,7 @@ export function replyTo(request: DemoRequest): DemoReply {
 
 function callFor(intent: Intent): Omit<DemoCall, "id"> | undefined {
   if (intent.kind === "calculate") return { name: "calculate", arguments: { expression: intent.expression } };
+  if (intent.kind === "remember") return { name: "remember", arguments: { note: intent.text, quote: intent.text } };
   if (intent.kind === "call") return { name: intent.name, arguments: intent.arguments };
   if (intent.kind !== "topic") return undefined;
   if (intent.topic === "time") return { name: "current_time", arguments: { timeZone: "UTC" } };
@@ -55,6 +56,8 @@ function sayAbout(intent: Intent, result: string | undefined, request: DemoReque
     case "calculate":
       return sayResult(intent.expression.replaceAll("`", ""), result);
     case "remember":
+      if (result?.startsWith("Not done") === true)
+        return `I cannot note that: ${clip(result.replace(/^Not done: /, ""), 200)}.`;
       return `I will remember: “${clip(intent.text, 300)}”. Ask me “what did I say before?” later.`;
     case "press":
       return `You chose **${clip(intent.label, 80)}**. A real agent would now go on from there.`;
@@ -131,6 +134,13 @@ function recall(request: DemoRequest): string {
     const list = said.map((text) => `- “${clip(text.replaceAll("\n", " "), 160)}”`);
     parts.push(`Before this you said:\n\n${list.join("\n")}`);
   }
+  if (request.notes.length > 0)
+    parts.push(
+      `I noted:\n\n${request.notes
+        .slice(-5)
+        .map((note) => `- ${clip(note, 160)}`)
+        .join("\n")}`,
+    );
   if (request.summary !== undefined) parts.push(`From earlier I remember:\n\n${clip(request.summary, 800)}`);
   return parts.length === 0 ? "You have said nothing before this." : parts.join("\n\n");
 }

@@ -2,7 +2,7 @@
 import { and, eq, inArray, sql, type SQL } from "drizzle-orm";
 import type { Question } from "../../../src/knowledge.ts";
 import { mostByWay, type Scored } from "../fusion.ts";
-import { termsOf, weightOf, type Term } from "../terms.ts";
+import { termsOf, weightOf, type Term } from "../../../src/terms.ts";
 import type { Transaction } from "./connection.ts";
 import { documents, passages } from "./schema.ts";
 import { productOf } from "./vector-extension.ts";

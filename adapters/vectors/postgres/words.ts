@@ -1,5 +1,5 @@
 /** Texts as PostgreSQL's full-text search gets them: words alone, so that its parser has nothing to make of addresses and hyphens. */
-import { wordsIn } from "../terms.ts";
+import { wordsIn } from "../../../src/terms.ts";
 
 /** Longer than any word that is looked for. */
 const longest = 200;

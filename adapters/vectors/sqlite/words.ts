@@ -1,7 +1,7 @@
 /** Passages by the words of a question: FTS5 finds and ranks them, and how much of the question is in each is weighed here. */
 import type { DatabaseSync } from "node:sqlite";
 import { mostByWay, type Scored } from "../fusion.ts";
-import { termsOf, weightOf, type Term } from "../terms.ts";
+import { termsOf, weightOf, type Term } from "../../../src/terms.ts";
 
 /** As FTS5 takes it: in quotes nothing is syntax. */
 const matchOf = ({ word, prefix }: Term) => `"${word}"${prefix ? " *" : ""}`;

@@ -5,8 +5,8 @@ type Json = Readonly<Record<string, unknown>>;
 
 /** How the gateway's agent asks for a summary. */
 const summaryTask = /^Summarize\b/;
-/** Its line about what was before: no message of the turn. */
-const summaryLine = /^\[summary\]/;
+/** Its lines about what was before: no messages of the turn. */
+const summaryLine = /^\[(summary|notes)\]/;
 
 interface Item {
   readonly kind: "system" | "user" | "assistant" | "tool" | "other";

@@ -7,6 +7,7 @@ import { isApartFor, nameOf, resetsElsewhere, unlinksOf, type Span } from "./lin
 export function checkHistory(evidence: Evidence, replies: readonly Reply[]): Violation[] {
   return evidence.runs.flatMap((run) => [
     ...twice(run),
+    ...noted(evidence, run),
     ...forgotten(evidence, replies, run),
     ...unsaid(evidence, replies, run),
   ]);
@@ -22,6 +23,19 @@ function twice(run: Run): Violation[] {
   const all = [...saidIn(text), ...wordsIn(text), ...run.tokens, ...markersIn(text).map((marker) => marker.text)];
   const repeated = new Set(all.filter((item, at) => all.indexOf(item) !== at));
   return [...repeated].map((item) => ({ rule: "I7", text: `${run.name} is told ${item} twice` }));
+}
+
+/** A turn notes once, however often it ran; and no agent is told what another noted, but where they are one person's. */
+function noted({ runs, plan }: Evidence, run: Run): Violation[] {
+  const of = run.notes.flatMap((name) => runs.find((other) => other.name === name) ?? []);
+  const turns = of.map(({ input: { agent, turn } }) => `${agent} ${turn}`);
+  const repeated = new Set(turns.filter((turn, at) => turns.indexOf(turn) !== at));
+  const isJoined = plan.conversations.some(({ actions }) => actions.some(({ does }) => does.kind === "join"));
+  const strangers = isJoined ? [] : of.filter(({ input }) => input.agent !== run.input.agent);
+  return [
+    ...[...repeated].map((turn) => ({ rule: "I8", text: `${run.name} is told two notes of ${turn}` })),
+    ...strangers.map(({ name }) => ({ rule: "I7", text: `${run.name} is told what another agent noted in ${name}` })),
+  ];
 }
 
 /** What the platform had before the run began is known to it, and nothing from before a reset. */

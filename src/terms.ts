@@ -1,4 +1,4 @@
-/** What of a question is looked for, and how much each of it counts: the same for every store of documents. */
+/** What of a question is looked for in texts, and how much each word of it counts: the same wherever words are looked up. */
 import { stopWords } from "./stop-words.ts";
 
 export interface Term {
