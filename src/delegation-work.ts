@@ -366,7 +366,7 @@ export function nextLook(row: Delegation, task: PeerTask | undefined, told: bool
   if (row.notes.n >= mostNotes && now - row.notes.since < hourMs) return row.notes.since + hourMs;
   const most = told ? 600_000 : 60_000;
   const again = backoff(row.looks, told ? 1_000 : 500, most);
-  const due = task?.dueAt === undefined || task.dueAt < now ? Infinity : task.dueAt + (told ? 5_000 : 500);
+  const due = task?.dueAt === undefined || task.dueAt < now ? Infinity : task.dueAt + (told ? 5_000 : 250);
   const next = Math.min(due === Infinity ? again : now + most, due, row.deadline ?? Infinity);
   return row.state === "input-required" ? Math.max(next, again) : next;
 }
