@@ -1,7 +1,8 @@
 /** What an agent's actor can be asked, and who runs its turns. */
 import type { HistoryItem, ReadPart } from "./agent.ts";
+import type { AgentChoice, Who } from "./agent-choice.ts";
 import type { Decision } from "./asks.ts";
-import type { Asked, Reply, TurnRef } from "./events.ts";
+import type { Asked, Reply, Speaker, TurnRef } from "./events.ts";
 import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
 import type { Import, Serving } from "./link-events.ts";
 import type { Asking, QuestionState } from "./question-state.ts";
@@ -24,6 +25,9 @@ export interface Taken {
   readonly history: readonly HistoryItem[];
   /** The message is somebody's word on a run that waited for it. */
   readonly decided?: Decided;
+  readonly choice?: AgentChoice;
+  /** The agent whose business these messages are, whoever answers there now. */
+  readonly begunBy?: string;
 }
 
 export interface Decided {
@@ -32,6 +36,8 @@ export interface Decided {
   /** As {@link Pause.state}. */
   readonly state: string;
   readonly decision: Decision;
+  /** The agent whose run it is. */
+  readonly agent?: string;
 }
 
 /** What an agent keeps of its person. */
@@ -58,6 +64,7 @@ export interface AgentCalls {
       read?: readonly ReadPart[];
       listed?: boolean;
       asked?: Asked;
+      by?: Speaker;
     },
   ): Reply;
   fail(data: TurnRef & { messages: readonly MessageId[]; notice: NoticeKey }): Reply;
@@ -109,5 +116,5 @@ export interface TurnRunner {
   wake(agent: AgentId, turn: TurnRef): void;
   isRunning(agent: AgentId, turn: TurnRef): boolean;
   /** Folds these items into the summary, one fold of an agent at a time. */
-  fold(agent: AgentId, to: Address, summary: string | undefined, items: readonly HistoryItem[]): void;
+  fold(agent: AgentId, to: Address, who: Who, summary: string | undefined, items: readonly HistoryItem[]): void;
 }

@@ -98,8 +98,9 @@ export function approvalDecided(
   return announcement("human-decision-made", to, at, { approval: id, ...outcome }, `decided:${id}`);
 }
 
-function outcomeOf({ answers, requests, seq }: OutboundEvent) {
-  return { messages: answers, ...(requests === undefined ? {} : { requests }), seq };
+function outcomeOf({ answers, requests, seq, by }: OutboundEvent) {
+  const agent = by === undefined ? {} : { agent: by.name };
+  return { messages: answers, ...(requests === undefined ? {} : { requests }), seq, ...agent };
 }
 
 function announcement(

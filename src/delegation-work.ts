@@ -233,12 +233,17 @@ export function createWork(options: WorkOptions): Work {
 
   /** @param what of the delegation it is, and with it the note's id. */
   async function note(row: Delegation, what: string, topic: string, told: Outcome): Promise<void> {
-    const { to, participant } = row.by;
+    const { to, participant, agentName: agent } = row.by;
     if (to === undefined || participant === undefined || row.forgotten) return;
     const files = told.parts.flatMap((part) => ("source" in part ? [part] : []));
     try {
       const text = told.text.slice(0, longestNote);
-      await options.prompt({ to, participant }, `delegation ${digestOf(`${row.id} ${what}`)}`, { topic, text, files });
+      await options.prompt({ to, participant }, `delegation ${digestOf(`${row.id} ${what}`)}`, {
+        topic,
+        text,
+        files,
+        agent,
+      });
     } catch (error) {
       // Nobody can be written to there: it stands among the conversation's tasks for who asks.
       if (!(error instanceof InputError)) throw error;

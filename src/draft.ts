@@ -75,7 +75,7 @@ export interface Draft {
     of: readonly InboundMessage[],
     answer: Answer,
     at: number,
-    about?: Pick<OutboundEvent, "asks" | "decides">,
+    about?: Pick<OutboundEvent, "asks" | "decides" | "by">,
   ): void;
   /** Says something that answers no message, in the conversation's next place. */
   say(agent: AgentId, conversation: ConversationId, answer: Answer, locale: string | undefined, at: number): void;
@@ -122,10 +122,11 @@ export function createDraft(before: AgentState): Draft {
     if (quiet.length === 0) return [];
     const away = new Set(quiet.map(([conversation]) => conversation));
     let count = awayCount(state.inbox);
-    const kept = quiet.map(([conversation, { to, seq, failed, choices, unheard, listed }]) => {
+    const kept = quiet.map(([conversation, { to, seq, failed, choices, unheard, listed, choice, at }]) => {
       if (listed === undefined) rows.set(awayKey(count++), conversation);
       const rest = { ...(failed && { failed }), ...(choices && { choices }), ...(unheard && { unheard }) };
-      return [conversation, { to, seq, listed: true, ...rest }];
+      const agents = { ...(choice && { choice }), ...(at !== undefined && { at }) };
+      return [conversation, { to, seq, listed: true, ...rest, ...agents }];
     });
     draft.inbox({
       away: count,

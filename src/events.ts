@@ -1,10 +1,11 @@
 /** What can happen to a client agent, and what it asks to be done: the vocabulary of the reducer in `conversation.ts`. */
 import type { Pause, ReadPart } from "./agent.ts";
+import type { AgentChoice } from "./agent-choice.ts";
 import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
 import type { Asking } from "./question-state.ts";
 import type { LinkEvent } from "./link-events.ts";
 import type { Via } from "./link-state.ts";
-import type { Answer, InboundEvent, NoticeKey, OutboundEvent, ReceiptEvent } from "./message.ts";
+import type { Answer, InboundEvent, Message, NoticeKey, OutboundEvent, ReceiptEvent } from "./message.ts";
 import type { SetAside } from "./ports.ts";
 import type { AgentState } from "./state.ts";
 
@@ -26,6 +27,20 @@ export interface Asked {
   readonly id: string;
   readonly by: Pause["by"];
   readonly state: string;
+  /** The agent whose run it is, where there are several. */
+  readonly agent?: string;
+}
+
+/** Who answered, where there are several agents. */
+export interface Speaker {
+  readonly name: string;
+  readonly title: string;
+  /** The one that is left at work there. */
+  readonly at: string;
+  /** What the conversation has from now on; absent where it stays as it was. */
+  readonly choice?: AgentChoice;
+  /** The answer is to this, which a command of the gateway's went on to say. */
+  readonly heard?: Message;
 }
 
 export type AgentEvent = Moment &
@@ -53,6 +68,7 @@ export type AgentEvent = Moment &
         readonly listed?: boolean;
         /** The run goes on when somebody has decided; the answer asks for it. */
         readonly asked?: Asked;
+        readonly by?: Speaker;
       })
     | (TurnRef & {
         readonly type: "failed";

@@ -3,7 +3,8 @@ import type { AgentTraits, HistoryItem, ReadPart } from "./agent.ts";
 import { askedForBy, closeAsk, decisionOf, openAskIn, openAskOf } from "./asks.ts";
 import { choicesOf } from "./choices.ts";
 import type { Draft } from "./draft.ts";
-import type { AgentEvent, Reply } from "./events.ts";
+import { isNoChoice } from "./agent-choice.ts";
+import type { AgentEvent, Reply, Speaker } from "./events.ts";
 import { digestOf, type AgentId, type MessageId, type TurnId } from "./ids.ts";
 import {
   blobsIn,
@@ -14,6 +15,7 @@ import {
   type AskedFor,
   type InboundMessage,
   type InboundSaid,
+  type NoticeKey,
   type Told,
 } from "./message.ts";
 import type { SetAside } from "./ports.ts";
@@ -56,17 +58,31 @@ export function ended(draft: Draft, event: Of<"finished" | "failed">, traits: Ag
   for (const { ask } of decided) closeAsk(draft, conversation, ask);
   const decides = was === undefined ? undefined : askedForBy(was);
   const asks = event.type === "finished" ? open(draft, event, covered, decides?.from) : undefined;
-  const text = event.type === "finished" ? describeAnswer(answer) : "(no answer: the model failed)";
+  const text = event.type === "finished" ? describeAnswer(answer) : failure(event.notice);
   draft.media(blobsIn(answer.parts));
   const read = event.type === "finished" ? event.read : undefined;
   // The gateway's own commands are nothing that the agent was told.
-  if (thread.turn.command === undefined || decided.length > 0)
-    remember(draft, event, covered, { text, read, replies }, traits.historyItems);
-  draft.answer(agent, conversation, covered, answer, now, { ...(asks && { asks }), ...(decides && { decides }) });
+  const by = event.type === "finished" ? event.by : undefined;
+  const heard = by?.heard === undefined ? covered : covered.map((of) => ({ ...of, message: by.heard ?? of.message }));
+  if (thread.turn.command === undefined || decided.length > 0 || by?.heard !== undefined)
+    remember(draft, event, heard, { text, read, replies, by }, traits.historyItems);
+  // The gateway's own words are nobody's.
+  const speaker = by === undefined || answer.notice !== undefined ? {} : { by: { name: by.name, title: by.title } };
+  draft.answer(agent, conversation, covered, answer, now, {
+    ...(asks && { asks }),
+    ...(decides && { decides }),
+    ...speaker,
+  });
+  if (by !== undefined) draft.patch(conversation, { at: by.at });
+  if (by?.choice !== undefined) draft.patch(conversation, { choice: isNoChoice(by.choice) ? undefined : by.choice });
   if (event.type === "finished" && event.listed === true)
     draft.patch(conversation, { choices: choicesOf(answer, covered) });
   advance(draft, conversation, event);
   return "accepted";
+}
+
+function failure(notice: NoticeKey): string {
+  return notice === "agentGone" ? "(not done: the agent that had asked is gone)" : "(no answer: the model failed)";
 }
 
 /** The run waits for somebody's word. @param before what led to an earlier one that it waited for. */
@@ -77,10 +93,10 @@ function open(
   before: readonly MessageId[] = [],
 ): AskedFor | undefined {
   if (asked === undefined) return undefined;
-  const { id, by, state } = asked;
+  const { id, by, state, agent } = asked;
   const of = [...new Set(covered.map(({ participant }) => participant.id))];
   const from = [...new Set([...before, ...fromPeople(covered).map((message) => message.id)])].slice(-mostFrom);
-  const ask = { id, turn, by, of, from };
+  const ask = { id, turn, by, of, from, ...(agent === undefined ? {} : { agent }) };
   openAskIn(draft, conversation, ask, { v: 1, state });
   return askedForBy(ask);
 }
@@ -93,10 +109,12 @@ function remember(
     text,
     read = [],
     replies,
+    by,
   }: {
     readonly text: string;
     readonly read: readonly ReadPart[] | undefined;
     readonly replies: ReadonlyMap<MessageId, Question>;
+    readonly by: Speaker | undefined;
   },
   historyItems: number,
 ): void {
@@ -120,7 +138,7 @@ function remember(
     return [...told, ...question, name === undefined ? item : { ...item, name }];
   });
   const said = { role: "agent", text: text.slice(0, itemChars), at: now, turn } as const;
-  add(draft, [...items, said], historyItems);
+  add(draft, [...items, by === undefined ? said : { ...said, name: by.title }], historyItems);
 }
 
 /** What the gateway told the agent; `name` says what it was about. */

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import type { HistoryItem } from "./agent.ts";
+import { agentChoice, type AgentChoice } from "./agent-choice.ts";
 import { openAsk, type OpenAsk } from "./ask-state.ts";
 import { choices, type Choices } from "./choices.ts";
 import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
@@ -75,13 +76,16 @@ export interface Thread {
   readonly listed?: true;
   /** The gateway has spoken for itself here, and nobody was heard yet. */
   readonly unheard?: true;
+  readonly choice?: AgentChoice;
+  /** The agent that the latest turn left at work, where there are several. */
+  readonly at?: string;
 }
 
 /** The conversations in the inbox beyond this number that nothing waits in are put away, the longest quiet first. */
 export const mostThreads = 32;
 
 /** A conversation that is put away: what has to survive until somebody writes there again. */
-export type QuietThread = Pick<Thread, "to" | "seq" | "failed" | "choices" | "unheard" | "listed">;
+export type QuietThread = Pick<Thread, "to" | "seq" | "failed" | "choices" | "unheard" | "listed" | "choice" | "at">;
 
 /** The key under which a conversation is put away. */
 export function quietKey(conversation: ConversationId): string {
@@ -187,6 +191,8 @@ const thread = z.object({
   via: z.string().optional(),
   listed: z.literal(true).optional(),
   unheard: z.literal(true).optional(),
+  choice: agentChoice.optional(),
+  at: z.string().optional(),
 });
 
 const stored = {
@@ -219,7 +225,16 @@ const stored = {
   outbox: z.object({ v: z.literal(1), entries: z.array(outboundEvent) }),
 };
 const spilledMessage = z.object({ message: inboundEvent.optional() });
-const quietThread = thread.pick({ to: true, seq: true, failed: true, choices: true, unheard: true, listed: true });
+const quietThread = thread.pick({
+  to: true,
+  seq: true,
+  failed: true,
+  choices: true,
+  unheard: true,
+  listed: true,
+  choice: true,
+  at: true,
+});
 
 export const stateKeys = ["inbox", "history", "outbox"] as const;
 

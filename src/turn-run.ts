@@ -1,5 +1,7 @@
 /** One turn: its messages are taken, its agent runs, and what comes of it is brought back. */
-import type { Agent, AgentTraits, Resume, TurnOutput } from "./agent.ts";
+import type { Resume, TurnOutput } from "./agent.ts";
+import type { AgentOf } from "./agent-choice.ts";
+import type { Switch } from "./agent-command.ts";
 import { untilAborted } from "./abort.ts";
 import { keepAlive } from "./alive.ts";
 import type { Channel } from "./channel.ts";
@@ -18,6 +20,7 @@ import type { Blobs, Clock, Log } from "./ports.ts";
 import { showProgress, type Progress } from "./progress.ts";
 import { isServiceCommand } from "./scheduling.ts";
 import type { Serve } from "./services.ts";
+import { AgentGone, castOf, checkCast, speakerOf, type Cast } from "./turn-agent.ts";
 
 /** The turn was stopped, superseded or handed over: its runner ends without a word. */
 export class TurnAbandoned extends Error {
@@ -35,11 +38,13 @@ export interface RunOptions {
   readonly log: Log;
   readonly blobs: Blobs;
   readonly safeFetch?: SafeFetch | undefined;
-  readonly agentOf: (to: Address) => { readonly agent: Agent; readonly traits: AgentTraits };
+  readonly agentOf: AgentOf;
   readonly channelOf: (to: Address) => Channel | undefined;
   readonly approvals: Pick<Approvals, "want" | "close">;
   /** Answers the gateway's own commands. */
   readonly serve: Serve;
+  /** Answers /agent. */
+  readonly switchAgent: Switch;
   /** Runners tell the actor that they live: needed where it may be hosted by another process. */
   readonly tellAlive: boolean;
 }
@@ -72,7 +77,8 @@ export async function runTurn(options: RunOptions, run: Running): Promise<void> 
     const taken = await persistently(options, abort.signal, () => options.call(id, "take", turn));
     if (taken === "stale") return;
     const messages = taken.messages.map((message) => message.id);
-    const { agent, traits } = options.agentOf(taken.to);
+    const cast = castOf(options, taken);
+    const { traits } = cast.answering;
     const channel = options.channelOf(taken.to);
     progress = showProgress({
       channel,
@@ -85,7 +91,7 @@ export async function runTurn(options: RunOptions, run: Running): Promise<void> 
     const stopTimer = clock.after(traits.turnTimeoutMs, () =>
       abort.abort(new TurnTimeout(`no answer within ${traits.turnTimeoutMs} ms`)),
     );
-    const outcome = await answer(options, run, agent, taken, progress).then(
+    const outcome = await answer(options, run, cast, progress).then(
       (output) => ({ output }),
       (error: unknown) => ({ error }),
     );
@@ -93,17 +99,19 @@ export async function runTurn(options: RunOptions, run: Running): Promise<void> 
     if ("output" in outcome) {
       const { output } = outcome;
       if (output === undefined) return;
-      const { answer: said, asked } = await asking(options, run, taken, output);
+      const { answer: said, asked } = await asking(options, run, cast, output);
       const { read } = output;
       const listed = channel !== undefined && listsButtons(said, channel);
-      const end = { messages, answer: said, ...(read && { read }), ...(listed && { listed }), ...(asked && { asked }) };
+      const by = speakerOf(options.agentOf, cast, output);
+      const more = { ...(listed && { listed }), ...(asked && { asked }), ...(by && { by }) };
+      const end = { messages, answer: said, ...(read && { read }), ...more };
       await tellDecided(options, taken);
       await persistently(options, abandoned(abort.signal), () => options.call(id, "finish", { ...turn, ...end }));
       return;
     }
     const reason: unknown = abort.signal.aborted ? abort.signal.reason : outcome.error;
     if (reason instanceof TurnAbandoned) return;
-    const notice: NoticeKey = reason instanceof TurnTimeout ? "timeout" : "failed";
+    const notice = noticeOf(reason);
     log.error(
       { agent: id, conversation: turn.conversation, turn: turn.turn, reason: reasonOf(reason) },
       "the agent gave no answer; the person is told so",
@@ -118,17 +126,25 @@ export async function runTurn(options: RunOptions, run: Running): Promise<void> 
   }
 }
 
+function noticeOf(reason: unknown): NoticeKey {
+  if (reason instanceof AgentGone) return "agentGone";
+  return reason instanceof TurnTimeout ? "timeout" : "failed";
+}
+
 async function answer(
   options: RunOptions,
   run: Running,
-  agent: Agent,
-  taken: Taken,
+  cast: Cast,
   progress: Progress,
 ): Promise<TurnOutput | undefined> {
   const { signal } = run.abort;
+  const { taken, answering, switched } = cast;
   const first = taken.messages[0];
   if (first === undefined) throw new TurnAbandoned("nothing to answer");
+  if (switched !== undefined && switched.message === undefined) return { answer: switched.answer };
   if (isServiceCommand(first)) return served(options, run, first);
+  checkCast(cast);
+  const { agent, name, base = name } = answering;
   const work = agent.run(
     {
       agent: run.agent,
@@ -140,6 +156,7 @@ async function answer(
       history: taken.history,
       messages: taken.messages,
       ...(taken.decided === undefined ? {} : { resume: resumeOf(taken.decided) }),
+      ...(base === name ? {} : { handedBy: base }),
     },
     {
       signal,
@@ -170,8 +187,8 @@ function resumeOf({ turn, state, decision: { approved, note } }: Decided): Resum
 async function asking(
   options: RunOptions,
   { agent, turn, abort }: Running,
-  { to, messages }: Taken,
-  { answer: said, pause }: TurnOutput,
+  { taken: { to, messages }, answering }: Cast,
+  { answer: said, pause, by: atWork }: TurnOutput,
 ): Promise<{ readonly answer: Answer; readonly asked?: Asked }> {
   const { participant } = fromPeople(messages).at(-1) ?? messages[0] ?? {};
   if (pause === undefined || participant === undefined) return { answer: said };
@@ -179,9 +196,10 @@ async function asking(
   const ids = messages.map((message) => message.id);
   const id = askIdOf(agent, turn.turn, ids);
   const until = options.clock.now() + forMs;
+  const whose = answering.title === undefined ? {} : { agent: atWork ?? answering.name };
   const wanted = { id, agent, to, participant, by, calls: [...calls], until };
   await persistently(options, abort.signal, () => options.approvals.want(wanted, turn.turn));
-  return { answer: questionOf(said.parts, id, pause, participant.locale), asked: { id, by, state } };
+  return { answer: questionOf(said.parts, id, pause, participant.locale), asked: { id, by, state, ...whose } };
 }
 
 /** Before the agent knows it for good: who dies in between tells it again. */

@@ -5,6 +5,7 @@
  * agent's watchdog starts another when this one falls silent.
  */
 import type { HistoryItem } from "./agent.ts";
+import type { Who } from "./agent-choice.ts";
 import type { TurnRunner } from "./agent-calls.ts";
 import { reasonOf } from "./errors.ts";
 import type { TurnRef } from "./events.ts";
@@ -92,12 +93,12 @@ export function createTurns(options: TurnOptions): Turns {
       if (isSame(run?.turn, turn)) for (const wake of run?.asking ?? []) wake();
     },
     isRunning: (agent, turn) => isSame(running.get(keyOf(agent, turn))?.turn, turn),
-    fold(agent, to, summary, items) {
+    fold(agent, to, who, summary, items) {
       if (draining || folding.has(agent)) return;
       const abort = new AbortController();
       folding.set(agent, abort);
       const stopTimer = clock.after(foldTimeoutMs, () => abort.abort(new TurnTimeout("summary took too long")));
-      void foldHistory(options, agent, to, summary, items, abort.signal)
+      void foldHistory(options, agent, { to, who }, summary, items, abort.signal)
         .catch((error: unknown) => {
           log.warn(
             { agent, reason: reasonOf(error) },
@@ -134,14 +135,14 @@ export function createTurns(options: TurnOptions): Turns {
 async function foldHistory(
   options: TurnOptions,
   id: AgentId,
-  to: Address,
+  { to, who }: { readonly to: Address; readonly who: Who },
   summary: string | undefined,
   items: readonly HistoryItem[],
   signal: AbortSignal,
 ): Promise<void> {
   const last = items.at(-1);
   if (last === undefined) return;
-  const text = await options.agentOf(to).agent.summarize({ summary, items, signal });
+  const text = await options.agentOf(to, who).agent.summarize({ summary, items, signal });
   signal.throwIfAborted();
   await options.call(id, "summarized", { through: last.turn, summary: text });
 }

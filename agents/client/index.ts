@@ -1,12 +1,5 @@
 /** The client agent: {@link Agent} on the OpenAI Agents SDK. It keeps nothing between turns. */
-import {
-  Agent as SdkAgent,
-  Runner,
-  type AgentInputItem,
-  type Model,
-  type ModelProvider,
-  type ModelSettings,
-} from "@openai/agents";
+import { Agent as SdkAgent, Runner, type AgentInputItem, type Model, type ModelProvider } from "@openai/agents";
 import type { Agent, HistoryItem, TurnHooks, TurnInput, TurnOutput } from "../../src/agent.ts";
 import type { Effects } from "../../src/effects.ts";
 import { TerminalError } from "../../src/errors.ts";
@@ -19,20 +12,22 @@ import { promptOf } from "./context.ts";
 import { edgeModel } from "./edge.ts";
 import { settled } from "./failures.ts";
 import { withPictures } from "./images.ts";
-import { instructionsOf, summaryInstructions } from "./instructions.ts";
+import { summaryInstructions } from "./instructions.ts";
 import { createMediaReader, type Readings } from "./media.ts";
-import { pauseOf, resumed } from "./pause.ts";
+import { createCrew } from "./crew.ts";
+import { atWorkIn, pauseOf, resumed } from "./pause.ts";
 import { clip } from "./render.ts";
+import { roleOf, type InstructionsContext, type Role } from "./role.ts";
 import type { ClientAgentSettings } from "./settings.ts";
-import { askOperator } from "./ask-operator.ts";
 import { openToolbox } from "./toolbox.ts";
-import { createTools, ownNeedOf } from "./tools.ts";
 import { createTurnContext, type TurnContext } from "./turn-context.ts";
 import { seesPictures } from "./vision.ts";
 
 export interface ClientAgentDeps {
   /** In the configuration; the one that people are shown unless given. */
   readonly name?: string;
+  /** All that are configured, this one too: whom it may hand a conversation to. */
+  readonly roles?: () => ReadonlyMap<string, Role>;
   readonly models: ModelProvider;
   readonly clock: Clock;
   readonly blobs: Blobs;
@@ -58,30 +53,23 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     traceIncludeSensitiveData: false,
     toolNotFoundBehavior: "return_error_to_model",
   });
-  const instructions = instructionsOf(settings);
+  const { name = settings.name } = deps;
+  const own = deps.roles?.().get(name) ?? roleOf(name, settings, log);
   const { transcriber, documents } = deps;
   const readMedia = createMediaReader({ transcriber, documents, clock, log });
   const sees = seesPictures(settings.vision, settings.model);
-  const own = [
-    ...createTools({ allowed: settings.tools, rules: settings.rules, log }),
-    ...(settings.asksOperator ? [askOperator] : []),
-  ];
-  const { tools: allowed, rules } = settings;
-  const outside = deps.outside === undefined ? undefined : { ...deps.outside, allowed, rules, clock, log };
-  const modelSettings: ModelSettings = {
-    ...(settings.temperature === undefined ? {} : { temperature: settings.temperature }),
-    ...(settings.maxTokens === undefined ? {} : { maxTokens: settings.maxTokens }),
-  };
 
   async function execute(input: TurnInput, hooks: TurnHooks): Promise<TurnOutput> {
-    const model = await deps.models.getModel(settings.model);
     const { tokens } = settings.context;
     // Half of the prompt's bytes for documents, half of the turn's time for all media.
     const bounds = { sees, documentBytes: tokens * 2, mostMs: settings.timeoutMs / 2 };
     const readings = await readMedia(input, hooks, bounds);
     hooks.signal.throwIfAborted();
-    const toolbox = await openToolbox(outside, callerOf(input, deps.name ?? settings.name), hooks.signal);
-    const known = { readings, standing: toolbox.standing };
+    const toolboxOf = once((role: Role) =>
+      openToolbox(outsideOf(deps, role), callerOf(input, role.name), hooks.signal),
+    );
+    const { standing } = await toolboxOf(own);
+    const known = { readings, standing };
     const prompt = promptOf(withoutResumed(input), tokens, clock.now(), known);
     const messages = withPictures(prompt.messages, picturesOf(input, readings));
     const { turn, attempt, to } = input;
@@ -103,25 +91,23 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
       attached: toldFiles(input),
     });
     const answered = () => context.attached.length > 0 || context.choices !== undefined;
-    const edge = {
-      model,
-      before: prompt.before,
-      retries: settings.retries,
-      clock,
-      log,
-      onText: hooks.onText,
-      answered,
-    };
-    // An agent of the SDK is cheap, and this one's model knows this turn only.
-    const agent = new SdkAgent<TurnContext>({
-      name: settings.name,
-      instructions,
-      model: edgeModel(edge),
-      modelSettings,
-      tools: [...own, ...toolbox.tools],
+    const crew = await createCrew({
+      start: own,
+      roles: deps.roles?.() ?? new Map(),
+      knownAs: input.resume && atWorkIn(input.resume),
+      handedBy: input.handedBy,
+      toolboxOf,
+      instructionsOf: async ({ instructions }) =>
+        typeof instructions === "string" ? instructions : instructions(instructionsContext(input, clock.now())),
+      modelOf: async (role) => {
+        const { model: spec, retries } = role.settings;
+        const model = await deps.models.getModel(spec);
+        return edgeModel({ model, before: prompt.before, retries, clock, log, onText: hooks.onText, answered });
+      },
+      onHandoff: (from, to) => log.info({ turn, from: from.name, to: to.name }, "a conversation is handed over"),
     });
-    const asked = input.resume === undefined ? messages : await resumed(agent, input.resume, context);
-    const result = await runner.run(agent, asked, {
+    const asked = input.resume === undefined ? messages : await resumed(crew.start, input.resume, context);
+    const result = await runner.run(crew.start, asked, {
       context,
       maxTurns: settings.maxTurns,
       signal: hooks.signal,
@@ -131,10 +117,11 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     });
     const { requests, inputTokens, outputTokens } = result.runContext.usage;
     const usage = { requests, inputTokens, outputTokens };
-    const needOf = (name: string, args: unknown) =>
-      name === askOperator.name ? "operator" : (toolbox.needOf(name, args) ?? ownNeedOf(name, args, rules));
-    const pause = pauseOf(result, needOf, settings.approvalSeconds * 1_000);
-    const said = { usage, ...keptOf(input, readings) };
+    const role = crew.roleOf(result.lastAgent);
+    const needOf = (tool: string, args: unknown) => crew.needOf(role, tool, args);
+    const pause = pauseOf(result, needOf, role.settings.approvalSeconds * 1_000);
+    const by = role.name === name ? {} : { by: role.name };
+    const said = { usage, ...by, ...keptOf(input, readings) };
     if (pause !== undefined) return { answer: { parts: context.attached }, pause, ...said };
     return { answer: answerOf(result.finalOutput ?? "", context), ...said };
   }
@@ -163,6 +150,27 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
 function withoutResumed(input: TurnInput): TurnInput {
   const { resume, history } = input;
   return resume === undefined ? input : { ...input, history: history.filter(({ turn }) => turn !== resume.turn) };
+}
+
+function outsideOf({ outside, clock, log }: ClientAgentDeps, { settings }: Role) {
+  const { tools: allowed, rules } = settings;
+  return outside === undefined ? undefined : { ...outside, allowed, rules, clock, log };
+}
+
+function instructionsContext({ to, participant }: TurnInput, now: number): InstructionsContext {
+  const { channel, tenant, kind } = to;
+  const { name, locale } = participant;
+  return { channel, tenant, kind, person: { name, locale }, now: new Date(now) };
+}
+
+/** One for each key. */
+function once<Key, Value>(make: (key: Key) => Value): (key: Key) => Value {
+  const made = new Map<Key, Value>();
+  return (key) => {
+    const value = made.get(key) ?? make(key);
+    made.set(key, value);
+    return value;
+  };
 }
 
 function callerOf({ agent, to, participant, turn }: TurnInput, agentName: string) {

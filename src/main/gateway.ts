@@ -13,6 +13,7 @@ import { operationsOf, type Operated } from "../operations.ts";
 import type { Clock, Log, Signals } from "../ports.ts";
 import type { Serving } from "./a2a.ts";
 import { accountKey } from "./accounts.ts";
+import { loadAgentModules, ownTools } from "./agent-modules.ts";
 import { createAgents } from "./agents.ts";
 import type { Config } from "./config.ts";
 import { consoleOf } from "./console.ts";
@@ -31,6 +32,7 @@ import { assemble, type Gateway, type GatewayOptions } from "./running.ts";
 
 /** Opens the data and builds everything; nothing runs until {@link Gateway.start}. */
 export async function openGateway({ config, clock, log, role = "all" }: GatewayOptions): Promise<Gateway> {
+  const modules = await loadAgentModules(config);
   const opened = await openRuntime(config, role, clock, log);
   const { runtime } = opened;
   const instance = randomUUID();
@@ -56,8 +58,9 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const belongings = createBelongings(runtime, clock);
   const { records, blobs } = runtime;
   const effects = createEffects({ records, clock, belongings });
-  const outside = { sources: among.sources, effects };
-  const agents = createAgents({ config, clock, log, blobs, outside });
+  const own = ownTools(modules);
+  const outside = { sources: own === undefined ? among.sources : [own, ...among.sources], effects };
+  const agents = createAgents({ config, clock, log, blobs, outside, modules });
   const counts = config.redis.url === undefined ? undefined : await openCounts(config.redis.url, clock, log);
   const subscribers = subscribersOf(config, { safeFetch, clock, bindings: runtime.bindings });
   const subscriptions = createSubscriptions({ runtime, belongings, clock, log, subscribers });
@@ -83,7 +86,8 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     log,
     instance,
     channelOf: (to) => channels.get(accountKey(to)),
-    agentOf: (to) => agents.of(to),
+    agentOf: agents.of,
+    offered: agents.offered,
     access: { ...accessOf(config), counts },
     safeFetch,
     places: turnPlaces(config),

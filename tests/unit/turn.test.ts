@@ -32,6 +32,7 @@ function stage(places: Shares) {
     channelOf: () => undefined,
     approvals: { want: never, close: never },
     serve: never,
+    switchAgent: never,
     tellAlive: false,
     places,
   });
