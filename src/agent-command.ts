@@ -17,11 +17,12 @@ export function createSwitch(agentOf: AgentOf, offeredAt: OfferedAt): Switch {
   return (command, choice) => {
     const { address: to, participant } = command;
     const offered = offeredAt(to, participant);
-    const current = agentOf(to, { participant, choice }).name;
+    const { name: current, title = current } = agentOf(to, { participant, choice });
+    const atWork = offered.some(({ name }) => name === current) ? [] : [`▸ ${title}`];
     const given = command.message.command?.args.trim() ?? "";
-    if (given === "") return { answer: listed(offered, current) };
+    if (given === "") return { answer: listed(offered, current, atWork) };
     const { one, rest } = meant(given, offered);
-    if (one === undefined) return { answer: said("agentUnknown", listed(offered, current).parts) };
+    if (one === undefined) return { answer: said("agentUnknown", listed(offered, current, atWork).parts) };
     const own = offered[0]?.name === one.name;
     const next: AgentChoice = own ? {} : { picked: one.name };
     const reached = agentOf(to, { participant, choice: next }).name === one.name;
@@ -49,13 +50,14 @@ function meant(given: string, offered: readonly Offered[]): { readonly one?: Off
 
 const said = (notice: NonNullable<Answer["notice"]>, parts: Answer["parts"] = []): Answer => ({ parts, notice });
 
-function listed(offered: readonly Offered[], current: string): Answer {
+/** @param others who answers now, where nobody chose it. */
+function listed(offered: readonly Offered[], current: string, others: readonly string[]): Answer {
   const lines = offered.map(({ name, title, about, command }) => {
     const mark = name === current ? "▸" : "·";
     const way = command === undefined ? `/agent ${name}` : `/${command}`;
     return `${mark} ${title} – ${way}${about === undefined ? "" : ` – ${about}`}`;
   });
-  return said("agentsHere", [{ kind: "text", text: lines.join("\n"), format: "plain" }]);
+  return said("agentsHere", [{ kind: "text", text: [...lines, ...others].join("\n"), format: "plain" }]);
 }
 
 /** The rest of the parts, files mostly, stay. */
