@@ -1,4 +1,5 @@
 import type { ModelRequest } from "@openai/agents";
+import { readHanding, type Handing } from "./handoff.ts";
 
 /** What the demo sees of a request. */
 export interface DemoRequest {
@@ -14,6 +15,7 @@ export interface DemoRequest {
   readonly summary: string | undefined;
   /** What other agents do for this conversation and has not ended, oldest first. */
   readonly open: readonly OpenTask[];
+  readonly handing: Handing;
 }
 
 export interface OpenTask {
@@ -61,6 +63,7 @@ export function readRequest(request: ModelRequest): DemoRequest {
     results,
     summary,
     open,
+    handing: readHanding(request),
   };
 }
 
