@@ -2,6 +2,7 @@
  * The agent port: who answers. `agents/client` implements it on the OpenAI Agents SDK; the core knows only this.
  */
 import type { Address, Answer, InboundMessage, MediaPart, Participant } from "./message.ts";
+import type { ModelCaller, ModelWait } from "./model-line.ts";
 import type { AskPerson } from "./tools.ts";
 import type { AgentId, MessageId, TurnId } from "./ids.ts";
 
@@ -15,7 +16,8 @@ export interface ReadPart {
 
 /** What the agent remembers of the conversation, oldest first. Text is markdown. */
 export interface HistoryItem {
-  readonly role: "user" | "agent" | "note";
+  /** "operator": a person of the operator's, `name`, said it to the person. */
+  readonly role: "user" | "agent" | "note" | "operator";
   readonly text: string;
   readonly at: number;
   readonly turn: TurnId;
@@ -77,8 +79,12 @@ export interface TurnHooks {
   readonly onText?: (text: string) => void;
   /** What it is doing meanwhile, in a few words, for the person to see. */
   readonly onProgress?: (text: string) => void;
+  /** Its model is asked by too many at once, and it stands in line until it is told `undefined`: that time is not the turn's. */
+  readonly onWait?: (wait: ModelWait | undefined) => void;
   /** Asks the person while a tool's call waits. Absent where nobody could answer. */
   readonly onQuestion?: AskPerson | undefined;
+  /** A person of the operator's can take over here. */
+  readonly mayHandOver?: boolean;
   /** Bytes of a medium of one of the messages. */
   readonly openMedia: (
     media: MediaPart,
@@ -91,6 +97,8 @@ export interface TurnOutput {
   readonly pause?: Pause;
   /** The name of the agent that was at work in the end, where it is another one than was asked. */
   readonly by?: string;
+  /** A person of the operator's is to take over, with the reason for them: `answer` may have no parts then. */
+  readonly handsOver?: { readonly reason: string };
   readonly read?: readonly ReadPart[];
   readonly usage?: { readonly inputTokens: number; readonly outputTokens: number; readonly requests: number };
 }
@@ -107,6 +115,8 @@ export interface Agent {
     readonly summary: string | undefined;
     readonly items: readonly HistoryItem[];
     readonly signal: AbortSignal;
+    /** Whose history it is. */
+    readonly caller?: ModelCaller;
   }): Promise<string>;
 }
 

@@ -21,6 +21,9 @@ export interface Command {
   readonly hidden?: true;
 }
 
+/** Asks for a person of the operator's. */
+export const personCommand = "person";
+
 export const commands: readonly Command[] = [
   {
     name: "start",
@@ -56,6 +59,14 @@ export const commands: readonly Command[] = [
     argument: {
       name: "name",
       words: { en: "Whom to talk to", de: "Mit wem du sprechen willst", es: "Con quién quieres hablar" },
+    },
+  },
+  {
+    name: personCommand,
+    words: {
+      en: "talk to a person instead of me",
+      de: "mit einem Menschen statt mit mir sprechen",
+      es: "hablar con una persona en vez de conmigo",
     },
   },
   {

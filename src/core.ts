@@ -14,8 +14,9 @@ import { createDelivery } from "./delivery.ts";
 import { beforeInbound, inboundEnvelope, readInbound, readOutbound, readReceipt, readUnreadable } from "./envelope.ts";
 import { InfrastructureError, InputError, reasonOf } from "./errors.ts";
 import type { Reply } from "./events.ts";
+import type { StoppedTurn } from "./state.ts";
 import type { SafeFetch } from "./fetch.ts";
-import { agentIdOf, digestOf, type AccountRef, type ConversationId, type MessageId, type TurnId } from "./ids.ts";
+import { agentIdOf, digestOf, type AccountRef, type ConversationId, type MessageId } from "./ids.ts";
 import { createEndings, type EndingsKeeper } from "./endings.ts";
 import { createInbound } from "./inbound.ts";
 import { createOperators, type Operators } from "./operators.ts";
@@ -29,6 +30,7 @@ import { createProactive, type Proactive } from "./proactive.ts";
 import type { TaskCaller } from "./skilled.ts";
 import { createServices } from "./services.ts";
 import { createShares, unshared, type Shares } from "./shares.ts";
+import { createTakeovers, type TakeoverOptions, type Takeovers } from "./takeovers.ts";
 import { createTurns } from "./turn.ts";
 import type { LeftTurn } from "./turn-run.ts";
 
@@ -62,13 +64,15 @@ export interface CoreOptions {
   readonly places?: Shares;
   /** What the composition keeps of these conversations is to go: they are forgotten, or over. May come again. */
   readonly erase?: ((conversations: readonly string[]) => Promise<void>) | undefined;
+  /** Persons of the operator's instead of the agent; unless given nobody is asked for, and whoever takes a conversation keeps it. */
+  readonly takeover?: Pick<TakeoverOptions, "waitMs" | "silentMs">;
   /** Ten letters or digits that nobody can guess; random ones unless given. */
   readonly newCode?: () => string;
   /** Who works for agents beside their turns. */
   readonly delegations?:
     | {
-        /** The turn is over for good, and gave no answer. */
-        stopped(conversation: ConversationId, turn: TurnId): Promise<void>;
+        /** May come again. */
+        stopped(turn: StoppedTurn): Promise<void>;
         /** The person has all of these conversations forgotten. */
         forget(conversations: readonly string[], callers?: readonly TaskCaller[]): Promise<void>;
       }
@@ -79,6 +83,7 @@ export interface Core {
   readonly inbound: Inbound;
   readonly operators: Operators;
   readonly approvals: Approvals;
+  readonly takeovers: Takeovers;
   /** How far the conversation's platform says that its answers got; empty where it says nothing. */
   marks(conversation: ConversationId): Promise<Marks>;
   readonly endings: EndingsKeeper;
@@ -116,14 +121,15 @@ function nobodyPairs(): never {
 
 /** Subscribes to the bus and registers the actors; {@link Runtime.start} then sets it going. */
 export function createCore(options: CoreOptions): Core {
-  const { runtime, clock, log, instance, channelOf, agentOf } = options;
+  const { runtime, clock, log, instance, channelOf, agentOf, delegations } = options;
   const { bus, journal, deadLetters } = runtime;
   const delivers = options.delivers !== false;
   let stopping = false;
   const call = runtime.actors.call.bind(runtime.actors) as CallAgent;
   const belongings = createBelongings(runtime, clock);
   const forget = async (conversations: readonly string[], callers: readonly TaskCaller[] = []) => {
-    await options.delegations?.forget(conversations, callers);
+    await delegations?.forget(conversations, callers);
+    await takeovers.forget(conversations);
     await options.erase?.(conversations);
   };
   const announces = options.announce === undefined ? {} : { announce: options.announce };
@@ -156,6 +162,9 @@ export function createCore(options: CoreOptions): Core {
   const inbound = createInbound({ bus, journal, deadLetters, clock, ingress, access, channelOf, receipts });
   const { records, jobs } = runtime;
   const approvals = createApprovals({ records, jobs, inbound, call, clock, ...announces });
+  const { waitMs = 0, silentMs } = options.takeover ?? {};
+  const takes = { records, jobs, call, clock, channelOf, approvals, waitMs, silentMs, ...announces };
+  const takeovers = createTakeovers(takes);
   const turns = createTurns({
     call,
     clock,
@@ -165,12 +174,14 @@ export function createCore(options: CoreOptions): Core {
     agentOf,
     channelOf,
     approvals,
+    takeovers,
     serve: createServices({
       runtime,
       call,
       clock,
       belongings,
       newCode: options.newCode,
+      mayHandOver: takeovers.mayAsk,
       forget,
     }),
     switchAgent: createSwitch(agentOf, options.offered?.at ?? (() => [])),
@@ -188,11 +199,12 @@ export function createCore(options: CoreOptions): Core {
       call,
       traitsOf: (to, who) => agentOf(to, who).traits,
       settled: (conversation) => delivery.settled(conversation),
-      stopped(conversation, turn) {
-        options.delegations?.stopped(conversation, turn).catch((error: unknown) => {
-          log.warn({ conversation, turn, reason: reasonOf(error) }, "what a stopped turn waited for goes on");
+      handedBack(to, id, by) {
+        takeovers.over(to, id, by).catch((error: unknown) => {
+          log.warn({ conversation: to.conversation, reason: reasonOf(error) }, "operators are still shown a takeover");
         });
       },
+      stopped: delegations && ((turn) => delegations.stopped(turn)),
       isStopping: () => stopping && !runtime.actors.exclusive,
       ...announces,
       // One process's bus is its own: there the topic costs nothing.
@@ -228,6 +240,7 @@ export function createCore(options: CoreOptions): Core {
 
   return {
     approvals,
+    takeovers,
     inbound,
     endings: createEndings({ runtime, call, belongings, forget, clock, log }),
     operators: createOperators({ pairing, inbound, clock, channelOf, policyOf }),

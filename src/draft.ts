@@ -1,5 +1,5 @@
 /** The working copy of one step of the reducer: replaced values are new objects, so that what did not change is not written. */
-import type { HistoryItem } from "./agent.ts";
+import type { AgentTraits, HistoryItem } from "./agent.ts";
 import type { Effect, Step } from "./events.ts";
 import type { AgentId, ConversationId, MessageId } from "./ids.ts";
 import {
@@ -27,11 +27,15 @@ import {
   type Thread,
 } from "./state.ts";
 
+/** What the gateway says when something went wrong, or was only looked up. */
+const passing: ReadonlySet<NoticeKey> = new Set<NoticeKey>(["failed", "timeout", "overloaded", "unsaid", "help"]);
+
 /** Blobs that stand in the history; of more, the older half moves to a key of its own. */
 const mostMedia = 256;
 
 export interface Draft {
   readonly state: AgentState;
+  readonly traits: AgentTraits;
   readonly effects: Effect[];
   thread(conversation: ConversationId): Thread | undefined;
   /** The agent has been in this conversation. */
@@ -84,7 +88,7 @@ export interface Draft {
   step(): Step;
 }
 
-export function createDraft(before: AgentState): Draft {
+export function createDraft(before: AgentState, traits: AgentTraits): Draft {
   let state = before;
   const effects: Effect[] = [];
   const seen = { put: new Set<string>(), remove: [] as string[] };
@@ -117,16 +121,18 @@ export function createDraft(before: AgentState): Draft {
   function putAway(): ConversationId[] {
     const threads = threadsOf(state.inbox);
     const quiet = threads
-      .filter(([, of]) => isQuiet(of) && of.via === undefined && of.asks === undefined)
+      .filter(([, of]) => isQuiet(of) && [of.via, of.asks, of.held].every((field) => field === undefined))
       .slice(0, Math.max(threads.length - mostThreads, 0));
     if (quiet.length === 0) return [];
     const away = new Set(quiet.map(([conversation]) => conversation));
     let count = awayCount(state.inbox);
-    const kept = quiet.map(([conversation, { to, seq, failed, choices, unheard, listed, choice, at }]) => {
+    const kept = quiet.map(([conversation, thread]) => {
+      const { to, seq, failed, choices, locale, unheard, listed, choice, at } = thread;
       if (listed === undefined) rows.set(awayKey(count++), conversation);
-      const rest = { ...(failed && { failed }), ...(choices && { choices }), ...(unheard && { unheard }) };
+      const heard = { ...(locale && { locale }), ...(unheard && { unheard }) };
       const agents = { ...(choice && { choice }), ...(at !== undefined && { at }) };
-      return [conversation, { to, seq, listed: true, ...rest, ...agents }];
+      const rest = { ...(failed && { failed }), ...(choices && { choices }), ...heard, ...agents };
+      return [conversation, { to, seq, listed: true, ...rest }];
     });
     draft.inbox({
       away: count,
@@ -140,6 +146,7 @@ export function createDraft(before: AgentState): Draft {
     get state() {
       return state;
     },
+    traits,
     effects,
     thread: (conversation) => state.inbox.threads[conversation],
     knows: (conversation) => draft.thread(conversation) !== undefined || state.quiet[conversation] !== undefined,
@@ -273,7 +280,7 @@ export function createDraft(before: AgentState): Draft {
       const entry = { ...unnumbered, seq: (draft.thread(conversation)?.seq ?? 0) + 1 };
       // What was offered before is not the latest any more, unless the gateway only said that something went wrong.
       const { notice } = entry.answer;
-      const stays = notice === "failed" || notice === "timeout" || notice === "unsaid" || notice === "help";
+      const stays = notice !== undefined && passing.has(notice);
       draft.patch(conversation, { seq: entry.seq, ...(stays ? {} : { choices: undefined }) });
       draft.outbox([...state.outbox.entries, entry]);
       effects.push({ kind: "deliver", entry });

@@ -16,6 +16,8 @@ const en: Sentences = {
   stopped: "Stopped.",
   failed: "Sorry, I could not answer that: something went wrong on my side. Please try again in a moment.",
   timeout: "Sorry, that took too long and I had to give up. Please try again, perhaps with a smaller question.",
+  overloaded: "Sorry, too many are asking me at once, and your turn would come too late. Please try again in a while.",
+  inLine: "Many are asking at once: you are in line, about {{minutes}} min.",
   linkCode: "Send this to me on the other channel within 10 minutes. Show it to nobody: whoever sends it reads along.",
   linkUnknown:
     "That is not a code I know. Codes are good once, for 10 minutes: ask for one with /link on the other channel.",
@@ -47,6 +49,13 @@ const en: Sentences = {
   deny: "Deny",
   approvalByOperator: "Somebody who runs this service has to allow this first. I will come back to you:",
   approvalExpired: "Nobody decided in time, so I did not do it.",
+  personAsked:
+    "I have asked for a person. What you write now waits for them, and I am silent. If nobody comes within " +
+    "{{minutes}} min, I answer it myself. /stop takes it back.",
+  noPerson: "There is no person here who could take over. I go on as well as I can.",
+  personHere: "A person answers you from here on, and I am silent until they leave it to me again.",
+  personGone: "The person has left: from here on it is me again, the assistant. I know what you talked about.",
+  nobodyCame: "Sorry, no person could come in time. It is me again, the assistant.",
   toolAsks: "**{{from}}** asks:",
   agentsHere:
     "You can talk to these here; the one that answers now is marked. /agent and a name switches, /agent default goes back.",
@@ -68,6 +77,9 @@ const de: Sentences = {
     "Das konnte ich leider nicht beantworten: Bei mir ist etwas schiefgegangen. Bitte versuch es gleich noch einmal.",
   timeout:
     "Das hat leider zu lange gedauert, ich musste aufgeben. Bitte versuch es noch einmal, vielleicht mit einer kleineren Frage.",
+  overloaded:
+    "Gerade fragen mich zu viele auf einmal, und du kämst leider zu spät an die Reihe. Bitte versuch es später noch einmal.",
+  inLine: "Gerade fragen viele auf einmal: Du bist in der Reihe, etwa {{minutes}} min.",
   linkCode:
     "Schick mir das innerhalb von 10 Minuten auf dem anderen Kanal. Zeig es niemandem: Wer es schickt, liest mit.",
   linkUnknown:
@@ -100,6 +112,14 @@ const de: Sentences = {
   deny: "Nein",
   approvalByOperator: "Das muss erst jemand erlauben, der diesen Dienst betreibt. Ich melde mich wieder:",
   approvalExpired: "Niemand hat rechtzeitig entschieden, also habe ich es nicht getan.",
+  personAsked:
+    "Ich habe einen Menschen dazugebeten. Was du jetzt schreibst, wartet auf ihn, und ich bin still. Wenn innerhalb von " +
+    "{{minutes}} Min. niemand kommt, antworte ich selbst. /stop nimmt es zurück.",
+  noPerson: "Hier ist kein Mensch, der übernehmen könnte. Ich mache weiter, so gut ich kann.",
+  personHere: "Ab hier antwortet dir ein Mensch, und ich bin still, bis er wieder an mich abgibt.",
+  personGone:
+    "Der Mensch ist gegangen: Ab hier bin wieder ich es, der Assistent. Ich weiß, worüber ihr gesprochen habt.",
+  nobodyCame: "Leider konnte kein Mensch rechtzeitig kommen. Hier bin wieder ich, der Assistent.",
   toolAsks: "**{{from}}** fragt:",
   agentsHere:
     "Mit diesen kannst du hier sprechen; wer gerade antwortet, ist markiert. /agent und ein Name wechselt, /agent default geht zurück.",
@@ -120,6 +140,9 @@ const es: Sentences = {
   stopped: "Parado.",
   failed: "Lo siento, no he podido responder: algo ha fallado por mi parte. Inténtalo de nuevo en un momento.",
   timeout: "Lo siento, ha tardado demasiado y lo he dejado. Inténtalo de nuevo, quizá con una pregunta más pequeña.",
+  overloaded:
+    "Lo siento: demasiados me preguntan a la vez y tu turno llegaría demasiado tarde. Vuelve a intentarlo más tarde.",
+  inLine: "Muchos preguntan a la vez: estás en la cola, unos {{minutes}} min.",
   linkCode:
     "Envíame esto en el otro canal en menos de 10 minutos. No se lo enseñes a nadie: quien lo envía, lee contigo.",
   linkUnknown: "No conozco ese código. Cada código vale una vez y 10 minutos: pide uno con /link en el otro canal.",
@@ -150,6 +173,13 @@ const es: Sentences = {
   deny: "Rechazar",
   approvalByOperator: "Antes tiene que permitirlo quien lleva este servicio. Te avisaré:",
   approvalExpired: "Nadie decidió a tiempo, así que no lo hice.",
+  personAsked:
+    "He pedido que venga una persona. Lo que escribas ahora la espera, y yo me callo. Si nadie viene en " +
+    "{{minutes}} min, respondo yo. /stop lo retira.",
+  noPerson: "Aquí no hay ninguna persona que pueda atenderte. Sigo yo lo mejor que puedo.",
+  personHere: "Desde ahora te responde una persona, y yo me callo hasta que me devuelva la conversación.",
+  personGone: "La persona se ha ido: desde ahora vuelvo a ser yo, el asistente. Sé de qué habéis hablado.",
+  nobodyCame: "Lo siento, ninguna persona ha podido venir a tiempo. Vuelvo a ser yo, el asistente.",
   toolAsks: "**{{from}}** pregunta:",
   agentsHere:
     "Aquí puedes hablar con estos; quien responde ahora está marcado. /agent y un nombre cambia, /agent default vuelve atrás.",

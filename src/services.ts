@@ -1,10 +1,12 @@
 /**
- * The gateway's own commands that need more than a sentence: /link, /unlink, /export and /forget. Each is served by a turn of its
+ * The gateway's own commands that need more than a sentence: /person, /link, /unlink, /export and /forget. Each is served by a turn of its
  * own, off the agent's lock, in its place among the person's messages; a turn that dies is served again, so every step here
  * may come twice.
  */
 import type { CallAgent, Holdings } from "./agent-calls.ts";
+import type { TurnOutput } from "./agent.ts";
 import type { Belongings } from "./belongings.ts";
+import { personCommand } from "./commands.ts";
 import { codeMs, createCodes, randomCode } from "./codes.ts";
 import type { Reply, TurnRef } from "./events.ts";
 import { callerOf } from "./delegation-parts.ts";
@@ -25,6 +27,8 @@ export interface ServiceOptions {
   readonly belongings: Belongings;
   /** Ten letters or digits that nobody can guess. */
   readonly newCode?: (() => string) | undefined;
+  /** A person of the operator's can be asked to take over there. */
+  readonly mayHandOver: (to: Address) => boolean;
   /** What others keep of these conversations, or do for them and for whoever asked there, ends with it. */
   readonly forget?: ((conversations: readonly string[], callers: readonly TaskCaller[]) => Promise<void>) | undefined;
 }
@@ -36,8 +40,8 @@ export interface Served {
   readonly signal: AbortSignal;
 }
 
-/** @returns the answer; undefined where the agent gave it already, or another agent does. */
-export type Serve = (served: Served) => Promise<Answer | undefined>;
+/** @returns the answer, or that a person is asked for; undefined where the agent gave it already, or another agent does. */
+export type Serve = (served: Served) => Promise<Answer | Required<Pick<TurnOutput, "handsOver">> | undefined>;
 
 /** How often an agent that is busy in other conversations of the person is asked again, and how soon. */
 const mostAsks = 60;
@@ -155,6 +159,8 @@ export function createServices(options: ServiceOptions): Serve {
   return async (served) => {
     const { name = "", args = "" } = served.command.message.command ?? {};
     if (name === "link") return link(served, args.trim());
+    if (name === personCommand)
+      return options.mayHandOver(served.command.address) ? { handsOver: { reason: args.trim() } } : say("noPerson");
     if (served.command.address.kind !== "direct") return say("directOnly");
     if (name === "unlink") return unlink(served);
     return name === "export" ? exported(served) : forget(served, args.trim().toLowerCase());

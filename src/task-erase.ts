@@ -31,7 +31,7 @@ export function createErasing(options: ErasingOptions): Tasks["erase"] {
   const pause = (ms: number) => new Promise<void>((resolve) => void clock.after(ms, resolve));
 
   return async (caller, only) => {
-    const ids = only === undefined ? await store.ids(agent, caller) : [only];
+    const ids = only === undefined ? await store.ids(agent, caller) : [only, ...(await childrenOf(only))];
     const keys = ids.map((id) => taskKey(agent, caller, id));
     const before = await Promise.all(keys.map((key) => store.find(key)));
     const open = before.filter((task) => task !== undefined && !isEnded(task));
@@ -43,6 +43,10 @@ export function createErasing(options: ErasingOptions): Tasks["erase"] {
     while (keys.some(isRunning) && clock.monotonic() < until) await pause(lookMs);
     for (const id of ids) await remove(id);
     await store.delist(agent, caller, ids);
+
+    async function childrenOf(id: string): Promise<readonly string[]> {
+      return (await store.find(taskKey(agent, caller, id)))?.children ?? [];
+    }
 
     async function cancelled(id: string): Promise<void> {
       try {

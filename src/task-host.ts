@@ -10,6 +10,7 @@ import { InputError } from "./errors.ts";
 import type { Clock, Log, Runtime, Signals } from "./ports.ts";
 import type { SkilledAgent, TaskCaller } from "./skilled.ts";
 import { createBell } from "./task-bell.ts";
+import type { Family } from "./task-children.ts";
 import { checkPush, createPushes, type PushSender } from "./task-push.ts";
 import { createErasing } from "./task-erase.ts";
 import { createPursuits } from "./task-pursuits.ts";
@@ -44,6 +45,8 @@ export interface TaskHostOptions {
   /** Runs at once. */
   readonly mostRuns?: number;
   readonly watchMs?: number;
+  /** What an agent is called in chains; by default as it is called here. */
+  readonly chainName?: (agent: string) => string;
 }
 
 export interface HostedTasks extends Tasks {
@@ -54,6 +57,9 @@ export interface HostedTasks extends Tasks {
   settle(caller: TaskCaller, id: string, change: (task: Task) => Settling | undefined): Promise<Task | undefined>;
   /** What is being done, for whoever watches. */
   progress(caller: TaskCaller, id: string, text: string): void;
+}
+interface Hosted extends HostedTasks {
+  spawn: Family["begin"];
 }
 export type Settling = Pick<Task, "state" | "artifacts" | "messages"> & Pick<Partial<Task>, "said">;
 
@@ -90,7 +96,7 @@ export function createTaskHost(options: TaskHostOptions): TaskHost {
   const bell = createBell({ clock, signals, shared });
   const pushes = createPushes({ store, sender, clock, log, view });
   const agents = new Map<string, SkilledAgent>();
-  const hosted = new Map<string, HostedTasks>();
+  const hosted = new Map<string, Hosted>();
 
   const disarm = (key: string) => jobs.cancel(`${prefix}${key}`);
   const arm = (key: string, dueAt: number) => jobs.schedule(`${prefix}${key}`, { dueAt }, { key });
@@ -100,7 +106,25 @@ export function createTaskHost(options: TaskHostOptions): TaskHost {
     if (task.pushed) pushes.deliver(key, task).catch(() => undefined);
   }
 
+  const family: Family = {
+    async begin(parent, told) {
+      const own = hosted.get(parent.agent);
+      if (own === undefined) throw new Error("a task of an agent that is not here");
+      return own.spawn(parent, told);
+    },
+    watch: async ({ agent, caller, id }, of) => hosted.get(agent)?.watch(caller, id, of),
+    async cancel({ agent, caller, id }) {
+      try {
+        await hosted.get(agent)?.cancel(caller, id);
+      } catch (error) {
+        if (!(error instanceof InputError)) throw error; // it has ended meanwhile
+      }
+    },
+  };
+
   const parts = {
+    family,
+    chainName: options.chainName ?? ((agent: string) => agent),
     store,
     records,
     clock,
@@ -133,8 +157,14 @@ export function createTaskHost(options: TaskHostOptions): TaskHost {
     const shown = (task: StoredTask): Task => (elsewhere === undefined ? view(task) : withoutDue(view(task)));
     agents.set(name, agent);
     const keyOf = (caller: TaskCaller, id: string) => taskKey(name, caller, id);
+    const hasOthers = (task: StoredTask) => task.children !== undefined || agent.ended !== undefined;
 
-    async function begin(caller: TaskCaller, told: Told, push: TaskPush | undefined): Promise<StoredTask> {
+    async function begin(
+      caller: TaskCaller,
+      told: Told,
+      push: TaskPush | undefined,
+      parent?: string,
+    ): Promise<StoredTask> {
       const id = taskIdOf(name, caller, told.id);
       const key = keyOf(caller, id);
       const known = await store.find(key);
@@ -144,7 +174,8 @@ export function createTaskHost(options: TaskHostOptions): TaskHost {
       }
       // Whoever sends again may do so because its first try died before this.
       if (known === undefined || !isSettled(known)) await arm(key, clock.now() + watchMs);
-      return known ?? store.create(key, fresh({ agent: name, caller, id, told, pushed: push !== undefined, clock }));
+      const pushed = push !== undefined;
+      return known ?? store.create(key, fresh({ parent, agent: name, caller, id, told, pushed, clock }));
     }
 
     async function goOn(caller: TaskCaller, id: string, told: Told, push: TaskPush | undefined): Promise<StoredTask> {
@@ -185,9 +216,15 @@ export function createTaskHost(options: TaskHostOptions): TaskHost {
     }
 
     const reads = createTaskReads({ agent: name, store, bell, clock, view: shown });
-    const tasks: HostedTasks = {
+    const tasks: Hosted = {
       profile: agent.profile,
       ...reads,
+      async spawn({ id, caller }, told) {
+        checkTold(told, limits);
+        const task = await begin(caller, told, undefined, id);
+        if (!isSettled(task)) wake(keyOf(caller, task.id), agent);
+        return shown(task);
+      },
       erase: createErasing({
         agent: name,
         store,
@@ -211,6 +248,8 @@ export function createTaskHost(options: TaskHostOptions): TaskHost {
         const known = await store.find(key);
         if (known === undefined) return undefined;
         if (!isEnded(known)) await elsewhere?.cancel(shown(known));
+        // What it asked of others is to be ended, whatever becomes of this process.
+        if (!isEnded(known) && hasOthers(known)) await arm(key, clock.now() + watchMs);
         const written = await store.change(key, (task) => {
           if (isEnded(task)) throw new InputError(`The task is ${task.state} already.`, { status: 409 });
           const { runner: _runner, dueAt: _due, said: _said, ...rest_ } = task;

@@ -1,16 +1,17 @@
 /** What this process does about tasks: one pursuit of each at a time, from its claim to its rest. */
 import { reasonOf } from "./errors.ts";
 import type { SkilledAgent } from "./skilled.ts";
+import { endChildren, isOrphan } from "./task-children.ts";
 import type { Pushes } from "./task-push.ts";
 import { failed, mostAttempts, RunOver, runTask, seen, showsLife, type RunParts } from "./task-run.ts";
 import type { StoredTask } from "./task-store.ts";
-import { isSettled } from "./tasks.ts";
+import { isEnded, isSettled } from "./tasks.ts";
 
 export interface PursuitsOptions extends RunParts {
   readonly pushes: Pushes;
   readonly instance: string;
   readonly watchMs: number;
-  /** Runs at once; more wait for a place. */
+  /** Runs at once; more wait for a place. Whoever waits for another's run keeps it from no place: each hop has as many of its own. */
   readonly mostRuns: number;
   /** Its job is over. */
   readonly cancel: (key: string) => Promise<void>;
@@ -37,8 +38,7 @@ interface Pursuit {
 export function createPursuits(options: PursuitsOptions): Pursuits {
   const { store, records, clock, log, shared, changed, arm, pushes, instance, watchMs, mostRuns, cancel } = options;
   const pursuits = new Map<string, Pursuit>();
-  const places: (() => void)[] = [];
-  let active = 0;
+  const places = new Map<number, { active: number; readonly waiting: (() => void)[] }>();
   let draining = false;
   let idle: (() => void) | undefined;
 
@@ -67,11 +67,12 @@ export function createPursuits(options: PursuitsOptions): Pursuits {
   async function step(key: string, agent: SkilledAgent, pursuit: Pursuit): Promise<void> {
     const task = await store.find(key);
     if (task === undefined) return void (await cancel(key));
-    if (await rests(key, task)) return;
+    if (await rests(key, agent, task)) return;
+    if (await isOrphan(options, task)) return options.family.cancel(task);
     if (task.runner !== undefined && task.runner !== instance && shared && (await showsLife(records, clock, key)))
       return rest(key, task, clock.now() + watchMs);
     const left = await run(key, agent, pursuit, task);
-    if (left === undefined || !(await rests(key, left))) pursuit.again = true;
+    if (left === undefined || !(await rests(key, agent, left))) pursuit.again = true;
   }
 
   /** @returns the task as its run left it; undefined where that is not known, or there was none. */
@@ -81,7 +82,7 @@ export function createPursuits(options: PursuitsOptions): Pursuits {
     pursuit: Pursuit,
     task: StoredTask,
   ): Promise<StoredTask | undefined> {
-    await place();
+    const leave = await place(task.chain?.length ?? 0);
     try {
       if (draining) return undefined;
       const claimed = await claim(key, task);
@@ -90,19 +91,27 @@ export function createPursuits(options: PursuitsOptions): Pursuits {
       return await runTask(options, agent, key, claimed, pursuit.abort);
     } finally {
       pursuit.abort = undefined;
-      active--;
-      places.shift()?.();
+      leave();
     }
   }
 
-  function place(): Promise<void> {
-    active++;
-    return active <= mostRuns ? Promise.resolve() : new Promise((resolve) => void places.push(resolve));
+  /** @returns what gives it back. */
+  async function place(hops: number): Promise<() => void> {
+    const own = places.get(hops) ?? { active: 0, waiting: [] };
+    places.set(hops, own);
+    own.active++;
+    if (own.active > mostRuns) await new Promise<void>((resolve) => void own.waiting.push(resolve));
+    return () => {
+      own.active--;
+      own.waiting.shift()?.();
+    };
   }
 
   /** Whether nothing is to be done for it now; its job is set then. */
-  async function rests(key: string, task: StoredTask): Promise<boolean> {
+  async function rests(key: string, agent: SkilledAgent, task: StoredTask): Promise<boolean> {
     const { dueAt } = task;
+    if (isSettled(task)) await endChildren(options, task);
+    if (isEnded(task)) await agent.ended?.({ task: task.id, caller: task.caller });
     if (!isSettled(task) && (dueAt === undefined || dueAt <= clock.now())) return false;
     await rest(key, task, isSettled(task) ? undefined : dueAt);
     return true;

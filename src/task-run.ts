@@ -5,6 +5,7 @@ import type { Clock, Log, Records } from "./ports.ts";
 import type { SkilledAgent, TaskHooks, TaskOutcome, TaskPart } from "./skilled.ts";
 import type { Bell } from "./task-bell.ts";
 import { besideTask } from "./task-beside.ts";
+import { spawning, type ChildrenParts } from "./task-children.ts";
 import { beatRecord, bytesOf, digest, type StoredTask, type TaskLimits, type TaskStore } from "./task-store.ts";
 import { isSettled, resultId } from "./tasks.ts";
 
@@ -20,7 +21,7 @@ const savedBytes = 64 * 1024;
 /** A run that does not heed its signal is waited for so long before the next one begins. */
 const stubbornMs = 5_000;
 
-export interface RunParts {
+export interface RunParts extends ChildrenParts {
   readonly store: TaskStore;
   readonly records: Records;
   readonly clock: Clock;
@@ -96,6 +97,7 @@ export async function runTask(
 
   const hooks: TaskHooks = {
     ...besideTask(store, claimed, parts.complete),
+    child: spawning(parts, claimed, signal, write),
     signal,
     progress: (text: string) => {
       if (!signal.aborted) bell.ring(key, text.slice(0, 200));
@@ -114,9 +116,10 @@ export async function runTask(
   };
 
   async function outcomeOf(): Promise<(task: StoredTask) => StoredTask> {
-    const { id, caller, context, messages, saved, because, locale, timeZone, chain } = claimed;
-    const run = { task: id, caller, context, messages, state: saved, because, locale, timeZone };
-    const work = agent.execute({ ...run, ...(chain === undefined ? {} : { chain }) }, hooks);
+    const { id, caller, context, messages, saved, because, locale, timeZone, chain, parent } = claimed;
+    const own = { ...(chain !== undefined && { chain }), ...(parent !== undefined && { isChild: true as const }) };
+    const run = { task: id, caller, context, messages, state: saved, because, locale, timeZone, ...own };
+    const work = agent.execute(run, hooks);
     try {
       const outcome = await untilAborted(work, signal);
       if ("state" in outcome) checked("The state of a task", outcome.state, savedBytes);

@@ -27,6 +27,9 @@ const stored = task.extend({
   chain: z.array(z.string()).optional(),
   /** Somebody is told: there is a record of it. */
   pushed: z.boolean(),
+  /** Tasks for parts of it, and of which one it is a part. */
+  children: z.array(z.string()).optional(),
+  parent: z.string().optional(),
 });
 export type StoredTask = z.infer<typeof stored>;
 
@@ -51,6 +54,8 @@ export interface TaskLimits {
   /** Those of one task, the agent's own included. */
   readonly messages: number;
   readonly pushes: number;
+  /** Tasks for parts of one task. */
+  readonly children: number;
   /** Days after which what has ended is forgotten. */
   readonly endedDays: number;
 }
@@ -62,6 +67,7 @@ export const defaultTaskLimits: TaskLimits = {
   taskBytes: 1024 * 1024,
   messages: 200,
   pushes: 5,
+  children: 16,
   endedDays: 7,
 };
 

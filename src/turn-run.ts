@@ -1,5 +1,5 @@
 /** One turn: its messages are taken, its agent runs, and what comes of it is brought back. */
-import type { Resume, TurnOutput } from "./agent.ts";
+import type { Resume, TurnHooks, TurnOutput } from "./agent.ts";
 import type { AgentOf } from "./agent-choice.ts";
 import type { Switch } from "./agent-command.ts";
 import { untilAborted } from "./abort.ts";
@@ -9,24 +9,29 @@ import type { CallAgent, Decided, Taken } from "./agent-calls.ts";
 import type { Approvals } from "./approvals.ts";
 import { createAsk } from "./asking.ts";
 import { askIdOf, questionOf } from "./asks.ts";
-import { fateOf, InfrastructureError, reasonOf } from "./errors.ts";
+import { BusyError, fateOf, InfrastructureError, reasonOf } from "./errors.ts";
 import type { Asked, TurnRef } from "./events.ts";
 import type { SafeFetch } from "./fetch.ts";
 import { listsButtons } from "./format.ts";
 import type { AgentId } from "./ids.ts";
 import { openMedia } from "./media.ts";
+import type { ModelWait } from "./model-line.ts";
 import { fromPeople, type Address, type Answer, type InboundMessage, type NoticeKey } from "./message.ts";
 import type { Blobs, Clock, Log } from "./ports.ts";
 import { showProgress, type Progress } from "./progress.ts";
 import { isServiceCommand } from "./scheduling.ts";
 import type { Serve } from "./services.ts";
+import { personAsked } from "./takeover.ts";
+import type { WantedPerson } from "./takeover-state.ts";
+import type { Takeovers } from "./takeovers.ts";
+import { createTimeLimit } from "./time-limit.ts";
 import { AgentGone, castOf, checkCast, speakerOf, type Cast } from "./turn-agent.ts";
 
 /** The turn was stopped, superseded or handed over: its runner ends without a word. */
 export class TurnAbandoned extends Error {
   override readonly name = "TurnAbandoned";
 }
-/** The agent took longer than its `turnTimeoutMs`. */
+/** The agent took longer than its `turnTimeoutMs`, what it stood in line not counted. */
 export class TurnTimeout extends Error {
   override readonly name = "TurnTimeout";
 }
@@ -41,6 +46,7 @@ export interface RunOptions {
   readonly agentOf: AgentOf;
   readonly channelOf: (to: Address) => Channel | undefined;
   readonly approvals: Pick<Approvals, "want" | "close">;
+  readonly takeovers: Pick<Takeovers, "mayAsk" | "want" | "over">;
   /** Answers the gateway's own commands. */
   readonly serve: Serve;
   /** Answers /agent. */
@@ -85,28 +91,42 @@ export async function runTurn(options: RunOptions, run: Running): Promise<void> 
       to: taken.to,
       turn: `${id} ${turn.turn}`,
       answers: fromPeople(taken.messages).map((message) => message.id),
+      locale: fromPeople(taken.messages).at(-1)?.participant.locale,
       clock,
       log,
     });
-    const stopTimer = clock.after(traits.turnTimeoutMs, () =>
+    const limit = createTimeLimit(clock, traits.turnTimeoutMs, () =>
       abort.abort(new TurnTimeout(`no answer within ${traits.turnTimeoutMs} ms`)),
     );
-    const outcome = await answer(options, run, cast, progress).then(
+    const { inLine } = progress;
+    const onWait = (wait: ModelWait | undefined): void => {
+      if (wait === undefined) limit.resume();
+      else limit.pause();
+      inLine?.(wait?.expectedMs);
+    };
+    const heard: string[] = [];
+    const onHeard = (question: string) => void heard.push(question);
+    const outcome = await answer(options, run, cast, { progress, onWait, onHeard }).then(
       (output) => ({ output }),
       (error: unknown) => ({ error }),
     );
-    stopTimer();
+    limit.end();
     if ("output" in outcome) {
       const { output } = outcome;
       if (output === undefined) return;
-      const { answer: said, asked } = await asking(options, run, cast, output);
+      const { answer: said, ...waits } = await waiting(options, run, cast, output);
       const { read } = output;
       const listed = channel !== undefined && listsButtons(said, channel);
       const by = speakerOf(options.agentOf, cast, output);
-      const more = { ...(listed && { listed }), ...(asked && { asked }), ...(by && { by }) };
-      const end = { messages, answer: said, ...(read && { read }), ...more };
+      const more = { ...(read && { read }), ...(listed && { listed }), ...(by && { by }) };
+      const end = { messages, answer: said, heard, ...more, ...waits };
       await tellDecided(options, taken);
-      await persistently(options, abandoned(abort.signal), () => options.call(id, "finish", { ...turn, ...end }));
+      const finish = () => options.call(id, "finish", { ...turn, ...end });
+      const reply = await persistently(options, abandoned(abort.signal), finish);
+      const { wanted } = waits;
+      const over = new AbortController().signal;
+      if (reply === "stale" && wanted !== undefined)
+        await persistently(options, over, () => options.takeovers.over(taken.to, wanted.id));
       return;
     }
     const reason: unknown = abort.signal.aborted ? abort.signal.reason : outcome.error;
@@ -128,14 +148,21 @@ export async function runTurn(options: RunOptions, run: Running): Promise<void> 
 
 function noticeOf(reason: unknown): NoticeKey {
   if (reason instanceof AgentGone) return "agentGone";
-  return reason instanceof TurnTimeout ? "timeout" : "failed";
+  if (reason instanceof TurnTimeout) return "timeout";
+  return reason instanceof BusyError ? "overloaded" : "failed";
+}
+
+/** What a turn tells while it runs. */
+interface Showing extends Pick<TurnHooks, "onWait"> {
+  readonly progress: Progress;
+  readonly onHeard: (question: string) => void;
 }
 
 async function answer(
   options: RunOptions,
   run: Running,
   cast: Cast,
-  progress: Progress,
+  { progress, onWait, onHeard }: Showing,
 ): Promise<TurnOutput | undefined> {
   const { signal } = run.abort;
   const { taken, answering, switched } = cast;
@@ -161,14 +188,17 @@ async function answer(
     {
       signal,
       ...(progress.onText === undefined ? {} : { onText: progress.onText }),
+      ...(onWait === undefined ? {} : { onWait }),
       onQuestion: createAsk({
         ...options,
         ...run,
         signal,
         channel: options.channelOf(taken.to),
         messages: taken.messages,
+        onHeard,
       }),
       ...(progress.onProgress === undefined ? {} : { onProgress: progress.onProgress }),
+      mayHandOver: options.takeovers.mayAsk(taken.to),
       openMedia: (media) => {
         const { blobs, safeFetch } = options;
         return openMedia(media, { blobs, safeFetch, channel: options.channelOf(taken.to) }, signal);
@@ -183,18 +213,26 @@ function resumeOf({ turn, state, decision: { approved, note } }: Decided): Resum
   return { turn, state, approved, ...(note === undefined ? {} : { note }) };
 }
 
-/** What is said of a run that stopped before calls that need somebody's word; everything that has to know of it knows then. */
-async function asking(
+/** What is said where somebody is waited for from then on; everything that has to know of it knows then. */
+async function waiting(
   options: RunOptions,
   { agent, turn, abort }: Running,
   { taken: { to, messages }, answering }: Cast,
-  { answer: said, pause, by: atWork }: TurnOutput,
-): Promise<{ readonly answer: Answer; readonly asked?: Asked }> {
+  { answer: said, pause, handsOver, by: atWork }: TurnOutput,
+): Promise<{ readonly answer: Answer; readonly asked?: Asked; readonly wanted?: WantedPerson }> {
   const { participant } = fromPeople(messages).at(-1) ?? messages[0] ?? {};
-  if (pause === undefined || participant === undefined) return { answer: said };
-  const { by, calls, state, forMs } = pause;
+  if (participant === undefined) return { answer: said };
   const ids = messages.map((message) => message.id);
   const id = askIdOf(agent, turn.turn, ids);
+  if (handsOver !== undefined) {
+    // The person may have it done otherwise: a call that waits for a word is not made.
+    const wanted = { id, to, participant, reason: handsOver.reason, turn: turn.turn };
+    const { until, known } = await persistently(options, abort.signal, () => options.takeovers.want(wanted));
+    const words = said.parts.length === 0 ? { ...said, ...personAsked(until - options.clock.now()) } : said;
+    return { answer: words, ...(!known && { wanted: { id, until } }) };
+  }
+  if (pause === undefined) return { answer: said };
+  const { by, calls, state, forMs } = pause;
   const until = options.clock.now() + forMs;
   const whose = answering.title === undefined ? {} : { agent: atWork ?? answering.name };
   const wanted = { id, agent, to, participant, by, calls: [...calls], until };
@@ -218,7 +256,8 @@ async function served(options: RunOptions, run: Running, command: InboundMessage
   const { signal } = run.abort;
   const serve = () => options.serve({ agent: run.agent, turn: run.turn, command, signal });
   const said = await persistently(options, signal, serve);
-  return said === undefined ? undefined : { answer: said };
+  if (said === undefined || !("handsOver" in said)) return said && { answer: said };
+  return { answer: { parts: [] }, handsOver: said.handsOver };
 }
 
 /** Only a superseded turn is abandoned; one that is out of time still brings its word back. */

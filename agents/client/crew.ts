@@ -3,7 +3,7 @@
  * agent of the SDK with its own instructions, model, tools and rules; those that are not at work have neither tools nor a model
  * yet, so that a turn which nobody hands on opens nothing for them.
  */
-import { Agent as SdkAgent, handoff, type Model } from "@openai/agents";
+import { Agent as SdkAgent, handoff, type Model, type Tool } from "@openai/agents";
 import { TerminalError } from "../../src/errors.ts";
 import type { Need } from "../../src/tools.ts";
 import { askOperator } from "./ask-operator.ts";
@@ -32,6 +32,8 @@ export interface CrewOptions {
   readonly roles: ReadonlyMap<string, Role>;
   /** Who handed the conversation to `start`. */
   readonly handedBy: string | undefined;
+  /** Of its own. */
+  readonly toolsOf: (role: Role) => readonly Tool<TurnContext>[];
   readonly instructionsOf: (role: Role) => Promise<string>;
   readonly modelOf: (role: Role) => Promise<Model>;
   readonly toolboxOf: (role: Role) => Promise<Toolbox>;
@@ -57,7 +59,7 @@ export async function createCrew(options: CrewOptions): Promise<Crew> {
     if (agent === undefined) throw new TerminalError(`the agent "${role.name}" is not known to this turn`);
     agent.instructions = await options.instructionsOf(role);
     agent.model = await options.modelOf(role);
-    agent.tools = [...role.tools, ...toolbox.tools];
+    agent.tools = [...options.toolsOf(role), ...toolbox.tools];
     boxes.set(role.name, toolbox);
   }
 

@@ -1,5 +1,5 @@
 /** The client agent: {@link Agent} on the OpenAI Agents SDK. It keeps nothing between turns. */
-import { Agent as SdkAgent, Runner, type AgentInputItem, type Model, type ModelProvider } from "@openai/agents";
+import { Agent as SdkAgent, Runner, type AgentInputItem, type Model } from "@openai/agents";
 import type { Agent, HistoryItem, TurnHooks, TurnInput, TurnOutput } from "../../src/agent.ts";
 import type { Effects } from "../../src/effects.ts";
 import { TerminalError } from "../../src/errors.ts";
@@ -12,9 +12,11 @@ import { promptOf } from "./context.ts";
 import { edgeModel } from "./edge.ts";
 import { settled } from "./failures.ts";
 import { withPictures } from "./images.ts";
+import { createCrew } from "./crew.ts";
+import { handOver } from "./hand-over.ts";
 import { summaryInstructions } from "./instructions.ts";
 import { createMediaReader, type Readings } from "./media.ts";
-import { createCrew } from "./crew.ts";
+import { modelOf, type AgentModels } from "./models.ts";
 import { atWorkIn, pauseOf, resumed } from "./pause.ts";
 import { clip } from "./render.ts";
 import { roleOf, type InstructionsContext, type Role } from "./role.ts";
@@ -28,7 +30,7 @@ export interface ClientAgentDeps {
   readonly name?: string;
   /** All that are configured, this one too: whom it may hand a conversation to. */
   readonly roles?: () => ReadonlyMap<string, Role>;
-  readonly models: ModelProvider;
+  readonly models: AgentModels;
   readonly clock: Clock;
   readonly blobs: Blobs;
   readonly log: Log;
@@ -74,7 +76,7 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     const messages = withPictures(prompt.messages, picturesOf(input, readings));
     const { turn, attempt, to } = input;
     const { conversation, tenant } = to;
-    const { signal, onProgress: progress = () => undefined } = hooks;
+    const { signal, onWait, onProgress: progress = () => undefined } = hooks;
     const blobs = blobsOf(deps.blobs, tenant);
     const context = createTurnContext({
       turn,
@@ -90,18 +92,21 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
       chain: chainOf(input),
       attached: toldFiles(input),
     });
-    const answered = () => context.attached.length > 0 || context.choices !== undefined;
+    const answered = () =>
+      context.attached.length > 0 || context.choices !== undefined || context.handsOver !== undefined;
     const crew = await createCrew({
       start: own,
       roles: deps.roles?.() ?? new Map(),
       knownAs: input.resume && atWorkIn(input.resume),
       handedBy: input.handedBy,
       toolboxOf,
+      toolsOf: (role) =>
+        role.settings.handsOver && hooks.mayHandOver === true ? [...role.tools, handOver] : role.tools,
       instructionsOf: async ({ instructions }) =>
         typeof instructions === "string" ? instructions : instructions(instructionsContext(input, clock.now())),
       modelOf: async (role) => {
         const { model: spec, retries } = role.settings;
-        const model = await deps.models.getModel(spec);
+        const model = await modelOf(deps.models, spec, { tenant, line: conversation, turn, onWait });
         return edgeModel({ model, before: prompt.before, retries, clock, log, onText: hooks.onText, answered });
       },
       onHandoff: (from, to) => log.info({ turn, from: from.name, to: to.name }, "a conversation is handed over"),
@@ -122,6 +127,9 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     const pause = pauseOf(result, needOf, role.settings.approvalSeconds * 1_000);
     const by = role.name === name ? {} : { by: role.name };
     const said = { usage, ...by, ...keptOf(input, readings) };
+    const { handsOver } = context;
+    if (handsOver !== undefined)
+      return { answer: answerOf(pause === undefined ? (result.finalOutput ?? "") : "", context), handsOver, ...said };
     if (pause !== undefined) return { answer: { parts: context.attached }, pause, ...said };
     return { answer: answerOf(result.finalOutput ?? "", context), ...said };
   }
@@ -136,9 +144,9 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
 
   return {
     run: (input, hooks) => settled(execute(input, hooks), hooks.signal, settings),
-    summarize({ summary, items, signal }) {
+    summarize({ summary, items, signal, caller = { tenant: "", line: "" } }) {
       const work = async () => {
-        const model = await deps.models.getModel(settings.summaryModel ?? settings.model);
+        const model = await modelOf(deps.models, settings.summaryModel ?? settings.model, caller);
         return condense(model, summaryPrompt(summary, items), signal);
       };
       return settled(work(), signal, settings);
@@ -211,11 +219,11 @@ function keptOf({ messages }: TurnInput, readings: Readings): Pick<TurnOutput, "
 }
 
 /** The model's text, then what the tools attached; buttons need a text to belong to. */
-function answerOf(output: string, { attached, choices }: TurnContext): Answer {
+function answerOf(output: string, { attached, choices, handsOver }: TurnContext): Answer {
   const text = output.trim() === "" ? (choices?.question ?? "") : output;
   const parts: Answer["parts"] = text === "" ? [] : [{ kind: "text" as const, text, format: "markdown" as const }];
   parts.push(...attached);
-  if (parts.length === 0) throw new TerminalError("the model gave an empty answer");
+  if (parts.length === 0 && handsOver === undefined) throw new TerminalError("the model gave an empty answer");
   return choices === undefined ? { parts } : { parts, buttons: [...choices.buttons] };
 }
 

@@ -17,6 +17,8 @@ export function instructionsOf(settings: ClientAgentSettings): string {
           "Tools called transfer_to_… hand the conversation over to another agent. Where what a person wants is that agent's " +
             "business, call its tool at once, without a word about it: that agent answers the person.",
         ]),
+    "What stands between [operator …] and [end of operator] a person who runs this service said to whom you talk with, while you were " +
+      "silent: it was heard, and what it promised holds.",
   ];
   return [settings.instructions.trim(), ...rules].filter((part) => part !== "").join("\n\n");
 }

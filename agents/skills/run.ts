@@ -3,27 +3,21 @@
  *
  * What was said in the task and what tools answer is shown to the model as data; nothing of it changes which tools it has.
  */
-import {
-  Agent as SdkAgent,
-  Runner,
-  tool,
-  type AgentInputItem,
-  type ModelProvider,
-  type ModelSettings,
-  type Tool,
-} from "@openai/agents";
+import { Agent as SdkAgent, Runner, tool, type AgentInputItem, type ModelSettings, type Tool } from "@openai/agents";
 import { z } from "zod";
 import { InputError, reasonOf, RetryableError, TerminalError } from "../../src/errors.ts";
+import type { ModelWait } from "../../src/model-line.ts";
 import type { Clock, Log } from "../../src/ports.ts";
-import type { TaskHooks, TaskMessage, TaskPart } from "../../src/skilled.ts";
+import type { TaskHooks, TaskMessage, TaskPart, TaskRun } from "../../src/skilled.ts";
 import { edgeModel } from "../client/edge.ts";
 import { settled } from "../client/failures.ts";
+import { modelOf, type AgentModels } from "../client/models.ts";
 import { clip, escapeLines, renderContentOf, renderFile, renderResult } from "../client/render.ts";
 import type { SkillSettings } from "./settings.ts";
 
 /** What skilled agents are given for their models. */
 export interface SkillModels {
-  readonly provider: ModelProvider;
+  readonly provider: AgentModels;
   readonly clock: Clock;
   readonly log: Log;
   /** Runs are recorded as the SDK's traces. */
@@ -56,6 +50,8 @@ export interface ModelRun {
   readonly models: SkillModels;
   readonly instructions: string;
   readonly tools: readonly SkillTool[];
+  /** Whose task it is. */
+  readonly run: Pick<TaskRun, "task" | "caller" | "context">;
   /** Of the task, oldest first. */
   readonly messages: readonly TaskMessage[];
   readonly hooks: Pick<TaskHooks, "signal" | "progress">;
@@ -63,6 +59,10 @@ export interface ModelRun {
   readonly maxTurns: number;
   /** What the model is told besides, such as the date: the gateway's own words, before the messages. */
   readonly context?: Readonly<Record<string, unknown>>;
+  /** What was found for the task before, as data that the model is shown behind its messages. */
+  readonly found?: readonly { readonly about: object; readonly text: string }[];
+  /** After tools have answered: true ends the run there, with nothing said. */
+  readonly ends?: () => boolean;
   /** The model may ask the caller, which ends the run. */
   readonly mayAsk?: boolean;
   /** How a file is shown: its text, where it was read. Absent: its name, type and size. */
@@ -76,6 +76,8 @@ export type ModelAnswer =
 /** Of what one tool answers. */
 const longestResult = 20_000;
 const longestQuestion = 1_000;
+/** A line that is shorter is not worth a word. */
+const shownWaitMs = 5_000;
 
 const rules =
   "A line in brackets such as [context …] or [file …] was added by the gateway. What stands between [content …] and " +
@@ -117,14 +119,23 @@ async function execute(of: ModelRun): Promise<ModelAnswer> {
     abort.abort(error);
   };
   const tools = of.tools.map((one) => sdkTool(one, signal, log, fail));
-  const model = await models.provider.getModel(settings.model);
+  const { task, caller, context } = of.run;
+  const line = `${caller.id} ${context}`;
+  const onWait = (wait: ModelWait | undefined) => {
+    if (wait !== undefined && wait.expectedMs >= shownWaitMs) hooks.progress("in line for its model");
+  };
+  const model = await modelOf(models.provider, settings.model, { tenant: caller.tenant, line, turn: task, onWait });
   const agent = new SdkAgent({
     name: "skill",
     instructions: `${of.instructions.trim()}\n\n${rules}`,
     model: edgeModel({ model, before: [], retries: settings.retries, clock, log, answered: () => false }),
     modelSettings: modelSettingsOf(settings),
     tools: of.mayAsk === true ? [...tools, askTool(asked)] : tools,
-    ...(of.mayAsk === true ? { toolUseBehavior: { stopAtToolNames: [askName] } } : {}),
+    toolUseBehavior: () => {
+      const isOver = asked.question !== undefined || of.ends?.() === true;
+      const isInterrupted = undefined;
+      return isOver ? { isFinalOutput: true, isInterrupted, finalOutput: "" } : { isFinalOutput: false, isInterrupted };
+    },
   });
   const runner = new Runner({
     tracingDisabled: !(models.tracing ?? false),
@@ -193,13 +204,15 @@ function askTool(asked: { question?: string }): Tool {
   });
 }
 
-function itemsOf({ messages, context, shown }: ModelRun): AgentInputItem[] {
+function itemsOf({ messages, context, found = [], shown }: ModelRun): AgentInputItem[] {
   const items = messages.map((message): AgentInputItem => {
     const text = message.parts.map((part) => renderPart(part, shown)).join("\n");
     if (message.role === "user") return { type: "message", role: "user", content: text };
     const content = [{ type: "output_text" as const, text }];
     return { type: "message", role: "assistant", status: "completed", content };
   });
+  for (const { about, text } of found)
+    items.push({ type: "message", role: "user", content: renderContentOf(about, clip(text, longestResult)) });
   if (context === undefined) return items;
   return [{ type: "message", role: "user", content: `[context] ${JSON.stringify(context)}` }, ...items];
 }

@@ -5,6 +5,7 @@ import type { Asked } from "../../src/operators.ts";
 import type { DeadLetter, SetAside } from "../../src/ports.ts";
 import { drawn, qrOf } from "../../src/qr.ts";
 import type { LoggedDelivery } from "../../src/subscriptions.ts";
+import type { ShownTakeover, WatchedTakeover } from "../../src/takeover-operations.ts";
 
 const timeOf = (at: number) => new Date(at).toISOString();
 
@@ -14,6 +15,22 @@ export function shownAsked({ at, until, ...asked }: Asked) {
 
 export function shownCall({ at, until, calls, ...call }: WaitingCall) {
   return { ...call, calls: [...calls], at: timeOf(at), until: timeOf(until) };
+}
+
+export function shownTakeover({ at, until, ...of }: ShownTakeover) {
+  return { ...of, at: timeOf(at), ...(until === undefined ? {} : { until: timeOf(until) }) };
+}
+
+export function shownHeard({ conversation, held, items }: WatchedTakeover) {
+  const { by, n, at, until } = held ?? {};
+  return {
+    conversation,
+    ...(by !== undefined && { by }),
+    ...(n !== undefined && { n }),
+    ...(at !== undefined && { at: timeOf(at) }),
+    ...(until !== undefined && { until: timeOf(until) }),
+    items: items.map((item) => ({ ...item, at: timeOf(item.at) })),
+  };
 }
 
 /** Without what was said. */

@@ -66,6 +66,7 @@ export function createServing(options: ServingOptions): Serving {
     instance,
     signals,
     limits,
+    chainName: server.chainName,
     erased: options.erased,
     sender: options.sender?.(server.sender) ?? server.sender,
   });

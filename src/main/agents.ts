@@ -4,7 +4,9 @@ import { roleOf, type Role } from "../../agents/client/role.ts";
 import { traitsOf, type ClientAgentSettings } from "../../agents/client/settings.ts";
 import type { AgentDefinition } from "../../agents/define.ts";
 import { createDocuments } from "../../adapters/documents/index.ts";
-import { createModels, type ModelsSettings } from "../../adapters/models/index.ts";
+import type { Models, ModelsSettings } from "../../adapters/models/index.ts";
+import type { ProviderLimits } from "../../adapters/models/provider.ts";
+import { modelsOfAgent } from "../../adapters/models/spec.ts";
 import type { Offered } from "../agent-choice.ts";
 import type { Command } from "../commands.ts";
 import type { CoreOptions } from "../core.ts";
@@ -29,6 +31,8 @@ export interface Agents {
 
 export interface AgentsOptions {
   readonly config: Config;
+  /** The same as skilled agents': the lines before them are everybody's. */
+  readonly models: Models;
   readonly clock: Clock;
   readonly log: Log;
   readonly blobs: Blobs;
@@ -44,8 +48,11 @@ export function modelsSettings({ models }: Config): ModelsSettings {
   return {
     apiKeys: { openai: openai.apiKey, gemini: gemini.apiKey, compatible: compatible.apiKey ?? openai.apiKey },
     baseURLs: { openai: openai.baseUrl, gemini: gemini.baseUrl, compatible: compatible.baseUrl },
+    limits: { openai: limitsOf(openai), gemini: limitsOf(gemini), compatible: limitsOf(compatible) },
     timeoutMs: timeoutSeconds * 1_000,
     maxRetries: retries,
+    waitMs: models.queueSeconds * 1_000,
+    fallbackMs: models.fallbackSeconds * 1_000,
     tracing,
     ...(transcription.model === undefined
       ? {}
@@ -71,16 +78,19 @@ export function modelsSettings({ models }: Config): ModelsSettings {
   };
 }
 
+function limitsOf({ requestsPerMinute, tokensPerMinute, concurrency }: ProviderLimits): ProviderLimits {
+  return { requestsPerMinute, tokensPerMinute, concurrency };
+}
+
 export function createAgents(options: AgentsOptions): Agents {
-  const { config, clock, log, blobs, outside, modules = new Map() } = options;
-  const models = createModels(modelsSettings(config), { clock });
+  const { config, models, clock, log, blobs, outside, modules = new Map() } = options;
   const documents = createDocuments({ clock, log });
   const { transcriber, tracing } = models;
   const roles = new Map<string, Role>();
   const made = new Map(
     Object.entries(config.agents).map(([name, given]) => {
       const defined = modules.get(name);
-      const settings = settingsOf({ ...given, model: given.model ?? config.model.spec }, defined);
+      const settings = settingsOf({ ...given, model: modelsOfAgent(given) ?? config.model.spec }, defined);
       const written = typeof defined?.instructions === "function" ? defined.instructions : undefined;
       roles.set(name, roleOf(name, settings, log, written));
       const deps = { name, models, clock, blobs, log, transcriber, documents, tracing, outside, roles: () => roles };

@@ -2,6 +2,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { createSafeFetch } from "../../adapters/fetch/index.ts";
 import { createServer } from "../../adapters/http/index.ts";
+import { createModels } from "../../adapters/models/index.ts";
 import type { Announce } from "../announce.ts";
 import type { Channel, HttpHandler } from "../channel.ts";
 import { createBelongings } from "../belongings.ts";
@@ -10,14 +11,15 @@ import { createConnections } from "../connections.ts";
 import { pushHandler } from "../delegation-push.ts";
 import { createEffects } from "../effects.ts";
 import { operationsOf, type Operated } from "../operations.ts";
-import type { Clock, Log, Signals } from "../ports.ts";
+import type { Log, Signals } from "../ports.ts";
 import type { Serving } from "./a2a.ts";
 import { accountKey } from "./accounts.ts";
 import { loadAgentModules, ownTools } from "./agent-modules.ts";
-import { createAgents } from "./agents.ts";
+import { createAgents, modelsSettings } from "./agents.ts";
 import type { Config } from "./config.ts";
 import { consoleOf } from "./console.ts";
 import { createControl } from "./control.ts";
+import { openCounts } from "./counts.ts";
 import { openMcpGateway } from "./mcp.ts";
 import { accessOf } from "./policies.ts";
 import { createReadiness } from "./readiness.ts";
@@ -40,6 +42,8 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const channels = new Map<string, Channel>();
   const safeFetch = createSafeFetch({ allowHosts: config.webhooks.allowHosts });
   const signals = config.redis.url === undefined ? undefined : await openSignals(config.redis.url, instance, log);
+  const counts = await openCounts(config, clock, log);
+  const models = createModels(modelsSettings(config), { clock, log, sharedWindow: counts?.window });
   const newId = () => randomBytes(18).toString("base64url");
   const among = await openAmongAgents({
     config,
@@ -51,23 +55,24 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     safeFetch,
     signals,
     newId,
+    models,
     prompt: (...of) => core.proactive.prompt(...of),
     reaches: (to) => channels.get(accountKey(to))?.reach !== undefined,
   });
   const { serving, delegations, servers, library } = among;
   const belongings = createBelongings(runtime, clock);
   const { records, blobs } = runtime;
-  const effects = createEffects({ records, clock, belongings });
+  const effects = createEffects({ records, clock, log, belongings });
   const own = ownTools(modules);
   const outside = { sources: own === undefined ? among.sources : [own, ...among.sources], effects };
-  const agents = createAgents({ config, clock, log, blobs, outside, modules });
-  const counts = config.redis.url === undefined ? undefined : await openCounts(config.redis.url, clock, log);
+  const agents = createAgents({ config, models, clock, log, blobs, outside, modules });
   const subscribers = subscribersOf(config, { safeFetch, clock, bindings: runtime.bindings });
   const subscriptions = createSubscriptions({ runtime, belongings, clock, log, subscribers });
   runtime.jobs.handle(async (job, data) => {
     const known =
       (await subscriptions.run(job, data)) ||
       (await core.approvals.run(job, data)) ||
+      (await core.takeovers.run(job, data)) ||
       (await serving.host.run(job, data)) ||
       (await delegations.run(job, data));
     if (!known) log.warn({ job }, "a job that nothing here knows is over");
@@ -93,6 +98,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     places: turnPlaces(config),
     delivers: role !== "agents",
     delegations,
+    takeover: takeoverOf(config),
     erase: mcp?.erase,
     ...(announces.length === 0 ? {} : { announce: toAll(announces) }),
   });
@@ -167,9 +173,9 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   );
 }
 
-async function openCounts(url: string, clock: Clock, log: Log) {
-  const { connectCounts } = await import("../../adapters/redis/counts.ts");
-  return connectCounts({ url, clock, log });
+function takeoverOf({ takeover: { waitSeconds, silentSeconds } }: Config) {
+  const silentMs = silentSeconds === "off" ? undefined : silentSeconds * 1_000;
+  return { waitMs: waitSeconds === "off" ? 0 : waitSeconds * 1_000, silentMs };
 }
 
 async function openSignals(url: string, instance: string, log: Log): Promise<Signals & { close(): void }> {

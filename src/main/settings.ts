@@ -19,7 +19,13 @@ const grpcAddress = /^(?:[a-z]+:\/\/)?(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?\/?
 /** Names of accounts stand in addresses and ids. */
 const slug = z.string().regex(/^[a-z0-9][a-z0-9-]*$/, "is no name: use small letters, digits and dashes");
 const key = z.string().min(1, "is empty: set it, or leave it out").optional();
-const vendor = z.strictObject({ apiKey: key, baseUrl: address.optional() }).prefault({});
+const countWords = "must be a whole number from 1 on";
+const count = z.coerce.number(countWords).int(countWords).min(1, countWords).optional();
+/** What it takes in a minute and at once, where that is known: what is more stands in line. */
+const providerLimits = { requestsPerMinute: count, tokensPerMinute: count, concurrency: count };
+const vendor = z.strictObject({ apiKey: key, baseUrl: address.optional(), ...providerLimits }).prefault({});
+/** In order of preference: the first that can be had answers. */
+const modelList = z.array(z.string().min(1)).min(1, "names no model: leave it out").optional();
 
 const access = z.enum(accessKinds, `must be one of ${accessKinds.join(", ")}`);
 /** Of people and groups, as their platform gives them: a number that YAML cannot hold exactly is somebody else's. */
@@ -32,6 +38,9 @@ const platformIds = z.array(
 );
 const rateWords = 'must be a whole number from 1 on, or "off"';
 const rate = z.union([z.literal("off"), z.coerce.number(rateWords).int(rateWords).min(1, rateWords)], rateWords);
+
+const secondsWords = 'must be a number of seconds, or "off"';
+const seconds = z.union([z.literal("off"), z.number(secondsWords).positive(secondsWords)], secondsWords);
 
 /** What every account of every channel takes beside its channel's own settings. */
 const accountSettings = {
@@ -147,7 +156,7 @@ export const settings = z.strictObject({
   logLevel: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
   models: z
     .strictObject({
-      /** The model of every agent that names none. */
+      /** The model of every agent that names none, or several with commas between: the first that can be had. */
       default: z.string().optional(),
       openai: vendor,
       gemini: vendor,
@@ -180,6 +189,10 @@ export const settings = z.strictObject({
         .prefault({}),
       timeoutSeconds: z.number().positive().default(120),
       retries: z.number().int().min(0).max(10).default(2),
+      /** How long a request may stand in line; then the person is told to come back. */
+      queueSeconds: z.number().positive().default(900),
+      /** How long it may where another model of the list is to be had sooner. */
+      fallbackSeconds: z.number().min(0).default(20),
       /** Sends the runs of agents, with message text, to OpenAI. */
       tracing: z.boolean().default(false),
     })
@@ -190,6 +203,7 @@ export const settings = z.strictObject({
       clientAgentSettings
         .extend({
           model: z.string().min(1).optional(),
+          models: modelList,
           /** People may choose it with /agent; those that have a command may be chosen unless it says otherwise. */
           offered: z.boolean().optional(),
           /** What begins with this command is for it, and what follows there. */
@@ -250,6 +264,15 @@ export const settings = z.strictObject({
   tenants: z
     .record(z.string().min(1), z.strictObject({ limits: z.strictObject(tenantLimits).prefault({}) }))
     .optional(),
+  /** Persons of the operator's instead of the agent. */
+  takeover: z
+    .strictObject({
+      /** How long people who ask for a person wait for one before the agent answers again; "off": nobody is asked for. */
+      waitSeconds: seconds.default(600),
+      /** How long an operator who has a conversation may say nothing before it is the agent's again. */
+      silentSeconds: seconds.default("off"),
+    })
+    .prefault({}),
   webhooks: z
     .strictObject({
       /** Hosts in private networks that callbacks and subscribers may be at. */

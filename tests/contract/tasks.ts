@@ -4,36 +4,18 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { InputError, TerminalError } from "../../src/errors.ts";
 import type { Runtime } from "../../src/ports.ts";
-import type { TaskCaller } from "../../src/skilled.ts";
-import { createTaskHost, type HostedTasks, type TaskHost, type TaskHostOptions } from "../../src/task-host.ts";
-import { isSettled, type Task, type Tasks } from "../../src/tasks.ts";
+import { createTaskHost, type HostedTasks, type TaskHost } from "../../src/task-host.ts";
+import { isSettled } from "../../src/tasks.ts";
 import { clock, quietLog } from "../integration/embedded-fixture.ts";
 import { agentOf, textOf, type Execute } from "../services/a2a.ts";
+import { childrenChecks } from "./task-children.ts";
+import { ann, bob, done, never, said, type CheckOptions, type Stage } from "./task-stage.ts";
 
 export interface TaskContract {
   readonly name: string;
   /** Not started. */
   make(): Promise<{ readonly runtime: Runtime; restart(): Promise<Runtime>; cleanup(): Promise<void> }>;
   readonly slowness?: number;
-}
-
-const ann: TaskCaller = { tenant: "t", id: "ann" };
-const bob: TaskCaller = { tenant: "t", id: "bob" };
-const said = (text: string, more: { id?: string; task?: string; context?: string } = {}) => ({
-  id: randomUUID(),
-  parts: [{ kind: "text" as const, text }],
-  ...more,
-});
-const done = (text: string) => ({ kind: "completed" as const, parts: [{ kind: "text" as const, text }] });
-const never = new Promise<never>(() => {});
-
-interface Stage {
-  readonly tasks: HostedTasks;
-  /** Another process beside the first one, where the runtime takes one; else the next one. */
-  open(execute: Execute, runtime?: Runtime): HostedTasks;
-  /** As a crash would. */
-  restart(execute: Execute): Promise<HostedTasks>;
-  ended(tasks: Tasks, id: string, ms?: number): Promise<Task>;
 }
 
 /** The records of a process: nothing of what it does arrives there any more once its life is over. */
@@ -53,7 +35,7 @@ export function taskContract({ name, make, slowness = 1 }: TaskContract): void {
     title: string,
     execute: Execute,
     body: (stage: Stage) => Promise<void>,
-    { shared, ...more }: Partial<TaskHostOptions> & { readonly shared?: true } = {},
+    { shared, over, ...more }: CheckOptions = {},
   ) {
     test(`${title}`, { timeout: patience * 3 }, async () => {
       const subject = await make();
@@ -67,12 +49,13 @@ export function taskContract({ name, make, slowness = 1 }: TaskContract): void {
         const host = createTaskHost(options);
         hosts.push(host);
         runtime.jobs.handle(async (job, data) => void (await hosts.at(-1)?.run(job, data)));
-        return host.add(agentOf(run, agent));
+        return host.add({ ...agentOf(run, agent), ...(over && { ended: over }) });
       };
       try {
         const tasks = open(execute);
         await subject.runtime.start();
         await body({
+          agent,
           tasks,
           open,
           async restart(run) {
@@ -100,6 +83,8 @@ export function taskContract({ name, make, slowness = 1 }: TaskContract): void {
   }
 
   describe(`tasks on ${name}`, () => {
+    childrenChecks(check, patience);
+
     check(
       "are run at once and end with what was made",
       async (run) => done(textOf(run)),
