@@ -1,6 +1,5 @@
 /** Which agent answers where, as ascent.yaml says it: the first of `routes` whose conditions all hold. */
 import { z } from "zod";
-import type { Settings } from "./settings.ts";
 
 const word = z.union([z.string().trim().min(1), z.number().refine(Number.isSafeInteger).transform(String)], {
   error: "must be a text, or a whole number; long ones in quotes",
@@ -41,11 +40,15 @@ export function wanted(route: Route, condition: Condition): readonly string[] | 
   return route.person === undefined && route.language === undefined ? undefined : ["direct"];
 }
 
+interface Given {
+  readonly agents: Readonly<
+    Record<string, { readonly handoffs: readonly string[]; readonly command?: string | undefined }>
+  >;
+  readonly routes: readonly Route[];
+}
+
 /** @param own the gateway's own commands. */
-export function routeProblems(
-  { agents, routes }: Pick<Settings, "agents" | "routes">,
-  own: readonly string[],
-): string[] {
+export function routeProblems({ agents, routes }: Given, own: readonly string[]): string[] {
   const names = Object.keys(agents);
   const unknown = (place: string, name: string) =>
     names.includes(name) ? [] : [`${place}: there is no agent "${name}"; there are ${names.join(", ")}`];

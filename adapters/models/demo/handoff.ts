@@ -10,7 +10,9 @@ export interface Handing {
   readonly since: string | undefined;
 }
 
-export function readHanding({ handoffs = [], input, systemInstructions = "" }: ModelRequest): Handing {
+type Asked = Pick<ModelRequest, "input" | "systemInstructions"> & Partial<Pick<ModelRequest, "handoffs">>;
+
+export function readHanding({ handoffs = [], input, systemInstructions = "" }: Asked): Handing {
   const others = handoffs.map(({ toolName }) => toolName.slice(prefix.length));
   const items = typeof input === "string" ? [] : input;
   const isHanded = items.some((item) => item.type === "function_call_result" && item.name.startsWith(prefix));
