@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import type { Agent, AgentTraits } from "./agent.ts";
-import type { Address, InboundMessage, Participant } from "./message.ts";
+import type { Address, InboundEvent, InboundMessage, Participant } from "./message.ts";
 
 export const agentChoice = z.object({
   picked: z.string().optional(),
@@ -59,7 +59,8 @@ export function isNoChoice({ picked, handed }: AgentChoice): boolean {
 }
 
 /** An agent's own command is /agent with its name: so the conversation knows one command alone. */
-export function canonical(event: InboundMessage, commands: ReadonlyMap<string, string>): InboundMessage {
+export function canonical(event: InboundEvent, commands: ReadonlyMap<string, string>): InboundEvent {
+  if (event.kind !== "message" && event.kind !== "edited") return event;
   const { command } = event.message;
   const name = command === undefined ? undefined : commands.get(command.name);
   if (command === undefined || name === undefined) return event;

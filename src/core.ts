@@ -214,7 +214,7 @@ export function createCore(options: CoreOptions): Core {
   bus.subscribe("inbound", async (envelope) => {
     const read = readInbound(envelope);
     const commands = options.offered?.commands;
-    const event = commands !== undefined && read.kind === "message" ? canonical(read, commands) : read;
+    const event = commands === undefined ? read : canonical(read, commands);
     const { kind, conversation } = event.address;
     const id = agentIdOf(kind, event.participant.id, conversation);
     const reply = await call(id, "receive", { event, ...beforeInbound(envelope) });

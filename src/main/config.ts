@@ -159,7 +159,8 @@ function checkAgents(given: Settings): void {
   problems.push(
     ...routeProblems(
       given,
-      commands.map(({ name }) => name),
+      // Discord's own is /ask.
+      [...commands.map(({ name }) => name), "ask"],
     ),
   );
   if (problems.length > 0) throw new ConfigError(problems);

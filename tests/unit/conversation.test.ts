@@ -681,12 +681,11 @@ describe("several agents", () => {
   const by = (name: string, more: object = {}) => ({ name, title: `The ${name}`, at: name, ...more });
   const note = (name: string, agentName: string) =>
     message(name, { note: { topic: "a task", agent: agentName }, participant });
-  const starts = (effects: readonly Effect[]) => effects.flatMap((effect) => (effect.kind === "start" ? [effect] : []));
 
   it("keep who answers with the write that ends the turn, in the history and the answer too", () => {
-    const { receive, tell, state, effects } = play();
+    const { receive, tell, state, running } = play();
     receive(message("one"));
-    const [turn] = starts(effects);
+    const turn = running();
     const choice = { handed: { to: "support", from: "triage" } };
     const answer = { parts: [{ kind: "text", text: "hello", format: "plain" }] };
     tell({ type: "finished", ...turn, messages: [id("one")], answer, by: by("support", { choice }) });
@@ -700,35 +699,45 @@ describe("several agents", () => {
   });
 
   it("have what is told to another one than the one at work in a turn of its own", () => {
-    const { receive, tell, state, effects } = play();
+    const { receive, tell, state, running } = play();
     const batch = () => {
       const thread = state().inbox.threads[conversation];
-      return thread === undefined ? [] : batchOf(thread).map((of) => of.message.parts[0]).map((part) => part?.kind === "text" && part.text);
+      return thread === undefined
+        ? []
+        : batchOf(thread)
+            .map((of) => of.message.parts[0])
+            .map((part) => part?.kind === "text" && part.text);
     };
     receive(message("one"));
-    const [turn] = starts(effects);
-    for (const next of [message("two"), note("own", "sales"), note("other", "support"), note("more", "support"), message("three")])
+    const turn = running();
+    for (const next of [
+      message("two"),
+      note("own", "sales"),
+      note("other", "support"),
+      note("more", "support"),
+      message("three"),
+    ])
       receive({ ...next, sentAt: noon + 1 });
     const finish = (of: object, messages: readonly string[]) =>
       tell({ type: "finished", ...of, messages: messages.map(id), answer: { parts: [] }, by: by("sales") });
-    finish(turn ?? {}, ["one"]);
+    finish(turn, ["one"]);
     expect(batch()).toEqual(["two", "own"]);
-    finish(starts(effects)[1] ?? {}, ["two", "own"]);
+    finish(running(), ["two", "own"]);
     expect(batch()).toEqual(["other", "more"]);
-    finish(starts(effects)[2] ?? {}, ["other", "more"]);
+    finish(running(), ["other", "more"]);
     expect(batch()).toEqual(["three"]);
   });
 
   it("do not answer what a command went on to say once it is stopped, though the command itself is not", () => {
-    const { receive, effects } = play();
+    const { receive, take } = play();
     const agentCommand = (name: string, args: string) =>
       message(name, { message: { ...message(name).message, command: { name: "agent", args } } });
     receive(agentCommand("only", "support"));
     receive({ ...command("stop"), sentAt: noon + 1 });
-    expect(effects.filter(({ kind }) => kind === "cancel")).toEqual([]);
+    expect(take("cancel")).toEqual([]);
     const other = play();
     other.receive(agentCommand("more", "support my order"));
     other.receive({ ...command("stop"), sentAt: noon + 1 });
-    expect(other.effects.filter(({ kind }) => kind === "cancel")).toHaveLength(1);
+    expect(other.take("cancel")).toHaveLength(1);
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { canonical, type Who } from "../../src/agent-choice.ts";
 import { createSwitch } from "../../src/agent-command.ts";
 import type { Agent } from "../../src/agent.ts";
-import type { Address } from "../../src/message.ts";
+import type { Address, InboundEvent, InboundMessage } from "../../src/message.ts";
 import type { Config } from "../../src/main/config.ts";
 import { routeProblems } from "../../src/main/route-settings.ts";
 import { createRouting } from "../../src/main/routing.ts";
@@ -176,12 +176,15 @@ describe("/agent", () => {
   });
 
   it("says what follows the name to that agent, as the agent's own command does", () => {
-    const own = canonical(command("my order  is late", "support"), routing.commands);
+    const own = canonical(command("my order  is late", "support"), routing.commands) as InboundMessage;
     const { message: given, choice } = change(own, undefined);
     expect(choice).toEqual({ picked: "support" });
     expect(given?.message.parts).toEqual([{ kind: "text", text: "my order  is late", format: "plain" }]);
     expect(given?.message.command).toBeUndefined();
-    expect(canonical(command("", "other"), routing.commands).message.command?.name).toBe("other");
+    const other = command("", "other");
+    expect(canonical(other, routing.commands)).toBe(other);
+    const edit = { ...command("x", "support"), kind: "edited", target: other.id } as InboundEvent;
+    expect(canonical(edit, routing.commands)).toMatchObject({ message: { command: { name: "agent" } } });
   });
 
   it("is nothing for those who name the agent with each message", () => {
