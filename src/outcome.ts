@@ -64,12 +64,12 @@ export function ended(draft: Draft, event: Of<"finished" | "failed">): Reply {
   const asks = event.type === "finished" ? open(draft, event, covered, decides?.from) : undefined;
   const text = event.type === "finished" ? describeAnswer(answer) : failure(event.notice);
   draft.media(blobsIn(answer.parts));
-  const read = event.type === "finished" ? event.read : undefined;
+  const { read, outside } = event.type === "finished" ? event : {};
   // The gateway's own commands are nothing that the agent was told.
   const by = event.type === "finished" ? event.by : undefined;
   const heard = by?.heard === undefined ? covered : covered.map((of) => ({ ...of, message: by.heard ?? of.message }));
   if (thread.turn.command === undefined || decided.length > 0 || by?.heard !== undefined)
-    remember(draft, event, heard, { text, read, replies, by });
+    remember(draft, event, heard, { text, read, outside, replies, by });
   // The gateway's own words are nobody's.
   const speaker = by === undefined || answer.notice !== undefined ? {} : { by: { name: by.name, title: by.title } };
   draft.answer(agent, conversation, covered, answer, now, {
@@ -125,11 +125,13 @@ function remember(
   {
     text,
     read = [],
+    outside,
     replies,
     by,
   }: {
     readonly text: string;
     readonly read: readonly ReadPart[] | undefined;
+    readonly outside: true | undefined;
     readonly replies: ReadonlyMap<MessageId, Question>;
     readonly by: Speaker | undefined;
   },
@@ -146,7 +148,8 @@ function remember(
     const question = asked === undefined ? [] : [{ role: "agent", text: asked, at: item.at, turn } as const];
     return [...told, ...question, item];
   });
-  const said = { role: "agent", text: text.slice(0, itemChars), at: now, turn } as const;
+  const marked = outside === undefined ? {} : { outside };
+  const said = { role: "agent", text: text.slice(0, itemChars), at: now, turn, ...marked } as const;
   add(draft, [...items, by === undefined ? said : { ...said, name: by.title }]);
 }
 

@@ -115,11 +115,11 @@ export async function runTurn(options: RunOptions, run: Running): Promise<void> 
       const { output } = outcome;
       if (output === undefined) return;
       const { answer: said, ...waits } = await waiting(options, run, cast, output);
-      const { read } = output;
+      const { read, outside } = output;
       const listed = channel !== undefined && listsButtons(said, channel);
       const by = speakerOf(options.agentOf, cast, output);
-      const more = { ...(read && { read }), ...(listed && { listed }), ...(by && { by }) };
-      const end = { messages, answer: said, heard, ...more, ...waits };
+      const kept = { ...(read && { read }), ...(outside && { outside }), ...(by && { by }) };
+      const end = { messages, answer: said, heard, ...kept, ...(listed && { listed }), ...waits };
       await tellDecided(options, taken);
       const finish = () => options.call(id, "finish", { ...turn, ...end });
       const reply = await persistently(options, abandoned(abort.signal), finish);

@@ -7,6 +7,7 @@ import { Agent as SdkAgent, handoff, type Model, type Tool } from "@openai/agent
 import { TerminalError } from "../../src/errors.ts";
 import type { Need } from "../../src/tools.ts";
 import { askOperator } from "./ask-operator.ts";
+import type { TurnGuard } from "./guardrails/turn.ts";
 import { clip } from "./render.ts";
 import type { Role } from "./role.ts";
 import type { Toolbox } from "./toolbox.ts";
@@ -19,9 +20,8 @@ const longestAbout = 500;
 
 export interface Crew {
   readonly start: SdkAgent<TurnContext>;
-  /** The role of the one at work. */
-  roleOf(agent: { readonly name: string } | undefined): Role;
-  needOf(role: Role, tool: string, args: unknown): Need;
+  /** @param content as in the turn's context. */
+  needOf(role: Role, tool: string, args: unknown, content: boolean): Need;
 }
 
 export interface CrewOptions {
@@ -32,6 +32,7 @@ export interface CrewOptions {
   readonly roles: ReadonlyMap<string, Role>;
   /** Who handed the conversation to `start`. */
   readonly handedBy: string | undefined;
+  readonly guardOf: (role: Role) => Pick<TurnGuard, "inputGuardrails" | "outputGuardrails">;
   /** Of its own. */
   readonly toolsOf: (role: Role) => readonly Tool<TurnContext>[];
   readonly instructionsOf: (role: Role) => Promise<string>;
@@ -59,6 +60,9 @@ export async function createCrew(options: CrewOptions): Promise<Crew> {
     if (agent === undefined) throw new TerminalError(`the agent "${role.name}" is not known to this turn`);
     agent.instructions = await options.instructionsOf(role);
     agent.model = await options.modelOf(role);
+    const { inputGuardrails, outputGuardrails } = options.guardOf(role);
+    agent.inputGuardrails = inputGuardrails;
+    agent.outputGuardrails = outputGuardrails;
     agent.tools = [...options.toolsOf(role), ...toolbox.tools];
     boxes.set(role.name, toolbox);
   }
@@ -96,11 +100,9 @@ export async function createCrew(options: CrewOptions): Promise<Crew> {
   await open(start);
   return {
     start: first,
-    roleOf: (agent) =>
-      [...roles.values()].find(({ name }) => agent !== undefined && agents.get(name) === agent) ?? start,
-    needOf(role, tool, args) {
+    needOf(role, tool, args, content) {
       if (tool === askOperator.name) return "operator";
-      return boxes.get(role.name)?.needOf(tool, args) ?? ownNeedOf(tool, args, role.settings.rules);
+      return boxes.get(role.name)?.needOf(tool, args, content) ?? ownNeedOf(tool, args, content, role.settings.rules);
     },
   };
 }

@@ -8,15 +8,18 @@ import type { Blobs, Clock, Log } from "../../src/ports.ts";
 import type { Documents, Transcriber } from "../../src/reading.ts";
 import type { CallFile, ToolSource } from "../../src/tools.ts";
 import { blobsOf } from "../../src/tenant-blobs.ts";
+import { holdsContent } from "./content.ts";
 import { promptOf } from "./context.ts";
 import { edgeModel } from "./edge.ts";
 import { settled } from "./failures.ts";
 import { withPictures } from "./images.ts";
 import { createCrew } from "./crew.ts";
+import { createGuardrails, endedBy, heldBack } from "./guardrails/index.ts";
 import { handOver } from "./hand-over.ts";
 import { summaryInstructions } from "./instructions.ts";
 import { createMediaReader, type Readings } from "./media.ts";
 import { modelOf, type AgentModels } from "./models.ts";
+import { plain } from "./plain.ts";
 import { atWorkIn, pauseOf, resumed } from "./pause.ts";
 import { clip } from "./render.ts";
 import { roleOf, type InstructionsContext, type Role } from "./role.ts";
@@ -57,11 +60,20 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
   });
   const { name = settings.name } = deps;
   const own = deps.roles?.().get(name) ?? roleOf(name, settings, log);
+  const guardrailsOf = once((role: Role) =>
+    createGuardrails(role.settings.guardrails, { models: deps.models, model: role.settings.model, clock, log }, runner),
+  );
+  const guardrails = guardrailsOf(own);
   const { transcriber, documents } = deps;
   const readMedia = createMediaReader({ transcriber, documents, clock, log });
   const sees = seesPictures(settings.vision, settings.model);
 
-  async function execute(input: TurnInput, hooks: TurnHooks): Promise<TurnOutput> {
+  async function execute(given: TurnInput, hooks: TurnHooks): Promise<TurnOutput> {
+    const held = given.resume && heldBack(given.resume);
+    if (held !== undefined && given.resume?.approved === false) return { answer: { parts: [], notice: "withheld" } };
+    if (held?.answer !== undefined) return { answer: held.answer, outside: true };
+    const past = guardrails.past(given.history, held === undefined ? undefined : given.resume?.turn);
+    const input = { ...(held === undefined ? given : letThrough(given)), history: past };
     const { tokens } = settings.context;
     // Half of the prompt's bytes for documents, half of the turn's time for all media.
     const bounds = { sees, documentBytes: tokens * 2, mostMs: settings.timeoutMs / 2 };
@@ -73,10 +85,14 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     const { standing } = await toolboxOf(own);
     const known = { readings, standing };
     const prompt = promptOf(withoutResumed(input), tokens, clock.now(), known);
-    const messages = withPictures(prompt.messages, picturesOf(input, readings));
+    const messages = withPictures(guardrails.masked(prompt.messages), picturesOf(input, readings));
+    const { signal, onWait, onProgress: progress = () => undefined } = hooks;
+    let atWork = own;
+    const guardOf = once((role: Role) =>
+      guardrailsOf(role).turn({ input, readings, signal, passed: held !== undefined }),
+    );
     const { turn, attempt, to } = input;
     const { conversation, tenant } = to;
-    const { signal, onWait, onProgress: progress = () => undefined } = hooks;
     const blobs = blobsOf(deps.blobs, tenant);
     const context = createTurnContext({
       turn,
@@ -91,6 +107,8 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
       files: filesOf(input, hooks),
       chain: chainOf(input),
       attached: toldFiles(input),
+      content: holdsContent(input, standing),
+      mayShow: async (text) => (await guardOf(atWork).mayShow?.(text)) ?? true,
     });
     const answered = () =>
       context.attached.length > 0 || context.choices !== undefined || context.handsOver !== undefined;
@@ -100,6 +118,7 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
       knownAs: input.resume && atWorkIn(input.resume),
       handedBy: input.handedBy,
       toolboxOf,
+      guardOf,
       toolsOf: (role) =>
         role.settings.handsOver && hooks.mayHandOver === true ? [...role.tools, handOver] : role.tools,
       instructionsOf: async ({ instructions }) =>
@@ -107,31 +126,52 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
       modelOf: async (role) => {
         const { model: spec, retries } = role.settings;
         const model = await modelOf(deps.models, spec, { tenant, line: conversation, turn, onWait });
-        return edgeModel({ model, before: prompt.before, retries, clock, log, onText: hooks.onText, answered });
+        const { masked, holdsBack } = guardrailsOf(role);
+        return edgeModel({
+          model,
+          before: masked(prompt.before),
+          retries,
+          clock,
+          log,
+          // What a rule may take is not shown before it is checked.
+          onText: holdsBack ? undefined : hooks.onText,
+          onInput: guardOf(role).sees,
+          answered,
+        });
       },
-      onHandoff: (from, to) => log.info({ turn, from: from.name, to: to.name }, "a conversation is handed over"),
+      onHandoff(from, to) {
+        atWork = to;
+        log.info({ turn, from: from.name, to: to.name }, "a conversation is handed over");
+      },
     });
     const asked = input.resume === undefined ? messages : await resumed(crew.start, input.resume, context);
-    const result = await runner.run(crew.start, asked, {
-      context,
-      maxTurns: settings.maxTurns,
-      signal: hooks.signal,
-      errorHandlers: {
-        modelRefusal: ({ error }) => ("refusal" in error ? { finalOutput: error.refusal } : undefined),
-      },
-    });
+    const result = await runner
+      .run(crew.start, asked, {
+        context,
+        maxTurns: settings.maxTurns,
+        signal: hooks.signal,
+        errorHandlers: {
+          modelRefusal: ({ error }) => ("refusal" in error ? { finalOutput: error.refusal } : undefined),
+        },
+      })
+      .catch((error: unknown) => {
+        if (signal.aborted || guardOf(atWork).trip === undefined) throw error;
+      });
+    const guard = guardOf(atWork);
+    const by = atWork.name === name ? {} : { by: atWork.name };
+    const kept = { ...by, ...keptOf(input, readings), ...(context.content && { outside: true as const }) };
+    const approvalMs = atWork.settings.approvalSeconds * 1_000;
+    if (result === undefined) return { ...endedBy(guard, context, approvalMs), ...kept };
     const { requests, inputTokens, outputTokens } = result.runContext.usage;
-    const usage = { requests, inputTokens, outputTokens };
-    const role = crew.roleOf(result.lastAgent);
-    const needOf = (tool: string, args: unknown) => crew.needOf(role, tool, args);
-    const pause = pauseOf(result, needOf, role.settings.approvalSeconds * 1_000);
-    const by = role.name === name ? {} : { by: role.name };
-    const said = { usage, ...by, ...keptOf(input, readings) };
+    const said = { usage: { requests, inputTokens, outputTokens }, ...kept };
+    const needOf = (tool: string, args: unknown) => crew.needOf(atWork, tool, args, context.content);
+    const pause = pauseOf(result, needOf, approvalMs);
     const { handsOver } = context;
-    if (handsOver !== undefined)
-      return { answer: answerOf(pause === undefined ? (result.finalOutput ?? "") : "", context), handsOver, ...said };
+    const text = pause === undefined ? await guard.said(result.finalOutput ?? "") : "";
+    if (guard.trip !== undefined) return { ...endedBy(guard, context, approvalMs), ...said };
+    if (handsOver !== undefined) return { answer: answerOf(text, context), handsOver, ...said };
     if (pause !== undefined) return { answer: { parts: context.attached }, pause, ...said };
-    return { answer: answerOf(result.finalOutput ?? "", context), ...said };
+    return { answer: answerOf(text, context), ...said };
   }
 
   async function condense(model: Model, text: string, signal: AbortSignal): Promise<string> {
@@ -147,11 +187,16 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     summarize({ summary, items, signal, caller = { tenant: "", line: "" } }) {
       const work = async () => {
         const model = await modelOf(deps.models, settings.summaryModel ?? settings.model, caller);
-        return condense(model, summaryPrompt(summary, items), signal);
+        return condense(model, summaryPrompt(summary, guardrails.past(items)), signal);
       };
       return settled(work(), signal, settings);
     },
   };
+}
+
+/** Where an operator has let a message through it is answered now: as what was said last. */
+function letThrough({ resume: _decided, ...input }: TurnInput): TurnInput {
+  return input;
 }
 
 /** What the run that goes on was told is in its state. */
@@ -228,10 +273,10 @@ function answerOf(output: string, { attached, choices, handsOver }: TurnContext)
 }
 
 function summaryPrompt(summary: string | undefined, items: readonly HistoryItem[]): string {
-  const before = summary === undefined || summary === "" ? [] : [`summary: ${summary}`];
+  const before = summary === undefined || summary === "" ? [] : [`summary: ${plain(summary)}`];
   const lines = items.map(({ role, name, text }) => {
-    const said = clip(text, longestSummarized).replaceAll("\n", " ");
-    return name === undefined ? `${role}: ${said}` : `${role}: [${JSON.stringify(name)}] ${said}`;
+    const said = plain(clip(text, longestSummarized)).replace(/\s*[\n\r\u2028\u2029]\s*/g, " ");
+    return name === undefined ? `${role}: ${said}` : `${role}: [${JSON.stringify(plain(clip(name, 80)))}] ${said}`;
   });
   return [...before, ...lines].join("\n");
 }
