@@ -75,6 +75,17 @@ describe("a handoff", () => {
     expect(output.by).toBe("triage");
   });
 
+  it("puts what is said under the guardrails of the one that says it", async () => {
+    const triage = new ScriptedModel([call("transfer_to_support")]);
+    const support = new ScriptedModel([text("It is Falcon.")]);
+    const output = [{ check: "words", words: ["Falcon"], action: "refuse" }];
+    const { run } = crew(
+      { triage: { handoffs: ["support"] }, support: { guardrails: { output } } },
+      { triage, support },
+    );
+    expect(await run("triage", turn(["what is it?"]))).toMatchObject({ by: "support", answer: { notice: "withheld" } });
+  });
+
   it("is not offered any more after a few in a turn: who is at work then answers", async () => {
     const to = (name: string) => Array.from({ length: 9 }, () => call(`transfer_to_${name}`));
     const [a, b] = [new ScriptedModel(to("b")), new ScriptedModel(to("a"))];
