@@ -1,7 +1,8 @@
 /** What an agent's actor can be asked, and who runs its turns. */
 import type { Found, HistoryItem, ReadPart } from "./agent.ts";
+import type { AgentChoice, Who } from "./agent-choice.ts";
 import type { Decision } from "./asks.ts";
-import type { Asked, MemoryChange, Once, Reply, TurnRef } from "./events.ts";
+import type { Asked, MemoryChange, Once, Reply, Speaker, TurnRef } from "./events.ts";
 import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
 import type { Import, Serving } from "./link-events.ts";
 import type { Note, NoteChange } from "./notes.ts";
@@ -29,6 +30,9 @@ export interface Taken {
   readonly notes?: readonly Note[];
   /** The message is somebody's word on a run that waited for it. */
   readonly decided?: Decided;
+  readonly choice?: AgentChoice;
+  /** The agent whose business these messages are, whoever answers there now. */
+  readonly begunBy?: string;
 }
 
 export interface Decided {
@@ -37,6 +41,8 @@ export interface Decided {
   /** As {@link Pause.state}. */
   readonly state: string;
   readonly decision: Decision;
+  /** The agent whose run it is. */
+  readonly agent?: string;
 }
 
 /** What an agent keeps of its person. */
@@ -69,6 +75,7 @@ export interface AgentCalls {
       outside?: true;
       listed?: boolean;
       asked?: Asked;
+      by?: Speaker;
       wanted?: WantedPerson;
       heard?: readonly string[];
     },
@@ -132,5 +139,5 @@ export interface TurnRunner {
   wake(agent: AgentId, turn: TurnRef): void;
   isRunning(agent: AgentId, turn: TurnRef): boolean;
   /** Folds these items into the summary, one fold of an agent at a time. */
-  fold(agent: AgentId, to: Address, summary: string | undefined, items: readonly HistoryItem[]): void;
+  fold(agent: AgentId, to: Address, who: Who, summary: string | undefined, items: readonly HistoryItem[]): void;
 }

@@ -54,6 +54,8 @@ export interface TurnInput {
   readonly messages: readonly InboundMessage[];
   /** A run that waited for a word goes on: with it, and with what was said since as `messages`. */
   readonly resume?: Resume;
+  /** The conversation was handed to this agent by that one, and may be handed back. */
+  readonly handedBy?: string;
 }
 
 /** A call of a tool that waits for the word of the person, or of an operator. */
@@ -110,6 +112,8 @@ export interface TurnOutput {
   /** With `pause`: what there is to say before the question, mostly nothing. */
   readonly answer: Answer;
   readonly pause?: Pause;
+  /** The name of the agent that was at work in the end, where it is another one than was asked. */
+  readonly by?: string;
   /** A person of the operator's is to take over, with the reason for them: `answer` may have no parts then. */
   readonly handsOver?: { readonly reason: string };
   readonly read?: readonly ReadPart[];

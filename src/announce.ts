@@ -143,8 +143,9 @@ export function handoffEnded({ id, to, by }: Handoff & { readonly by: string }, 
   return announcement("human-handoff-ended", to, at, { handoff: id, by }, `handoff-ended:${id}`);
 }
 
-function outcomeOf({ answers, requests, seq }: OutboundEvent) {
-  return { messages: answers, ...(requests === undefined ? {} : { requests }), seq };
+function outcomeOf({ answers, requests, seq, by }: OutboundEvent) {
+  const agent = by === undefined ? {} : { agent: by.name };
+  return { messages: answers, ...(requests === undefined ? {} : { requests }), seq, ...agent };
 }
 
 function announcement(

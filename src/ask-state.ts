@@ -12,6 +12,8 @@ export const openAsk = z.object({
   of: z.array(participant.shape.id),
   /** Those messages; absent where an earlier version wrote it. */
   from: z.array(z.string().transform((id) => id as MessageId)).optional(),
+  /** The agent whose run waits, by its name in the configuration; absent where there is one only. */
+  agent: z.string().optional(),
 });
 export type OpenAsk = Readonly<z.infer<typeof openAsk>>;
 

@@ -6,6 +6,7 @@
  * made up for once, in `format.ts`, from {@link Traits}.
  */
 import type { Belongings } from "./belongings.ts";
+import type { Command } from "./commands.ts";
 import type { Endings } from "./endings.ts";
 import type { AccountRef, MessageId } from "./ids.ts";
 import type {
@@ -326,6 +327,8 @@ export interface ChannelDeps extends AccountRef {
   readonly newId: () => string;
   /** The gateway's public address without a trailing slash, where it has one. */
   readonly publicUrl: string | undefined;
+  /** Of the agents that people may choose there: offered beside the gateway's own, see `commands.ts`. */
+  readonly commands?: readonly Command[];
   /** Signs cookies and tokens. */
   readonly secret: string;
 }

@@ -4,6 +4,7 @@
  * Everything here runs under the actor's lock, and nothing here waits for a model or a platform.
  */
 import type { AgentTraits, HistoryItem } from "./agent.ts";
+import type { Who } from "./agent-choice.ts";
 import { answered, started, type Announce } from "./announce.ts";
 import { changedRows, keysOf, readArchive, withDays, withPast, withSpilled, withThread } from "./agent-rows.ts";
 import type { AgentCalls, CallAgent, Decided, TurnRunner } from "./agent-calls.ts";
@@ -55,7 +56,7 @@ export interface ClientAgentOptions {
   readonly instance: string;
   readonly turns: TurnRunner;
   readonly call: CallAgent;
-  readonly traitsOf: (to: Address) => AgentTraits;
+  readonly traitsOf: (to: Address, who?: Who) => AgentTraits;
   /** The last sequence of a conversation that delivery is done with. */
   readonly settled: (conversation: ConversationId) => Promise<number>;
   /** This process starts no turns any more, and another one will have its agents. */
@@ -104,7 +105,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
   const traits = (conversation: ConversationId | undefined) => {
     const threads = stored.inbox.threads;
     const thread = (conversation === undefined ? undefined : threads[conversation]) ?? Object.values(threads)[0];
-    return thread === undefined ? undefined : options.traitsOf(thread.to);
+    return thread === undefined ? undefined : options.traitsOf(thread.to, whoIn(thread));
   };
 
   /** Reduces the events one after the other and writes what changed, once. @returns the last event's reply. */
@@ -308,26 +309,30 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     for (const turn of taken.keys()) if (!running.has(turn)) taken.delete(turn);
   }
 
-  function fold(conversation: ConversationId): void {
+  /** @param known who was heard there: what is answered does not wait there any more. */
+  function fold(conversation: ConversationId, known: Who = {}): void {
     const { items, summary } = stored.history;
-    const to = stored.inbox.threads[conversation]?.to;
+    const { to, choice } = stored.inbox.threads[conversation] ?? {};
     if (to === undefined) return;
-    const { historyItems } = options.traitsOf(to);
+    const who: Who = { ...known, choice };
+    const { historyItems } = options.traitsOf(to, who);
     const long = items.length > 3 && items.reduce((sum, item) => sum + item.text.length, 0) > foldChars;
     if (items.length <= historyItems * 2 && !long) return;
     const mayGo = Math.max(items.length - (long ? Math.min(historyItems, items.length >> 1) : historyItems), 1);
     let room = foldedChars;
     const fits = items.findIndex(({ text }) => (room -= Math.min(text.length, foldedItem)) < 0);
     const last = items[Math.max(fits === -1 ? mayGo : Math.min(mayGo, fits), 1) - 1]?.turn;
-    turns.fold(id, to, summary, items.slice(0, items.findLastIndex((item) => item.turn === last) + 1));
+    turns.fold(id, to, who, summary, items.slice(0, items.findLastIndex((item) => item.turn === last) + 1));
   }
 
   async function ended(event: AgentEvent & TurnRef): Promise<Reply> {
     stored = await withSpilled(context, stored, [event.conversation]);
     const crowded = stored.outbox.entries.length >= crowdedOutbox;
     const settled: AgentEvent = crowded ? await settledEvent() : await announced(outgoing.settled());
+    const thread = stored.inbox.threads[event.conversation];
+    const who = thread === undefined ? {} : whoIn(thread);
     const reply = await step([settled, event], traits(event.conversation));
-    if (reply === "accepted") fold(event.conversation);
+    if (reply === "accepted") fold(event.conversation, who);
     tidy();
     return reply;
   }
@@ -359,7 +364,9 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     if (decision === undefined || ask === undefined) return undefined;
     const key = askKey(ask.id);
     const rows = await context.load([key]);
-    return { turn: ask.turn, state: readAsk(rows.get(key)).state, decision };
+    const { agent } = ask;
+    const { state } = readAsk(rows.get(key));
+    return { turn: ask.turn, state, decision, ...(agent === undefined ? {} : { agent }) };
   }
 
   const linking = createLinking({
@@ -435,13 +442,15 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
       };
       // Mostly sent long ago: what an earlier life left is cleared on the next occasion, and said again where it was not sent.
       const events = inherited ? [await settledEvent(), received] : [received];
-      const reply = await step(events, options.traitsOf(event.address));
+      const { participant } = event;
+      const who = { participant, choice: thread?.choice };
+      const reply = await step(events, options.traitsOf(event.address, who));
       if (inherited) await outgoing.publishLate(stored.outbox.entries);
       inherited = false;
       if (reply === "early" && early.get(event.id) === undefined) early.set(event.id, clock.monotonic());
       const { held } = stored.inbox.threads[event.address.conversation] ?? {};
       // However seldom the person answers, or the agent.
-      if (reply === "accepted" && (event.kind === "said" || held !== undefined)) fold(event.address.conversation);
+      if (reply === "accepted" && (event.kind === "said" || held !== undefined)) fold(event.address.conversation, who);
       return via === undefined ? watch.kept(reply) : watched(reply);
     },
     async take(turn) {
@@ -463,6 +472,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
         ...(summary === undefined ? {} : { summary }),
         ...(notesOff === true ? {} : { notes: notesFor(notes, thread.to) }),
         ...(decided === undefined ? {} : { decided }),
+        ...agentsIn(thread, messages, decided),
       };
     },
     async expire(data) {
@@ -545,4 +555,17 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
       watch.isArmed(false);
     },
   };
+}
+
+/** Who the conversation's next turn is for. */
+function whoIn({ pending, choice }: Thread): Who {
+  return { participant: pending.at(-1)?.participant, choice };
+}
+
+/** What decides which agent has these messages: see `batchOf`. */
+function agentsIn({ choice }: Thread, messages: readonly InboundMessage[], decided: Decided | undefined) {
+  const [first] = messages;
+  const noted = messages.every(({ note }) => note?.agent === first?.note?.agent) ? first?.note?.agent : undefined;
+  const begunBy = decided?.agent ?? noted;
+  return { ...(choice === undefined ? {} : { choice }), ...(begunBy === undefined ? {} : { begunBy }) };
 }

@@ -50,6 +50,18 @@ export const commands: readonly Command[] = [
     notice: "reset",
   },
   {
+    name: "agent",
+    words: {
+      en: "show the agents here, or talk to another one",
+      de: "die Agenten hier zeigen, oder mit einem anderen sprechen",
+      es: "mostrar los agentes de aquí, o hablar con otro",
+    },
+    argument: {
+      name: "name",
+      words: { en: "Whom to talk to", de: "Mit wem du sprechen willst", es: "Con quién quieres hablar" },
+    },
+  },
+  {
     name: personCommand,
     words: {
       en: "talk to a person instead of me",

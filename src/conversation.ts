@@ -3,6 +3,7 @@
  * event. `client-agent.ts` is the shell around it: it loads the state, writes it once, and then carries the effects out.
  */
 import type { AgentTraits, HistoryItem } from "./agent.ts";
+import { saysMore } from "./agent-choice.ts";
 import { closeAsks, decisionOf, expire } from "./asks.ts";
 import { understood } from "./choices.ts";
 import { createDraft, type Draft } from "./draft.ts";
@@ -271,9 +272,9 @@ function stop(draft: Draft, of: Received, event: InboundMessage): void {
   if (thread === undefined) return;
   const all = [...thread.pending, ...draft.spilled(conversation).map(([, message]) => message)];
   draft.drain(conversation);
-  // A service goes on; a run that somebody let go on does not, also where its word was said after this.
+  // A service goes on; a run that somebody let go on, or that a command went on to ask for, does not.
   const alone = all.find((other) => other.id === thread.turn?.command);
-  const resumes = alone !== undefined && decisionOf(alone) !== undefined;
+  const resumes = alone !== undefined && (decisionOf(alone) !== undefined || saysMore(alone));
   const served = resumes ? undefined : alone;
   const stopped = all.filter((other) => !isNoticeCommand(other) && !isAfter(other, event) && other !== served);
   closeAsks(draft, conversation);
@@ -293,7 +294,9 @@ function stop(draft: Draft, of: Received, event: InboundMessage): void {
     stop: stopOf(event, thread),
   });
   if (resumes || (served === undefined && stopped.some(({ id }) => isTaken(of, id)))) end(draft, conversation);
-  if (event.message.command?.name === "reset") draft.reset();
+  if (event.message.command?.name !== "reset") return;
+  draft.reset();
+  draft.patch(conversation, { choice: undefined, at: undefined });
 }
 
 function edit(draft: Draft, of: Received, event: Extract<InboundEvent, { kind: "edited" }>): void {

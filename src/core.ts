@@ -1,7 +1,8 @@
 /**
  * The core put together over a runtime: the line that every message walks, from a channel's `inbound.accept` to its `send`.
  */
-import type { Agent, AgentTraits } from "./agent.ts";
+import { canonical, type AgentOf, type OfferedAt } from "./agent-choice.ts";
+import { createSwitch } from "./agent-command.ts";
 import type { Announce } from "./announce.ts";
 import type { Budgets } from "./budget-meter.ts";
 import type { Channel, Inbound } from "./channel.ts";
@@ -20,7 +21,6 @@ import { agentIdOf, digestOf, type AccountRef, type ConversationId, type Message
 import { createEndings, type EndingsKeeper } from "./endings.ts";
 import { createInbound } from "./inbound.ts";
 import { createOperators, type Operators } from "./operators.ts";
-import type { Address } from "./message.ts";
 import { noticeText } from "./notices.ts";
 import { createPairing } from "./pairing.ts";
 import { createReceipts, readMarks, type Marks } from "./receipts.ts";
@@ -44,7 +44,9 @@ export interface CoreOptions {
   /** The channel account an address belongs to; undefined when it is no longer configured. */
   readonly channelOf: (to: AccountRef) => Channel | undefined;
   /** Which agent answers there. */
-  readonly agentOf: (to: Address) => { readonly name: string; readonly agent: Agent; readonly traits: AgentTraits };
+  readonly agentOf: AgentOf;
+  /** Whom people may talk to where they write, by /agent, or by a command of the agent's own; nobody else unless given. */
+  readonly offered?: { readonly at: OfferedAt; readonly commands: ReadonlyMap<string, string> } | undefined;
   /** Who may write there; everybody unless given. `newCode` makes the codes of pairing: letters and digits, 40 bits or more. */
   readonly access?: {
     readonly policyOf: (to: AccountRef) => Policy;
@@ -186,6 +188,7 @@ export function createCore(options: CoreOptions): Core {
       mayHandOver: takeovers.mayAsk,
       forget,
     }),
+    switchAgent: createSwitch(agentOf, options.offered?.at ?? (() => [])),
     tellAlive: !runtime.actors.exclusive,
     places: options.places ?? createShares(2_000, unshared),
   });
@@ -198,7 +201,7 @@ export function createCore(options: CoreOptions): Core {
       instance,
       turns,
       call,
-      traitsOf: (to) => agentOf(to).traits,
+      traitsOf: (to, who) => agentOf(to, who).traits,
       settled: (conversation) => delivery.settled(conversation),
       handedBack(to, id, by) {
         takeovers.over(to, id, by).catch((error: unknown) => {
@@ -213,7 +216,9 @@ export function createCore(options: CoreOptions): Core {
     }),
   );
   bus.subscribe("inbound", async (envelope) => {
-    const event = readInbound(envelope);
+    const read = readInbound(envelope);
+    const commands = options.offered?.commands;
+    const event = commands === undefined ? read : canonical(read, commands);
     const { kind, conversation } = event.address;
     const id = agentIdOf(kind, event.participant.id, conversation);
     const reply = await call(id, "receive", { event, ...beforeInbound(envelope) });

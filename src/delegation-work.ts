@@ -282,12 +282,17 @@ export function createWork(options: WorkOptions): Work {
 
   /** What of the delegation it is stands in the note's id. */
   async function tellNote(row: Delegation, { what, topic, told }: NonNullable<Delegation["note"]>): Promise<void> {
-    const { to, participant } = row.by;
+    const { to, participant, agentName: agent } = row.by;
     if (to === undefined || participant === undefined || row.forgotten) return;
     const files = told.parts.flatMap((part) => ("source" in part ? [part] : []));
     try {
       const text = told.text.slice(0, longestNote);
-      await options.prompt({ to, participant }, `delegation ${digestOf(`${row.id} ${what}`)}`, { topic, text, files });
+      await options.prompt({ to, participant }, `delegation ${digestOf(`${row.id} ${what}`)}`, {
+        topic,
+        text,
+        files,
+        agent,
+      });
     } catch (error) {
       // Nobody can be written to there: it stands among the conversation's tasks for who asks.
       if (!(error instanceof InputError)) throw error;

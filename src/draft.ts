@@ -95,7 +95,7 @@ export interface Draft {
     of: readonly InboundMessage[],
     answer: Answer,
     at: number,
-    about?: Pick<OutboundEvent, "asks" | "decides">,
+    about?: Pick<OutboundEvent, "asks" | "decides" | "by">,
   ): void;
   /** Says something that answers no message, in the conversation's next place. */
   say(agent: AgentId, conversation: ConversationId, answer: Answer, locale: string | undefined, at: number): void;
@@ -142,10 +142,12 @@ export function createDraft(before: AgentState, traits: AgentTraits): Draft {
     if (quiet.length === 0) return [];
     const away = new Set(quiet.map(([conversation]) => conversation));
     let count = awayCount(state.inbox);
-    const kept = quiet.map(([conversation, { to, seq, failed, choices, locale, unheard, told, listed }]) => {
+    const kept = quiet.map(([conversation, thread]) => {
+      const { to, seq, failed, choices, locale, unheard, told, listed, choice, at } = thread;
       if (listed === undefined) rows.set(awayKey(count++), conversation);
       const heard = { ...(locale && { locale }), ...(unheard && { unheard }), ...(told && { told }) };
-      const rest = { ...(failed && { failed }), ...(choices && { choices }), ...heard };
+      const agents = { ...(choice && { choice }), ...(at !== undefined && { at }) };
+      const rest = { ...(failed && { failed }), ...(choices && { choices }), ...heard, ...agents };
       return [conversation, { to, seq, listed: true, ...rest }];
     });
     draft.inbox({

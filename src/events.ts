@@ -1,10 +1,11 @@
 /** What can happen to a client agent, and what it asks to be done: the vocabulary of the reducer in `conversation.ts`. */
 import type { Pause, ReadPart } from "./agent.ts";
+import type { AgentChoice } from "./agent-choice.ts";
 import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
 import type { Asking } from "./question-state.ts";
 import type { LinkEvent, Serving } from "./link-events.ts";
 import type { Via } from "./link-state.ts";
-import type { Address, Answer, InboundEvent, NoticeKey, OutboundEvent, ReceiptEvent } from "./message.ts";
+import type { Address, Answer, InboundEvent, Message, NoticeKey, OutboundEvent, ReceiptEvent } from "./message.ts";
 import type { NoteChange } from "./notes.ts";
 import type { SetAside } from "./ports.ts";
 import type { AgentState, StoppedTurn } from "./state.ts";
@@ -29,6 +30,20 @@ export interface Asked {
   readonly id: string;
   readonly by: Pause["by"];
   readonly state: string;
+  /** The agent whose run it is, where there are several. */
+  readonly agent?: string;
+}
+
+/** Who answered, where there are several agents. */
+export interface Speaker {
+  readonly name: string;
+  readonly title: string;
+  /** The one that is left at work there. */
+  readonly at: string;
+  /** What the conversation has from now on; absent where it stays as it was. */
+  readonly choice?: AgentChoice;
+  /** The answer is to this, which a command of the gateway's went on to say. */
+  readonly heard?: Message;
 }
 
 /** What people are told once in a period; messages that come to the same after it are set aside by the rule. */
@@ -69,6 +84,7 @@ export type AgentEvent = Moment &
         readonly listed?: boolean;
         /** The run goes on when somebody has decided; the answer asks for it. */
         readonly asked?: Asked;
+        readonly by?: Speaker;
         readonly wanted?: WantedPerson;
         /** Questions of its tools whose answers reached them; all unless given. */
         readonly heard?: readonly string[];

@@ -227,7 +227,7 @@ function forgotten(draft: Draft, event: Of<"forgotten">): Reply {
     }
     closeAsks(draft, id);
     letGo(draft, id, "person");
-    draft.patch(id, { questions: undefined });
+    draft.patch(id, { questions: undefined, choice: undefined, at: undefined });
     const kept = pending.filter((message) => !before.includes(message));
     draft.patch(id, own ? { pending: kept } : { pending: kept, early: undefined, gaps: undefined });
   }

@@ -178,6 +178,11 @@ export const noticeKeys = [
   "personGone",
   "nobodyCame",
   "toolAsks",
+  "agentsHere",
+  "agentPicked",
+  "agentUnknown",
+  "agentNamed",
+  "agentGone",
   "ratherNot",
   "yes",
   "no",
@@ -233,7 +238,13 @@ export const inboundEvent = z.discriminatedUnion("kind", [
      * Nobody wrote it: the gateway tells its agent something, and the next turn is about it. `participant` is whom it is for.
      * Never a channel's.
      */
-    note: z.object({ topic: z.string() }).optional(),
+    note: z
+      .object({
+        topic: z.string(),
+        /** The agent whose business it is, by its name in the configuration; else whoever answers there. */
+        agent: z.string().optional(),
+      })
+      .optional(),
   }),
   z.object({ ...header, kind: z.literal("edited"), target: id<MessageId>(), message }),
   z.object({ ...header, kind: z.literal("deleted"), targets: z.array(id<MessageId>()) }),
@@ -288,6 +299,8 @@ export const outboundEvent = z.object({
   decides: askedFor.optional(),
   /** Language of the person, for the gateway's own sentences. */
   locale: z.string().optional(),
+  /** The agent that answers, where there are several: its name in the configuration, and the one that people are shown. */
+  by: z.object({ name: z.string(), title: z.string() }).optional(),
   answer,
   at: z.number(),
 });

@@ -3,7 +3,8 @@ import type { HistoryItem, ReadPart } from "./agent.ts";
 import { askedForBy, closeAsk, decisionOf, openAskIn, openAskOf } from "./asks.ts";
 import { choicesOf } from "./choices.ts";
 import type { Draft } from "./draft.ts";
-import type { AgentEvent, Once, Reply } from "./events.ts";
+import { isNoChoice } from "./agent-choice.ts";
+import type { AgentEvent, Once, Reply, Speaker } from "./events.ts";
 import { digestOf, type AgentId, type ConversationId, type MessageId, type TurnId } from "./ids.ts";
 import {
   blobsIn,
@@ -13,6 +14,7 @@ import {
   type AskedFor,
   type InboundMessage,
   type InboundSaid,
+  type NoticeKey,
   type Told,
 } from "./message.ts";
 import { keepNotes } from "./memory.ts";
@@ -68,14 +70,24 @@ export function ended(draft: Draft, event: Of<"finished" | "failed">): Reply {
   for (const { ask } of decided) closeAsk(draft, conversation, ask);
   const decides = was === undefined ? undefined : askedForBy(was);
   const asks = event.type === "finished" ? open(draft, event, covered, decides?.from) : undefined;
-  const text = event.type === "finished" ? describeAnswer(answer) : "(no answer: the model failed)";
+  const text = event.type === "finished" ? describeAnswer(answer) : failure(event.notice);
   draft.media(blobsIn(answer.parts));
   const { read, outside } = event.type === "finished" ? event : {};
   // The gateway's own commands are nothing that the agent was told.
-  if (thread.turn.command === undefined || decided.length > 0)
-    remember(draft, event, covered, { text, read, outside, replies });
+  const by = event.type === "finished" ? event.by : undefined;
+  const heard = by?.heard === undefined ? covered : covered.map((of) => ({ ...of, message: by.heard ?? of.message }));
+  if (thread.turn.command === undefined || decided.length > 0 || by?.heard !== undefined)
+    remember(draft, event, heard, { text, read, outside, replies, by });
   if (event.type === "finished" && event.notes !== undefined) keepNotes(draft, event.notes, thread.to, now);
-  draft.answer(agent, conversation, covered, answer, now, { ...(asks && { asks }), ...(decides && { decides }) });
+  // The gateway's own words are nobody's.
+  const speaker = by === undefined || answer.notice !== undefined ? {} : { by: { name: by.name, title: by.title } };
+  draft.answer(agent, conversation, covered, answer, now, {
+    ...(asks && { asks }),
+    ...(decides && { decides }),
+    ...speaker,
+  });
+  if (by !== undefined) draft.patch(conversation, { at: by.at });
+  if (by?.choice !== undefined) draft.patch(conversation, { choice: isNoChoice(by.choice) ? undefined : by.choice });
   if (event.type === "finished" && event.listed === true)
     draft.patch(conversation, { choices: choicesOf(answer, covered) });
   if (event.type === "finished" && event.wanted !== undefined)
@@ -89,6 +101,10 @@ function toldBefore(draft: Draft, conversation: ConversationId, { period }: Once
   if (told === period) return true;
   draft.patch(conversation, { told: period });
   return false;
+}
+
+function failure(notice: NoticeKey): string {
+  return notice === "agentGone" ? "(not done: the agent that had asked is gone)" : "(no answer: the model failed)";
 }
 
 /** What answered questions, and reached them. Where nobody waited any more it is said to the agent like anything else, or is nothing. */
@@ -110,10 +126,10 @@ function open(
   before: readonly MessageId[] = [],
 ): AskedFor | undefined {
   if (asked === undefined) return undefined;
-  const { id, by, state } = asked;
+  const { id, by, state, agent } = asked;
   const of = [...new Set(covered.map(({ participant }) => participant.id))];
   const from = [...new Set([...before, ...fromPeople(covered).map((message) => message.id)])].slice(-mostFrom);
-  const ask = { id, turn, by, of, from };
+  const ask = { id, turn, by, of, from, ...(agent === undefined ? {} : { agent }) };
   openAskIn(draft, conversation, ask, { v: 1, state });
   return askedForBy(ask);
 }
@@ -127,11 +143,13 @@ function remember(
     read = [],
     outside,
     replies,
+    by,
   }: {
     readonly text: string;
     readonly read: readonly ReadPart[] | undefined;
     readonly outside: true | undefined;
     readonly replies: ReadonlyMap<MessageId, Question>;
+    readonly by: Speaker | undefined;
   },
 ): void {
   const items = messages.flatMap((of): HistoryItem[] => {
@@ -148,7 +166,7 @@ function remember(
   });
   const marked = outside === undefined ? {} : { outside };
   const said = { role: "agent", text: text.slice(0, itemChars), at: now, turn, ...marked } as const;
-  add(draft, [...items, said]);
+  add(draft, [...items, by === undefined ? said : { ...said, name: by.title }]);
 }
 
 /** The agent writes first: in the conversation's next place, whatever waits or runs, and remembered as its own words. */

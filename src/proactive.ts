@@ -24,6 +24,8 @@ export interface Note {
   readonly text: string;
   /** In the gateway's own store. The agent reads them as it does a person's, and they go out with what it answers. */
   readonly files?: readonly MediaPart[];
+  /** The agent whose business it is, by its name in the configuration; else whoever answers there. */
+  readonly agent?: string;
 }
 
 /**
@@ -108,7 +110,7 @@ export function createProactive({ inbound, clock, channelOf, policyOf }: Proacti
       await inbound.tell({ ...header, kind: "said", answer, ...(listed && { listed }) });
       return { id: header.id, conversation: place.to.conversation };
     },
-    async prompt(to, id, { topic, text, files = [] }) {
+    async prompt(to, id, { topic, text, files = [], agent }) {
       checkId(id);
       checkText("a note", text, longestNote);
       checkText("a note's topic", topic, longestTopic);
@@ -116,7 +118,12 @@ export function createProactive({ inbound, clock, channelOf, policyOf }: Proacti
       const header = headerOf(place, id);
       const words = { kind: "text", text, format: "plain" } as const;
       const message = { parts: [words, ...files], addressed: true };
-      await inbound.tell({ ...header, kind: "message", message, note: { topic } });
+      await inbound.tell({
+        ...header,
+        kind: "message",
+        message,
+        note: { topic, ...(agent === undefined ? {} : { agent }) },
+      });
       return { id: header.id, conversation: place.to.conversation };
     },
   };

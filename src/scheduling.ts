@@ -25,14 +25,23 @@ export function batchOf(thread: Thread): readonly InboundMessage[] {
   // A tool of the turn has asked for these.
   const replies = repliesIn(thread);
   const pending = thread.pending.filter(({ id }) => !replies.has(id));
+  const whose = (message: InboundMessage | undefined) => businessOf(thread, message);
   const parts = (message: InboundMessage) =>
-    isOwnCommand(message) || gaps.some(({ before }) => !before.includes(message.id));
+    isOwnCommand(message) ||
+    whose(message) !== whose(pending[0]) ||
+    gaps.some(({ before }) => !before.includes(message.id));
   const hasBegun = ({ id }: InboundMessage) => turn?.began?.includes(id) === true;
   const last = pending.findLastIndex(hasBegun);
   const end = pending.findIndex(parts);
   if (end !== -1 && end < last) return pending.filter(hasBegun);
   // More than that only where older ones came late: those are not answered after newer ones.
   return pending.slice(0, Math.min(end === -1 ? Infinity : end, Math.max(last + 1, waiting.together)));
+}
+
+/** The agent that a note is for, where that is not the one at work: it has a turn of its own with others for the same. */
+function businessOf({ at }: Thread, message: InboundMessage | undefined): string | undefined {
+  const agent = message?.note?.agent;
+  return at === undefined || agent === at ? undefined : agent;
 }
 
 /** What answers questions of the running turn, each with its question. */

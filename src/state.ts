@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import type { HistoryItem } from "./agent.ts";
+import { agentChoice, type AgentChoice } from "./agent-choice.ts";
 import { openAsk, type OpenAsk } from "./ask-state.ts";
 import { choices, type Choices } from "./choices.ts";
 import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
@@ -94,13 +95,19 @@ export interface Thread {
   readonly unheard?: true;
   /** Of what ends a period and is said once in it, such as a budget: the latest period in which it was. */
   readonly told?: string;
+  readonly choice?: AgentChoice;
+  /** The agent that the latest turn left at work, where there are several. */
+  readonly at?: string;
 }
 
 /** The conversations in the inbox beyond this number that nothing waits in are put away, the longest quiet first. */
 export const mostThreads = 32;
 
 /** A conversation that is put away: what has to survive until somebody writes there again. */
-export type QuietThread = Pick<Thread, "to" | "seq" | "failed" | "choices" | "locale" | "unheard" | "told" | "listed">;
+export type QuietThread = Pick<
+  Thread,
+  "to" | "seq" | "failed" | "choices" | "locale" | "unheard" | "told" | "listed" | "choice" | "at"
+>;
 
 /** The key under which a conversation is put away. */
 export function quietKey(conversation: ConversationId): string {
@@ -228,6 +235,8 @@ const thread = z.object({
   listed: z.literal(true).optional(),
   unheard: z.literal(true).optional(),
   told: z.string().optional(),
+  choice: agentChoice.optional(),
+  at: z.string().optional(),
 });
 
 const stored = {
@@ -275,6 +284,8 @@ const quietThread = thread.pick({
   unheard: true,
   told: true,
   listed: true,
+  choice: true,
+  at: true,
 });
 
 export const stateKeys = ["inbox", "history", "outbox"] as const;

@@ -1,5 +1,7 @@
 /** One turn: its messages are taken, its agent runs, and what comes of it is brought back. */
-import type { Agent, AgentTraits, Resume, TurnHooks, TurnOutput } from "./agent.ts";
+import type { Resume, TurnHooks, TurnOutput } from "./agent.ts";
+import type { AgentOf } from "./agent-choice.ts";
+import type { Switch } from "./agent-command.ts";
 import { untilAborted } from "./abort.ts";
 import { keepAlive } from "./alive.ts";
 import type { Channel } from "./channel.ts";
@@ -24,6 +26,7 @@ import { personAsked } from "./takeover.ts";
 import type { WantedPerson } from "./takeover-state.ts";
 import type { Takeovers } from "./takeovers.ts";
 import { createTimeLimit } from "./time-limit.ts";
+import { AgentGone, castOf, checkCast, speakerOf, type Cast } from "./turn-agent.ts";
 
 /** The turn was stopped, superseded or handed over: its runner ends without a word. */
 export class TurnAbandoned extends Error {
@@ -41,12 +44,14 @@ export interface RunOptions {
   readonly log: Log;
   readonly blobs: Blobs;
   readonly safeFetch?: SafeFetch | undefined;
-  readonly agentOf: (to: Address) => { readonly agent: Agent; readonly traits: AgentTraits };
+  readonly agentOf: AgentOf;
   readonly channelOf: (to: Address) => Channel | undefined;
   readonly approvals: Pick<Approvals, "want" | "close">;
   readonly takeovers: Pick<Takeovers, "mayAsk" | "want" | "over">;
   /** Answers the gateway's own commands. */
   readonly serve: Serve;
+  /** Answers /agent. */
+  readonly switchAgent: Switch;
   /** Runners tell the actor that they live: needed where it may be hosted by another process. */
   readonly tellAlive: boolean;
 }
@@ -79,7 +84,8 @@ export async function runTurn(options: RunOptions, run: Running): Promise<void> 
     const taken = await persistently(options, abort.signal, () => options.call(id, "take", turn));
     if (taken === "stale") return;
     const messages = taken.messages.map((message) => message.id);
-    const { agent, traits } = options.agentOf(taken.to);
+    const cast = castOf(options, taken);
+    const { traits } = cast.answering;
     const channel = options.channelOf(taken.to);
     progress = showProgress({
       channel,
@@ -101,7 +107,7 @@ export async function runTurn(options: RunOptions, run: Running): Promise<void> 
     };
     const heard: string[] = [];
     const onHeard = (question: string) => void heard.push(question);
-    const outcome = await answer(options, run, agent, taken, { progress, onWait, onHeard }).then(
+    const outcome = await answer(options, run, cast, { progress, onWait, onHeard }).then(
       (output) => ({ output }),
       (error: unknown) => ({ error }),
     );
@@ -109,10 +115,16 @@ export async function runTurn(options: RunOptions, run: Running): Promise<void> 
     if ("output" in outcome) {
       const { output } = outcome;
       if (output === undefined) return;
-      const { answer: said, ...waits } = await waiting(options, run, taken, output);
+      const { answer: said, ...waits } = await waiting(options, run, cast, output);
       const { read, outside, notes } = output;
-      const kept = { ...(read && { read }), ...(outside && { outside }), ...(notes && { notes }) };
       const listed = channel !== undefined && listsButtons(said, channel);
+      const by = speakerOf(options.agentOf, cast, output);
+      const kept = {
+        ...(read && { read }),
+        ...(outside && { outside }),
+        ...(notes && { notes }),
+        ...(by && { by }),
+      };
       const end = { messages, answer: said, heard, ...kept, ...(listed && { listed }), ...waits };
       await tellDecided(options, taken);
       const finish = () => options.call(id, "finish", { ...turn, ...end });
@@ -145,6 +157,7 @@ export async function runTurn(options: RunOptions, run: Running): Promise<void> 
 }
 
 function noticeOf(reason: unknown): NoticeKey {
+  if (reason instanceof AgentGone) return "agentGone";
   if (reason instanceof TurnTimeout) return "timeout";
   if (reason instanceof BudgetError) return reason.window === "day" ? "budgetDay" : "budgetMonth";
   return reason instanceof BusyError ? "overloaded" : "failed";
@@ -163,14 +176,17 @@ interface Showing extends Pick<TurnHooks, "onWait"> {
 async function answer(
   options: RunOptions,
   run: Running,
-  agent: Agent,
-  taken: Taken,
+  cast: Cast,
   { progress, onWait, onHeard }: Showing,
 ): Promise<TurnOutput | undefined> {
   const { signal } = run.abort;
+  const { taken, answering, switched } = cast;
   const first = taken.messages[0];
   if (first === undefined) throw new TurnAbandoned("nothing to answer");
+  if (switched !== undefined && switched.message === undefined) return { answer: switched.answer };
   if (isServiceCommand(first)) return served(options, run, first);
+  checkCast(cast);
+  const { agent, name, base = name } = answering;
   const work = agent.run(
     {
       agent: run.agent,
@@ -183,6 +199,7 @@ async function answer(
       ...(taken.notes === undefined ? {} : { notes: taken.notes }),
       messages: taken.messages,
       ...(taken.decided === undefined ? {} : { resume: resumeOf(taken.decided) }),
+      ...(base === name ? {} : { handedBy: base }),
     },
     {
       signal,
@@ -217,8 +234,8 @@ function resumeOf({ turn, state, decision: { approved, note } }: Decided): Resum
 async function waiting(
   options: RunOptions,
   { agent, turn, abort }: Running,
-  { to, messages }: Taken,
-  { answer: said, pause, handsOver }: TurnOutput,
+  { taken: { to, messages }, answering }: Cast,
+  { answer: said, pause, handsOver, by: atWork }: TurnOutput,
 ): Promise<{ readonly answer: Answer; readonly asked?: Asked; readonly wanted?: WantedPerson }> {
   const { participant } = fromPeople(messages).at(-1) ?? messages[0] ?? {};
   if (participant === undefined) return { answer: said };
@@ -234,9 +251,10 @@ async function waiting(
   if (pause === undefined) return { answer: said };
   const { by, calls, state, forMs } = pause;
   const until = options.clock.now() + forMs;
+  const whose = answering.title === undefined ? {} : { agent: atWork ?? answering.name };
   const wanted = { id, agent, to, participant, by, calls: [...calls], until };
   await persistently(options, abort.signal, () => options.approvals.want(wanted, turn.turn));
-  return { answer: questionOf(said.parts, id, pause, participant.locale), asked: { id, by, state } };
+  return { answer: questionOf(said.parts, id, pause, participant.locale), asked: { id, by, state, ...whose } };
 }
 
 /** Before the agent knows it for good: who dies in between tells it again. */

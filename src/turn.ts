@@ -5,6 +5,7 @@
  * agent's watchdog starts another when this one falls silent.
  */
 import type { Agent } from "./agent.ts";
+import type { Who } from "./agent-choice.ts";
 import type { TurnRunner } from "./agent-calls.ts";
 import { payerOf } from "./budgets.ts";
 import { reasonOf } from "./errors.ts";
@@ -95,7 +96,7 @@ export function createTurns(options: TurnOptions): Turns {
       if (isSame(run?.turn, turn)) for (const wake of run?.asking ?? []) wake();
     },
     isRunning: (agent, turn) => isSame(running.get(keyOf(agent, turn))?.turn, turn),
-    fold(agent, to, summary, items) {
+    fold(agent, to, who, summary, items) {
       if (draining || folding.has(agent)) return;
       const abort = new AbortController();
       folding.set(agent, abort);
@@ -103,7 +104,7 @@ export function createTurns(options: TurnOptions): Turns {
       const onWait = (wait: ModelWait | undefined) => (wait === undefined ? limit.resume() : limit.pause());
       // The person's next message does not stand behind it.
       const caller = { tenant: to.tenant, line: `${to.conversation} summary`, payer: payerOf(agent, to), onWait };
-      void foldHistory(options, agent, to, { summary, items, caller, signal: abort.signal })
+      void foldHistory(options, agent, { to, who }, { summary, items, caller, signal: abort.signal })
         .catch((error: unknown) => {
           log.warn(
             { agent, reason: reasonOf(error) },
@@ -140,12 +141,12 @@ export function createTurns(options: TurnOptions): Turns {
 async function foldHistory(
   options: TurnOptions,
   id: AgentId,
-  to: Address,
+  { to, who }: { readonly to: Address; readonly who: Who },
   of: Parameters<Agent["summarize"]>[0],
 ): Promise<void> {
   const last = of.items.at(-1);
   if (last === undefined) return;
-  const text = await options.agentOf(to).agent.summarize(of);
+  const text = await options.agentOf(to, who).agent.summarize(of);
   of.signal.throwIfAborted();
   await options.call(id, "summarized", { through: last.turn, summary: text });
 }

@@ -1,5 +1,5 @@
 /** The client agent: {@link Agent} on the OpenAI Agents SDK. It keeps nothing between turns. */
-import { Agent as SdkAgent, Runner, type AgentInputItem, type Model, type ModelSettings } from "@openai/agents";
+import { Agent as SdkAgent, Runner, type AgentInputItem, type Model } from "@openai/agents";
 import type { Agent, HistoryItem, TurnHooks, TurnInput, TurnOutput } from "../../src/agent.ts";
 import { payerOf, type Meter } from "../../src/budgets.ts";
 import type { Effects } from "../../src/effects.ts";
@@ -14,25 +14,27 @@ import { promptOf } from "./context.ts";
 import { edgeModel } from "./edge.ts";
 import { settled } from "./failures.ts";
 import { withPictures } from "./images.ts";
+import { createCrew } from "./crew.ts";
 import { createGuardrails, endedBy, heldBack } from "./guardrails/index.ts";
 import { handOver } from "./hand-over.ts";
-import { instructionsOf, summaryInstructions } from "./instructions.ts";
+import { summaryInstructions } from "./instructions.ts";
 import { createMediaReader, type Readings } from "./media.ts";
 import { modelOf, type AgentModels } from "./models.ts";
 import { createNoteKeeper } from "./notes.ts";
 import { plain } from "./plain.ts";
-import { pauseOf, resumed } from "./pause.ts";
+import { atWorkIn, pauseOf, resumed } from "./pause.ts";
 import { clip } from "./render.ts";
+import { roleOf, type InstructionsContext, type Role } from "./role.ts";
 import type { ClientAgentSettings } from "./settings.ts";
-import { askOperator } from "./ask-operator.ts";
 import { openToolbox } from "./toolbox.ts";
-import { createTools, ownNeedOf } from "./tools.ts";
 import { createTurnContext, type TurnContext } from "./turn-context.ts";
 import { seesPictures } from "./vision.ts";
 
 export interface ClientAgentDeps {
   /** In the configuration; the one that people are shown unless given. */
   readonly name?: string;
+  /** All that are configured, this one too: whom it may hand a conversation to. */
+  readonly roles?: () => ReadonlyMap<string, Role>;
   readonly models: AgentModels;
   readonly clock: Clock;
   readonly blobs: Blobs;
@@ -65,22 +67,15 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     traceIncludeSensitiveData: false,
     toolNotFoundBehavior: "return_error_to_model",
   });
-  const instructions = instructionsOf(settings);
-  const judging = { models: deps.models, model: settings.model, clock, log };
-  const guardrails = createGuardrails(settings.guardrails, judging, runner);
+  const { name = settings.name } = deps;
+  const own = deps.roles?.().get(name) ?? roleOf(name, settings, log);
+  const guardrailsOf = once((role: Role) =>
+    createGuardrails(role.settings.guardrails, { models: deps.models, model: role.settings.model, clock, log }, runner),
+  );
+  const guardrails = guardrailsOf(own);
   const { transcriber, documents } = deps;
   const readMedia = createMediaReader({ transcriber, documents, clock, log });
   const sees = seesPictures(settings.vision, settings.model);
-  const own = [
-    ...createTools({ allowed: settings.tools, rules: settings.rules, log }),
-    ...(settings.asksOperator ? [askOperator] : []),
-  ];
-  const { tools: allowed, rules } = settings;
-  const outside = deps.outside === undefined ? undefined : { ...deps.outside, allowed, rules, clock, log };
-  const modelSettings: ModelSettings = {
-    ...(settings.temperature === undefined ? {} : { temperature: settings.temperature }),
-    ...(settings.maxTokens === undefined ? {} : { maxTokens: settings.maxTokens }),
-  };
 
   async function execute(given: TurnInput, hooks: TurnHooks): Promise<TurnOutput> {
     const held = given.resume && heldBack(given.resume);
@@ -93,16 +88,21 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     const bounds = { sees, documentBytes: tokens * 2, mostMs: settings.timeoutMs / 2 };
     const readings = await readMedia(input, hooks, bounds);
     hooks.signal.throwIfAborted();
-    const toolbox = await openToolbox(outside, callerOf(input, deps.name ?? settings.name), hooks.signal);
-    const known = { readings, standing: toolbox.standing };
+    const toolboxOf = once((role: Role) =>
+      openToolbox(outsideOf(deps, role), callerOf(input, role.name), hooks.signal),
+    );
+    const { standing } = await toolboxOf(own);
+    const known = { readings, standing };
     const prompt = promptOf(withoutResumed(input), tokens, clock.now(), known);
     const messages = withPictures(guardrails.masked(prompt.messages), picturesOf(input, readings));
     const { signal, onWait, onProgress: progress = () => undefined } = hooks;
-    const guard = guardrails.turn({ input, readings, signal, passed: held !== undefined });
+    let atWork = own;
+    const guardOf = once((role: Role) =>
+      guardrailsOf(role).turn({ input, readings, signal, passed: held !== undefined }),
+    );
     const { turn, attempt, to } = input;
     const { conversation, tenant } = to;
     const payer = payerOf(input.agent, to);
-    const model = await modelOf(deps.models, settings.model, { tenant, line: conversation, payer, turn, onWait });
     const blobs = blobsOf(deps.blobs, tenant);
     const context = createTurnContext({
       turn,
@@ -119,36 +119,46 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
       attached: toldFiles(input),
       notes: createNoteKeeper(input, known),
       searchPast: hooks.searchPast,
-      content: holdsContent(input, toolbox.standing),
-      mayShow: guard.mayShow,
+      content: holdsContent(input, standing),
+      mayShow: async (text) => (await guardOf(atWork).mayShow?.(text)) ?? true,
     });
     const answered = () =>
       context.attached.length > 0 || context.choices !== undefined || context.handsOver !== undefined;
-    const handing = settings.handsOver && hooks.mayHandOver === true ? [handOver] : [];
-    const edge = {
-      model,
-      before: guardrails.masked(prompt.before),
-      retries: settings.retries,
-      clock,
-      log,
-      // What a rule may take is not shown before it is checked.
-      onText: guardrails.holdsBack ? undefined : hooks.onText,
-      onInput: guard.sees,
-      answered,
-    };
-    // An agent of the SDK is cheap, and this one's model knows this turn only.
-    const agent = new SdkAgent<TurnContext>({
-      name: settings.name,
-      instructions,
-      model: edgeModel(edge),
-      modelSettings,
-      tools: [...own, ...handing, ...toolbox.tools],
-      inputGuardrails: guard.inputGuardrails,
-      outputGuardrails: guard.outputGuardrails,
+    const crew = await createCrew({
+      start: own,
+      roles: deps.roles?.() ?? new Map(),
+      knownAs: input.resume && atWorkIn(input.resume),
+      handedBy: input.handedBy,
+      toolboxOf,
+      guardOf,
+      toolsOf: (role) =>
+        role.settings.handsOver && hooks.mayHandOver === true ? [...role.tools, handOver] : role.tools,
+      instructionsOf: async ({ instructions }) =>
+        typeof instructions === "string" ? instructions : instructions(instructionsContext(input, clock.now())),
+      modelOf: async (role) => {
+        const { model: spec, retries } = role.settings;
+        const model = await modelOf(deps.models, spec, { tenant, line: conversation, payer, turn, onWait });
+        const { masked, holdsBack } = guardrailsOf(role);
+        return edgeModel({
+          model,
+          before: masked(prompt.before),
+          retries,
+          clock,
+          log,
+          // What a rule may take is not shown before it is checked.
+          onText: holdsBack ? undefined : hooks.onText,
+          onInput: guardOf(role).sees,
+          answered,
+        });
+      },
+      onHandoff(from, to) {
+        atWork = to;
+        log.info({ turn, from: from.name, to: to.name }, "a conversation is handed over");
+      },
     });
-    const asked = input.resume === undefined ? messages : await resumed(agent, input.resume, context);
+    const asked = input.resume === undefined ? messages : await resumed(crew.start, input.resume, context);
     const result = await runner
-      .run(agent, asked, {
+      .run(crew.start, asked, {
         context,
         maxTurns: settings.maxTurns,
         signal: hooks.signal,
@@ -157,17 +167,16 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
         },
       })
       .catch((error: unknown) => {
-        if (signal.aborted || guard.trip === undefined) throw error;
+        if (signal.aborted || guardOf(atWork).trip === undefined) throw error;
       });
-    const kept = { ...keptOf(input, readings), ...(context.content && { outside: true as const }) };
-    const approvalMs = settings.approvalSeconds * 1_000;
+    const guard = guardOf(atWork);
+    const by = atWork.name === name ? {} : { by: atWork.name };
+    const kept = { ...by, ...keptOf(input, readings), ...(context.content && { outside: true as const }) };
+    const approvalMs = atWork.settings.approvalSeconds * 1_000;
     if (result === undefined) return { ...endedBy(guard, context, approvalMs), ...kept };
     const { requests, inputTokens, outputTokens } = result.runContext.usage;
     const said = { usage: { requests, inputTokens, outputTokens }, ...kept };
-    const needOf = (name: string, args: unknown) =>
-      name === askOperator.name
-        ? "operator"
-        : (toolbox.needOf(name, args, context.content) ?? ownNeedOf(name, args, context.content, rules));
+    const needOf = (tool: string, args: unknown) => crew.needOf(atWork, tool, args, context.content);
     const pause = pauseOf(result, needOf, approvalMs);
     const { changes } = context.notes;
     // What a guard ended has noted nothing.
@@ -209,6 +218,27 @@ function letThrough({ resume: _decided, ...input }: TurnInput): TurnInput {
 function withoutResumed(input: TurnInput): TurnInput {
   const { resume, history } = input;
   return resume === undefined ? input : { ...input, history: history.filter(({ turn }) => turn !== resume.turn) };
+}
+
+function outsideOf({ outside, clock, log }: ClientAgentDeps, { settings }: Role) {
+  const { tools: allowed, rules } = settings;
+  return outside === undefined ? undefined : { ...outside, allowed, rules, clock, log };
+}
+
+function instructionsContext({ to, participant }: TurnInput, now: number): InstructionsContext {
+  const { channel, tenant, kind } = to;
+  const { name, locale } = participant;
+  return { channel, tenant, kind, person: { name, locale }, now: new Date(now) };
+}
+
+/** One for each key. */
+function once<Key, Value>(make: (key: Key) => Value): (key: Key) => Value {
+  const made = new Map<Key, Value>();
+  return (key) => {
+    const value = made.get(key) ?? make(key);
+    made.set(key, value);
+    return value;
+  };
 }
 
 function callerOf({ agent, to, participant, turn }: TurnInput, agentName: string) {

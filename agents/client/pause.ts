@@ -34,6 +34,12 @@ export function pauseOf(
   return { state: stateOf(result.state), calls, by: byOperator ? "operator" : "person", forMs };
 }
 
+/** How a state names the agent at work. */
+export function atWorkIn({ state }: Resume): string | undefined {
+  const { currentAgent } = argsOf(state) as { currentAgent?: { name?: string } };
+  return currentAgent?.name;
+}
+
 function argsOf(json: string | undefined): unknown {
   try {
     return JSON.parse(json ?? "{}");

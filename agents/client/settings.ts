@@ -39,6 +39,10 @@ export const clientAgentSettings = z.object({
     .default(["*"]),
   /** What calls need before they are made; the first rule that fits counts. */
   rules: z.array(toolRule).default([]),
+  /** What its business is, in a few words: for people who choose, and for agents that hand over to it. */
+  about: z.string().min(1).max(300).optional(),
+  /** Agents that it may hand a conversation to, by their names in the configuration. They answer there from then on. */
+  handoffs: z.array(z.string().min(1)).default([]),
   /** Checks of what it is told and of what it says: see `guardrails/`. */
   guardrails: guardrailSettings,
   /** It may ask an operator where it is not sure; it is told what they say. */

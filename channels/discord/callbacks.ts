@@ -48,6 +48,8 @@ function optionOf({ name, words, only }: NonNullable<Command["argument"]>) {
   return { type: 3, name, ...described, required: false, ...(choices === undefined ? {} : { choices }) };
 }
 
+const mostCommands = 100;
+
 /** @see https://discord.com/developers/docs/interactions/application-commands */
 const commands = [
   {
@@ -58,13 +60,17 @@ const commands = [
       { type: 11, name: "file", description: "A file to look at", required: false },
     ],
   },
-  ...offered.map(({ name, words, argument }) => ({
+  ...offered.map(registered),
+];
+
+function registered({ name, words, argument }: Command) {
+  return {
     name,
     description: words.en,
     description_localizations: localized(words),
     ...(argument === undefined ? {} : { options: [optionOf(argument)] }),
-  })),
-];
+  };
+}
 
 interface Registered {
   readonly name: string;
@@ -80,11 +86,15 @@ function shape({ description, description_localizations: words, options = [] }: 
 }
 
 /** Registers those that are missing or differ, and leaves others alone. */
-export async function registerCommands(api: DiscordApi, application: string): Promise<void> {
+export async function registerCommands(
+  api: DiscordApi,
+  application: string,
+  more: readonly Command[] = [],
+): Promise<void> {
   const route = `/applications/${encodeURIComponent(application)}/commands`;
   const listed = `${route}?with_localizations=true`;
   const there = await api.call<readonly Registered[]>("get commands", { method: "GET", route: listed });
-  for (const command of commands) {
+  for (const command of [...commands, ...more.map(registered)].slice(0, mostCommands)) {
     const known = there.find(({ name }) => name === command.name);
     if (known !== undefined && shape(known) === shape(command)) continue;
     await api.call("register command", { method: "POST", route, body: { ...command, type: 1 } });

@@ -84,7 +84,7 @@ export function createConnector(deps: ChannelDeps, options: DiscordOptions, part
   async function register(application: string): Promise<void> {
     if (!options.commands || registered) return;
     registered = true;
-    await registerCommands(api, application).catch((error: unknown) => {
+    await registerCommands(api, application, deps.commands).catch((error: unknown) => {
       log.warn({ ...about, reason: reasonOf(error) }, "discord: the commands were not registered");
     });
   }

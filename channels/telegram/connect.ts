@@ -1,6 +1,6 @@
 /** Polling and webhook: how updates come, and when Telegram is told that they have. */
 import type { ChannelDeps, Connection } from "../../src/channel.ts";
-import { languages, offered, type Language } from "../../src/commands.ts";
+import { languages, offered, type Command, type Language } from "../../src/commands.ts";
 import { reasonOf } from "../../src/errors.ts";
 import { createWaits } from "../../src/waits.ts";
 import { asSignal, type TelegramApi } from "./api.ts";
@@ -9,8 +9,13 @@ import type { Intake } from "./intake.ts";
 import { allowedUpdates } from "./parse.ts";
 import type { TelegramOptions } from "./settings.ts";
 
-const menuIn = (language: Language) =>
-  offered.map(({ name, words }) => ({ command: name, description: words[language] }));
+/** @see https://core.telegram.org/bots/api#setmycommands */
+const mostCommands = 100;
+
+const menuIn = (language: Language, more: readonly Command[] = []) =>
+  [...offered, ...more]
+    .slice(0, mostCommands)
+    .map(({ name, words }) => ({ command: name, description: words[language] }));
 
 export interface Connector {
   connect(signal: AbortSignal): Promise<Connection>;
@@ -37,8 +42,9 @@ export function createConnector(
 
   /** The first is for people of all other languages. */
   async function registerCommands(): Promise<void> {
-    await api.calls.setMyCommands(menuIn("en"));
-    for (const language of languages) await api.calls.setMyCommands(menuIn(language), { language_code: language });
+    await api.calls.setMyCommands(menuIn("en", deps.commands));
+    for (const language of languages)
+      await api.calls.setMyCommands(menuIn(language, deps.commands), { language_code: language });
   }
 
   const insist = (operation: string, signal: AbortSignal, run: () => Promise<unknown>): Promise<unknown> =>

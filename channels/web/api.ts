@@ -99,7 +99,10 @@ export function createApi({ settings, deps, conversations, attachments, live }: 
         agent: { name, demo, ...(notice !== undefined && { notice }) },
         participant: { id: participantId(deps, id) },
         limits: { textLength, attachmentBytes: maxAttachmentBytes, attachments: maxAttachments },
-        commands: offered.map(({ name, words }) => ({ name, description: words[language] })),
+        commands: [...offered, ...(deps.commands ?? [])].map(({ name, words }) => ({
+          name,
+          description: words[language],
+        })),
         ...(examples !== undefined && { examples }),
       },
       200,

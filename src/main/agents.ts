@@ -1,22 +1,30 @@
 /** The agents that the configuration names, and which of them answers where. */
 import { createClientAgent, type ClientAgentDeps } from "../../agents/client/index.ts";
-import { traitsOf } from "../../agents/client/settings.ts";
+import { roleOf, type Role } from "../../agents/client/role.ts";
+import { traitsOf, type ClientAgentSettings } from "../../agents/client/settings.ts";
+import type { AgentDefinition } from "../../agents/define.ts";
 import { createDocuments } from "../../adapters/documents/index.ts";
 import type { Models, ModelsSettings } from "../../adapters/models/index.ts";
 import type { ProviderLimits } from "../../adapters/models/provider.ts";
 import { modelsOfAgent } from "../../adapters/models/spec.ts";
+import type { Offered } from "../agent-choice.ts";
+import type { Command } from "../commands.ts";
 import type { CoreOptions } from "../core.ts";
+import type { AccountRef } from "../ids.ts";
 import type { Blobs, Clock, Log } from "../ports.ts";
 import type { Profile } from "../skilled.ts";
-import { accountKey, accountsOf } from "./accounts.ts";
 import type { Config } from "./config.ts";
+import { createRouting } from "./routing.ts";
 
 export interface Agents {
   /** In the order of the configuration. */
   readonly names: readonly string[];
   readonly of: CoreOptions["agentOf"];
-  /** How a channel presents an agent to people; undefined: the first one. */
-  introduce(name: string | undefined): { readonly name: string; readonly demo: boolean };
+  readonly offered: NonNullable<CoreOptions["offered"]>;
+  /** How an account presents the agent that answers there to people. */
+  introduce(to: AccountRef): { readonly name: string; readonly demo: boolean };
+  /** Of those that people may choose at an account. */
+  commandsAt(to: AccountRef): readonly Command[];
   /** As other agents know them. */
   readonly profiles: readonly Profile[];
 }
@@ -30,6 +38,8 @@ export interface AgentsOptions {
   readonly blobs: Blobs;
   /** Tools from outside, and the ledger of what they change. */
   readonly outside?: ClientAgentDeps["outside"];
+  /** Those that are defined in TypeScript, by their names. */
+  readonly modules?: ReadonlyMap<string, AgentDefinition>;
 }
 
 /** A compatible server is given OPENAI_API_KEY where it has no key of its own. */
@@ -72,33 +82,62 @@ function limitsOf({ requestsPerMinute, tokensPerMinute, concurrency }: ProviderL
   return { requestsPerMinute, tokensPerMinute, concurrency };
 }
 
-export function createAgents({ config, models, clock, log, blobs, outside }: AgentsOptions): Agents {
+export function createAgents(options: AgentsOptions): Agents {
+  const { config, models, clock, log, blobs, outside, modules = new Map() } = options;
   const documents = createDocuments({ clock, log });
   const { transcriber, tracing } = models;
+  const roles = new Map<string, Role>();
   const made = new Map(
     Object.entries(config.agents).map(([name, given]) => {
-      const settings = { ...given, model: modelsOfAgent(given) ?? config.model.spec };
-      const deps = { name, models, clock, blobs, log, transcriber, documents, tracing, outside };
+      const defined = modules.get(name);
+      const settings = settingsOf({ ...given, model: modelsOfAgent(given) ?? config.model.spec }, defined);
+      const written = typeof defined?.instructions === "function" ? defined.instructions : undefined;
+      roles.set(name, roleOf(name, settings, log, written));
+      const deps = { name, models, clock, blobs, log, transcriber, documents, tracing, outside, roles: () => roles };
       const agent = createClientAgent(settings, deps);
       return [name, { name, agent, traits: traitsOf(settings), settings }] as const;
     }),
   );
-  const chosen = new Map(
-    accountsOf(config).map(({ name, account, own }) => [
-      accountKey({ tenant: own.tenant, channel: name, account }),
-      own.agent,
-    ]),
-  );
+  const routing = createRouting(config);
   const first = [...made.values()][0];
   if (first === undefined) throw new Error("no agent is configured");
+  const several = made.size > 1;
   return {
     names: [...made.keys()],
-    of: (to) => made.get(to.agent ?? "") ?? made.get(chosen.get(accountKey(to)) ?? first.name) ?? first,
-    introduce(name: string | undefined) {
-      const { settings } = made.get(name ?? first.name) ?? first;
+    of(to, who = {}) {
+      const { name, base } = routing.agentFor(to, who);
+      const { agent, traits, settings } = made.get(name) ?? first;
+      return { name, base, agent, traits, ...(several ? { title: settings.name } : {}) };
+    },
+    offered: { at: routing.offeredAt, commands: routing.commands },
+    introduce(to) {
+      const { settings } = made.get(routing.at({ ...to, kind: "direct", chat: "" }).agent) ?? first;
       return { name: settings.name, demo: settings.model === "demo" };
     },
+    commandsAt: (to) => routing.offeredAt({ ...to, kind: "direct", chat: "" }, { user: "" }).flatMap(commandOf),
     profiles: [...made.values()].map(({ name, settings }) => profileOf(name, settings.name)),
+  };
+}
+
+/** At most 100 characters, as Discord takes them. */
+function commandOf({ title, about, command }: Offered): Command[] {
+  if (command === undefined) return [];
+  const called = about ?? title;
+  const words = { en: `talk to ${title}`, de: `mit ${title} sprechen`, es: `hablar con ${title}` };
+  const own = about === undefined ? words : { en: called, de: called, es: called };
+  const clipped = { en: own.en.slice(0, 100), de: own.de.slice(0, 100), es: own.es.slice(0, 100) };
+  const said = { en: "What you want to say", de: "Was du sagen willst", es: "Lo que quieres decir" };
+  return [{ name: command, words: clipped, argument: { name: "message", words: said } }];
+}
+
+function settingsOf(given: ClientAgentSettings, defined: AgentDefinition | undefined): ClientAgentSettings {
+  if (defined === undefined) return given;
+  const { instructions, handoffs = [], about } = defined;
+  return {
+    ...given,
+    ...(typeof instructions === "string" ? { instructions } : {}),
+    ...(about === undefined ? {} : { about }),
+    handoffs: [...new Set([...given.handoffs, ...handoffs])],
   };
 }
 

@@ -4,6 +4,7 @@ import { budgetScopes } from "../budgets.ts";
 import { reasonOf } from "../errors.ts";
 import { ConfigError } from "./config.ts";
 import type { AddOptions, ListOptions, RemoveOptions } from "./commands/knowledge.ts";
+import type { RouteOptions } from "./commands/routes.ts";
 import type { SendOptions } from "./commands/send.ts";
 import type { UsageOptions } from "./commands/usage.ts";
 import type { ReleaseOptions, SayOptions, TakeOptions } from "./commands/takeover.ts";
@@ -45,6 +46,23 @@ program
   .command("doctor")
   .description("check the configuration, the data, the model and every channel, and say what to do")
   .action(async () => (await import("./commands/doctor.ts")).doctor());
+
+program
+  .command("agents")
+  .description("show the agents, and which of them answers where")
+  .action(async () => (await import("./commands/routes.ts")).agents());
+
+program
+  .command("route")
+  .description("say which agent answers somewhere, and why")
+  .argument("<address>", "channel/account/id, such as telegram/main/7200001")
+  .option("--group", "the id is a group's")
+  .option("--thread <id>", "the topic or thread there")
+  .option("--person <id>", "who writes there, where that is not the id itself")
+  .option("--language <tag>", "theirs, as the platform tells it")
+  .action(async (address: string, options: RouteOptions) =>
+    (await import("./commands/routes.ts")).route(address, options),
+  );
 
 const pairing = program.command("pairing").description("people who ask to be let in");
 pairing

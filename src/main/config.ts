@@ -2,11 +2,13 @@
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { z } from "zod";
+import { commands } from "../commands.ts";
 import { budgetProblems } from "./budget-problems.ts";
 import { besideDapr } from "./dapr/beside.ts";
 import { isMap, variableOf, withEnvironment, type Environment } from "./environment.ts";
 import { modelProblems } from "./model-settings.ts";
 import { storedSettings, withSecrets } from "./sidecar-settings.ts";
+import { routeProblems } from "./route-settings.ts";
 import { settings, type Settings } from "./settings.ts";
 import { tenantProblems } from "./tenant-settings.ts";
 
@@ -144,7 +146,8 @@ function chooseModel({ models }: Settings): Config["model"] {
   return { spec: "demo", because: "no key is set" };
 }
 
-function checkAgents({ agents, channels }: Settings): void {
+function checkAgents(given: Settings): void {
+  const { agents, channels } = given;
   const problems = Object.entries(channels).flatMap(([channel, accounts]) =>
     Object.entries(accounts as Record<string, { agent?: string }>).flatMap(([account, { agent }]) =>
       agent === undefined || Object.hasOwn(agents, agent)
@@ -155,6 +158,13 @@ function checkAgents({ agents, channels }: Settings): void {
     ),
   );
   if (Object.keys(agents).length === 0) problems.push("agents: at least one is needed");
+  problems.push(
+    ...routeProblems(
+      given,
+      // Discord's own is /ask.
+      [...commands.map(({ name }) => name), "ask"],
+    ),
+  );
   if (problems.length > 0) throw new ConfigError(problems);
 }
 

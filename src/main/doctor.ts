@@ -5,11 +5,13 @@ import { modelsOfAgent, parseModelList, type NamedModels } from "../../adapters/
 import type { Finding } from "../channel.ts";
 import { reasonOf } from "../errors.ts";
 import type { Report } from "../operations.ts";
+import { loadAgentModules } from "./agent-modules.ts";
 import { modelsSettings } from "./agents.ts";
 import { systemClock } from "./clock.ts";
-import type { Config } from "./config.ts";
+import { ConfigError, type Config } from "./config.ts";
 import { knowledgeOf } from "./library.ts";
 import { describeAccess, exposedAdvice, type AccessWords } from "./policies.ts";
+import { describeRoutes, lostRoutes, type RouteWords } from "./routing-words.ts";
 import { sidecarUrl } from "./runtime.ts";
 
 const checkMs = 20_000;
@@ -21,6 +23,11 @@ export async function* examine(config: Config): AsyncGenerator<Report> {
   yield { topic: "node", findings: [{ ok: true, text: process.version }] };
   yield { topic: "public address", findings: [checkPublicUrl(config)] };
   yield { topic: "access", findings: describeAccess(config).map(accessFinding) };
+  yield {
+    topic: "routes",
+    findings: [...describeRoutes(config).map(routeFinding), ...lostRoutes(config).map(lostFinding)],
+  };
+  yield { topic: "agents in TypeScript", findings: await checkModules(config) };
   const models = createModels(modelsSettings(config), { clock: systemClock });
   for (const [topic, specs] of modelsOf(config)) {
     const findings: Finding[] = [];
@@ -62,6 +69,24 @@ async function* checkDapr({ dapr, redis }: Config): AsyncGenerator<Report> {
   if (redis.url !== undefined) {
     const { checkRedis } = await import("../../adapters/redis/check.ts");
     yield { topic: "redis", findings: await checkRedis(redis.url) };
+  }
+}
+
+function routeFinding({ place, text }: RouteWords): Finding {
+  return { ok: true, text: `${place}: ${text}` };
+}
+
+function lostFinding(text: string): Finding {
+  return { ok: true, text, next: "Correct its conditions, configure the account, or remove the route." };
+}
+
+async function checkModules(config: Config): Promise<readonly Finding[]> {
+  try {
+    const loaded = await loadAgentModules(config);
+    return [...loaded.keys()].map((name) => ({ ok: true, text: `agents.${name}: its module is read` }));
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return error.problems.map((text) => ({ ok: false, text, next: "Correct the module, then try again." }));
   }
 }
 

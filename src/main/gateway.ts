@@ -14,6 +14,7 @@ import { operationsOf, type Operated } from "../operations.ts";
 import type { Log, Signals } from "../ports.ts";
 import type { Serving } from "./a2a.ts";
 import { accountKey } from "./accounts.ts";
+import { loadAgentModules, ownTools } from "./agent-modules.ts";
 import { createAgents, modelsSettings } from "./agents.ts";
 import { openBudgets } from "./budgets.ts";
 import type { Config } from "./config.ts";
@@ -34,6 +35,7 @@ import { assemble, type Gateway, type GatewayOptions } from "./running.ts";
 
 /** Opens the data and builds everything; nothing runs until {@link Gateway.start}. */
 export async function openGateway({ config, clock, log, role = "all" }: GatewayOptions): Promise<Gateway> {
+  const modules = await loadAgentModules(config);
   const opened = await openRuntime(config, role, clock, log);
   const { runtime } = opened;
   const instance = randomUUID();
@@ -67,8 +69,10 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const belongings = createBelongings(runtime, clock);
   const { records, blobs } = runtime;
   const effects = createEffects({ records, clock, log, belongings });
-  const outside = { sources: among.sources, effects, meter: budgets };
-  const agents = createAgents({ config, models, clock, log, blobs, outside });
+  const own = ownTools(modules);
+  const sources = own === undefined ? among.sources : [own, ...among.sources];
+  const outside = { sources, effects, meter: budgets };
+  const agents = createAgents({ config, models, clock, log, blobs, outside, modules });
   const subscribers = subscribersOf(config, { safeFetch, clock, bindings: runtime.bindings });
   const subscriptions = createSubscriptions({ runtime, belongings, clock, log, subscribers });
   runtime.jobs.handle(async (job, data) => {
@@ -94,7 +98,8 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     log,
     instance,
     channelOf: (to) => channels.get(accountKey(to)),
-    agentOf: (to) => agents.of(to),
+    agentOf: agents.of,
+    offered: agents.offered,
     access: { ...accessOf(config), counts },
     safeFetch,
     places: turnPlaces(config),

@@ -67,6 +67,7 @@ export async function openChannels(
         clock,
         log,
         newId,
+        commands: agents.commandsAt(ref),
         publicUrl: config.server.publicUrl,
         // Each account signs with a key of its own.
         secret: createHash("sha256")
@@ -74,7 +75,7 @@ export async function openChannels(
           .digest("base64url"),
       },
       {
-        agent: agents.introduce(own.agent),
+        agent: agents.introduce(ref),
         agents: agents.names,
         pageDirectory,
         documents: documentsOf(config),

@@ -10,6 +10,7 @@ import { isKey, keyAdvice } from "../api-keys.ts";
 import { budgetsSettings, pricesSettings } from "./budget-settings.ts";
 import { channelKinds } from "./channels.ts";
 import { delegateName, delegateSettings } from "./delegate-settings.ts";
+import { agentCommand, routeSettings } from "./route-settings.ts";
 import { skillKinds, type SkillKinds } from "./skills.ts";
 
 const address = z.url({ protocol: /^https?$/, message: "must be a URL that begins with http:// or https://" });
@@ -200,9 +201,22 @@ export const settings = z.strictObject({
   agents: z
     .record(
       z.string().min(1),
-      clientAgentSettings.extend({ model: z.string().min(1).optional(), models: modelList }).strict(),
+      clientAgentSettings
+        .extend({
+          model: z.string().min(1).optional(),
+          models: modelList,
+          /** People may choose it with /agent; those that have a command may be chosen unless it says otherwise. */
+          offered: z.boolean().optional(),
+          /** What begins with this command is for it, and what follows there. */
+          command: agentCommand.optional(),
+          /** A TypeScript file that defines it, from the configuration's folder on. */
+          module: z.string().min(1).optional(),
+        })
+        .strict(),
     )
     .prefault({ assistant: {} }),
+  /** Which agent answers where; the first that fits counts. */
+  routes: z.array(routeSettings).default([]),
   /** MCP servers whose tools agents may use. */
   mcp: z.record(mcpName, mcpServer).prefault({}),
   /** The gateway as an MCP server, for programs. */

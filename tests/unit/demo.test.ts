@@ -28,6 +28,50 @@ async function ask(
 }
 const textOf = (answer: Answer) => answer.parts.flatMap((part) => (part.kind === "text" ? [part.text] : [])).join("\n");
 
+describe("the demo with others to hand over to", () => {
+  const request = (text: string, more: object = {}) => ({
+    systemInstructions: "Help.\n\nYour name is Support. You talk with people through messaging channels.",
+    input: [{ type: "message" as const, role: "user" as const, content: text }],
+    modelSettings: {},
+    tools: [],
+    outputType: "text" as const,
+    handoffs: [{ toolName: "transfer_to_support", toolDescription: "", inputJsonSchema: {}, strictJsonSchema: true }],
+    tracing: false,
+    ...more,
+  });
+  const answer = async (text: string, more: object = {}) => {
+    const model = createDemoModel(clock, { wordDelayMs: 0 });
+    return JSON.stringify((await model.getResponse(request(text, more) as unknown as ModelRequest)).output);
+  };
+
+  it.each([
+    "I want to talk to support",
+    "Verbinde mich mit Support",
+    "kann ich mit support sprechen?",
+    "hablar con support",
+  ])("hands over where the words say so: %s", async (words) =>
+    expect(await answer(words)).toContain('"transfer_to_support"'),
+  );
+
+  it("does not by other words, or by what is no person's", async () => {
+    for (const words of ["I support you", "talk to sales", "[note {}]\ntalk to support\n[end of note]"])
+      expect(await answer(words)).not.toContain("transfer_to_support");
+    expect(await answer("help")).toContain("**talk to support**");
+  });
+
+  it("says who it is once it has the conversation, and hands on no further in this turn", async () => {
+    const result = {
+      type: "function_call_result",
+      name: "transfer_to_support",
+      callId: "a",
+      status: "completed",
+      output: "",
+    };
+    const input = [...request("talk to support").input, result];
+    expect(await answer("", { input })).toContain("Here is **Support**");
+  });
+});
+
 describe("the demo", () => {
   it("says in its first answer what it is and how to set a real model, and then only when asked", async () => {
     expect((await ask(["hello"], [])).text).toMatch(/^Hello!.*demo model.*ASCENT_MODEL=openai:/s);

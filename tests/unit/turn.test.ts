@@ -33,6 +33,7 @@ function stage(places: Shares) {
     approvals: { want: never, close: never },
     takeovers: { mayAsk: never, want: never, over: never },
     serve: never,
+    switchAgent: never,
     tellAlive: false,
     places,
   });

@@ -129,3 +129,8 @@ function parsed(json: string): Readonly<Record<string, unknown>> | undefined {
     return undefined; // a person typed something that only looks like a marker
   }
 }
+
+/** A person wrote it, and it is not what a file holds or the gateway tells. */
+export function isSaid(message: string): boolean {
+  return !message.startsWith("[");
+}

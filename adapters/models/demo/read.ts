@@ -1,4 +1,5 @@
 import type { ModelRequest } from "@openai/agents";
+import { readHanding, type Handing } from "./handoff.ts";
 
 /** What the demo sees of a request. */
 export interface DemoRequest {
@@ -16,6 +17,7 @@ export interface DemoRequest {
   readonly notes: readonly string[];
   /** What other agents do for this conversation and has not ended, oldest first. */
   readonly open: readonly OpenTask[];
+  readonly handing: Handing;
 }
 
 export interface OpenTask {
@@ -66,6 +68,7 @@ export function readRequest(request: ModelRequest): DemoRequest {
     summary,
     notes,
     open,
+    handing: readHanding(request),
   };
 }
 

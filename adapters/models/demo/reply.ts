@@ -1,6 +1,7 @@
 /** What the demo does about a request: first its tool calls, then, with their results, its text. Pure. */
 import { abilitiesOf, sayOfCall, sayOfTask } from "./delegate.ts";
-import { hasFiles, intentsOf, type Intent, type Topic } from "./intents.ts";
+import { handedBy, handingAbilities, sayOfHanding } from "./handoff.ts";
+import { hasFiles, intentsOf, isSaid, type Intent, type Topic } from "./intents.ts";
 import { picture } from "./picture.ts";
 import type { DemoRequest } from "./read.ts";
 import { abilities, fileText, introduction, sample, story } from "./texts.ts";
@@ -15,6 +16,10 @@ export type DemoReply =
   | { readonly kind: "text"; readonly text: string };
 
 export function replyTo(request: DemoRequest): DemoReply {
+  const { handing } = request;
+  if (handing.since !== undefined) return { kind: "text", text: sayOfHanding(handing) };
+  const transfer = handedBy(request.messages.filter(isSaid).join("\n"), handing);
+  if (transfer !== undefined) return { kind: "calls", calls: [{ id: "call_handing", name: transfer, arguments: {} }] };
   const offered = { tools: request.tools, open: request.open, files: request.messages.some(hasFiles) };
   const intents = request.messages.flatMap((message) => intentsOf(message, offered));
   const calls = intents.flatMap((intent, at) => {
@@ -93,7 +98,7 @@ function sayTopic(topic: Topic, result: string | undefined, request: DemoRequest
     case "greeting":
       return "Hello! Say *help* to see what I can do.";
     case "help":
-      return [abilities, ...abilitiesOf(request.tools)].join("\n");
+      return [abilities, ...handingAbilities(request.handing), ...abilitiesOf(request.tools)].join("\n");
     case "model":
       return introduction;
     case "time":
