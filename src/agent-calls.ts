@@ -11,6 +11,7 @@ import type {
   Answer,
   InboundEvent,
   InboundMessage,
+  Made,
   NoticeKey,
   OutboundEvent,
   ReceiptEvent,
@@ -61,6 +62,7 @@ export interface AgentCalls {
       listed?: boolean;
       asked?: Asked;
       wanted?: WantedPerson;
+      made?: Made;
     },
   ): Reply;
   fail(data: TurnRef & { messages: readonly MessageId[]; notice: NoticeKey }): Reply;

@@ -86,6 +86,13 @@ export interface TurnHooks {
   ) => Promise<{ readonly body: ReadableStream<Uint8Array>; readonly type: string }>;
 }
 
+/**
+ * What an answer is in doubt for, as far as the run itself shows it: the agent said that it is not sure, or asked an operator, left it to
+ * a person, or refused; a tool failed, or was refused by a rule or by whoever was asked. A model's own probabilities are not looked at.
+ */
+export const doubts = ["unsure", "asked-operator", "handed-over", "refused", "tool-failed", "tool-refused"] as const;
+export type Doubt = (typeof doubts)[number];
+
 export interface TurnOutput {
   /** With `pause`: what there is to say before the question, mostly nothing. */
   readonly answer: Answer;
@@ -93,6 +100,8 @@ export interface TurnOutput {
   /** A person of the operator's is to take over, with the reason for them: `answer` may have no parts then. */
   readonly handsOver?: { readonly reason: string };
   readonly read?: readonly ReadPart[];
+  /** Absent where there are none. */
+  readonly doubts?: readonly Doubt[];
   readonly usage?: { readonly inputTokens: number; readonly outputTokens: number; readonly requests: number };
 }
 
@@ -109,6 +118,12 @@ export interface Agent {
     readonly items: readonly HistoryItem[];
     readonly signal: AbortSignal;
   }): Promise<string>;
+}
+
+/** What an answer is laid at the door of. `version` is the same as long as instructions, model and tools are. */
+export interface AgentVersion {
+  readonly model: string;
+  readonly version: string;
 }
 
 /** The settings of an agent that the core itself acts on. */

@@ -7,6 +7,7 @@
  */
 import type { Belongings } from "./belongings.ts";
 import type { Endings } from "./endings.ts";
+import type { Ratings } from "./feedback.ts";
 import type { AccountRef, MessageId } from "./ids.ts";
 import type {
   Address,
@@ -38,6 +39,8 @@ export interface Traits {
    * own `id` of them alone. An answer is kept for {@link sentMs} after it was sent, so that a failure finds it.
    */
   readonly receipts: false | "key" | "id";
+  /** People react to messages, and it tells so (`reacted`): with one reaction, or with as many as they like. */
+  readonly reactions?: "one" | "many";
   /** Whoever sent a message waits for an answer to the sending itself: a refusal is told there, by {@link Inbound.admit}. */
   readonly refuses?: true;
   /** It sends, and fetches media, only where {@link Connect.connect} holds its socket. */
@@ -236,6 +239,19 @@ export interface Reached {
   readonly participant: Participant;
 }
 
+/** Answers can be rated: by reactions, or by what the channel offers for it itself. */
+export interface Rateable {
+  /**
+   * By what a rating names a message that was sent: the `target` of a `reacted` event, or of {@link Ratings.rate}. Pure.
+   * @param sent.id as {@link Sent} had it.
+   */
+  ratedAs(sent: {
+    readonly to: Address;
+    readonly id?: string;
+    readonly answers: readonly MessageId[];
+  }): readonly MessageId[];
+}
+
 export interface Channel
   extends
     AccountRef,
@@ -250,7 +266,8 @@ export interface Channel
         BindingSource &
         Check &
         Reread &
-        Reach
+        Reach &
+        Rateable
     > {
   readonly traits: Traits;
   readonly dialect: Dialect;
@@ -318,6 +335,8 @@ export interface ChannelDeps extends AccountRef {
   readonly belongings: Belongings;
   /** For conversations that nobody can come back to. */
   readonly endings: Endings;
+  /** Where answers are rated. */
+  readonly ratings?: Ratings;
   /** To the other replicas, where there are any. */
   readonly signals?: Signals;
   readonly clock: Clock;

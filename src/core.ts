@@ -1,7 +1,7 @@
 /**
  * The core put together over a runtime: the line that every message walks, from a channel's `inbound.accept` to its `send`.
  */
-import type { Agent, AgentTraits } from "./agent.ts";
+import type { Agent, AgentTraits, AgentVersion } from "./agent.ts";
 import type { Announce } from "./announce.ts";
 import type { Channel, Inbound } from "./channel.ts";
 import { createAccess, type AccessOptions } from "./access.ts";
@@ -13,6 +13,7 @@ import { createDelivery } from "./delivery.ts";
 import { beforeInbound, inboundEnvelope, readInbound, readOutbound, readReceipt, readUnreadable } from "./envelope.ts";
 import { InfrastructureError, InputError, reasonOf } from "./errors.ts";
 import type { Reply } from "./events.ts";
+import { createFeedback, type Feedback, type FeedbackOptions } from "./feedback.ts";
 import type { SafeFetch } from "./fetch.ts";
 import { agentIdOf, digestOf, type AccountRef, type ConversationId, type MessageId, type TurnId } from "./ids.ts";
 import { createEndings, type EndingsKeeper } from "./endings.ts";
@@ -22,6 +23,7 @@ import type { Address } from "./message.ts";
 import { noticeText } from "./notices.ts";
 import { createPairing } from "./pairing.ts";
 import { createReceipts, readMarks, type Marks } from "./receipts.ts";
+import { createReviews, type Reviews } from "./reviews.ts";
 import { createSentLog } from "./sent.ts";
 import { openPolicy, type Policy } from "./policy.ts";
 import type { Clock, Log, Runtime } from "./ports.ts";
@@ -42,7 +44,13 @@ export interface CoreOptions {
   /** The channel account an address belongs to; undefined when it is no longer configured. */
   readonly channelOf: (to: AccountRef) => Channel | undefined;
   /** Which agent answers there. */
-  readonly agentOf: (to: Address) => { readonly name: string; readonly agent: Agent; readonly traits: AgentTraits };
+  readonly agentOf: (to: Address) => {
+    readonly name: string;
+    readonly agent: Agent;
+    readonly traits: AgentTraits;
+    /** Said with its answers, where those are rated. */
+    readonly made?: AgentVersion | undefined;
+  };
   /** Who may write there; everybody unless given. `newCode` makes the codes of pairing: letters and digits, 40 bits or more. */
   readonly access?: {
     readonly policyOf: (to: AccountRef) => Policy;
@@ -63,6 +71,8 @@ export interface CoreOptions {
   readonly erase?: ((conversations: readonly string[]) => Promise<void>) | undefined;
   /** Persons of the operator's instead of the agent; unless given nobody is asked for, and whoever takes a conversation keeps it. */
   readonly takeover?: Pick<TakeoverOptions, "waitMs" | "silentMs">;
+  /** Answers are rated; absent: they are not, and nothing is kept for it. */
+  readonly feedback?: Pick<FeedbackOptions, "emoji" | "asks" | "keptMs" | "pseudonymOf"> | undefined;
   /** Ten letters or digits that nobody can guess; random ones unless given. */
   readonly newCode?: () => string;
   /** Who works for agents beside their turns. */
@@ -81,6 +91,9 @@ export interface Core {
   readonly operators: Operators;
   readonly approvals: Approvals;
   readonly takeovers: Takeovers;
+  /** Where answers are rated. */
+  readonly feedback: Feedback | undefined;
+  readonly reviews: Reviews | undefined;
   /** How far the conversation's platform says that its answers got; empty where it says nothing. */
   marks(conversation: ConversationId): Promise<Marks>;
   readonly endings: EndingsKeeper;
@@ -127,10 +140,18 @@ export function createCore(options: CoreOptions): Core {
   const forget = async (conversations: readonly string[], callers: readonly TaskCaller[] = []) => {
     await options.delegations?.forget(conversations, callers);
     await takeovers.forget(conversations);
+    await feedback?.forget(conversations);
     await options.erase?.(conversations);
   };
   const announces = options.announce === undefined ? {} : { announce: options.announce };
   const sent = createSentLog(runtime.records, log);
+  const { records, transcript, jobs } = runtime;
+  const reviews =
+    options.feedback && createReviews({ records, transcript, clock, call, keptMs: options.feedback.keptMs });
+  const feedback =
+    options.feedback && reviews
+      ? createFeedback({ ...options.feedback, records, transcript, clock, log, channelOf, reviews, ...announces })
+      : undefined;
   const delivery = createDelivery({
     runtime,
     clock,
@@ -139,6 +160,7 @@ export function createCore(options: CoreOptions): Core {
     channelOf,
     notice: noticeText,
     sent,
+    feedback,
     ...announces,
     ...(options.blobUrl === undefined ? {} : { blobUrl: options.blobUrl }),
   });
@@ -157,7 +179,6 @@ export function createCore(options: CoreOptions): Core {
   });
   const ingress = digestOf(instance);
   const inbound = createInbound({ bus, journal, deadLetters, clock, ingress, access, channelOf, receipts });
-  const { records, jobs } = runtime;
   const approvals = createApprovals({ records, jobs, inbound, call, clock, ...announces });
   const { waitMs = 0, silentMs } = options.takeover ?? {};
   const takes = { records, jobs, call, clock, channelOf, approvals, waitMs, silentMs, ...announces };
@@ -180,6 +201,7 @@ export function createCore(options: CoreOptions): Core {
       newCode: options.newCode,
       mayHandOver: takeovers.mayAsk,
       forget,
+      ratingsOf: feedback?.held,
     }),
     tellAlive: !runtime.actors.exclusive,
     places: options.places ?? createShares(2_000, unshared),
@@ -217,6 +239,7 @@ export function createCore(options: CoreOptions): Core {
     const id = agentIdOf(kind, event.participant.id, conversation);
     const reply = await call(id, "receive", { event, ...beforeInbound(envelope) });
     comesBack(reply);
+    if (event.kind === "reacted") await feedback?.reacted(event);
   });
   if (delivers) bus.subscribe("outbound", async (envelope) => delivery.handle(envelope));
   bus.subscribe("receipts", async (envelope) => {
@@ -239,6 +262,8 @@ export function createCore(options: CoreOptions): Core {
   return {
     approvals,
     takeovers,
+    feedback,
+    reviews,
     inbound,
     endings: createEndings({ runtime, call, belongings, forget, clock, log }),
     operators: createOperators({ pairing, inbound, clock, channelOf, policyOf }),

@@ -4,7 +4,7 @@ import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
 import type { Asking } from "./question-state.ts";
 import type { LinkEvent } from "./link-events.ts";
 import type { Via } from "./link-state.ts";
-import type { Address, Answer, InboundEvent, NoticeKey, OutboundEvent, ReceiptEvent } from "./message.ts";
+import type { Address, Answer, InboundEvent, Made, NoticeKey, OutboundEvent, ReceiptEvent } from "./message.ts";
 import type { SetAside } from "./ports.ts";
 import type { AgentState } from "./state.ts";
 import type { TakeoverEvent } from "./takeover-events.ts";
@@ -57,6 +57,7 @@ export type AgentEvent = Moment &
         /** The run goes on when somebody has decided; the answer asks for it. */
         readonly asked?: Asked;
         readonly wanted?: WantedPerson;
+        readonly made?: Made;
       })
     | (TurnRef & {
         readonly type: "failed";

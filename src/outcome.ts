@@ -58,7 +58,9 @@ export function ended(draft: Draft, event: Of<"finished" | "failed">): Reply {
   const read = event.type === "finished" ? event.read : undefined;
   // The gateway's own commands are nothing that the agent was told.
   if (thread.turn.command === undefined || decided.length > 0) remember(draft, event, covered, { text, read, replies });
-  draft.answer(agent, conversation, covered, answer, now, { ...(asks && { asks }), ...(decides && { decides }) });
+  const made = event.type === "finished" ? event.made : undefined;
+  const about = { ...(asks && { asks }), ...(decides && { decides }), ...(made && { made }) };
+  draft.answer(agent, conversation, covered, answer, now, about);
   if (event.type === "finished" && event.listed === true)
     draft.patch(conversation, { choices: choicesOf(answer, covered) });
   if (event.type === "finished" && event.wanted !== undefined)

@@ -1,5 +1,5 @@
 /** One turn: its messages are taken, its agent runs, and what comes of it is brought back. */
-import type { Agent, AgentTraits, Resume, TurnOutput } from "./agent.ts";
+import type { Agent, AgentTraits, AgentVersion, Resume, TurnOutput } from "./agent.ts";
 import { untilAborted } from "./abort.ts";
 import { keepAlive } from "./alive.ts";
 import type { Channel } from "./channel.ts";
@@ -13,7 +13,7 @@ import type { SafeFetch } from "./fetch.ts";
 import { listsButtons } from "./format.ts";
 import type { AgentId } from "./ids.ts";
 import { openMedia } from "./media.ts";
-import { fromPeople, type Address, type Answer, type InboundMessage, type NoticeKey } from "./message.ts";
+import { fromPeople, type Address, type Answer, type InboundMessage, type Made, type NoticeKey } from "./message.ts";
 import type { Blobs, Clock, Log } from "./ports.ts";
 import { showProgress, type Progress } from "./progress.ts";
 import { isServiceCommand } from "./scheduling.ts";
@@ -38,7 +38,12 @@ export interface RunOptions {
   readonly log: Log;
   readonly blobs: Blobs;
   readonly safeFetch?: SafeFetch | undefined;
-  readonly agentOf: (to: Address) => { readonly agent: Agent; readonly traits: AgentTraits };
+  readonly agentOf: (to: Address) => {
+    readonly name?: string;
+    readonly agent: Agent;
+    readonly traits: AgentTraits;
+    readonly made?: AgentVersion | undefined;
+  };
   readonly channelOf: (to: Address) => Channel | undefined;
   readonly approvals: Pick<Approvals, "want" | "close">;
   readonly takeovers: Pick<Takeovers, "mayAsk" | "want" | "over">;
@@ -76,7 +81,8 @@ export async function runTurn(options: RunOptions, run: Running): Promise<void> 
     const taken = await persistently(options, abort.signal, () => options.call(id, "take", turn));
     if (taken === "stale") return;
     const messages = taken.messages.map((message) => message.id);
-    const { agent, traits } = options.agentOf(taken.to);
+    const answering = options.agentOf(taken.to);
+    const { agent, traits } = answering;
     const channel = options.channelOf(taken.to);
     progress = showProgress({
       channel,
@@ -100,7 +106,9 @@ export async function runTurn(options: RunOptions, run: Running): Promise<void> 
       const { answer: said, ...waits } = await waiting(options, run, taken, output);
       const { read } = output;
       const listed = channel !== undefined && listsButtons(said, channel);
-      const end = { messages, answer: said, ...(read && { read }), ...(listed && { listed }), ...waits };
+      const made = madeBy(answering, turn, output);
+      const more = { ...(read && { read }), ...(listed && { listed }), ...(made && { made }) };
+      const end = { messages, answer: said, ...more, ...waits };
       await tellDecided(options, taken);
       const finish = () => options.call(id, "finish", { ...turn, ...end });
       const reply = await persistently(options, abandoned(abort.signal), finish);
@@ -125,6 +133,16 @@ export async function runTurn(options: RunOptions, run: Running): Promise<void> 
     progress?.end();
     stopAlive();
   }
+}
+
+/** Undefined where nobody rates answers, and for the gateway's own words. */
+function madeBy(
+  { name, made }: ReturnType<RunOptions["agentOf"]>,
+  { turn }: TurnRef,
+  { answer: said, doubts }: TurnOutput,
+): Made | undefined {
+  if (name === undefined || made === undefined || said.notice !== undefined) return undefined;
+  return { turn, agent: name, ...made, ...(doubts && { doubts: [...doubts] }) };
 }
 
 async function answer(

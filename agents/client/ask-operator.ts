@@ -13,5 +13,8 @@ export const askOperator: Tool<TurnContext> = tool<typeof parameters, TurnContex
     "you go on when they have answered.",
   parameters,
   needsApproval: true,
-  execute: (_question, context) => renderResult("ask_operator", context?.context.note ?? "They agree.", false),
+  execute(_question, context) {
+    context?.context.doubts.add("asked-operator");
+    return renderResult("ask_operator", context?.context.note ?? "They agree.", false);
+  },
 });

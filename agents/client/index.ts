@@ -24,6 +24,7 @@ import { instructionsOf, summaryInstructions } from "./instructions.ts";
 import { createMediaReader, type Readings } from "./media.ts";
 import { pauseOf, resumed } from "./pause.ts";
 import { clip } from "./render.ts";
+import { reportDoubt } from "./report-doubt.ts";
 import type { ClientAgentSettings } from "./settings.ts";
 import { askOperator } from "./ask-operator.ts";
 import { openToolbox } from "./toolbox.ts";
@@ -66,6 +67,7 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
   const own = [
     ...createTools({ allowed: settings.tools, rules: settings.rules, log }),
     ...(settings.asksOperator ? [askOperator] : []),
+    ...(settings.reportsDoubts ? [reportDoubt] : []),
   ];
   const { tools: allowed, rules } = settings;
   const outside = deps.outside === undefined ? undefined : { ...deps.outside, allowed, rules, clock, log };
@@ -129,7 +131,10 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
       maxTurns: settings.maxTurns,
       signal: hooks.signal,
       errorHandlers: {
-        modelRefusal: ({ error }) => ("refusal" in error ? { finalOutput: error.refusal } : undefined),
+        modelRefusal({ error }) {
+          context.doubts.add("refused");
+          return "refusal" in error ? { finalOutput: error.refusal } : undefined;
+        },
       },
     });
     const { requests, inputTokens, outputTokens } = result.runContext.usage;
@@ -137,8 +142,10 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     const needOf = (name: string, args: unknown) =>
       name === askOperator.name ? "operator" : (toolbox.needOf(name, args) ?? ownNeedOf(name, args, rules));
     const pause = pauseOf(result, needOf, settings.approvalSeconds * 1_000);
-    const said = { usage, ...keptOf(input, readings) };
-    const { handsOver } = context;
+    const { handsOver, doubts } = context;
+    if (handsOver !== undefined) doubts.add("handed-over");
+    if (input.resume?.approved === false) doubts.add("tool-refused");
+    const said = { usage, ...keptOf(input, readings), ...(doubts.size > 0 && { doubts: [...doubts] }) };
     if (handsOver !== undefined)
       return { answer: answerOf(pause === undefined ? (result.finalOutput ?? "") : "", context), handsOver, ...said };
     if (pause !== undefined) return { answer: { parts: context.attached }, pause, ...said };

@@ -141,16 +141,21 @@ function sdkTool(
       const turn = context?.context as TurnContext | undefined;
       if (turn === undefined) throw new Error("a tool runs in a turn only");
       turn.signal.throwIfAborted();
-      if (needed(name, args) === "refuse") return refused;
+      if (needed(name, args) === "refuse") {
+        turn.doubts.add("tool-refused");
+        return refused;
+      }
       const key = keyOf(caller, turn.nextKey(name));
       const { signal, progress, files, chain, ask } = turn;
       const call = { ...caller, turn: turn.turn, key, args, signal, progress, files, chain, ask };
       try {
         const result = await made({ name, source, spec }, options, call);
+        if (result.failed === true) turn.doubts.add("tool-failed");
         turn.attached.push(...(result.parts ?? []));
         return renderResult(name, clip(result.text, longestResult), result.failed === true);
       } catch (error) {
         if (signal.aborted) throw error;
+        turn.doubts.add("tool-failed");
         if (error instanceof InputError) return `Not done: ${clip(error.message, longestDescription)}`;
         options.log.warn({ turn: turn.turn, tool: name, reason: reasonOf(error) }, "a tool failed");
         return "Not done: the tool failed. Do not try it again in this turn.";

@@ -1,8 +1,10 @@
 /** The agents that the configuration names, and which of them answers where. */
+import { createHash } from "node:crypto";
 import { createClientAgent, type ClientAgentDeps } from "../../agents/client/index.ts";
-import { traitsOf } from "../../agents/client/settings.ts";
+import { traitsOf, type ClientAgentSettings } from "../../agents/client/settings.ts";
 import { createDocuments } from "../../adapters/documents/index.ts";
 import { createModels, type ModelsSettings } from "../../adapters/models/index.ts";
+import type { AgentVersion } from "../agent.ts";
 import type { CoreOptions } from "../core.ts";
 import type { Blobs, Clock, Log } from "../ports.ts";
 import type { Profile } from "../skilled.ts";
@@ -70,7 +72,8 @@ export function createAgents({ config, clock, log, blobs, outside }: AgentsOptio
       const settings = { ...given, model: given.model ?? config.model.spec };
       const deps = { name, models, clock, blobs, log, transcriber, documents, tracing, outside };
       const agent = createClientAgent(settings, deps);
-      return [name, { name, agent, traits: traitsOf(settings), settings }] as const;
+      const made = config.feedback.enabled ? { made: versionOf(settings) } : {};
+      return [name, { name, agent, traits: traitsOf(settings), settings, ...made }] as const;
     }),
   );
   const chosen = new Map(
@@ -90,6 +93,12 @@ export function createAgents({ config, clock, log, blobs, outside }: AgentsOptio
     },
     profiles: [...made.values()].map(({ name, settings }) => profileOf(name, settings.name)),
   };
+}
+
+/** Whatever of an agent's settings can change its answers. */
+export function versionOf(settings: ClientAgentSettings): AgentVersion {
+  const digest = createHash("sha256").update(JSON.stringify(settings)).digest("base64url");
+  return { model: settings.model, version: digest.slice(0, 10) };
 }
 
 /** What a client agent can do is its instructions' business: others are told that they can talk to it. */

@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { reasonOf } from "../errors.ts";
 import { ConfigError } from "./config.ts";
 import type { AddOptions, ListOptions, RemoveOptions } from "./commands/knowledge.ts";
+import type { DoneOptions } from "./commands/review.ts";
 import type { SendOptions } from "./commands/send.ts";
 import type { ReleaseOptions, SayOptions, TakeOptions } from "./commands/takeover.ts";
 import { roles, type Role } from "./roles.ts";
@@ -127,6 +128,63 @@ takeover
   .action(async (conversation: string, options: ReleaseOptions) =>
     (await import("./commands/takeover.ts")).release(conversation, options),
   );
+
+program
+  .command("feedback")
+  .description("thumbs that people put on answers")
+  .addCommand(
+    new Command("list")
+      .description("show them, the latest rated answer first")
+      .option("--limit <n>", "how many at most", count, 50)
+      .option("--json", "as JSON")
+      .action(async (options: { limit: number; json?: true }) =>
+        (await import("./commands/feedback.ts")).list(options),
+      ),
+  )
+  .addCommand(
+    new Command("export")
+      .description("print them as JSON, a line for each answer")
+      .option("--limit <n>", "how many at most", count, 10_000)
+      .action(async (options: { limit: number }) => (await import("./commands/feedback.ts")).exported(options)),
+  );
+
+const review = program
+  .command("review")
+  .description("answers that were rated low, or that their agent was in doubt of");
+review
+  .command("list")
+  .description("show what nobody has reviewed yet, the newest first")
+  .option("--done", "what is reviewed instead")
+  .option("--limit <n>", "how many at most", count, 50)
+  .option("--json", "with the conversations, as JSON")
+  .action(async (options: { done?: true; limit: number; json?: true }) =>
+    (await import("./commands/review.ts")).list(options),
+  );
+review
+  .command("next")
+  .description("take the oldest that nobody has, for an hour, and show them with their conversations")
+  .option("--count <n>", "how many at most", count, 5)
+  .option("--json", "as JSON")
+  .addOption(asWhom())
+  .action(async (options: { count: number; json?: true; as?: string }) =>
+    (await import("./commands/review.ts")).next(options),
+  );
+review
+  .command("done")
+  .description("say what you found")
+  .argument("<id>")
+  .addOption(
+    new Option("--verdict <verdict>", "what the answer is").choices(["good", "bad", "unclear"]).makeOptionMandatory(),
+  )
+  .option("--note <words>", "why")
+  .option("--expected <words>", "what it should have said")
+  .addOption(asWhom())
+  .action(async (id: string, options: DoneOptions) => (await import("./commands/review.ts")).done(id, options));
+review
+  .command("export")
+  .description("print what is reviewed as cases for `ascent eval`, a line each")
+  .option("--limit <n>", "how many at most", count, 1_000)
+  .action(async (options: { limit: number }) => (await import("./commands/review.ts")).exported(options));
 
 program
   .command("journal")
