@@ -114,7 +114,7 @@ export function changeOf(
 
 /** Without the colour of the skin, and without what chooses between a drawing and a character. */
 function plain(emoji: string): string {
-  return emoji.replaceAll(/[\u{1F3FB}-\u{1F3FF}\uFE0E\uFE0F]/gu, "").toLowerCase();
+  return emoji.replaceAll(/\p{Emoji_Modifier}|\uFE0E|\uFE0F/gu, "").toLowerCase();
 }
 
 /** The same for an answer wherever it is spoken of. */
