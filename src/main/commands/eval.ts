@@ -151,11 +151,13 @@ async function readReport(file: string): Promise<Report> {
   return found.data;
 }
 
-/** A line that was cut off at the end is played again. */
+/** A line that was cut off at the end is played again, and ended, so that the next one begins a line of its own. */
 async function knownIn(partial: string | undefined): Promise<ReadonlyMap<string, CaseResult>> {
   if (partial === undefined || !existsSync(partial)) return new Map();
   const known = new Map<string, CaseResult>();
-  for (const line of (await readFile(partial, "utf8")).split("\n")) {
+  const text = await readFile(partial, "utf8");
+  if (text !== "" && !text.endsWith("\n")) await appendFile(partial, "\n");
+  for (const line of text.split("\n")) {
     try {
       const one = caseResult.parse(JSON.parse(line));
       known.set(one.digest, one);
