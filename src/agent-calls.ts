@@ -63,6 +63,7 @@ export interface AgentCalls {
       asked?: Asked;
       wanted?: WantedPerson;
       made?: Made;
+      heard?: readonly string[];
     },
   ): Reply;
   fail(data: TurnRef & { messages: readonly MessageId[]; notice: NoticeKey }): Reply;
@@ -75,7 +76,7 @@ export interface AgentCalls {
   /** A tool of the turn asks the person; again under the same id it is the same question. "busy": another one is open. */
   question(data: TurnRef & { asking: Asking; listed?: boolean }): Reply;
   replied(data: { conversation: ConversationId; id: string }): QuestionState;
-  unquestion(data: { conversation: ConversationId; id: string }): Reply;
+  unquestion(data: TurnRef & { id: string }): Reply;
   waited(data: { conversation: ConversationId; missing: MessageId }): Reply;
   summarized(data: { through: TurnId; summary: string }): Reply;
   undelivered(data: ReceiptEvent): Reply;

@@ -26,6 +26,8 @@ export interface AskingOptions {
   readonly channel: Channel | undefined;
   /** What the turn answers. */
   readonly messages: readonly InboundMessage[];
+  /** The answer to this question has reached the call that waits for it. */
+  readonly onHeard: (question: string) => void;
 }
 
 /** Undefined where nobody could answer before the turn has ended. */
@@ -94,11 +96,13 @@ export function createAsk(options: AskingOptions): AskPerson | undefined {
     let reply: PersonReply = { kind: "silent" };
     try {
       reply = await look({ ...asking, of, locale }, clock.monotonic() + forMs, stopped, sleep);
+      if (reply.kind !== "silent") options.onHeard(asking.id);
       return reply;
     } finally {
       over();
-      if (reply.kind === "silent") {
-        call(agent, "unquestion", { conversation: turn.conversation, id: asking.id }).catch((error: unknown) => {
+      // The turn's next attempt comes back to it.
+      if (reply.kind === "silent" && !signal.aborted) {
+        call(agent, "unquestion", { ...turn, id: asking.id }).catch((error: unknown) => {
           log.debug({ agent, reason: reasonOf(error) }, "a question stays open until its turn ends");
         });
       }

@@ -14,8 +14,9 @@ import { beforeInbound, inboundEnvelope, readInbound, readOutbound, readReceipt,
 import { InfrastructureError, InputError, reasonOf } from "./errors.ts";
 import type { Reply } from "./events.ts";
 import { createFeedback, type Feedback, type FeedbackOptions } from "./feedback.ts";
+import type { StoppedTurn } from "./state.ts";
 import type { SafeFetch } from "./fetch.ts";
-import { agentIdOf, digestOf, type AccountRef, type ConversationId, type MessageId, type TurnId } from "./ids.ts";
+import { agentIdOf, digestOf, type AccountRef, type ConversationId, type MessageId } from "./ids.ts";
 import { createEndings, type EndingsKeeper } from "./endings.ts";
 import { createInbound } from "./inbound.ts";
 import { createOperators, type Operators } from "./operators.ts";
@@ -78,8 +79,8 @@ export interface CoreOptions {
   /** Who works for agents beside their turns. */
   readonly delegations?:
     | {
-        /** The turn is over for good, and gave no answer. */
-        stopped(conversation: ConversationId, turn: TurnId): Promise<void>;
+        /** May come again. */
+        stopped(turn: StoppedTurn): Promise<void>;
         /** The person has all of these conversations forgotten. */
         forget(conversations: readonly string[], callers?: readonly TaskCaller[]): Promise<void>;
       }
@@ -131,14 +132,14 @@ function nobodyPairs(): never {
 
 /** Subscribes to the bus and registers the actors; {@link Runtime.start} then sets it going. */
 export function createCore(options: CoreOptions): Core {
-  const { runtime, clock, log, instance, channelOf, agentOf } = options;
+  const { runtime, clock, log, instance, channelOf, agentOf, delegations } = options;
   const { bus, journal, deadLetters } = runtime;
   const delivers = options.delivers !== false;
   let stopping = false;
   const call = runtime.actors.call.bind(runtime.actors) as CallAgent;
   const belongings = createBelongings(runtime, clock);
   const forget = async (conversations: readonly string[], callers: readonly TaskCaller[] = []) => {
-    await options.delegations?.forget(conversations, callers);
+    await delegations?.forget(conversations, callers);
     await takeovers.forget(conversations);
     await feedback?.forget(conversations);
     await options.erase?.(conversations);
@@ -217,16 +218,12 @@ export function createCore(options: CoreOptions): Core {
       call,
       traitsOf: (to) => agentOf(to).traits,
       settled: (conversation) => delivery.settled(conversation),
-      stopped(conversation, turn) {
-        options.delegations?.stopped(conversation, turn).catch((error: unknown) => {
-          log.warn({ conversation, turn, reason: reasonOf(error) }, "what a stopped turn waited for goes on");
-        });
-      },
       handedBack(to, id, by) {
         takeovers.over(to, id, by).catch((error: unknown) => {
           log.warn({ conversation: to.conversation, reason: reasonOf(error) }, "operators are still shown a takeover");
         });
       },
+      stopped: delegations && ((turn) => delegations.stopped(turn)),
       isStopping: () => stopping && !runtime.actors.exclusive,
       ...announces,
       // One process's bus is its own: there the topic costs nothing.

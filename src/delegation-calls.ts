@@ -15,6 +15,8 @@ import type { CallFile, ToolResult } from "./tools.ts";
 export interface Asking {
   /** The tool call's key. */
   readonly call: string;
+  /** Of this try to make it. */
+  readonly claim: string;
   readonly turn: string;
   readonly by: Delegation["by"];
   readonly caller: TaskCaller;
@@ -44,7 +46,7 @@ export async function beginTask(
   said: Said,
 ): Promise<ToolResult> {
   const { store, peers, clock } = parts;
-  const { call, by, caller, chain, turn } = asking;
+  const { call, claim, by, caller, chain, turn } = asking;
   const known = await store.find(call);
   const peer = await peers.of(name);
   const card = await peer?.card();
@@ -61,7 +63,7 @@ export async function beginTask(
     const until = follow.until(asking.mostMs);
     // Before anything else: what it finds nothing of it forgets.
     await parts.arm({ id: call, by }, until);
-    const own = await store.enlist(by.list, { id: call, agentName: by.agentName, turn }, name);
+    const own = await store.enlist(by.list, { id: call, agentName: by.agentName, turn, caller }, name);
     const at = clock.now();
     await store.create({
       v: 1,
@@ -76,7 +78,7 @@ export async function beginTask(
       outgoing: { id: call, parts: [...taken.parts] },
       said: [digestOf(call)],
       state: "submitted",
-      telling: { call, turn, until },
+      telling: { call, turn, until, claim },
       artifacts: { told: {}, seen: {} },
       notes: { since: 0, n: 0 },
       at,
@@ -99,7 +101,7 @@ async function renew(
   const written = await store.change(known.id, (now) => {
     const { telling, end } = now;
     const waits = telling !== "note" && telling.call === asking.call && end === undefined;
-    return waits ? { ...now, telling: { ...telling, until } } : undefined;
+    return waits ? { ...now, telling: { ...telling, until, claim: asking.claim } } : undefined;
   });
   if (written?.end === undefined && written?.telling !== "note") await arm(known, until);
 }
@@ -112,7 +114,7 @@ export async function replyTo(
   said: Said,
 ): Promise<ToolResult> {
   const { store, peers, clock } = parts;
-  const { call, turn } = asking;
+  const { call, claim, turn } = asking;
   const peer = await peers.of(row.peer);
   const mark = digestOf(call);
   let left: readonly string[] = [];
@@ -129,6 +131,7 @@ export async function replyTo(
     const taken = await partsOf(parts, said, peer, card, asking);
     left = taken.left;
     const until = follow.until(asking.mostMs);
+    await store.resume(row.by.list, { id: row.id, caller: asking.caller }, turn);
     const written = await store.change(row.id, ({ deadline: _deadline, failing: _failing, ...now }) => {
       if (now.end !== undefined || now.said.includes(mark)) return undefined;
       if (now.outgoing !== undefined)
@@ -137,19 +140,32 @@ export async function replyTo(
         ...now,
         outgoing: { id: call, parts: [...taken.parts] },
         said: [...now.said, mark].slice(-mostSaid),
-        telling: { call, turn, until },
+        telling: { call, turn, until, claim },
         ...(peer.timeoutMs === undefined ? {} : { deadline: clock.now() + peer.timeoutMs }),
         looks: 0,
       };
     });
     if (written !== undefined) await parts.arm(written, until);
-    await store.resume(row.by.list, row.id, turn);
   }
   return withLeft(await waitFor(follow, asking, row.id, row.peer), left);
 }
 
-function waitFor(follow: Follow, { call, mostMs, signal, progress, isStopped }: Asking, id: string, peer: string) {
-  return follow.wait({ id, call, mostMs, signal, isStopped, progress: (text) => progress(`${peer}: ${text}`) });
+function waitFor(
+  follow: Follow,
+  { call, claim, turn, mostMs, signal, progress, isStopped }: Asking,
+  id: string,
+  peer: string,
+) {
+  return follow.wait({
+    id,
+    call,
+    claim,
+    turn,
+    mostMs,
+    signal,
+    isStopped,
+    progress: (text) => progress(`${peer}: ${text}`),
+  });
 }
 
 /** Bytes are kept before anything is sent, so that the same goes out whenever it does. */

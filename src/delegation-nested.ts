@@ -67,6 +67,7 @@ export function nestedDelegating(parts: DelegationParts, follow: Follow, { agent
     async call(name, { key, args, signal, progress }) {
       const asking: Asking = {
         call: digestOf(`${list} ${key}`) + digestOf(`${key} ${list}`),
+        claim: parts.newClaim(),
         turn: run.task,
         by: { agentName: agent, list },
         caller: run.caller,

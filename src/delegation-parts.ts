@@ -16,6 +16,8 @@ export interface DelegationParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly inlineMs: number;
+  /** For one try to make a call. */
+  readonly newClaim: () => string;
   readonly chainName: (agent: string) => string;
   readonly reaches: (to: Address) => boolean;
   /** One step, in order with all others of the delegation in this process. */
@@ -31,8 +33,11 @@ export interface DelegationParts {
   readonly isStopped: (conversation: string, turn: string) => boolean;
 }
 
-/** Who asks for a person's agent. No id of a platform leaves the gateway. */
-export const callerOf = (tenant: string, agent: AgentId): TaskCaller => ({ tenant, id: digestOf(agent) });
+/** No id of a platform leaves the gateway. */
+export const callerIdOf = (agent: AgentId): string => digestOf(agent);
+
+/** Who asks for a person's agent. */
+export const callerOf = (tenant: string, agent: AgentId): TaskCaller => ({ tenant, id: callerIdOf(agent) });
 
 /** @throws InputError where nothing of that name belongs to the caller. */
 export function noSuchTask(name: string): InputError {

@@ -10,11 +10,11 @@ import { reasonOf } from "./errors.ts";
 import type { SafeFetch } from "./fetch.ts";
 import { createErasure } from "./delegation-erase.ts";
 import { createFollow } from "./delegation-follow.ts";
-import type { DelegationParts } from "./delegation-parts.ts";
-import { asNote, bare, createDelegationStore, type Delegation } from "./delegation-record.ts";
+import { callerIdOf, type DelegationParts } from "./delegation-parts.ts";
+import { asNote, bare, createDelegationStore, stopMark, type Delegation } from "./delegation-record.ts";
 import { createWords } from "./delegation-words.ts";
 import { createWork, nextLook, type Standing } from "./delegation-work.ts";
-import type { ConversationId, TurnId } from "./ids.ts";
+import type { StoppedTurn } from "./state.ts";
 import { blobsIn, type Address } from "./message.ts";
 import type { Peer, Peers } from "./peers.ts";
 import type { Clock, Log, Runtime } from "./ports.ts";
@@ -42,6 +42,8 @@ export interface DelegationOptions {
   readonly reaches: (to: Address) => boolean;
   /** How long a call waits for its task. */
   readonly inlineMs: number;
+  /** In [0, 1): spreads writes that collide, and tells tries to make a call apart. */
+  readonly random?: () => number;
 }
 
 export interface Delegations {
@@ -55,8 +57,8 @@ export interface Delegations {
   isGenuine(id: string, token: string): boolean;
   /** Its task may have changed. Resolves when what there is has been told, or somebody waits for it. */
   changed(id: string): Promise<void>;
-  /** The turn is over for good without its end: what it waits for is cancelled. */
-  stopped(conversation: ConversationId, turn: TurnId): Promise<void>;
+  /** The turn is over for good without its end: what it waits for is cancelled, and nothing more begins in it. May come again. */
+  stopped(turn: StoppedTurn): Promise<void>;
   /**
    * Cancels and erases all delegations of these conversations, or of skilled agents' tasks, and has those that were asked there erase
    * what they hold for these callers. Who cannot be reached is asked again for as long as it would hold it.
@@ -72,8 +74,8 @@ const keptStops = 1_000;
 export const localPush = "ascent:delegation/";
 
 export function createDelegations(options: DelegationOptions): Delegations {
-  const { runtime, clock, log, peers, inlineMs, secret, pushUrl } = options;
-  const store = createDelegationStore(runtime.records, clock);
+  const { runtime, clock, log, peers, inlineMs, secret, pushUrl, random = Math.random } = options;
+  const store = createDelegationStore(runtime.records, clock, random);
   const words = createWords({ blobs: runtime.blobs, safeFetch: options.safeFetch });
   const work = createWork({ store, peers, words, prompt: options.prompt, blobs: runtime.blobs, clock, log, pushOf });
   const erasure = createErasure({ jobs: runtime.jobs, peers, clock, log });
@@ -108,8 +110,10 @@ export function createDelegations(options: DelegationOptions): Delegations {
     const peer = await peers.of(row.peer);
     const isTold = peer !== undefined && row.pushed && pushOf(peer, row.id) !== undefined;
     const next = nextLook(row, task, isTold, clock.now());
-    if (next === undefined) await disarm(row.id);
-    else await arm(row, next);
+    if (next !== undefined) return arm(row, next);
+    // Whoever ended it may have died before this.
+    await store.delist(row.by.list, row.id, !row.forgotten);
+    await disarm(row.id);
   }
 
   async function look(id: string): Promise<void> {
@@ -118,6 +122,8 @@ export function createDelegations(options: DelegationOptions): Delegations {
     const { telling, canceling, end } = row;
     if (telling !== "note" && canceling === undefined && end === undefined) {
       if (clock.now() < telling.until) return rest({ row });
+      const { stopped } = await store.list(row.by.list);
+      if (stopped.includes(stopMark(row.caller, telling.turn))) return follow.abandon(id, row.by.list);
       await gaveWay(row, telling.call);
     }
     const standing = await work.advance(id);
@@ -142,6 +148,7 @@ export function createDelegations(options: DelegationOptions): Delegations {
     clock,
     log,
     inlineMs,
+    newClaim: () => random().toString(36).slice(2),
     chainName: options.chainName,
     reaches: options.reaches,
     arm,
@@ -200,10 +207,11 @@ export function createDelegations(options: DelegationOptions): Delegations {
       if (waiting === undefined) return parts.look(id);
       for (const wake of waiting) wake();
     },
-    async stopped(conversation, turn) {
+    async stopped({ agent, conversation, turn }) {
+      if ((await peers.all()).length === 0) return;
       stops.add(`${conversation} ${turn}`);
       for (const oldest of stops) if (stops.size > keptStops) stops.delete(oldest);
-      const { open } = await store.list(conversation);
+      const open = await store.stop(conversation, stopMark({ id: callerIdOf(agent) }, turn));
       for (const { id } of open.filter((one) => one.turn === turn)) await follow.abandon(id, conversation);
     },
     async forget(lists, callers = []) {

@@ -6,7 +6,7 @@ import type { LinkEvent } from "./link-events.ts";
 import type { Via } from "./link-state.ts";
 import type { Address, Answer, InboundEvent, Made, NoticeKey, OutboundEvent, ReceiptEvent } from "./message.ts";
 import type { SetAside } from "./ports.ts";
-import type { AgentState } from "./state.ts";
+import type { AgentState, StoppedTurn } from "./state.ts";
 import type { TakeoverEvent } from "./takeover-events.ts";
 import type { WantedPerson } from "./takeover-state.ts";
 
@@ -58,6 +58,8 @@ export type AgentEvent = Moment &
         readonly asked?: Asked;
         readonly wanted?: WantedPerson;
         readonly made?: Made;
+        /** Questions of its tools whose answers reached them; all unless given. */
+        readonly heard?: readonly string[];
       })
     | (TurnRef & {
         readonly type: "failed";
@@ -73,7 +75,7 @@ export type AgentEvent = Moment &
         readonly listed?: boolean;
       })
     /** Nobody waits for the answer to it any more. */
-    | { readonly type: "unquestioned"; readonly conversation: ConversationId; readonly id: string }
+    | (TurnRef & { readonly type: "unquestioned"; readonly id: string })
     /** The runners of these turns are silent. */
     | { readonly type: "silent"; readonly agent: AgentId; readonly turns: readonly TurnRef[] }
     /** The runner of this turn stops before its end. */
@@ -96,6 +98,8 @@ export type AgentEvent = Moment &
       }
     /** The journal has these. */
     | { readonly type: "journaled"; readonly entries: readonly SetAside[] }
+    /** Whoever works beside turns is to know of these, or knows of them now. */
+    | { readonly type: "stopped" | "stopsTold"; readonly turns: readonly StoppedTurn[] }
     /** All entries of a conversation up to a sequence are sent or given up. */
     | {
         readonly type: "settled";

@@ -17,10 +17,11 @@ import {
 } from "./message.ts";
 import type { SetAside } from "./ports.ts";
 import type { Question } from "./question-state.ts";
+import { isReplyPress, questionOver } from "./questions.ts";
 import { add, heardItem, itemChars, noteItem } from "./remembering.ts";
 import { advance, batchOf, repliesIn, restart } from "./scheduling.ts";
 import { isSeen } from "./seen.ts";
-import { nobody, threadsOf } from "./state.ts";
+import { nobody, threadsOf, type StoppedTurn, type Thread } from "./state.ts";
 import { askForPerson } from "./takeover.ts";
 
 /** Messages that a call which waits for a word is known to come of. */
@@ -37,16 +38,22 @@ export function ended(draft: Draft, event: Of<"finished" | "failed">): Reply {
   const { conversation, agent, now } = event;
   const thread = draft.thread(conversation);
   if (thread?.turn?.id !== event.turn || thread.turn.attempt !== event.attempt) return "stale";
-  const replies = repliesIn(thread);
+  const { replies, over } = givenIn(thread, event);
   const covered = thread.pending.filter(({ id }) => event.messages.includes(id) || replies.has(id));
   // Who did not ask is told something else.
   const notice = event.type === "failed" && fromPeople(covered).length === 0 ? "unsaid" : undefined;
   const answer: Answer = event.type === "finished" ? event.answer : { parts: [], notice: notice ?? event.notice };
   draft.patch(conversation, {
-    pending: thread.pending.filter((message) => !covered.includes(message)),
+    pending: thread.pending.filter((message) => !covered.includes(message) && !over.includes(message)),
     turn: undefined,
     questions: undefined,
   });
+  draft.setAside(
+    conversation,
+    over.map(({ id }) => id),
+    questionOver,
+    now,
+  );
   const decided = covered.flatMap((message) => decisionOf(message) ?? []);
   // It has a turn of its own, and was still open when that began.
   const [was] = decided.flatMap(({ ask }) => openAskOf(thread, ask) ?? []);
@@ -67,6 +74,17 @@ export function ended(draft: Draft, event: Of<"finished" | "failed">): Reply {
     askForPerson(draft, { agent, conversation, now, wanted: event.wanted, answer });
   advance(draft, conversation, event);
   return "accepted";
+}
+
+/** What answered questions, and reached them. Where nobody waited any more it is said to the agent like anything else, or is nothing. */
+function givenIn(thread: Thread, event: Of<"finished" | "failed">) {
+  const { heard } = event.type === "finished" ? event : {};
+  const given = repliesIn(thread);
+  // What an earlier attempt asked may have been heard by that one, whose call is not made again.
+  const isHeard = ({ id, attempt }: Question) => heard === undefined || heard.includes(id) || attempt !== event.attempt;
+  const replies = new Map([...given].filter(([, question]) => isHeard(question)));
+  const over = thread.pending.filter((one) => given.has(one.id) && !replies.has(one.id) && isReplyPress(one));
+  return { replies, over };
 }
 
 /** The run waits for somebody's word. @param before what led to an earlier one that it waited for. */
@@ -167,6 +185,21 @@ export function journaled(draft: Draft, entries: readonly SetAside[]): Reply {
   if (aside === undefined || owed?.length === aside.length) return "duplicate";
   const { aside: _aside, ...inbox } = draft.state.inbox;
   draft.replaceInbox(owed === undefined || owed.length === 0 ? inbox : { ...inbox, aside: owed });
+  return "accepted";
+}
+
+/** Turns that were called off are owed to those who work beside them. */
+export function stopped(draft: Draft, turns: readonly StoppedTurn[]): Reply {
+  draft.inbox({ stopped: [...(draft.state.inbox.stopped ?? []), ...turns] });
+  return "accepted";
+}
+
+export function stopsTold(draft: Draft, turns: readonly StoppedTurn[]): Reply {
+  const { stopped: before, ...inbox } = draft.state.inbox;
+  const known = new Set(turns);
+  const owed = before?.filter((one) => !known.has(one)) ?? [];
+  if (owed.length === (before ?? []).length) return "duplicate";
+  draft.replaceInbox(owed.length === 0 ? inbox : { ...inbox, stopped: owed });
   return "accepted";
 }
 

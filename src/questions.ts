@@ -55,10 +55,14 @@ function put(
 }
 
 /** Nobody waits for it any more. */
-export function unquestioned(draft: Draft, { conversation, id }: { conversation: ConversationId; id: string }): Reply {
+export function unquestioned(
+  draft: Draft,
+  { conversation, turn, attempt, id }: Extract<AgentEvent, { type: "unquestioned" }>,
+): Reply {
   const thread = draft.thread(conversation);
-  const known = thread === undefined ? [] : questionsOf(thread);
-  if (!known.some((one) => one.id === id && one.over === undefined)) return "stale";
+  const known = thread?.turn?.id === turn ? questionsOf(thread) : [];
+  // A later attempt may have asked the same again.
+  if (!known.some((one) => one.id === id && one.attempt === attempt && one.over === undefined)) return "stale";
   keep(
     draft,
     conversation,
@@ -112,6 +116,8 @@ function replyOf(
   return option === undefined ? undefined : { option: option.id };
 }
 
+/** The rule by which an answer that came too late is set aside. */
+export const questionOver = "the question is over";
 const buttonId = /^reply:([\w-]{16}):(\w+)$/;
 
 /** A button of a question that is over: nobody's message. */

@@ -31,8 +31,8 @@ export function batchOf(thread: Thread): readonly InboundMessage[] {
   const last = pending.findLastIndex(hasBegun);
   const end = pending.findIndex(parts);
   if (end !== -1 && end < last) return pending.filter(hasBegun);
-  const from = Math.max(0, last + 1 - waiting.together);
-  return pending.slice(from, Math.min(end === -1 ? Infinity : end, from + waiting.together));
+  // More than that only where older ones came late: those are not answered after newer ones.
+  return pending.slice(0, Math.min(end === -1 ? Infinity : end, Math.max(last + 1, waiting.together)));
 }
 
 /** What answers questions of the running turn, each with its question. */

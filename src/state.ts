@@ -17,6 +17,7 @@ import {
   type InboundMessage,
   type OutboundEvent,
 } from "./message.ts";
+import type { Place } from "./order.ts";
 import type { SetAside } from "./ports.ts";
 import type { SeenDays, SeenIndex } from "./seen.ts";
 import { held, type Held } from "./takeover-state.ts";
@@ -40,6 +41,13 @@ export interface ActiveTurn {
 /** The owner of a turn whose runner has said that it stops. */
 export const nobody = "";
 
+/** A turn that is over for good, and gave no answer. */
+export interface StoppedTurn {
+  readonly agent: AgentId;
+  readonly conversation: ConversationId;
+  readonly turn: TurnId;
+}
+
 export interface Gap {
   readonly missing: MessageId;
   /** What waited when it was noticed: what a turn may still take. */
@@ -62,6 +70,8 @@ export interface Thread {
   readonly gaps?: readonly Gap[];
   /** Edits of messages that the agent has not seen: where none comes, the edit is taken for the message. */
   readonly early?: readonly Extract<z.infer<typeof inboundEvent>, { kind: "edited" }>[];
+  /** The latest /stop or /reset: what was sent before it is set aside by its rule, however late it comes. */
+  readonly stop?: Place & { readonly rule: "stopped" | "reset" };
   /** Sequences whose failure is already told, so that a second receipt says nothing. */
   readonly failed?: readonly number[];
   /** What the latest answer offers by number. */
@@ -127,6 +137,8 @@ export interface Inbox {
   readonly seen: SeenIndex;
   /** Set aside with this state, and owed to the journal until it is known to have them. */
   readonly aside?: readonly SetAside[];
+  /** Called off with this state, and owed to those who work beside turns until they are known to know it. */
+  readonly stopped?: readonly StoppedTurn[];
   /** Absent, as the two below, in an agent without links. */
   readonly forward?: Forward;
   readonly joiners?: Readonly<Record<AgentId, Joiner>>;
@@ -185,6 +197,13 @@ const thread = z.object({
     )
     .optional(),
   early: z.array(inboundEvent).optional(),
+  stop: z
+    .object({
+      rule: z.enum(["stopped", "reset"]),
+      sequence: z.number().optional(),
+      arrival: z.object({ at: z.string(), n: z.number() }).optional(),
+    })
+    .optional(),
   failed: z.array(z.number()).optional(),
   choices: choices.optional(),
   asks: z.array(openAsk).optional(),
@@ -204,6 +223,7 @@ const stored = {
     turns: z.number(),
     seen: z.record(z.string(), z.object({ chunks: z.number(), open: z.array(z.string()) })),
     aside: z.array(z.object({ id: z.string(), conversation: z.string(), rule: z.string(), at: z.number() })).optional(),
+    stopped: z.array(z.object({ agent: z.string(), conversation: z.string(), turn: z.string() })).optional(),
     ...storedLinks,
   }),
   history: z.object({
@@ -276,6 +296,7 @@ export function isBusy(state: AgentState): boolean {
   return (
     state.outbox.entries.length > 0 ||
     state.inbox.aside !== undefined ||
+    state.inbox.stopped !== undefined ||
     state.inbox.leaving !== undefined ||
     threadsOf(state.inbox).some(([, of]) => isOwed(of))
   );

@@ -1,5 +1,5 @@
 /** One turn: its messages are taken, its agent runs, and what comes of it is brought back. */
-import type { Agent, AgentTraits, AgentVersion, Resume, TurnOutput } from "./agent.ts";
+import type { Agent, AgentTraits, AgentVersion, Resume, TurnHooks, TurnOutput } from "./agent.ts";
 import { untilAborted } from "./abort.ts";
 import { keepAlive } from "./alive.ts";
 import type { Channel } from "./channel.ts";
@@ -7,13 +7,14 @@ import type { CallAgent, Decided, Taken } from "./agent-calls.ts";
 import type { Approvals } from "./approvals.ts";
 import { createAsk } from "./asking.ts";
 import { askIdOf, questionOf } from "./asks.ts";
-import { fateOf, InfrastructureError, reasonOf } from "./errors.ts";
+import { BusyError, fateOf, InfrastructureError, reasonOf } from "./errors.ts";
 import type { Asked, TurnRef } from "./events.ts";
 import type { SafeFetch } from "./fetch.ts";
 import { listsButtons } from "./format.ts";
 import type { AgentId } from "./ids.ts";
 import { openMedia } from "./media.ts";
 import { fromPeople, type Address, type Answer, type InboundMessage, type Made, type NoticeKey } from "./message.ts";
+import type { ModelWait } from "./model-line.ts";
 import type { Blobs, Clock, Log } from "./ports.ts";
 import { showProgress, type Progress } from "./progress.ts";
 import { isServiceCommand } from "./scheduling.ts";
@@ -21,12 +22,13 @@ import type { Serve } from "./services.ts";
 import { personAsked } from "./takeover.ts";
 import type { WantedPerson } from "./takeover-state.ts";
 import type { Takeovers } from "./takeovers.ts";
+import { createTimeLimit } from "./time-limit.ts";
 
 /** The turn was stopped, superseded or handed over: its runner ends without a word. */
 export class TurnAbandoned extends Error {
   override readonly name = "TurnAbandoned";
 }
-/** The agent took longer than its `turnTimeoutMs`. */
+/** The agent took longer than its `turnTimeoutMs`, what it stood in line not counted. */
 export class TurnTimeout extends Error {
   override readonly name = "TurnTimeout";
 }
@@ -89,17 +91,26 @@ export async function runTurn(options: RunOptions, run: Running): Promise<void> 
       to: taken.to,
       turn: `${id} ${turn.turn}`,
       answers: fromPeople(taken.messages).map((message) => message.id),
+      locale: fromPeople(taken.messages).at(-1)?.participant.locale,
       clock,
       log,
     });
-    const stopTimer = clock.after(traits.turnTimeoutMs, () =>
+    const limit = createTimeLimit(clock, traits.turnTimeoutMs, () =>
       abort.abort(new TurnTimeout(`no answer within ${traits.turnTimeoutMs} ms`)),
     );
-    const outcome = await answer(options, run, agent, taken, progress).then(
+    const { inLine } = progress;
+    const onWait = (wait: ModelWait | undefined): void => {
+      if (wait === undefined) limit.resume();
+      else limit.pause();
+      inLine?.(wait?.expectedMs);
+    };
+    const heard: string[] = [];
+    const onHeard = (question: string) => void heard.push(question);
+    const outcome = await answer(options, run, agent, taken, { progress, onWait, onHeard }).then(
       (output) => ({ output }),
       (error: unknown) => ({ error }),
     );
-    stopTimer();
+    limit.end();
     if ("output" in outcome) {
       const { output } = outcome;
       if (output === undefined) return;
@@ -108,7 +119,7 @@ export async function runTurn(options: RunOptions, run: Running): Promise<void> 
       const listed = channel !== undefined && listsButtons(said, channel);
       const made = madeBy(answering, turn, output);
       const more = { ...(read && { read }), ...(listed && { listed }), ...(made && { made }) };
-      const end = { messages, answer: said, ...more, ...waits };
+      const end = { messages, answer: said, heard, ...more, ...waits };
       await tellDecided(options, taken);
       const finish = () => options.call(id, "finish", { ...turn, ...end });
       const reply = await persistently(options, abandoned(abort.signal), finish);
@@ -120,7 +131,7 @@ export async function runTurn(options: RunOptions, run: Running): Promise<void> 
     }
     const reason: unknown = abort.signal.aborted ? abort.signal.reason : outcome.error;
     if (reason instanceof TurnAbandoned) return;
-    const notice: NoticeKey = reason instanceof TurnTimeout ? "timeout" : "failed";
+    const notice = noticeOf(reason);
     log.error(
       { agent: id, conversation: turn.conversation, turn: turn.turn, reason: reasonOf(reason) },
       "the agent gave no answer; the person is told so",
@@ -145,12 +156,23 @@ function madeBy(
   return { turn, agent: name, ...made, ...(doubts && { doubts: [...doubts] }) };
 }
 
+function noticeOf(reason: unknown): NoticeKey {
+  if (reason instanceof TurnTimeout) return "timeout";
+  return reason instanceof BusyError ? "overloaded" : "failed";
+}
+
+/** What a turn tells while it runs. */
+interface Showing extends Pick<TurnHooks, "onWait"> {
+  readonly progress: Progress;
+  readonly onHeard: (question: string) => void;
+}
+
 async function answer(
   options: RunOptions,
   run: Running,
   agent: Agent,
   taken: Taken,
-  progress: Progress,
+  { progress, onWait, onHeard }: Showing,
 ): Promise<TurnOutput | undefined> {
   const { signal } = run.abort;
   const first = taken.messages[0];
@@ -171,12 +193,14 @@ async function answer(
     {
       signal,
       ...(progress.onText === undefined ? {} : { onText: progress.onText }),
+      ...(onWait === undefined ? {} : { onWait }),
       onQuestion: createAsk({
         ...options,
         ...run,
         signal,
         channel: options.channelOf(taken.to),
         messages: taken.messages,
+        onHeard,
       }),
       ...(progress.onProgress === undefined ? {} : { onProgress: progress.onProgress }),
       mayHandOver: options.takeovers.mayAsk(taken.to),

@@ -2,6 +2,7 @@
 import { createHmac, randomBytes, randomUUID } from "node:crypto";
 import { createSafeFetch } from "../../adapters/fetch/index.ts";
 import { createServer } from "../../adapters/http/index.ts";
+import { createModels } from "../../adapters/models/index.ts";
 import type { Announce } from "../announce.ts";
 import type { Channel, HttpHandler } from "../channel.ts";
 import { createBelongings } from "../belongings.ts";
@@ -10,13 +11,14 @@ import { createConnections } from "../connections.ts";
 import { pushHandler } from "../delegation-push.ts";
 import { createEffects } from "../effects.ts";
 import { operationsOf, type Operated } from "../operations.ts";
-import type { Clock, Log, Signals } from "../ports.ts";
+import type { Log, Signals } from "../ports.ts";
 import type { Serving } from "./a2a.ts";
 import { accountKey } from "./accounts.ts";
-import { createAgents } from "./agents.ts";
+import { createAgents, modelsSettings } from "./agents.ts";
 import type { Config } from "./config.ts";
 import { consoleOf } from "./console.ts";
 import { createControl } from "./control.ts";
+import { openCounts } from "./counts.ts";
 import { openMcpGateway } from "./mcp.ts";
 import { accessOf } from "./policies.ts";
 import { createReadiness } from "./readiness.ts";
@@ -38,6 +40,8 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const channels = new Map<string, Channel>();
   const safeFetch = createSafeFetch({ allowHosts: config.webhooks.allowHosts });
   const signals = config.redis.url === undefined ? undefined : await openSignals(config.redis.url, instance, log);
+  const counts = await openCounts(config, clock, log);
+  const models = createModels(modelsSettings(config), { clock, log, sharedWindow: counts?.window });
   const newId = () => randomBytes(18).toString("base64url");
   const among = await openAmongAgents({
     config,
@@ -49,16 +53,16 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     safeFetch,
     signals,
     newId,
+    models,
     prompt: (...of) => core.proactive.prompt(...of),
     reaches: (to) => channels.get(accountKey(to))?.reach !== undefined,
   });
   const { serving, delegations, servers, library } = among;
   const belongings = createBelongings(runtime, clock);
   const { records, blobs } = runtime;
-  const effects = createEffects({ records, clock, belongings });
+  const effects = createEffects({ records, clock, log, belongings });
   const outside = { sources: among.sources, effects };
-  const agents = createAgents({ config, clock, log, blobs, outside });
-  const counts = config.redis.url === undefined ? undefined : await openCounts(config.redis.url, clock, log);
+  const agents = createAgents({ config, models, clock, log, blobs, outside });
   const subscribers = subscribersOf(config, { safeFetch, clock, bindings: runtime.bindings });
   const subscriptions = createSubscriptions({ runtime, belongings, clock, log, subscribers });
   runtime.jobs.handle(async (job, data) => {
@@ -180,11 +184,6 @@ function feedbackOf({ feedback: { enabled, asks, days, up, down } }: Config, sec
     // Whoever has the ratings and a list of people cannot tell whose they are without the secret.
     pseudonymOf: (person) => createHmac("sha256", `ratings ${secret}`).update(person).digest("base64url").slice(0, 16),
   };
-}
-
-async function openCounts(url: string, clock: Clock, log: Log) {
-  const { connectCounts } = await import("../../adapters/redis/counts.ts");
-  return connectCounts({ url, clock, log });
 }
 
 async function openSignals(url: string, instance: string, log: Log): Promise<Signals & { close(): void }> {

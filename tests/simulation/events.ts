@@ -45,9 +45,9 @@ export function idOf(conversation: ConversationPlan, action: string): MessageId 
   return messageId(account, conversation.chat, action);
 }
 
-/** The ids of plan actions that a text names. */
+/** The ids of plan actions that a text names, or what it says that skilled agents said. */
 export function tokensIn(text: string): string[] {
-  return text.match(/\bm\d+\b/g) ?? [];
+  return text.match(/\b(?:m\d+|w\d+[ab](?:[eqx]|a\d))\b/g) ?? [];
 }
 
 /** @param epoch the platform's wall clock at the start; @param receivedAt the gateway's, now. */
@@ -74,6 +74,10 @@ export function eventOf(
       return { ...header, kind: "message", message: messageOf(action) };
     case "press":
       return { ...header, kind: "message", message: pressOf(action.id, words ?? "") };
+    case "reply": {
+      const message = words === undefined ? messageOf(action) : pressOf(action.id, words);
+      return { ...header, kind: "message", message };
+    }
     case "decide":
     case "operate":
     case "request":
@@ -92,7 +96,7 @@ export function eventOf(
 
 function messageOf({ id, does }: Action): Message {
   if (does.kind === "command") return commandOf(does.name, does.name.endsWith("link") ? "" : id);
-  const addressed = does.kind === "say" && does.addressed;
+  const addressed = does.kind === "reply" || (does.kind === "say" && does.addressed);
   return { parts: [{ kind: "text", text: `${id}, please`, format: "plain" }], addressed };
 }
 

@@ -3,6 +3,7 @@ import type { Core } from "../../src/core.ts";
 import type { Action, ChannelPlan, ConversationPlan } from "./plan.ts";
 import { addressOf, codeIn, eventOf, participantOf } from "./events.ts";
 import type { Run } from "./model.ts";
+import { questionIn } from "./model-questions.ts";
 import type { Gateway, Gateways } from "./gateways.ts";
 import { operate } from "./operators.ts";
 import type { Platform, Post } from "./platform.ts";
@@ -30,6 +31,7 @@ export function startPeople(world: World, platform: Platform, gateways: Gateways
     if (does.kind === "join") return codes(platform, does.of).at(-1);
     if (does.kind === "press") return buttonOf(platform, conversation.name, does);
     if (does.kind === "decide") return askedIn(runs, conversation);
+    if (does.kind === "reply") return replyOf(platform, conversation.name, does);
     const changes = does.kind === "edit" || does.kind === "delete";
     return changes && !platform.posts.some(({ action }) => action.id === does.of) ? undefined : "";
   };
@@ -70,6 +72,19 @@ function buttonOf(
     return buttons.filter((button) => button.startsWith(`${says}:`));
   });
   return of === "first" ? asked[0] : asked.at(-1);
+}
+
+/** The button, or its number, or empty for words of their own. */
+function replyOf(
+  { received }: Platform,
+  name: string,
+  does: Extract<Action["does"], { kind: "reply" }>,
+): string | undefined {
+  const put = received.find(({ conversation, text }) => conversation === name && questionIn(text) === does.of);
+  if (put === undefined || does.with === "words") return put && "";
+  if (put.buttons.length > 0) return does.with === "skip" ? put.buttons.at(-1) : put.buttons[0];
+  const listed = [...put.text.matchAll(/^(\d)\. /gm)].map(([, number]) => number);
+  return does.with === "skip" ? listed.at(-1) : listed[0];
 }
 
 function askedIn(runs: readonly Run[], conversation: ConversationPlan): string | undefined {

@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
-import type { TurnId } from "../../src/ids.ts";
+import { InfrastructureError } from "../../src/errors.ts";
+import type { AgentId, TurnId } from "../../src/ids.ts";
 import type { Delegations } from "../../src/delegation.ts";
 import { listOfTask } from "../../src/delegation-nested.ts";
 import { callerOf } from "../../src/delegation-parts.ts";
@@ -203,6 +204,41 @@ describe("a delegation", () => {
     await one.source.call("tester", call);
     expect(JSON.stringify(await one.source.standing?.(call))).toContain("six minutes");
     expect(await one.source.standing?.({ ...call, turn: "t2" as TurnId })).toBeUndefined();
+    // Another agent may have been there before: its turns have the same names.
+    expect(await one.source.standing?.({ ...call, agent: "person:2" as AgentId })).toBeUndefined();
+  });
+
+  it("is its call's result, also where the records fail that it is tidied up in", async () => {
+    const { peer, state } = scriptedPeer();
+    state.first = () => done("six minutes");
+    const world = delegationWorld([peer]);
+    const one = world.start();
+    const put = world.records.put.bind(world.records);
+    let fails = false;
+    vi.spyOn(world.records, "put").mockImplementation(async (key, value, options) => {
+      if (fails && key.startsWith("delegations:")) throw new InfrastructureError("the store is away");
+      fails ||= JSON.stringify(value).includes('"by":"call"');
+      return put(key, value, options);
+    });
+    expect((await one.source.call("tester", toolCall({ task: "boil an egg" }))).text).toContain("six minutes");
+    fails = false;
+    await world.pass(10 * minute, one);
+    expect(world.jobs.size).toBe(0);
+    expect(world.notes()).toEqual([]);
+  });
+
+  it("is told by a note where only an attempt that was left behind still waits", async () => {
+    const { peer, tasks, set } = scriptedPeer();
+    const world = delegationWorld([peer]);
+    const [behind, one] = [world.start(60_000), world.start(60_000)];
+    const call = toolCall({ task: "boil an egg" });
+    const waiting = behind.source.call("tester", call);
+    await expect.poll(() => tasks.size).toBe(1);
+    await one.source.standing?.(call);
+    set("task-1", done("six minutes"));
+    expect((await waiting).text).not.toContain("six minutes");
+    await world.pass(10 * minute, one);
+    expect(world.notes().map(({ text: words }) => words)).toEqual([expect.stringContaining("six minutes")]);
   });
 
   it("asks, and goes on with the answer of a later turn", async () => {
@@ -413,20 +449,23 @@ describe("what ends a delegation", () => {
     await expect.poll(() => tasks.size).toBe(2);
     turn.abort(new Error("stopped"));
     await rejection(waiting);
-    await one.stopped(call.to.conversation, call.turn);
+    await one.stopped({ agent: call.agent, conversation: call.to.conversation, turn: call.turn });
     await expect.poll(() => cancelled).toEqual(["task-2"]);
     await world.pass(60 * minute, one);
     expect(world.notes()).toEqual([]);
   });
 
-  it("is /stop, also where it came before the task was begun", async () => {
-    const { peer, cancelled } = scriptedPeer();
+  it("is /stop, also where it came before the task was begun: nothing is asked then", async () => {
+    const { peer, sent } = scriptedPeer();
     const world = delegationWorld([peer]);
     const one = world.start(60_000);
     const call = toolCall({ task: "boil an egg" }, { signal: AbortSignal.abort(new Error("stopped")) });
-    await one.stopped(call.to.conversation, call.turn);
-    await rejection(one.source.call("tester", call));
-    await expect.poll(() => cancelled).toEqual(["task-1"]);
+    await one.stopped({ agent: call.agent, conversation: call.to.conversation, turn: call.turn });
+    const error = await rejection(one.source.call("tester", call));
+    expect(error.message).toContain("stopped");
+    await world.pass(60 * minute, one);
+    expect(sent).toEqual([]);
+    expect(world.notes()).toEqual([]);
   });
 
   it("is /forget, which leaves nothing of it", async () => {

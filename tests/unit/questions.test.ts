@@ -54,16 +54,17 @@ function play(whileRunning: "queue" | "interrupt" = "queue") {
     turn,
     thread,
     ask: (of = asking, more: object = {}) => tell({ type: "questioned", ...turn(), asking: of, ...more }),
-    close: (of = asking) => tell({ type: "unquestioned", conversation, id: of.id }),
+    close: (of = asking) => tell({ type: "unquestioned", ...turn(), id: of.id }),
     /** How often its runner was told that something came of a question. */
     woken: () => woken,
     state: (of = asking) => stateOf(thread(), of.id),
     batch: () => batchOf(thread() ?? { pending: [], to: direct, seq: 0 }).map(({ id }) => id),
-    finish: (messages: readonly MessageId[]) =>
+    finish: (messages: readonly MessageId[], heard?: readonly string[]) =>
       tell({
         type: "finished",
         ...turn(),
         messages,
+        ...(heard && { heard }),
         answer: { parts: [{ kind: "text", text: "done", format: "plain" }] },
       }),
     said: () => state.outbox.entries.map(({ answer, answers }) => [answer.notice ?? "answer", answers]),
@@ -175,6 +176,30 @@ describe("a question of a tool", () => {
     expect(late.batch()).toEqual([first, words]);
     expect(late.tell({ type: "questioned", ...late.turn(), attempt: 7, asking })).toBe("stale");
   });
+
+  it("whose answer came when nobody waited any more leaves it to the next turn; a press of that kind is nothing", () => {
+    const game = play();
+    const first = game.receive(text("a table"));
+    game.ask();
+    const words = game.receive(text("4"));
+    game.finish([first], []);
+    expect(game.said().at(-1)).toEqual(["answer", [first]]);
+    expect(game.batch()).toEqual([words]);
+    const pressed = play();
+    const other = pressed.receive(text("a table"));
+    pressed.ask();
+    const press = pressed.receive({ parts: [{ kind: "press", button: `reply:${asking.id}:skip`, label: "no" }] });
+    pressed.finish([other], []);
+    expect(pressed.aside()).toEqual([[press, "the question is over"]]);
+    const again = play();
+    const third = again.receive(text("a table"));
+    again.ask();
+    const heard = again.receive(text("4"));
+    again.tell({ type: "silent", turns: [again.turn()] });
+    // The call has its result, and is not made again.
+    again.finish([third], []);
+    expect(again.said().at(-1)).toEqual(["answer", [third, heard]]);
+  });
 });
 
 describe("the runner that asks", () => {
@@ -190,6 +215,7 @@ describe("the runner that asks", () => {
   function asker(replies: readonly unknown[], { speed = 100 } = {}) {
     const left = [...replies];
     const calls: string[] = [];
+    const heard: string[] = [];
     const call = (async (_id: AgentId, method: string) => {
       calls.push(method);
       return method === "unquestion" ? "accepted" : left.shift();
@@ -208,17 +234,20 @@ describe("the runner that asks", () => {
       asking,
       channel,
       messages: [message("x")],
+      onHeard: (id) => heard.push(id),
     });
-    return { ask, calls, asking };
+    return { ask, calls, heard, asking };
   }
 
   it("waits for its place and for the answer, and tells where nobody waits any more", async () => {
-    const { ask, calls } = asker(["busy", "accepted", "open", { text: "4" }]);
+    const { ask, calls, heard } = asker(["busy", "accepted", "open", { text: "4" }]);
     expect(await ask?.(question)).toEqual({ kind: "said", text: "4" });
     expect(calls).toEqual(["question", "question", "replied", "replied"]);
+    expect(heard).toEqual([asking.id]);
     const silent = asker(["accepted", ...Array.from({ length: 5_000 }, () => "open")]);
     expect(await silent.ask?.({ ...question, forMs: 2_000 })).toEqual({ kind: "silent" });
     expect(silent.calls.at(-1)).toBe("unquestion");
+    expect(silent.heard).toEqual([]);
     expect(await asker(["stale"]).ask?.(question)).toEqual({ kind: "silent" });
     expect(await asker(["accepted", {}]).ask?.(question)).toEqual({ kind: "declined" });
   });

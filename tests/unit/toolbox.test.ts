@@ -6,7 +6,7 @@ import { createEffects } from "../../src/effects.ts";
 import { InfrastructureError, InputError } from "../../src/errors.ts";
 import type { TurnId } from "../../src/ids.ts";
 import type { ToolCall, ToolResult, ToolSource, ToolSpec } from "../../src/tools.ts";
-import { agentOn, hooks, memoryRecords, message, rejection, testClock, turn } from "./client-agent.fixture.ts";
+import { agentOn, hooks, memoryRecords, message, quiet, rejection, testClock, turn } from "./client-agent.fixture.ts";
 
 const call = (name: string, args: Record<string, unknown>, callId = "call_1") => [functionCall(name, args, { callId })];
 const text = (words: string) => [assistantMessage(words)];
@@ -33,7 +33,7 @@ function bank(rest: Partial<ToolSource> & { readonly effect?: ToolSpec["effect"]
     calls,
     records,
     noted,
-    outside: { sources: [source], effects: createEffects({ records, clock: testClock(), belongings }) },
+    outside: { sources: [source], effects: createEffects({ records, clock: testClock(), log: quiet, belongings }) },
   };
 }
 

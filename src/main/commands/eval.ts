@@ -17,7 +17,7 @@ import {
 } from "../../../agents/evaluation/report.ts";
 import { createSafeFetch } from "../../../adapters/fetch/index.ts";
 import { createModels } from "../../../adapters/models/index.ts";
-import { parseModelSpec } from "../../../adapters/models/spec.ts";
+import { modelsOfAgent, parseModelList } from "../../../adapters/models/spec.ts";
 import { InputError } from "../../errors.ts";
 import type { ToolSource } from "../../tools.ts";
 import { modelsSettings, versionOf } from "../agents.ts";
@@ -90,8 +90,8 @@ async function sidesOf(config: Config, options: EvalOptions, real: readonly Tool
     const given = config.agents[name];
     if (given === undefined)
       throw new InputError(`there is no agent "${name}"; there are ${Object.keys(config.agents).join(", ")}`);
-    const model = more.model ?? given.model ?? config.model.spec;
-    parseModelSpec(model);
+    const model = more.model ?? modelsOfAgent(given) ?? config.model.spec;
+    parseModelList(model);
     const settings = { ...given, model, ...(more.instructions !== undefined && { instructions: more.instructions }) };
     return { name, settings, models, clock: systemClock, log, real, mayRun: options.run };
   };
@@ -101,7 +101,7 @@ async function sidesOf(config: Config, options: EvalOptions, real: readonly Tool
   const isAgent = against !== undefined && Object.hasOwn(config.agents, against);
   const reference =
     against === undefined ? undefined : isAgent ? playerOf(against, {}) : playerOf(name, { model: against });
-  if (options.judge !== undefined) parseModelSpec(options.judge);
+  if (options.judge !== undefined) parseModelList(options.judge);
   const { samples } = options;
   const judge = options.judge === undefined ? undefined : createJudge({ models, model: options.judge, samples, log });
   const sideOf = (of: Player) => ({ agent: of.name, ...versionOf(of.settings) });

@@ -12,7 +12,7 @@ function endsOf(evidence: Evidence, replies: readonly Reply[], post: Post): Viol
   const { letters, journal } = evidence;
   const token = post.action.id;
   const id = postId(post);
-  const own = replies.filter(({ tokens }) => tokens.includes(token));
+  const own = replies.filter(({ tokens, replied }) => tokens.includes(token) || replied.includes(token));
   if (own.length > 1) return [{ rule: "I2", text: `${token} has ${own.length} answers: ${names(own)}` }];
   if (post.acknowledgedAt === undefined) return [{ rule: "I6", text: `${token} was never taken` }];
 

@@ -53,7 +53,7 @@ function superseded({ plan, posts, journeys }: Evidence, run: Run, later: Run): 
     if (run.tokens.includes(id) || arrivedAt > later.startedAt) return false;
     if (addressOf(conversation).conversation !== run.input.to.conversation) return false;
     const waits = plan.settings.whileRunning === "queue";
-    if (isWord(post) || does.kind === "request" || (does.kind === "say" && waits)) return false;
+    if (isWord(post) || does.kind === "request" || (["say", "reply"].includes(does.kind) && waits)) return false;
     const own = journeys.filter((journey) => journey.topic === "inbound" && journey.id === postId(post));
     return own.some(({ firstHandled = Infinity }) => firstHandled >= run.startedAt);
   });
