@@ -7,7 +7,6 @@
  */
 import type { Belongings } from "./belongings.ts";
 import type { Endings } from "./endings.ts";
-import type { Ratings } from "./feedback.ts";
 import type { AccountRef, MessageId } from "./ids.ts";
 import type {
   Address,
@@ -20,6 +19,7 @@ import type {
   Participant,
 } from "./message.ts";
 import type { Blobs, Clock, Log, Records, Signals, Transcript } from "./ports.ts";
+import type { Ratings } from "./rating.ts";
 
 /** Limits and abilities as data. Sizes of text are in the units that {@link Dialect.measure} counts. */
 export interface Traits {

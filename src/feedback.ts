@@ -9,7 +9,7 @@ import { answerRated, type Announce } from "./announce.ts";
 import type { Channel } from "./channel.ts";
 import { ConflictError, reasonOf } from "./errors.ts";
 import { digestOf, encodePart, type AccountRef, type ConversationId, type MessageId } from "./ids.ts";
-import type { InboundEvent, OutboundEvent, Participant } from "./message.ts";
+import type { InboundEvent, OutboundEvent } from "./message.ts";
 import type { Clock, Log, Records, Transcript } from "./ports.ts";
 import {
   answerIdOf,
@@ -23,28 +23,11 @@ import {
   type Emoji,
   type RatedAnswer,
   type Rating,
+  type Ratings,
   type Thumb,
 } from "./rating.ts";
 import type { Reviews } from "./reviews.ts";
 import { createRotatingLog } from "./rotating-log.ts";
-
-/** What channels with buttons, or an address for it, are given. */
-export interface Ratings {
-  /** Whoever is not content is asked why. */
-  readonly asks: boolean;
-  /** @returns false where no such answer is known (any more). @throws InfrastructureError: it may not be kept. */
-  rate(of: {
-    readonly account: AccountRef;
-    /** As {@link Rateable.ratedAs} said it. */
-    readonly target: MessageId;
-    readonly by: Pick<Participant, "id">;
-    /** Undefined: taken back. */
-    readonly thumb: Thumb | undefined;
-    readonly words?: string | undefined;
-  }): Promise<boolean>;
-  /** The person's own of the latest rated answers there, by their targets. */
-  of(conversation: ConversationId, by: Pick<Participant, "id">): Promise<ReadonlyMap<string, Thumb>>;
-}
 
 export interface Feedback extends Ratings {
   /** A part of an answer is with its platform, which calls it `id`. Never rejects: at worst nobody can rate it. */

@@ -1,8 +1,8 @@
-/** What people say of an answer by a thumb: how it is kept, and how reactions are read. Pure. */
+/** What people say of an answer by a thumb: how it is kept, and how reactions are read. Pure, but for the port. */
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import type { AgentId, ConversationId, MessageId } from "./ids.ts";
-import { address, made } from "./message.ts";
+import type { AccountRef, AgentId, ConversationId, MessageId } from "./ids.ts";
+import { address, made, type Participant } from "./message.ts";
 
 export const thumbs = ["up", "down"] as const;
 export type Thumb = (typeof thumbs)[number];
@@ -44,6 +44,24 @@ export const rating = ratedAnswer.extend({
   voices: z.array(voice),
 });
 export type Rating = Readonly<z.infer<typeof rating>>;
+
+/** What channels with buttons, or an address for it, are given. */
+export interface Ratings {
+  /** Whoever is not content is asked why. */
+  readonly asks: boolean;
+  /** @returns false where no such answer is known (any more). @throws InfrastructureError: it may not be kept. */
+  rate(of: {
+    readonly account: AccountRef;
+    /** As `ratedAs` said it. */
+    readonly target: MessageId;
+    readonly by: Pick<Participant, "id">;
+    /** Undefined: taken back. */
+    readonly thumb: Thumb | undefined;
+    readonly words?: string | undefined;
+  }): Promise<boolean>;
+  /** The person's own of the latest rated answers there, by their targets. */
+  of(conversation: ConversationId, by: Pick<Participant, "id">): Promise<ReadonlyMap<string, Thumb>>;
+}
 
 /** What somebody does: thumbs that are put on and taken away. */
 export interface Change {
