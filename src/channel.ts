@@ -242,11 +242,14 @@ export interface Reached {
 /** Answers can be rated: by reactions, or by what the channel offers for it itself. */
 export interface Rateable {
   /**
-   * By what a rating names a message that was sent: the `target` of a `reacted` event, or of {@link Ratings.rate}. Pure.
-   * @param sent.id as {@link Sent} had it.
+   * By what a rating names a message: the `target` of a `reacted` event, or of {@link Ratings.rate}. Pure. Asked before it is sent too:
+   * whoever is answered may rate at once. Nothing where only the platform's id tells.
+   * @param sent.id as {@link Sent} had it; absent before the sending.
    */
   ratedAs(sent: {
     readonly to: Address;
+    /** As {@link SendContext.key}. */
+    readonly key: string;
     readonly id?: string;
     readonly answers: readonly MessageId[];
   }): readonly MessageId[];

@@ -8,7 +8,7 @@ import { z } from "zod";
 import { answerRated, type Announce } from "./announce.ts";
 import type { Channel } from "./channel.ts";
 import { ConflictError, reasonOf } from "./errors.ts";
-import { digestOf, encodePart, type AccountRef, type ConversationId, type MessageId } from "./ids.ts";
+import { digestOf, encodePart, type AccountRef, type MessageId } from "./ids.ts";
 import type { InboundEvent, OutboundEvent } from "./message.ts";
 import type { Clock, Log, Records, Transcript } from "./ports.ts";
 import {
@@ -24,18 +24,23 @@ import {
   type RatedAnswer,
   type Rating,
   type Ratings,
-  type Thumb,
 } from "./rating.ts";
 import type { Reviews } from "./reviews.ts";
 import { createRotatingLog } from "./rotating-log.ts";
 
+export interface SentPart {
+  readonly key: string;
+  readonly last: boolean;
+  /** Absent before it is sent; undefined where the platform tells none. */
+  readonly sent?: { readonly id: string | undefined };
+}
+
 export interface Feedback extends Ratings {
-  /** A part of an answer is with its platform, which calls it `id`. Never rejects: at worst nobody can rate it. */
-  sent(
-    channel: Channel,
-    entry: OutboundEvent,
-    part: { readonly id?: string | undefined; readonly last: boolean },
-  ): Promise<void>;
+  /**
+   * Before a part of an answer is sent, and again with `id` once its platform has it and calls it so. Never rejects: at worst nobody can
+   * rate it.
+   */
+  keep(channel: Channel, entry: OutboundEvent, part: SentPart): Promise<void>;
   /** Somebody reacted to a message, perhaps to an answer. The same event again changes nothing. @throws InfrastructureError */
   reacted(event: Extract<InboundEvent, { kind: "reacted" }>): Promise<void>;
   /** The latest rated first; of these tenants. */
@@ -132,14 +137,17 @@ export function createFeedback(options: FeedbackOptions): Feedback {
 
   return {
     asks: options.asks,
-    async sent(channel, entry, { id, last }) {
+    async keep(channel, entry, { key, last, sent }) {
       const { agent, to, seq, answers, at, made } = entry;
-      if (made === undefined || channel.ratedAs === undefined) return;
+      const { ratedAs } = channel;
+      if (made === undefined || ratedAs === undefined) return;
       try {
         const answer: RatedAnswer = { v: 1, agent, to, seq, answers, at, made };
-        const targets = channel.ratedAs({ to, answers, ...(id !== undefined && { id }) });
+        const before = ratedAs({ to, key, answers });
+        const after = sent?.id === undefined ? [] : ratedAs({ to, key, answers, id: sent.id });
+        const targets = sent === undefined ? before : after.filter((target) => !before.includes(target));
         await Promise.all(targets.map((target) => records.put(targetKey(target), answer, { ttlMs: keptMs })));
-        if (last && made.doubts !== undefined) await reviews.add(answer, made.doubts);
+        if (sent !== undefined && last && made.doubts !== undefined) await reviews.add(answer, made.doubts);
       } catch (error) {
         log.warn({ conversation: to.conversation, seq, reason: reasonOf(error) }, "an answer cannot be rated");
       }

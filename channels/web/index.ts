@@ -24,7 +24,7 @@ import { dialect } from "./format.ts";
 import { createLive } from "./live.ts";
 import { reach } from "./reach.ts";
 import { refuse } from "./refuse.ts";
-import { createSend } from "./send.ts";
+import { createSend, idOfAnswer } from "./send.ts";
 import type { WebSettings } from "./settings.ts";
 import { createSite } from "./site.ts";
 
@@ -92,7 +92,7 @@ export function web(
     typing: async (to, on) => live.typing(to.chat, on),
     preview: async (to, draft) => live.delta(to.chat, draft),
     reach: (target) => reach(deps, target),
-    ratedAs: ({ to, id }) => (id === undefined ? [] : [messageId(deps, to.chat, id)]),
+    ratedAs: ({ to, key }) => [messageId(deps, to.chat, idOfAnswer(key))],
     paths: ["/", "/*"],
     handle: (request) => (request.method === "HEAD" ? headOf(request) : Promise.resolve(app.fetch(request))),
     check: () => checkPage(settings.pageDirectory),
