@@ -76,8 +76,8 @@ test("a rating whose record could not be written is announced again under the sa
     { ...part, sent: { id: "m7" } },
   );
   const event = {
-    v: 1,
-    kind: "reacted",
+    v: 1 as const,
+    kind: "reacted" as const,
     id: "r" as MessageId,
     address: direct,
     participant: { id: "p" as never, user: "p" },
@@ -85,7 +85,7 @@ test("a rating whose record could not be written is announced again under the sa
     target: messageId(account, "m7"),
     added: ["👎"],
     removed: [],
-  } as const;
+  };
   const { put } = records;
   let fails = true;
   Object.assign(records, {
