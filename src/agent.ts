@@ -24,6 +24,8 @@ export interface HistoryItem {
   /** The message this item came from, for edits and deletions; absent for the agent's own. */
   readonly message?: MessageId;
   readonly name?: string;
+  /** The agent said it with content from outside before it, which it may pass on; see {@link TurnOutput.outside}. */
+  readonly outside?: true;
   /** What of the text stands for media of the message: kept where it is edited later. */
   readonly read?: readonly Pick<ReadPart, "part" | "text">[];
 }
@@ -58,6 +60,8 @@ export interface Pause {
   readonly by: "person" | "operator";
   /** How long the word is waited for. */
   readonly forMs: number;
+  /** Who asked is not shown the calls: they hold what is held back from them. */
+  readonly unshown?: true;
 }
 
 export interface Resume {
@@ -91,9 +95,17 @@ export interface TurnHooks {
 
 /**
  * What an answer is in doubt for, as far as the run itself shows it: the agent said that it is not sure, or asked an operator, left it to
- * a person, or refused; a tool failed, or was refused by a rule or by whoever was asked. A model's own probabilities are not looked at.
+ * a person, or refused; a tool failed, or was refused by a rule or by whoever was asked; a guardrail ended it. A model's own probabilities are not looked at.
  */
-export const doubts = ["unsure", "asked-operator", "handed-over", "refused", "tool-failed", "tool-refused"] as const;
+export const doubts = [
+  "unsure",
+  "asked-operator",
+  "handed-over",
+  "refused",
+  "tool-failed",
+  "tool-refused",
+  "guardrail",
+] as const;
 export type Doubt = (typeof doubts)[number];
 
 export interface TurnOutput {
@@ -105,6 +117,8 @@ export interface TurnOutput {
   readonly read?: readonly ReadPart[];
   /** Absent where there are none. */
   readonly doubts?: readonly Doubt[];
+  /** What was said may come of content from outside: of a file, a tool, another agent, or of what did before. */
+  readonly outside?: true;
   readonly usage?: { readonly inputTokens: number; readonly outputTokens: number; readonly requests: number };
 }
 

@@ -169,6 +169,8 @@ export const noticeKeys = [
   "ratherNot",
   "yes",
   "no",
+  "withheld",
+  "reviewWanted",
 ] as const;
 export type NoticeKey = (typeof noticeKeys)[number];
 /** What a sentence has places for. */

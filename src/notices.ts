@@ -60,6 +60,8 @@ const en: Sentences = {
   ratherNot: "I'd rather not say",
   yes: "Yes",
   no: "No",
+  withheld: "I may not answer that here.",
+  reviewWanted: "Somebody who runs this service looks at this first. I will come back to you.",
 };
 
 const de: Sentences = {
@@ -118,6 +120,8 @@ const de: Sentences = {
   ratherNot: "Lieber nicht",
   yes: "Ja",
   no: "Nein",
+  withheld: "Darauf darf ich hier nicht antworten.",
+  reviewWanted: "Das sieht sich erst jemand an, der diesen Dienst betreibt. Ich melde mich wieder.",
 };
 
 const es: Sentences = {
@@ -171,6 +175,8 @@ const es: Sentences = {
   ratherNot: "Prefiero no decirlo",
   yes: "Sí",
   no: "No",
+  withheld: "Eso no lo puedo responder aquí.",
+  reviewWanted: "Antes lo revisa quien lleva este servicio. Te avisaré.",
 };
 
 const sentences: Readonly<Record<Language, Sentences>> = { en, de, es };

@@ -62,9 +62,10 @@ export function ended(draft: Draft, event: Of<"finished" | "failed">): Reply {
   const asks = event.type === "finished" ? open(draft, event, covered, decides?.from) : undefined;
   const text = event.type === "finished" ? describeAnswer(answer) : "(no answer: the model failed)";
   draft.media(blobsIn(answer.parts));
-  const read = event.type === "finished" ? event.read : undefined;
+  const { read, outside } = event.type === "finished" ? event : {};
   // The gateway's own commands are nothing that the agent was told.
-  if (thread.turn.command === undefined || decided.length > 0) remember(draft, event, covered, { text, read, replies });
+  if (thread.turn.command === undefined || decided.length > 0)
+    remember(draft, event, covered, { text, read, outside, replies });
   const made = event.type === "finished" ? event.made : undefined;
   const about = { ...(asks && { asks }), ...(decides && { decides }), ...(made && { made }) };
   draft.answer(agent, conversation, covered, answer, now, about);
@@ -110,10 +111,12 @@ function remember(
   {
     text,
     read = [],
+    outside,
     replies,
   }: {
     readonly text: string;
     readonly read: readonly ReadPart[] | undefined;
+    readonly outside: true | undefined;
     readonly replies: ReadonlyMap<MessageId, Question>;
   },
 ): void {
@@ -129,7 +132,8 @@ function remember(
     const question = asked === undefined ? [] : [{ role: "agent", text: asked, at: item.at, turn } as const];
     return [...told, ...question, item];
   });
-  const said = { role: "agent", text: text.slice(0, itemChars), at: now, turn } as const;
+  const marked = outside === undefined ? {} : { outside };
+  const said = { role: "agent", text: text.slice(0, itemChars), at: now, turn, ...marked } as const;
   add(draft, [...items, said]);
 }
 

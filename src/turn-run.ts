@@ -115,10 +115,11 @@ export async function runTurn(options: RunOptions, run: Running): Promise<void> 
       const { output } = outcome;
       if (output === undefined) return;
       const { answer: said, ...waits } = await waiting(options, run, taken, output);
-      const { read } = output;
+      const { read, outside } = output;
+      const kept = { ...(read && { read }), ...(outside && { outside }) };
       const listed = channel !== undefined && listsButtons(said, channel);
       const made = madeBy(answering, turn, output);
-      const more = { ...(read && { read }), ...(listed && { listed }), ...(made && { made }) };
+      const more = { ...kept, ...(listed && { listed }), ...(made && { made }) };
       const end = { messages, answer: said, heard, ...more, ...waits };
       await tellDecided(options, taken);
       const finish = () => options.call(id, "finish", { ...turn, ...end });

@@ -11,8 +11,9 @@ import type { Clock, Log } from "../../src/ports.ts";
 import { matchesName, needOf, type ToolRule } from "../../src/tool-policy.ts";
 import type { Need, ToolCall, ToolCaller, ToolResult, ToolSource, ToolSpec } from "../../src/tools.ts";
 import { throughOutages } from "./outage.ts";
+import { plain, plainIn } from "./plain.ts";
 import { clip, renderResult } from "./render.ts";
-import type { TurnContext } from "./turn-context.ts";
+import { isAfterContent, type TurnContext } from "./turn-context.ts";
 
 /** What a model can still choose from, and what its prompt can bear. */
 const mostTools = 128;
@@ -43,7 +44,7 @@ export function isAsked(need: Need | undefined): boolean {
 export interface Toolbox {
   readonly tools: readonly Tool<TurnContext>[];
   /** What this call needs before it is made; undefined for a tool that is not one of these. */
-  needOf(name: string, args: unknown): Need | undefined;
+  needOf(name: string, args: unknown, content: boolean): Need | undefined;
   /** What is under way for the caller, by source. */
   readonly standing: Readonly<Record<string, unknown>>;
 }
@@ -66,9 +67,9 @@ export async function openToolbox(
   for (const one of lists.flat()) {
     if (offered.size < mostTools && !offered.has(one.name)) offered.set(one.name, one);
   }
-  const needed = (name: string, args: unknown): Need | undefined => {
+  const needed = (name: string, args: unknown, content: boolean): Need | undefined => {
     const of = offered.get(name);
-    return of && needOf({ tool: name, effect: of.spec.effect, args }, options.rules, of.source.needs);
+    return of && needOf({ tool: name, effect: of.spec.effect, args, content }, options.rules, of.source.needs);
   };
   const tools = [...offered.values()].map((of) => sdkTool(of, options, caller, needed));
   const used = new Set([...offered.values()].map(({ source }) => source));
@@ -131,17 +132,17 @@ function sdkTool(
 ): Tool<TurnContext> {
   return tool({
     name,
-    description: clip(spec.description, longestDescription),
+    description: clip(plain(spec.description), longestDescription),
     // Not every server's schema is one that a strict model takes.
     strict: false,
     parameters: schemaOf(spec),
-    needsApproval: async (_context, args) => isAsked(needed(name, args)),
+    needsApproval: async ({ context }, args) => isAsked(needed(name, args, isAfterContent(context))),
     errorFunction: () => "Not done: the call does not fit the tool's parameters.",
     async execute(args: unknown, context?: RunContext<unknown>) {
       const turn = context?.context as TurnContext | undefined;
       if (turn === undefined) throw new Error("a tool runs in a turn only");
       turn.signal.throwIfAborted();
-      if (needed(name, args) === "refuse") {
+      if (needed(name, args, turn.content) === "refuse") {
         turn.doubts.add("tool-refused");
         return refused;
       }
@@ -152,11 +153,16 @@ function sdkTool(
         const result = await made({ name, source, spec }, options, call);
         if (result.failed === true) turn.doubts.add("tool-failed");
         turn.attached.push(...(result.parts ?? []));
+        turn.content = true;
         return renderResult(name, clip(result.text, longestResult), result.failed === true);
       } catch (error) {
         if (signal.aborted) throw error;
         turn.doubts.add("tool-failed");
-        if (error instanceof InputError) return `Not done: ${clip(error.message, longestDescription)}`;
+        if (error instanceof InputError) {
+          // It may quote what the source said, now or in an earlier run.
+          turn.content = true;
+          return renderResult(name, `Not done: ${clip(error.message, longestDescription)}`, true);
+        }
         options.log.warn({ turn: turn.turn, tool: name, reason: reasonOf(error) }, "a tool failed");
         return "Not done: the tool failed. Do not try it again in this turn.";
       }
@@ -186,8 +192,14 @@ function keyOf({ agent }: ToolCaller, call: string): string {
   return createHash("sha256").update(`${agent} ${call}`).digest("base64url");
 }
 
+/** What the words of a schema say is no more than what its tool's description does. Names and values have to stay what they are. */
+function plainWords(key: string, value: unknown): unknown {
+  return key === "description" || key === "title" || key === "$comment" ? plainIn(key, value) : value;
+}
+
 /** The SDK takes schemas of objects only, and says what else may be in them. */
-function schemaOf({ parameters }: ToolSpec) {
+function schemaOf(spec: ToolSpec) {
+  const parameters = JSON.parse(JSON.stringify(spec.parameters, plainWords)) as ToolSpec["parameters"];
   const { properties, required } = parameters as { properties?: unknown; required?: unknown };
   return {
     ...parameters,
