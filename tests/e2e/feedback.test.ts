@@ -40,7 +40,7 @@ describe.skipIf(program.missing)("the page with thumbs", () => {
     await page.getByLabel("What was wrong?").fill("too short");
     await picture(page, "feedback-asks");
     expect(await overflowing(page)).toEqual([]);
-    await page.getByRole("button", { name: "Send", exact: true }).last().click();
+    await page.locator(".why").getByRole("button", { name: "Send" }).click();
     await page.getByText("Thank you.").waitFor();
     expect((await gateway.ascent("feedback", "list")).out).toContain("too short");
 

@@ -19,7 +19,7 @@ export function Thumbs({ message }: { readonly message: Message }) {
         <button
           key={own}
           type="button"
-          className="thumb"
+          className="rate"
           aria-label={label}
           title={label}
           aria-pressed={thumb === own}
