@@ -13,6 +13,7 @@ import type {
   Answer,
   InboundEvent,
   InboundMessage,
+  Made,
   NoticeKey,
   OutboundEvent,
   ReceiptEvent,
@@ -77,6 +78,7 @@ export interface AgentCalls {
       asked?: Asked;
       by?: Speaker;
       wanted?: WantedPerson;
+      made?: Made;
       heard?: readonly string[];
     },
   ): Reply;

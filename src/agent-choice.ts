@@ -3,7 +3,7 @@
  * an agent handed the conversation to. Kept with the conversation; names are those of the configuration.
  */
 import { z } from "zod";
-import type { Agent, AgentTraits } from "./agent.ts";
+import type { Agent, AgentTraits, AgentVersion } from "./agent.ts";
 import type { Address, InboundEvent, InboundMessage, Participant } from "./message.ts";
 
 export const agentChoice = z.object({
@@ -31,6 +31,8 @@ export interface Answering {
   readonly title?: string | undefined;
   readonly agent: Agent;
   readonly traits: AgentTraits;
+  /** Said with its answers, where those are rated. */
+  readonly made?: AgentVersion | undefined;
 }
 
 export type AgentOf = (to: Address, who?: Who) => Answering;

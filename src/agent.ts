@@ -108,6 +108,21 @@ export interface TurnHooks {
   ) => Promise<{ readonly body: ReadableStream<Uint8Array>; readonly type: string }>;
 }
 
+/**
+ * What an answer is in doubt for, as far as the run itself shows it: the agent said that it is not sure, or asked an operator, left it to
+ * a person, or refused; a tool failed, or was refused by a rule or by whoever was asked; a guardrail ended it. A model's own probabilities are not looked at.
+ */
+export const doubts = [
+  "unsure",
+  "asked-operator",
+  "handed-over",
+  "refused",
+  "tool-failed",
+  "tool-refused",
+  "guardrail",
+] as const;
+export type Doubt = (typeof doubts)[number];
+
 export interface TurnOutput {
   /** With `pause`: what there is to say before the question, mostly nothing. */
   readonly answer: Answer;
@@ -119,6 +134,8 @@ export interface TurnOutput {
   readonly read?: readonly ReadPart[];
   /** What was noted, in its order: kept with the answer. */
   readonly notes?: readonly NoteChange[];
+  /** Absent where there are none. */
+  readonly doubts?: readonly Doubt[];
   /** What was said may come of content from outside: of a file, a tool, another agent, or of what did before. */
   readonly outside?: true;
   readonly usage?: { readonly inputTokens: number; readonly outputTokens: number; readonly requests: number };
@@ -139,6 +156,12 @@ export interface Agent {
     /** Whose history it is. */
     readonly caller?: ModelCaller;
   }): Promise<string>;
+}
+
+/** What an answer is laid at the door of. `version` is the same as long as instructions, model and tools are. */
+export interface AgentVersion {
+  readonly model: string;
+  readonly version: string;
 }
 
 /** The settings of an agent that the core itself acts on. */

@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import type { ConversationId } from "./ids.ts";
 import type { Address, InboundEvent, OutboundEvent } from "./message.ts";
+import { thumbOf, type Rating, type Voice } from "./rating.ts";
 
 export const announcedKinds = [
   "conversation.started",
@@ -12,6 +13,7 @@ export const announcedKinds = [
   "message.delivered",
   "message.read",
   "delivery.failed",
+  "answer.rated",
   "human-review-required",
   "human-decision-made",
   "budget.warned",
@@ -76,6 +78,17 @@ export function failed(entry: OutboundEvent, reason: string, at: number, late = 
 /** The first message of an answer reached the person, or was read. */
 export function reached(entry: OutboundEvent, kind: "delivered" | "read", at: number): Announcement {
   return announcement(`message.${kind}`, entry.to, at, outcomeOf(entry), kind);
+}
+
+/** Somebody, by a pseudonym, put a thumb on an answer, changed it or took it away. `order` tells one change from another. */
+export function answerRated(
+  { to, seq, answers, made }: Pick<Rating, "to" | "seq" | "answers" | "made">,
+  { who, words, at, ...thumbs }: Voice,
+  order: number,
+): Announcement {
+  const by = made === undefined ? {} : { agent: made.agent, model: made.model, version: made.version };
+  const said = { thumb: thumbOf(thumbs) ?? "none", by: who, ...(words !== undefined && { words }) };
+  return announcement("answer.rated", to, at, { messages: answers, seq, ...said, ...by }, `rated:${who}:${order}`);
 }
 
 interface WantedApproval {

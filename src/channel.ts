@@ -20,6 +20,7 @@ import type {
   Participant,
 } from "./message.ts";
 import type { Blobs, Clock, Log, Records, Signals, Transcript } from "./ports.ts";
+import type { Ratings } from "./rating.ts";
 
 /** Limits and abilities as data. Sizes of text are in the units that {@link Dialect.measure} counts. */
 export interface Traits {
@@ -39,6 +40,8 @@ export interface Traits {
    * own `id` of them alone. An answer is kept for {@link sentMs} after it was sent, so that a failure finds it.
    */
   readonly receipts: false | "key" | "id";
+  /** People react to messages, and it tells so (`reacted`): with one reaction, or with as many as they like. */
+  readonly reactions?: "one" | "many";
   /** Whoever sent a message waits for an answer to the sending itself: a refusal is told there, by {@link Inbound.admit}. */
   readonly refuses?: true;
   /** It sends, and fetches media, only where {@link Connect.connect} holds its socket. */
@@ -237,6 +240,22 @@ export interface Reached {
   readonly participant: Participant;
 }
 
+/** Answers can be rated: by reactions, or by what the channel offers for it itself. */
+export interface Rateable {
+  /**
+   * By what a rating names a message: the `target` of a `reacted` event, or of {@link Ratings.rate}. Pure. Asked before it is sent too:
+   * whoever is answered may rate at once. Nothing where only the platform's id tells.
+   * @param sent.id as {@link Sent} had it; absent before the sending.
+   */
+  ratedAs(sent: {
+    readonly to: Address;
+    /** As {@link SendContext.key}. */
+    readonly key: string;
+    readonly id?: string;
+    readonly answers: readonly MessageId[];
+  }): readonly MessageId[];
+}
+
 export interface Channel
   extends
     AccountRef,
@@ -251,7 +270,8 @@ export interface Channel
         BindingSource &
         Check &
         Reread &
-        Reach
+        Reach &
+        Rateable
     > {
   readonly traits: Traits;
   readonly dialect: Dialect;
@@ -319,6 +339,8 @@ export interface ChannelDeps extends AccountRef {
   readonly belongings: Belongings;
   /** For conversations that nobody can come back to. */
   readonly endings: Endings;
+  /** Where answers are rated. */
+  readonly ratings?: Ratings;
   /** To the other replicas, where there are any. */
   readonly signals?: Signals;
   readonly clock: Clock;

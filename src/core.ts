@@ -15,6 +15,7 @@ import { createDelivery } from "./delivery.ts";
 import { beforeInbound, inboundEnvelope, readInbound, readOutbound, readReceipt, readUnreadable } from "./envelope.ts";
 import { InfrastructureError, InputError, reasonOf } from "./errors.ts";
 import type { Reply } from "./events.ts";
+import { createFeedback, type Feedback, type FeedbackOptions } from "./feedback.ts";
 import type { StoppedTurn } from "./state.ts";
 import type { SafeFetch } from "./fetch.ts";
 import { agentIdOf, digestOf, type AccountRef, type ConversationId, type MessageId } from "./ids.ts";
@@ -24,6 +25,7 @@ import { createOperators, type Operators } from "./operators.ts";
 import { noticeText } from "./notices.ts";
 import { createPairing } from "./pairing.ts";
 import { createReceipts, readMarks, type Marks } from "./receipts.ts";
+import { createReviews, type Reviews } from "./reviews.ts";
 import { createSentLog } from "./sent.ts";
 import { openPolicy, type Policy } from "./policy.ts";
 import type { Clock, Log, Runtime } from "./ports.ts";
@@ -67,6 +69,8 @@ export interface CoreOptions {
   readonly erase?: ((conversations: readonly string[]) => Promise<void>) | undefined;
   /** Persons of the operator's instead of the agent; unless given nobody is asked for, and whoever takes a conversation keeps it. */
   readonly takeover?: Pick<TakeoverOptions, "waitMs" | "silentMs">;
+  /** Answers are rated; absent: they are not, and nothing is kept for it. */
+  readonly feedback?: Pick<FeedbackOptions, "emoji" | "asks" | "keptMs" | "pseudonymOf"> | undefined;
   /** Ten letters or digits that nobody can guess; random ones unless given. */
   readonly newCode?: () => string;
   /** Where anybody has a budget. */
@@ -87,6 +91,9 @@ export interface Core {
   readonly operators: Operators;
   readonly approvals: Approvals;
   readonly takeovers: Takeovers;
+  /** Where answers are rated. */
+  readonly feedback: Feedback | undefined;
+  readonly reviews: Reviews | undefined;
   /** How far the conversation's platform says that its answers got; empty where it says nothing. */
   marks(conversation: ConversationId): Promise<Marks>;
   readonly endings: EndingsKeeper;
@@ -133,10 +140,18 @@ export function createCore(options: CoreOptions): Core {
   const forget = async (conversations: readonly string[], callers: readonly TaskCaller[] = []) => {
     await delegations?.forget(conversations, callers);
     await takeovers.forget(conversations);
+    await feedback?.forget(conversations);
     await options.erase?.(conversations);
   };
   const announces = options.announce === undefined ? {} : { announce: options.announce };
   const sent = createSentLog(runtime.records, log);
+  const { records, transcript, jobs } = runtime;
+  const reviews =
+    options.feedback && createReviews({ records, transcript, clock, call, keptMs: options.feedback.keptMs });
+  const feedback =
+    options.feedback && reviews
+      ? createFeedback({ ...options.feedback, records, transcript, clock, log, channelOf, reviews, ...announces })
+      : undefined;
   const delivery = createDelivery({
     runtime,
     clock,
@@ -145,6 +160,7 @@ export function createCore(options: CoreOptions): Core {
     channelOf,
     notice: noticeText,
     sent,
+    feedback,
     ...announces,
     ...(options.blobUrl === undefined ? {} : { blobUrl: options.blobUrl }),
   });
@@ -163,7 +179,6 @@ export function createCore(options: CoreOptions): Core {
   });
   const ingress = digestOf(instance);
   const inbound = createInbound({ bus, journal, deadLetters, clock, ingress, access, channelOf, receipts });
-  const { records, jobs } = runtime;
   const approvals = createApprovals({ records, jobs, inbound, call, clock, ...announces });
   const { waitMs = 0, silentMs } = options.takeover ?? {};
   const takes = { records, jobs, call, clock, channelOf, approvals, waitMs, silentMs, ...announces };
@@ -187,6 +202,7 @@ export function createCore(options: CoreOptions): Core {
       budgets: options.budgets,
       mayHandOver: takeovers.mayAsk,
       forget,
+      ratingsOf: feedback?.held,
     }),
     switchAgent: createSwitch(agentOf, options.offered?.at ?? (() => [])),
     tellAlive: !runtime.actors.exclusive,
@@ -223,6 +239,7 @@ export function createCore(options: CoreOptions): Core {
     const id = agentIdOf(kind, event.participant.id, conversation);
     const reply = await call(id, "receive", { event, ...beforeInbound(envelope) });
     comesBack(reply);
+    if (event.kind === "reacted") await feedback?.reacted(event);
   });
   if (delivers) bus.subscribe("outbound", async (envelope) => delivery.handle(envelope));
   bus.subscribe("receipts", async (envelope) => {
@@ -245,6 +262,8 @@ export function createCore(options: CoreOptions): Core {
   return {
     approvals,
     takeovers,
+    feedback,
+    reviews,
     inbound,
     endings: createEndings({ runtime, call, belongings, forget, clock, log }),
     operators: createOperators({ pairing, inbound, clock, channelOf, policyOf }),

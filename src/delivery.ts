@@ -18,6 +18,7 @@ import {
 } from "./delivery-record.ts";
 import { readOutbound } from "./envelope.ts";
 import { ConflictError, fateOf, InfrastructureError, RateLimitedError, reasonOf, RetryableError } from "./errors.ts";
+import type { Feedback } from "./feedback.ts";
 import { compose } from "./format.ts";
 import { tellGivenUp } from "./given-up.ts";
 import type { ConversationId } from "./ids.ts";
@@ -43,6 +44,8 @@ export interface DeliveryOptions {
   readonly blobUrl?: (id: string) => string | undefined;
   readonly announce?: Announce;
   readonly sent: Pick<SentLog, "keep" | "named">;
+  /** Where answers are rated. */
+  readonly feedback?: Pick<Feedback, "keep"> | undefined;
 }
 
 export interface Delivery {
@@ -192,6 +195,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     const account = `${entry.to.tenant}/${entry.to.channel}/${entry.to.account}`;
     const key = `${entry.to.conversation}#${entry.seq}.${part}`;
     let again = entry.at < startedAt || lane.parked;
+    await options.feedback?.keep(channel, entry, { key, last: part + 1 === parts });
     for (let tries = 0; ;) {
       await pauseFor(lane, (quiet.get(account) ?? 0) - clock.monotonic());
       await lane.keeper.claim((ms) => pauseFor(lane, ms));
@@ -220,6 +224,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
         // A channel that does not heed its signal holds nobody up: what it still does may reach the platform, as `again` says.
         const { id } = await untilAborted(sent, abort.signal);
         await options.sent.named(channel, key, id);
+        await options.feedback?.keep(channel, entry, { key, last: part + 1 === parts, sent: { id } });
         return undefined;
       } catch (error) {
         const fate = fateOf(error);

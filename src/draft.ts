@@ -95,7 +95,7 @@ export interface Draft {
     of: readonly InboundMessage[],
     answer: Answer,
     at: number,
-    about?: Pick<OutboundEvent, "asks" | "decides" | "by">,
+    about?: Pick<OutboundEvent, "asks" | "decides" | "by" | "made">,
   ): void;
   /** Says something that answers no message, in the conversation's next place. */
   say(agent: AgentId, conversation: ConversationId, answer: Answer, locale: string | undefined, at: number): void;

@@ -5,7 +5,16 @@ import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
 import type { Asking } from "./question-state.ts";
 import type { LinkEvent, Serving } from "./link-events.ts";
 import type { Via } from "./link-state.ts";
-import type { Address, Answer, InboundEvent, Message, NoticeKey, OutboundEvent, ReceiptEvent } from "./message.ts";
+import type {
+  Address,
+  Answer,
+  InboundEvent,
+  Made,
+  Message,
+  NoticeKey,
+  OutboundEvent,
+  ReceiptEvent,
+} from "./message.ts";
 import type { NoteChange } from "./notes.ts";
 import type { SetAside } from "./ports.ts";
 import type { AgentState, StoppedTurn } from "./state.ts";
@@ -86,6 +95,7 @@ export type AgentEvent = Moment &
         readonly asked?: Asked;
         readonly by?: Speaker;
         readonly wanted?: WantedPerson;
+        readonly made?: Made;
         /** Questions of its tools whose answers reached them; all unless given. */
         readonly heard?: readonly string[];
       })

@@ -5,7 +5,7 @@
  * older row is upgraded where it is read. Times are milliseconds since the epoch, sizes are bytes.
  */
 import { z } from "zod";
-import type { AgentId, ConversationId, MessageId, ParticipantId } from "./ids.ts";
+import type { AgentId, ConversationId, MessageId, ParticipantId, TurnId } from "./ids.ts";
 
 const id = <Id extends string>() => z.custom<Id>((value) => typeof value === "string" && value.length > 0);
 
@@ -283,6 +283,18 @@ export function fromPeople(messages: readonly InboundMessage[]): readonly Inboun
 const askedFor = z.object({ id: z.string(), by: z.enum(["person", "operator"]), from: z.array(id<MessageId>()) });
 export type AskedFor = Readonly<z.infer<typeof askedFor>>;
 
+/** Which agent made an answer, and where it was in doubt of it: said where answers are rated. See `feedback.ts`. */
+export const made = z.object({
+  turn: id<TurnId>(),
+  /** The agent's name in the configuration. */
+  agent: z.string(),
+  model: z.string(),
+  /** The same as long as its instructions, model and tools are. */
+  version: z.string(),
+  doubts: z.array(z.string()).optional(),
+});
+export type Made = Readonly<z.infer<typeof made>>;
+
 /** One entry of the outbox, and the event on topic "outbound". `seq` counts from 1 within the conversation. */
 export const outboundEvent = z.object({
   v: z.literal(1),
@@ -301,6 +313,7 @@ export const outboundEvent = z.object({
   locale: z.string().optional(),
   /** The agent that answers, where there are several: its name in the configuration, and the one that people are shown. */
   by: z.object({ name: z.string(), title: z.string() }).optional(),
+  made: made.optional(),
   answer,
   at: z.number(),
 });

@@ -8,6 +8,7 @@ import type { Channel, Finding } from "./channel.ts";
 import type { ConnectionState, Connections } from "./connections.ts";
 import type { Core } from "./core.ts";
 import { reasonOf } from "./errors.ts";
+import { feedbackOperations, type FeedbackOperations } from "./feedback-operations.ts";
 import { encodePart, type ConversationId } from "./ids.ts";
 import type { Asked } from "./operators.ts";
 import type { DeadLetter, ListedLetter, Log, Runtime, SetAside } from "./ports.ts";
@@ -56,7 +57,7 @@ export const sendOrder = z.object({
 });
 export type SendOrder = z.infer<typeof sendOrder>;
 
-export interface Operations extends TakeoverOperations {
+export interface Operations extends TakeoverOperations, FeedbackOperations {
   /** The newest first; `before`: the `n` of the last one of a former page. */
   deadLetters(limit: number, before?: number): Promise<readonly ListedLetter[]>;
   deadLetter(id: string): Promise<DeadLetter | undefined>;
@@ -95,7 +96,10 @@ export interface Operations extends TakeoverOperations {
 /** What the operations work on. */
 export interface Operated {
   readonly runtime: Pick<Runtime, "deadLetters" | "journal">;
-  readonly core: Pick<Core, "approvals" | "operators" | "proactive" | "retry" | "marks" | "takeovers">;
+  readonly core: Pick<
+    Core,
+    "approvals" | "operators" | "proactive" | "retry" | "marks" | "takeovers" | "feedback" | "reviews"
+  >;
   readonly subscriptions: Pick<Subscriptions, "log" | "get" | "replay">;
   readonly connections: Pick<Connections, "stateOf">;
   readonly channels: readonly Channel[];
@@ -129,6 +133,7 @@ export function operationsOf(of: Operated, { name, tenant }: Operator): Operatio
 
   return {
     ...takeoverOperations({ core, channels, name, act }),
+    ...feedbackOperations({ core, channels, name, act }),
     async deadLetters(limit, before) {
       if (tenant === undefined) return deadLetters.list(limit, before);
       const found: ListedLetter[] = [];

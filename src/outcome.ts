@@ -81,11 +81,9 @@ export function ended(draft: Draft, event: Of<"finished" | "failed">): Reply {
   if (event.type === "finished" && event.notes !== undefined) keepNotes(draft, event.notes, thread.to, now);
   // The gateway's own words are nobody's.
   const speaker = by === undefined || answer.notice !== undefined ? {} : { by: { name: by.name, title: by.title } };
-  draft.answer(agent, conversation, covered, answer, now, {
-    ...(asks && { asks }),
-    ...(decides && { decides }),
-    ...speaker,
-  });
+  const made = event.type === "finished" ? event.made : undefined;
+  const about = { ...(asks && { asks }), ...(decides && { decides }), ...(made && { made }) };
+  draft.answer(agent, conversation, covered, answer, now, { ...about, ...speaker });
   if (by !== undefined) draft.patch(conversation, { at: by.at });
   if (by?.choice !== undefined) draft.patch(conversation, { choice: isNoChoice(by.choice) ? undefined : by.choice });
   if (event.type === "finished" && event.listed === true)

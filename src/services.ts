@@ -19,6 +19,7 @@ import type { Serving } from "./link-events.ts";
 import type { Address, Answer, InboundMessage, NoticeKey } from "./message.ts";
 import type { Note } from "./notes.ts";
 import type { Clock, DeadLetter, Runtime } from "./ports.ts";
+import { thumbOf, type Rating } from "./rating.ts";
 import { forgetMarks } from "./receipts.ts";
 import { forgetSent } from "./sent.ts";
 import type { TaskCaller } from "./skilled.ts";
@@ -35,6 +36,8 @@ export interface ServiceOptions {
   readonly budgets?: Pick<Budgets, "standing" | "forget" | "currency"> | undefined;
   /** A person of the operator's can be asked to take over there. */
   readonly mayHandOver: (to: Address) => boolean;
+  /** Where answers are rated: what people said of those there. */
+  readonly ratingsOf?: ((conversations: readonly string[]) => Promise<readonly Rating[]>) | undefined;
   /** What others keep of these conversations, or do for them and for whoever asked there, ends with it. */
   readonly forget?: ((conversations: readonly string[], callers: readonly TaskCaller[]) => Promise<void>) | undefined;
 }
@@ -122,7 +125,8 @@ export function createServices(options: ServiceOptions): Serve {
 
   async function exported({ agent, command }: Served): Promise<Answer> {
     const holdings = await call(agent, "holdings", { past: true });
-    const bytes = new TextEncoder().encode(JSON.stringify(fileOf(holdings, clock.now()), undefined, 2));
+    const ratings = (await options.ratingsOf?.(holdings.conversations.map(({ to }) => to.conversation))) ?? [];
+    const bytes = new TextEncoder().encode(JSON.stringify(fileOf(holdings, ratings, clock.now()), undefined, 2));
     const body = new Blob([bytes]).stream();
     const type = "application/json";
     const { conversation, tenant } = command.address;
@@ -234,7 +238,11 @@ function listOf(notes: readonly Note[]): string {
   return notes.map(line).join("\n");
 }
 
-function fileOf({ summary, items, past = [], notes, notesOff, conversations }: Holdings, at: number) {
+function fileOf(
+  { summary, items, past = [], notes, notesOff, conversations }: Holdings,
+  ratings: readonly Rating[],
+  at: number,
+) {
   return {
     v: 1,
     exportedAt: new Date(at).toISOString(),
@@ -254,5 +262,18 @@ function fileOf({ summary, items, past = [], notes, notesOff, conversations }: H
       ...(name === undefined ? {} : { name }),
       text,
     })),
+    ...(ratings.length > 0 && { ratings: ratings.flatMap(ratingsIn) }),
   };
+}
+
+function ratingsIn({ to: { channel, account, chat }, at, voices }: Rating) {
+  return voices.map((voice) => ({
+    at: new Date(voice.at).toISOString(),
+    channel,
+    account,
+    chat,
+    answerOf: new Date(at).toISOString(),
+    thumb: thumbOf(voice) ?? "none",
+    ...(voice.words === undefined ? {} : { words: voice.words }),
+  }));
 }

@@ -1,6 +1,6 @@
 /** One turn: its messages are taken, its agent runs, and what comes of it is brought back. */
 import type { Resume, TurnHooks, TurnOutput } from "./agent.ts";
-import type { AgentOf } from "./agent-choice.ts";
+import type { AgentOf, Answering } from "./agent-choice.ts";
 import type { Switch } from "./agent-command.ts";
 import { untilAborted } from "./abort.ts";
 import { keepAlive } from "./alive.ts";
@@ -16,8 +16,8 @@ import type { SafeFetch } from "./fetch.ts";
 import { listsButtons } from "./format.ts";
 import type { AgentId } from "./ids.ts";
 import { openMedia } from "./media.ts";
+import { fromPeople, type Address, type Answer, type InboundMessage, type Made, type NoticeKey } from "./message.ts";
 import type { ModelWait } from "./model-line.ts";
-import { fromPeople, type Address, type Answer, type InboundMessage, type NoticeKey } from "./message.ts";
 import type { Blobs, Clock, Log } from "./ports.ts";
 import { showProgress, type Progress } from "./progress.ts";
 import { isServiceCommand } from "./scheduling.ts";
@@ -119,11 +119,13 @@ export async function runTurn(options: RunOptions, run: Running): Promise<void> 
       const { read, outside, notes } = output;
       const listed = channel !== undefined && listsButtons(said, channel);
       const by = speakerOf(options.agentOf, cast, output);
+      const made = madeBy(options.agentOf(taken.to, { begunBy: output.by ?? cast.answering.name }), turn, output);
       const kept = {
         ...(read && { read }),
         ...(outside && { outside }),
         ...(notes && { notes }),
         ...(by && { by }),
+        ...(made && { made }),
       };
       const end = { messages, answer: said, heard, ...kept, ...(listed && { listed }), ...waits };
       await tellDecided(options, taken);
@@ -154,6 +156,12 @@ export async function runTurn(options: RunOptions, run: Running): Promise<void> 
     progress?.end();
     stopAlive();
   }
+}
+
+/** Undefined where nobody rates answers, and for the gateway's own words. */
+function madeBy({ name, made }: Answering, { turn }: TurnRef, { answer: said, doubts }: TurnOutput): Made | undefined {
+  if (made === undefined || said.notice !== undefined) return undefined;
+  return { turn, agent: name, ...made, ...(doubts && { doubts: [...doubts] }) };
 }
 
 function noticeOf(reason: unknown): NoticeKey {

@@ -15,6 +15,7 @@ export const askOperator: Tool<TurnContext> = tool<typeof parameters, TurnContex
   needsApproval: true,
   execute(_question, context) {
     context?.context.notes.hasRead();
+    context?.context.doubts.add("asked-operator");
     return renderResult("ask_operator", context?.context.note ?? "They agree.", false);
   },
 });

@@ -163,7 +163,10 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
         maxTurns: settings.maxTurns,
         signal: hooks.signal,
         errorHandlers: {
-          modelRefusal: ({ error }) => ("refusal" in error ? { finalOutput: error.refusal } : undefined),
+          modelRefusal({ error }) {
+            context.doubts.add("refused");
+            return "refusal" in error ? { finalOutput: error.refusal } : undefined;
+          },
         },
       })
       .catch((error: unknown) => {
@@ -171,9 +174,10 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
       });
     const guard = guardOf(atWork);
     const by = atWork.name === name ? {} : { by: atWork.name };
+    const doubted = () => doubtsOf(context, input, guard.trip !== undefined);
     const kept = { ...by, ...keptOf(input, readings), ...(context.content && { outside: true as const }) };
     const approvalMs = atWork.settings.approvalSeconds * 1_000;
-    if (result === undefined) return { ...endedBy(guard, context, approvalMs), ...kept };
+    if (result === undefined) return { ...endedBy(guard, context, approvalMs), ...kept, ...doubted() };
     const { requests, inputTokens, outputTokens } = result.runContext.usage;
     const said = { usage: { requests, inputTokens, outputTokens }, ...kept };
     const needOf = (tool: string, args: unknown) => crew.needOf(atWork, tool, args, context.content);
@@ -183,10 +187,11 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     const noted = changes.length > 0 ? { notes: changes } : {};
     const { handsOver } = context;
     const text = pause === undefined ? await guard.said(result.finalOutput ?? "") : "";
-    if (guard.trip !== undefined) return { ...endedBy(guard, context, approvalMs), ...said };
-    if (handsOver !== undefined) return { answer: answerOf(text, context), handsOver, ...said, ...noted };
-    if (pause !== undefined) return { answer: { parts: context.attached }, pause, ...said, ...noted };
-    return { answer: answerOf(text, context), ...said, ...noted };
+    if (guard.trip !== undefined) return { ...endedBy(guard, context, approvalMs), ...said, ...doubted() };
+    const whole = { ...said, ...noted, ...doubted() };
+    if (handsOver !== undefined) return { answer: answerOf(text, context), handsOver, ...whole };
+    if (pause !== undefined) return { answer: { parts: context.attached }, pause, ...whole };
+    return { answer: answerOf(text, context), ...whole };
   }
 
   async function condense(model: Model, text: string, signal: AbortSignal): Promise<string> {
@@ -212,6 +217,19 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
 /** Where an operator has let a message through it is answered now: as what was said last. */
 function letThrough({ resume: _decided, ...input }: TurnInput): TurnInput {
   return input;
+}
+
+/** What the run shows that speaks against its answer. */
+function doubtsOf(
+  { doubts, handsOver }: TurnContext,
+  { resume }: TurnInput,
+  tripped: boolean,
+): Pick<TurnOutput, "doubts"> {
+  const all = new Set(doubts);
+  if (handsOver !== undefined) all.add("handed-over");
+  if (resume?.approved === false) all.add("tool-refused");
+  if (tripped) all.add("guardrail");
+  return all.size === 0 ? {} : { doubts: [...all] };
 }
 
 /** What the run that goes on was told is in its state. */

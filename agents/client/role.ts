@@ -3,6 +3,7 @@ import type { ModelSettings, Tool } from "@openai/agents";
 import type { Log } from "../../src/ports.ts";
 import { askOperator } from "./ask-operator.ts";
 import { instructionsOf } from "./instructions.ts";
+import { reportDoubt } from "./report-doubt.ts";
 import type { ClientAgentSettings } from "./settings.ts";
 import { createTools } from "./tools.ts";
 import type { TurnContext } from "./turn-context.ts";
@@ -40,7 +41,7 @@ export function roleOf(
     settings,
     instructions:
       given === undefined ? written(settings.instructions) : async (context) => written(await given(context)),
-    tools: settings.asksOperator ? [...own, askOperator] : own,
+    tools: [...own, ...(settings.asksOperator ? [askOperator] : []), ...(settings.reportsDoubts ? [reportDoubt] : [])],
     modelSettings: {
       ...(temperature === undefined ? {} : { temperature }),
       ...(maxTokens === undefined ? {} : { maxTokens }),

@@ -47,6 +47,8 @@ export const clientAgentSettings = z.object({
   guardrails: guardrailSettings,
   /** It may ask an operator where it is not sure; it is told what they say. */
   asksOperator: z.boolean().default(false),
+  /** It may say where it is not sure of an answer: such answers are collected for review where answers are rated. */
+  reportsDoubts: z.boolean().default(false),
   /** It may leave a conversation to a person of the operator's. */
   handsOver: z.boolean().default(false),
   /** Seconds that an approval is waited for. */

@@ -148,7 +148,10 @@ function sdkTool(
       const turn = context?.context as TurnContext | undefined;
       if (turn === undefined) throw new Error("a tool runs in a turn only");
       turn.signal.throwIfAborted();
-      if (needed(name, args, turn.content) === "refuse") return refused;
+      if (needed(name, args, turn.content) === "refuse") {
+        turn.doubts.add("tool-refused");
+        return refused;
+      }
       // Whatever comes of it: an error's words are the source's too.
       turn.notes.hasRead();
       const key = keyOf(caller, turn.nextKey(name));
@@ -156,12 +159,14 @@ function sdkTool(
       const call = { ...caller, turn: turn.turn, key, args, signal, progress, files, chain, ask };
       try {
         const result = await made({ name, source, spec }, options, call);
+        if (result.failed === true) turn.doubts.add("tool-failed");
         turn.attached.push(...(result.parts ?? []));
         turn.content = true;
         return renderResult(name, clip(result.text, longestResult), result.failed === true);
       } catch (error) {
         if (signal.aborted) throw error;
         if (error instanceof BudgetError) return overBudget;
+        turn.doubts.add("tool-failed");
         if (error instanceof InputError) {
           // It may quote what the source said, now or in an earlier run.
           turn.content = true;

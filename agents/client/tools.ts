@@ -76,12 +76,16 @@ function define<Parameters extends z.ZodObject>(
       const turn = context?.context;
       if (turn === undefined) throw new Error("a client agent's tool runs in a turn only");
       turn.signal.throwIfAborted();
-      if (needed(of.name, input, turn.content) === "refuse") return refused;
+      if (needed(of.name, input, turn.content) === "refuse") {
+        turn.doubts.add("tool-refused");
+        return refused;
+      }
       try {
         return await of.run(input as z.infer<Parameters>, turn);
       } catch (error) {
         if (turn.signal.aborted) throw error;
         if (error instanceof InputError) return `Not done: ${error.message}`;
+        turn.doubts.add("tool-failed");
         log.warn({ turn: turn.turn, tool: of.name, reason: reasonOf(error) }, "a tool failed");
         return "Not done: the tool failed. Do not try it again in this turn.";
       }

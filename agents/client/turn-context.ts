@@ -1,4 +1,4 @@
-import type { TurnHooks } from "../../src/agent.ts";
+import type { Doubt, TurnHooks } from "../../src/agent.ts";
 import type { Answer, Button } from "../../src/message.ts";
 import type { Blobs } from "../../src/ports.ts";
 import type { ConversationId, TurnId } from "../../src/ids.ts";
@@ -49,6 +49,7 @@ export interface TurnContext {
   choices: { readonly question: string; readonly buttons: readonly Button[] } | undefined;
   /** A person of the operator's is to take over. */
   handsOver: { readonly reason: string } | undefined;
+  readonly doubts: Set<Doubt>;
   readonly toJSON: () => unknown;
 }
 
@@ -85,6 +86,7 @@ export function createTurnContext(of: {
     attached: [...of.attached],
     choices: undefined,
     handsOver: undefined,
+    doubts: new Set(),
     toJSON: () => ({ turn: of.turn }),
   };
 }

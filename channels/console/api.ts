@@ -12,6 +12,8 @@ import {
   shownHeard,
   shownLetter,
   shownLink,
+  shownRating,
+  shownReview,
   shownTakeover,
   svgOf,
 } from "./format.ts";
@@ -91,6 +93,23 @@ export function createApi(examine: () => Promise<readonly Report[]>) {
     const { id } = c.req.valid("param");
     await c.env.operations.release({ conversation: id, ...c.req.valid("json") });
     return c.json({ id }, 200);
+  });
+
+  api.openapi(routes.feedback, async (c) => {
+    const { limit } = c.req.valid("query");
+    return c.json({ ratings: (await c.env.operations.feedback(limit)).map(shownRating) }, 200);
+  });
+  api.openapi(routes.reviews, async (c) => {
+    const { limit, done } = c.req.valid("query");
+    const which = done === undefined ? {} : { done: done === "true" };
+    return c.json({ reviews: (await c.env.operations.reviews({ limit, ...which })).map(shownReview) }, 200);
+  });
+  api.openapi(routes.nextReviews, async (c) =>
+    c.json({ reviews: (await c.env.operations.nextReviews(c.req.valid("json"))).map(shownReview) }, 200),
+  );
+  api.openapi(routes.review, async (c) => {
+    const { id } = c.req.valid("param");
+    return c.json(shownReview(await c.env.operations.review({ ...c.req.valid("json"), id })), 200);
   });
 
   api.openapi(routes.deadLetters, async (c) => {
@@ -190,7 +209,7 @@ export function createApi(examine: () => Promise<readonly Report[]>) {
       title: "Ascent for operators",
       version: "1",
       description:
-        "What the `ascent` commands do, for programs: writing first, pairing, approvals, takeovers, dead letters, the journal, usage, webhooks, channels and the doctor. Every " +
+        "What the `ascent` commands do, for programs: writing first, pairing, approvals, takeovers, feedback, reviews, dead letters, the journal, usage, webhooks, channels and the doctor. Every " +
         "request brings an operator's key. An operator of one tenant sees that tenant's accounts alone; what is another's answers 404.",
     },
   });

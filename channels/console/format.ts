@@ -1,5 +1,6 @@
 /** What the API shows of the core's things. */
 import type { LinkState } from "../../src/channel.ts";
+import type { ShownRating, ShownReview } from "../../src/feedback-operations.ts";
 import type { AccountState, WaitingCall } from "../../src/operations.ts";
 import type { Asked } from "../../src/operators.ts";
 import type { DeadLetter, SetAside } from "../../src/ports.ts";
@@ -30,6 +31,22 @@ export function shownHeard({ conversation, held, items }: WatchedTakeover) {
     ...(at !== undefined && { at: timeOf(at) }),
     ...(until !== undefined && { until: timeOf(until) }),
     items: items.map((item) => ({ ...item, at: timeOf(item.at) })),
+  };
+}
+
+export function shownRating({ at, voices, ...of }: ShownRating) {
+  return { ...of, at: timeOf(at), voices: voices.map((voice) => ({ ...voice, at: timeOf(voice.at) })) };
+}
+
+export function shownReview({ at, added, reasons, items, taken, done, ...of }: ShownReview) {
+  return {
+    ...of,
+    reasons: [...reasons],
+    at: timeOf(at),
+    added: timeOf(added),
+    items: items.map((item) => ({ ...item, at: timeOf(item.at) })),
+    ...(taken === undefined ? {} : { taken: { by: taken.by, until: timeOf(taken.until) } }),
+    ...(done === undefined ? {} : { done: { ...done, at: timeOf(done.at) } }),
   };
 }
 

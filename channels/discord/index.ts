@@ -13,6 +13,7 @@ import { discordDialect } from "./format.ts";
 import { createGuilds } from "./guilds.ts";
 import { createIntake } from "./intake.ts";
 import { fetchMedia } from "./media.ts";
+import { platformMessageId } from "./names.ts";
 import type { Dispatch } from "./parse.ts";
 import { createPlaces } from "./places.ts";
 import { reach } from "./reach.ts";
@@ -51,6 +52,7 @@ export function discord(settings: DiscordSettings, deps: ChannelDeps): Channel {
     ...(options.preview ? { preview: drafts.preview } : {}),
     reread: (raw) => intake.reread(raw as Dispatch),
     reach: (target) => reach({ account: deps, api, places }, target),
+    ratedAs: ({ to, id }) => (id === undefined ? [] : [platformMessageId(deps, to.chat, id)]),
     fetchMedia: (ref, signal) => fetchMedia(api, options, ref, signal),
     async connect(signal) {
       signal.addEventListener("abort", () => (stopping = true), { once: true });
@@ -88,6 +90,7 @@ function traitsOf(preview: boolean): Traits {
     location: false,
     replies: true,
     receipts: false,
+    reactions: "many",
     // "The past few minutes" is what Discord says of a nonce.
     idempotentMs: 120_000,
     typingMs: 8_000,

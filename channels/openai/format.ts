@@ -25,9 +25,9 @@ const seconds = (ms: number) => Math.floor(ms / 1000);
 export const chatId = ({ id }: StoredCall) => `chatcmpl-${id}`;
 export const responseId = ({ id }: StoredCall) => `resp_${id}`;
 export const answerId = ({ id }: StoredCall) => `msg_${id}`;
-/** The call of a response's or an answer's id. */
+/** The call of a response's, a completion's or an answer's id. */
 export function callOfId(id: string): string {
-  return id.replace(/^(resp|msg)_/, "");
+  return id.replace(/^(?:(?:resp|msg)_|chatcmpl-)/, "");
 }
 
 /** The agent gave no answer: the gateway's own words say so. */

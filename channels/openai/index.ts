@@ -46,6 +46,7 @@ export function openai(
     },
     dialect,
     send: createSend(calls, conversations),
+    ratedAs: ({ answers }) => answers,
     async preview(_to, { turn, text, answers = [] }) {
       for (const answered of answers) {
         const call = callOf(answered);

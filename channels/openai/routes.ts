@@ -1,10 +1,13 @@
 /** Which request is answered how. */
-import { conversationId } from "../../src/ids.ts";
+import { z } from "zod";
+import { conversationId, messageId, participantId } from "../../src/ids.ts";
+import { longestWords, thumbs } from "../../src/rating.ts";
+import { readText } from "../../src/request-text.ts";
 import { type AskParts, createAsk } from "./ask.ts";
 import { parseChat } from "./chat.ts";
-import { refuse } from "./errors.ts";
+import { refuse, RequestError } from "./errors.ts";
 import { callOfId, itemOf, modelOf, response } from "./format.ts";
-import { chatOf, ownModels } from "./parse.ts";
+import { chatOf, jsonOf, ownModels } from "./parse.ts";
 import { parseResponses } from "./responses.ts";
 import type { Callers } from "./verify.ts";
 
@@ -13,6 +16,13 @@ export interface RouteParts extends Omit<AskParts, "knows"> {
   /** What every path begins with. */
   readonly base: string;
 }
+
+const feedbackBytes = 16_384;
+const feedback = z.strictObject({
+  /** Null takes it back. */
+  thumb: z.enum(thumbs).nullable(),
+  words: z.string().max(longestWords).optional(),
+});
 
 type Route = (caller: string, request: Request, rest: string) => Promise<Response>;
 
@@ -33,6 +43,20 @@ export function createRoutes(parts: RouteParts): (request: Request) => Promise<R
     const call = await calls.find(callOfId(rest));
     if (call?.caller !== caller || call.api !== "responses") return refuse(404, null, "There is no such response.");
     return Response.json(response(call));
+  }
+
+  /** A thumb on an answer, by the id of its response or completion. */
+  async function rate(caller: string, request: Request, rest: string): Promise<Response> {
+    const { ratings } = deps;
+    if (ratings === undefined) return refuse(404, null, "Answers are not rated here: set feedback.enabled.");
+    const call = await calls.find(callOfId(rest));
+    if (call?.caller !== caller) return refuse(404, null, "There is no such answer.");
+    const given = feedback.safeParse(jsonOf(await readText(request, feedbackBytes)));
+    if (!given.success) throw new RequestError('Give { "thumb": "up", "down" or null } and, if you like, "words".');
+    const { thumb, words } = given.data;
+    const of = { account: deps, target: messageId(deps, call.id), by: { id: participantId(deps, call.chat) } };
+    if (await ratings.rate({ ...of, thumb: thumb ?? undefined, words })) return Response.json({ id: rest, thumb });
+    return refuse(404, null, "This answer cannot be rated (any more).");
   }
 
   /** What was said in a conversation with a name, the newest first. */
@@ -58,6 +82,8 @@ export function createRoutes(parts: RouteParts): (request: Request) => Promise<R
     ["POST", /^\/chat\/completions$/, (caller, request) => ask(caller, request, "chat", parseChat)],
     ["POST", /^\/responses$/, (caller, request) => ask(caller, request, "responses", parseResponses)],
     ["GET", /^\/responses\/([^/]+)$/, readResponse],
+    ["POST", /^\/responses\/([^/]+)\/feedback$/, rate],
+    ["POST", /^\/chat\/completions\/([^/]+)\/feedback$/, rate],
     ["GET", /^\/models$/, listModels],
     ["GET", /^\/models\/([^/]+)$/, listModels],
     ["GET", /^\/conversations\/([^/]+)\/items$/, listItems],

@@ -12,6 +12,7 @@ import { mapError } from "./errors.ts";
 import { telegramDialect } from "./format.ts";
 import { createIntake } from "./intake.ts";
 import { fetchMedia } from "./media.ts";
+import { platformMessageId } from "./parse.ts";
 import { createPreview } from "./preview.ts";
 import { reach } from "./reach.ts";
 import { chatId, createSender, maxCaption, maxText, threadIn } from "./send.ts";
@@ -63,6 +64,7 @@ export function telegram(settings: TelegramSettings, deps: ChannelDeps): Channel
     ...(options.preview ? createPreview(deps, api, token) : {}),
     reread: (raw) => intake.reread(raw as Update),
     reach: (target) => reach(deps, target),
+    ratedAs: ({ to, id }) => (id === undefined ? [] : [platformMessageId(deps, Number(to.chat), Number(id))]),
     fetchMedia: (ref, signal) => fetchMedia(api, options, ref, signal),
     async connect(signal) {
       signal.addEventListener("abort", () => (stopping = true), { once: true });
@@ -89,6 +91,7 @@ function traitsOf(preview: boolean): Traits {
     location: true,
     replies: true,
     receipts: false,
+    reactions: "many",
     typingMs: 4_500,
     ...(preview ? { preview: { everyMs: 1_000, in: ["direct"] } } : {}),
   };

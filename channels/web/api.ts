@@ -4,7 +4,7 @@ import { createMiddleware } from "hono/factory";
 import type { ChannelDeps } from "../../src/channel.ts";
 import { languageOf, offered } from "../../src/commands.ts";
 import { InfrastructureError, InputError, reasonOf, TerminalError } from "../../src/errors.ts";
-import { participantId } from "../../src/ids.ts";
+import { conversationId, messageId, participantId } from "../../src/ids.ts";
 import { type Attachments, downloadHeaders, fileName, mediaType } from "./attachments.ts";
 import type { Conversations } from "./conversation.ts";
 import type { FromPerson } from "./entry.ts";
@@ -65,6 +65,7 @@ export function createApi({ settings, deps, conversations, attachments, live }: 
   });
   for (const path of [
     "/api/messages",
+    "/api/messages/*",
     "/api/stop",
     "/api/reset",
     "/api/attachments",
@@ -75,13 +76,13 @@ export function createApi({ settings, deps, conversations, attachments, live }: 
   }
   const jsonOnly = createMiddleware(async (c, next) => {
     const type = c.req.header("content-type");
-    const bare = type === undefined && c.req.path !== "/api/messages";
+    const bare = type === undefined && !c.req.path.startsWith("/api/messages");
     if (c.req.method === "POST" && !bare && mediaType(type) !== "application/json") {
       return refuse(c, 415, "unsupported_media_type", "The body must be JSON: set Content-Type to application/json.");
     }
     return next();
   });
-  for (const path of ["/api/session", "/api/messages", "/api/stop", "/api/reset"]) {
+  for (const path of ["/api/session", "/api/messages", "/api/messages/*", "/api/stop", "/api/reset"]) {
     const onError = () => {
       throw new InputError(`The body is larger than ${jsonBytes} bytes.`, { status: 413 });
     };
@@ -104,6 +105,7 @@ export function createApi({ settings, deps, conversations, attachments, live }: 
           description: words[language],
         })),
         ...(examples !== undefined && { examples }),
+        ...(deps.ratings !== undefined && { feedback: { asks: deps.ratings.asks } }),
       },
       200,
     );
@@ -114,9 +116,16 @@ export function createApi({ settings, deps, conversations, attachments, live }: 
     const own = c.get("session");
     const { entries, last, more } = await conversations.history(own, before === undefined ? undefined : Number(before));
     const oldest = entries[0]?.n;
+    const thumbs = await deps.ratings?.of(conversationId(deps, own), { id: participantId(deps, own) });
+    const shown = entries
+      .flatMap((placed) => pageMessage(placed) ?? [])
+      .map((message) => {
+        const rated = thumbs?.get(messageId(deps, own, message.id));
+        return rated === undefined ? message : { ...message, rated };
+      });
     return c.json(
       {
-        messages: entries.flatMap((placed) => pageMessage(placed) ?? []),
+        messages: shown,
         lastEventId: String(last),
         more,
         ...(more && oldest !== undefined && { before: String(oldest) }),
@@ -130,6 +139,17 @@ export function createApi({ settings, deps, conversations, attachments, live }: 
     const body = c.req.valid("json");
     await conversations.accept(c.get("session"), { ...(await entryOf(c.get("session"), body)), ...browser(c.req.raw) });
     return c.json({ id: body.id }, 202);
+  });
+
+  app.openapi(routes.rate, async (c) => {
+    const own = c.get("session");
+    const { id } = c.req.valid("param");
+    const { thumb, words } = c.req.valid("json");
+    const person = { address: addressOf(deps, own), participant: participantOf(deps, own) };
+    if (!(await deps.inbound.hears(person))) return refuse(c, 403, "not_allowed", "You may not write here.");
+    const of = { account: deps, target: messageId(deps, own, id), by: { id: participantId(deps, own) }, words };
+    if ((await deps.ratings?.rate({ ...of, thumb: thumb ?? undefined })) === true) return c.json({ thumb }, 200);
+    return refuse(c, 404, "not_found", "This answer cannot be rated (any more).");
   });
 
   async function entryOf(

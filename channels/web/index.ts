@@ -3,10 +3,20 @@
  *
  * What is sent is what the transcript has, so that sending twice is sending once; live streams only tell that there is more.
  */
-import type { Channel, ChannelDeps, Finding, HttpHandler, Preview, Reach, Typing, Check } from "../../src/channel.ts";
+import type {
+  Channel,
+  ChannelDeps,
+  Finding,
+  HttpHandler,
+  Preview,
+  Rateable,
+  Reach,
+  Typing,
+  Check,
+} from "../../src/channel.ts";
 import { access } from "node:fs/promises";
 import { join } from "node:path";
-import { encodePart } from "../../src/ids.ts";
+import { encodePart, messageId } from "../../src/ids.ts";
 import { createApi } from "./api.ts";
 import { createAttachments } from "./attachments.ts";
 import { createConversations } from "./conversation.ts";
@@ -14,7 +24,7 @@ import { dialect } from "./format.ts";
 import { createLive } from "./live.ts";
 import { reach } from "./reach.ts";
 import { refuse } from "./refuse.ts";
-import { createSend } from "./send.ts";
+import { createSend, idOfAnswer } from "./send.ts";
 import type { WebSettings } from "./settings.ts";
 import { createSite } from "./site.ts";
 
@@ -26,7 +36,7 @@ const sentBytes = 100 * 1024 * 1024;
 export function web(
   settings: WebSettings,
   deps: ChannelDeps,
-): Channel & Typing & Preview & HttpHandler & Check & Reach {
+): Channel & Typing & Preview & HttpHandler & Check & Reach & Rateable {
   const { clock, log } = deps;
   const { streams, streamsPerSession } = settings;
   const live = createLive({
@@ -82,6 +92,7 @@ export function web(
     typing: async (to, on) => live.typing(to.chat, on),
     preview: async (to, draft) => live.delta(to.chat, draft),
     reach: (target) => reach(deps, target),
+    ratedAs: ({ to, key }) => [messageId(deps, to.chat, idOfAnswer(key))],
     paths: ["/", "/*"],
     handle: (request) => (request.method === "HEAD" ? headOf(request) : Promise.resolve(app.fetch(request))),
     check: () => checkPage(settings.pageDirectory),

@@ -1,5 +1,6 @@
 /** The HTTP API of the web chat, from which /openapi.json is made. */
 import { createRoute, z } from "@hono/zod-openapi";
+import { longestWords, thumbs } from "../../src/rating.ts";
 
 const error = z.object({ error: z.object({ code: z.string(), message: z.string() }) }).openapi("Error");
 
@@ -23,6 +24,7 @@ const message = z
     at: z.iso.datetime(),
     answers: z.array(z.string()).optional().openapi({ description: "The user messages that this one answers" }),
     clientId: z.string().optional().openapi({ description: "The id under which the client sent it" }),
+    rated: z.enum(thumbs).optional().openapi({ description: "The thumb that this session has put on it" }),
   })
   .openapi("Message");
 export type PageMessage = z.infer<typeof message>;
@@ -38,6 +40,10 @@ const session = z
     }),
     commands: z.array(z.object({ name: z.string(), description: z.string() })),
     examples: z.array(z.string()).optional(),
+    feedback: z
+      .object({ asks: z.boolean().openapi({ description: "Whoever is not content is asked why" }) })
+      .optional()
+      .openapi({ description: "Answers can be rated" }),
   })
   .openapi("Session");
 
@@ -57,6 +63,13 @@ const outgoing = z
   })
   .openapi("Outgoing");
 export type PageOutgoing = z.infer<typeof outgoing>;
+
+const thumb = z
+  .object({
+    thumb: z.enum(thumbs).nullable().openapi({ description: "Null takes it back" }),
+    words: z.string().max(longestWords).optional().openapi({ description: "What the person says about it" }),
+  })
+  .openapi("Feedback");
 
 const json = <Schema extends z.ZodType>(schema: Schema, description: string) => ({
   content: { "application/json": { schema } },
@@ -121,6 +134,21 @@ export const routes = {
       202: json(accepted, "It is durable and will be answered"),
       404: json(error, "No such message"),
       429: json(error, "Too many messages: send it again after Retry-After seconds"),
+      ...refusals,
+    },
+  }),
+  rate: createRoute({
+    method: "post",
+    path: "/api/messages/{id}/feedback",
+    tags: ["Conversation"],
+    summary: "Put a thumb on an answer; the same again changes nothing",
+    request: {
+      params: z.object({ id: z.string().max(100) }),
+      body: { required: true, content: { "application/json": { schema: thumb } } },
+    },
+    responses: {
+      200: json(thumb.pick({ thumb: true }), "It is kept"),
+      404: json(error, "No such answer of this session can be rated (any more), or answers are not rated here"),
       ...refusals,
     },
   }),

@@ -10,6 +10,11 @@ import type { Live } from "./live.ts";
 
 type Content = Pick<FromAgent, "text" | "attachments" | "buttons">;
 
+/** The page's id of what is sent under this key. */
+export function idOfAnswer(key: string): string {
+  return `a-${createHash("sha256").update(key).digest("base64url").slice(0, 27)}`;
+}
+
 /** Appending to the transcript is the sending: the page reads it there, now or when it comes back. */
 export function createSend({ transcript }: ChannelDeps, attachments: Attachments, live: Live) {
   async function contentOf(part: Outgoing, session: string, id: string): Promise<Content> {
@@ -39,7 +44,7 @@ export function createSend({ transcript }: ChannelDeps, attachments: Attachments
   return async function send(part: Outgoing, context: SendContext): Promise<Sent> {
     const { to, answers, notice, last, signal } = context;
     signal.throwIfAborted();
-    const id = `a-${createHash("sha256").update(context.key).digest("base64url").slice(0, 27)}`;
+    const id = idOfAnswer(context.key);
     const content = await contentOf(part, to.chat, id);
     const entry: FromAgent = { v: 1, kind: "agent", ...content, answers: answers.flatMap(pageId), notice };
     await transcript.append(to.conversation, id, entry);

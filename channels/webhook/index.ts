@@ -10,12 +10,12 @@ import { createHash } from "node:crypto";
 import type { BindingSource, Channel, ChannelDeps, Check, Finding, HttpHandler } from "../../src/channel.ts";
 import { InfrastructureError, InputError, reasonOf, RefusedError, TerminalError } from "../../src/errors.ts";
 import type { SafeFetch } from "../../src/fetch.ts";
-import { messageId } from "../../src/ids.ts";
+import { messageId, participantId } from "../../src/ids.ts";
 import type { InboundEvent } from "../../src/message.ts";
 import { type Call, createCalls } from "./calls.ts";
 import { answerOf, dialect } from "./format.ts";
 import { MappingError } from "./mapping.ts";
-import { type Body, eventOf, parseBody } from "./parse.ts";
+import { type Body, eventOf, parseBody, parseFeedback } from "./parse.ts";
 import { readText } from "../../src/request-text.ts";
 import { reach } from "./reach.ts";
 import { createSend } from "./send.ts";
@@ -60,6 +60,7 @@ export function webhook(
   const { account, clock, inbound, log } = deps;
   const main = account === "main";
   const path = main ? "/webhooks/in" : `/webhooks/in/${account}`;
+  const ratingPath = main ? "/webhooks/feedback" : `/webhooks/feedback/${account}`;
   const { signature, mapping } = settings;
   const binding = signature.scheme === "binding" ? signature.name : undefined;
   const keys = keysOf(settings);
@@ -77,6 +78,18 @@ export function webhook(
       const reason = url === undefined ? undefined : await safeFetch.refusal(url);
       if (reason !== undefined) throw new InputError(`${where} is refused: ${reason}`);
     }
+  }
+
+  /** A thumb on an answer, by the webhook-id of what it answers; signed as a message is. */
+  async function rate(request: Request): Promise<Response> {
+    const text = await readText(request, settings.bodyBytes);
+    const refusal = keys.refusal(request.headers, text, clock.now());
+    if (refusal !== undefined) return refuse(401, "unauthorized", refusal);
+    const { message, participant, thumb, words } = parseFeedback(text);
+    const by = { id: participantId(deps, participant) };
+    const of = { account: deps, target: messageId(deps, message), by, thumb: thumb ?? undefined, words };
+    if ((await deps.ratings?.rate(of)) === true) return Response.json({ id: message, thumb });
+    return refuse(404, "not_found", "There is no answer to this message that could be rated (any more).");
   }
 
   async function accept(request: Request): Promise<Response> {
@@ -185,6 +198,7 @@ export function webhook(
     },
     dialect,
     send: createSend(deps, calls, keys, safeFetch),
+    ratedAs: ({ answers }) => answers,
     reach: (target) => reach(deps, calls, target),
     ...(source === undefined
       ? {}
@@ -221,7 +235,7 @@ export function webhook(
     ...channel,
     ...(binding === undefined ? {} : fromBinding(binding)),
     // A component is heard by its name alone.
-    paths: binding === undefined ? [path] : [],
+    paths: binding === undefined ? [path, ...(deps.ratings === undefined ? [] : [ratingPath])] : [],
     async check() {
       if (keys.weak) return [weakSecret(main ? "WEBHOOK_SECRET (secret)" : `the secret of account "${account}"`)];
       const what = binding === undefined ? `messages are taken at ${path}` : `"${binding}" is listened to`;
@@ -230,7 +244,8 @@ export function webhook(
     async handle(request) {
       if (request.method !== "POST") return refuse(405, "method_not_allowed", "Use POST.", { allow: "POST" });
       try {
-        return await accept(request);
+        const isRating = new URL(request.url).pathname.replace(/\/$/, "") === ratingPath;
+        return await (isRating ? rate(request) : accept(request));
       } catch (error) {
         if (error instanceof InfrastructureError) {
           log.warn({ account, reason: reasonOf(error) }, "webhook: refused for now");

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { InputError } from "../../src/errors.ts";
 import { type AccountRef, conversationId, messageId, participantId } from "../../src/ids.ts";
 import type { Address, InboundEvent, MediaKind } from "../../src/message.ts";
+import { longestWords, thumbs } from "../../src/rating.ts";
 
 /** Any text is an id: what is too long for a key is replaced by its digest when ids are made of it. */
 const platformId = z.string().min(1).max(16_384);
@@ -51,13 +52,34 @@ const webhookId = /^[\w.:~+/=@-]{1,200}$/;
 /** @throws InputError that says where what is wrong. */
 export function parseBody(id: string, text: string, textLength: number): Body {
   if (!webhookId.test(id)) throw new InputError("webhook-id: must be 1 to 200 letters, digits or . : ~ + / = @ _ -");
-  let given: unknown;
+  return checked(bodySchema(textLength), jsonIn(text));
+}
+
+const feedback = z.strictObject({
+  /** The webhook-id of a message that it answers. */
+  message: platformId,
+  /** Who rates it. */
+  participant: platformId,
+  /** Null takes it back. */
+  thumb: z.enum(thumbs).nullable(),
+  words: z.string().max(longestWords).optional(),
+});
+
+/** @throws InputError that says where what is wrong. */
+export function parseFeedback(text: string): z.infer<typeof feedback> {
+  return checked(feedback, jsonIn(text));
+}
+
+function jsonIn(text: string): unknown {
   try {
-    given = JSON.parse(text);
+    return JSON.parse(text);
   } catch (error) {
     throw new InputError("The body must be JSON.", { cause: error });
   }
-  const body = bodySchema(textLength).safeParse(given);
+}
+
+function checked<Schema extends z.ZodType>(schema: Schema, given: unknown): z.infer<Schema> {
+  const body = schema.safeParse(given);
   if (body.success) return body.data;
   const problems = body.error.issues
     .slice(0, 5)

@@ -1,6 +1,7 @@
 /** WhatsApp by Meta's Cloud API: webhooks in, Graph calls out. */
 import type { Channel, ChannelDeps, HttpHandler, Traits } from "../../src/channel.ts";
 import { InfrastructureError, InputError, reasonOf, RetryableError, TerminalError } from "../../src/errors.ts";
+import { messageId } from "../../src/ids.ts";
 import { createApi } from "./api.ts";
 import { check } from "./check.ts";
 import { mapError } from "./errors.ts";
@@ -31,6 +32,7 @@ export const cloudTraits: Traits = {
   location: true,
   replies: true,
   receipts: "key",
+  reactions: "one",
   // It ends by itself after 25 seconds, or when the answer comes.
   typingMs: 20_000,
 };
@@ -86,6 +88,7 @@ export function whatsappCloud(options: CloudOptions, deps: ChannelDeps): Channel
     fetchMedia: (ref, signal) => fetchMedia(api, options, ref, signal),
     reread: (raw) => intake.reread(raw),
     reach: (target) => reach(deps, numbers, target),
+    ratedAs: ({ to, id }) => (id === undefined ? [] : [messageId(deps, to.chat, id)]),
     check: (signal) => check(api, options, `${publicUrl ?? ""}${path}`, signal),
     close: api.close,
     paths: [path],

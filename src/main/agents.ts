@@ -1,4 +1,5 @@
 /** The agents that the configuration names, and which of them answers where. */
+import { createHash } from "node:crypto";
 import { createClientAgent, type ClientAgentDeps } from "../../agents/client/index.ts";
 import { roleOf, type Role } from "../../agents/client/role.ts";
 import { traitsOf, type ClientAgentSettings } from "../../agents/client/settings.ts";
@@ -8,6 +9,7 @@ import type { Models, ModelsSettings } from "../../adapters/models/index.ts";
 import type { ProviderLimits } from "../../adapters/models/provider.ts";
 import { modelsOfAgent } from "../../adapters/models/spec.ts";
 import type { Offered } from "../agent-choice.ts";
+import type { AgentVersion } from "../agent.ts";
 import type { Command } from "../commands.ts";
 import type { CoreOptions } from "../core.ts";
 import type { AccountRef } from "../ids.ts";
@@ -95,7 +97,8 @@ export function createAgents(options: AgentsOptions): Agents {
       roles.set(name, roleOf(name, settings, log, written));
       const deps = { name, models, clock, blobs, log, transcriber, documents, tracing, outside, roles: () => roles };
       const agent = createClientAgent(settings, deps);
-      return [name, { name, agent, traits: traitsOf(settings), settings }] as const;
+      const made = config.feedback.enabled ? { made: versionOf(settings) } : {};
+      return [name, { name, agent, traits: traitsOf(settings), settings, ...made }] as const;
     }),
   );
   const routing = createRouting(config);
@@ -106,8 +109,8 @@ export function createAgents(options: AgentsOptions): Agents {
     names: [...made.keys()],
     of(to, who = {}) {
       const { name, base } = routing.agentFor(to, who);
-      const { agent, traits, settings } = made.get(name) ?? first;
-      return { name, base, agent, traits, ...(several ? { title: settings.name } : {}) };
+      const { settings, ...answering } = made.get(name) ?? first;
+      return { ...answering, name, base, ...(several ? { title: settings.name } : {}) };
     },
     offered: { at: routing.offeredAt, commands: routing.commands },
     introduce(to) {
@@ -139,6 +142,12 @@ function settingsOf(given: ClientAgentSettings, defined: AgentDefinition | undef
     ...(about === undefined ? {} : { about }),
     handoffs: [...new Set([...given.handoffs, ...handoffs])],
   };
+}
+
+/** Whatever of an agent's settings can change its answers. */
+export function versionOf(settings: ClientAgentSettings): AgentVersion {
+  const digest = createHash("sha256").update(JSON.stringify(settings)).digest("base64url");
+  return { model: settings.model, version: digest.slice(0, 10) };
 }
 
 /** What a client agent can do is its instructions' business: others are told that they can talk to it. */

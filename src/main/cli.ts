@@ -5,6 +5,8 @@ import { reasonOf } from "../errors.ts";
 import { ConfigError } from "./config.ts";
 import type { AddOptions, ListOptions, RemoveOptions } from "./commands/knowledge.ts";
 import type { RouteOptions } from "./commands/routes.ts";
+import type { EvalOptions } from "./commands/eval.ts";
+import type { DoneOptions } from "./commands/review.ts";
 import type { SendOptions } from "./commands/send.ts";
 import type { UsageOptions } from "./commands/usage.ts";
 import type { ReleaseOptions, SayOptions, TakeOptions } from "./commands/takeover.ts";
@@ -149,6 +151,88 @@ takeover
   );
 
 program
+  .command("feedback")
+  .description("thumbs that people put on answers")
+  .addCommand(
+    new Command("list")
+      .description("show them, the latest rated answer first")
+      .option("--limit <n>", "how many at most", count, 50)
+      .option("--json", "as JSON")
+      .action(async (options: { limit: number; json?: true }) =>
+        (await import("./commands/feedback.ts")).list(options),
+      ),
+  )
+  .addCommand(
+    new Command("export")
+      .description("print them as JSON, a line for each answer")
+      .option("--limit <n>", "how many at most", count, 10_000)
+      .action(async (options: { limit: number }) => (await import("./commands/feedback.ts")).exported(options)),
+  );
+
+const review = program
+  .command("review")
+  .description("answers that were rated low, or that their agent was in doubt of");
+review
+  .command("list")
+  .description("show what nobody has reviewed yet, the newest first")
+  .option("--done", "what is reviewed instead")
+  .option("--limit <n>", "how many at most", count, 50)
+  .option("--json", "with the conversations, as JSON")
+  .action(async (options: { done?: true; limit: number; json?: true }) =>
+    (await import("./commands/review.ts")).list(options),
+  );
+review
+  .command("next")
+  .description("take the oldest that nobody has, for an hour, and show them with their conversations")
+  .option("--count <n>", "how many at most", count, 5)
+  .option("--json", "as JSON")
+  .addOption(asWhom())
+  .action(async (options: { count: number; json?: true; as?: string }) =>
+    (await import("./commands/review.ts")).next(options),
+  );
+review
+  .command("done")
+  .description("say what you found")
+  .argument("<id>")
+  .addOption(
+    new Option("--verdict <verdict>", "what the answer is").choices(["good", "bad", "unclear"]).makeOptionMandatory(),
+  )
+  .option("--note <words>", "why")
+  .option("--expected <words>", "what it should have said")
+  .addOption(asWhom())
+  .action(async (id: string, options: DoneOptions) => (await import("./commands/review.ts")).done(id, options));
+review
+  .command("export")
+  .description("print what is reviewed as cases for `ascent eval`, a line each")
+  .option("--limit <n>", "how many at most", count, 1_000)
+  .action(async (options: { limit: number }) => (await import("./commands/review.ts")).exported(options));
+
+program
+  .command("eval")
+  .description("play conversations of a file against an agent, and grade the answers by rules and by a model")
+  .argument("<file>", "YAML, or JSON lines as `ascent review export` prints them")
+  .option("--agent <name>", "whose answers; else the first agent's")
+  .option("--model <spec>", "on this model instead of its own")
+  .option("--instructions <file>", "with these instructions instead of its own")
+  .option("--against <agent or model>", "compare with another agent, or with this one as it is on another model")
+  .option("--judge <spec>", "the model that judges by the cases' rubrics, and compares")
+  .option("--samples <n>", "judgements of each case; compared ones are made in both orders", count, 1)
+  .option("--jobs <n>", "cases at once", count, 4)
+  .option("--out <file>", "keep the report; an evaluation that was ended goes on with the same file")
+  .option("--baseline <file>", "an earlier report to show the differences to")
+  .option("--threshold <share>", "of the cases that have to pass; else the command fails", share, 1)
+  .option("--price <input/output>", "of a million tokens, to show what it cost", price)
+  .option(
+    "--run <patterns...>",
+    "tools of MCP servers that are really called; all others answer as recorded, or not at all",
+    [],
+  )
+  .option("--json", "the report as JSON")
+  .action(async (file: string, options: EvalOptions) =>
+    (await import("./commands/eval.ts")).evaluateFile(file, options),
+  );
+
+program
   .command("journal")
   .description("show which messages were set aside and by which rule, the newest first")
   .option("--limit <n>", "how many at most", count, 100)
@@ -251,6 +335,19 @@ knowledge
   .action(async (question: string, options: ListOptions) =>
     (await import("./commands/knowledge.ts")).search(question, options),
   );
+
+function share(given: string): number {
+  const value = Number(given);
+  if (!(value >= 0 && value <= 1)) throw new InvalidArgumentError("must be a share, from 0 to 1");
+  return value;
+}
+
+function price(given: string): { input: number; output: number } {
+  const [input = NaN, output = NaN, ...more] = given.split("/").map(Number);
+  if (!(input >= 0 && output >= 0) || more.length > 0)
+    throw new InvalidArgumentError("must be two numbers, such as 0.25/2");
+  return { input, output };
+}
 
 function port(given: string): number {
   const value = Number(given);

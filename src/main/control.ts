@@ -7,6 +7,7 @@ import { z } from "zod";
 import { holderOf } from "../../adapters/embedded/lock.ts";
 import { createServer } from "../../adapters/http/index.ts";
 import { InputError } from "../errors.ts";
+import { doneOrder } from "../feedback-operations.ts";
 import { sendOrder, type Operations } from "../operations.ts";
 import { usageQuery } from "../usage.ts";
 import type { Log } from "../ports.ts";
@@ -52,6 +53,10 @@ const order = z.discriminatedUnion("operation", [
     operation: z.literal("release"),
     order: z.object({ ...there, ...as, force: z.boolean().optional(), note: z.string().optional() }),
   }),
+  z.object({ operation: z.literal("feedback"), limit }),
+  z.object({ operation: z.literal("reviews"), limit, done: z.boolean().optional() }),
+  z.object({ operation: z.literal("nextReviews"), count: limit, ...as }),
+  z.object({ operation: z.literal("review"), order: doneOrder.extend(as) }),
 ]);
 type Order = z.infer<typeof order>;
 
@@ -125,6 +130,14 @@ function perform(operations: CommandOperations, asked: Order): Promise<unknown> 
       return operations.sayThere(asked.order);
     case "release":
       return operations.release(asked.order);
+    case "feedback":
+      return operations.feedback(asked.limit);
+    case "reviews":
+      return operations.reviews(asked);
+    case "nextReviews":
+      return operations.nextReviews(asked);
+    case "review":
+      return operations.review(asked.order);
   }
 }
 
@@ -182,6 +195,10 @@ export async function runningGateway(
       take: (given) => ask({ operation: "take", order: given }),
       sayThere: (given) => ask({ operation: "sayThere", order: given }),
       release: (given) => ask({ operation: "release", order: given }),
+      feedback: (most) => ask({ operation: "feedback", limit: most }),
+      reviews: (of) => ask({ operation: "reviews", ...of }),
+      nextReviews: (of) => ask({ operation: "nextReviews", ...of }),
+      review: (given) => ask({ operation: "review", order: given }),
     },
   };
 }

@@ -1,12 +1,12 @@
 /** The gateway put together: runtime, agents, channels, server; started in this order and stopped in the other. */
-import { randomBytes, randomUUID } from "node:crypto";
+import { createHmac, randomBytes, randomUUID } from "node:crypto";
 import { createSafeFetch } from "../../adapters/fetch/index.ts";
 import { createServer } from "../../adapters/http/index.ts";
 import { createModels } from "../../adapters/models/index.ts";
 import type { Announce } from "../announce.ts";
 import type { Channel, HttpHandler } from "../channel.ts";
 import { createBelongings } from "../belongings.ts";
-import { createCore, type Core } from "../core.ts";
+import { createCore, type Core, type CoreOptions } from "../core.ts";
 import { createConnections } from "../connections.ts";
 import { pushHandler } from "../delegation-push.ts";
 import { createEffects } from "../effects.ts";
@@ -107,6 +107,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     delegations,
     budgets,
     takeover: takeoverOf(config),
+    feedback: feedbackOf(config, secret),
     erase: mcp?.erase,
     ...(announces.length === 0 ? {} : { announce: toAll(announces) }),
   });
@@ -185,6 +186,17 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
 function takeoverOf({ takeover: { waitSeconds, silentSeconds } }: Config) {
   const silentMs = silentSeconds === "off" ? undefined : silentSeconds * 1_000;
   return { waitMs: waitSeconds === "off" ? 0 : waitSeconds * 1_000, silentMs };
+}
+
+function feedbackOf({ feedback: { enabled, asks, days, up, down } }: Config, secret: string): CoreOptions["feedback"] {
+  if (!enabled) return undefined;
+  return {
+    emoji: { up, down },
+    asks,
+    keptMs: days * 24 * 3_600_000,
+    // Whoever has the ratings and a list of people cannot tell whose they are without the secret.
+    pseudonymOf: (person) => createHmac("sha256", `ratings ${secret}`).update(person).digest("base64url").slice(0, 16),
+  };
 }
 
 async function openSignals(url: string, instance: string, log: Log): Promise<Signals & { close(): void }> {

@@ -63,6 +63,7 @@ export async function openChannels(
         blobs: blobsOf(runtime.blobs, own.tenant),
         belongings,
         endings: core.endings,
+        ...(core.feedback === undefined ? {} : { ratings: core.feedback }),
         ...(signals === undefined ? {} : { signals }),
         clock,
         log,

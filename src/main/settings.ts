@@ -277,6 +277,19 @@ export const settings = z.strictObject({
       silentSeconds: seconds.default("off"),
     })
     .prefault({}),
+  /** Thumbs on answers, and reviews. Off, nothing is kept for it. */
+  feedback: z
+    .strictObject({
+      enabled: z.boolean().default(false),
+      /** Reactions that count as a thumb. */
+      up: z.array(z.string().min(1)).default(["👍"]),
+      down: z.array(z.string().min(1)).default(["👎"]),
+      /** The page asks whoever is not content what was wrong. */
+      asks: z.boolean().default(false),
+      /** How long an answer can be rated, and a rating or a review is kept. */
+      days: z.number().positive().max(3_650).default(90),
+    })
+    .prefault({}),
   webhooks: z
     .strictObject({
       /** Hosts in private networks that callbacks and subscribers may be at. */

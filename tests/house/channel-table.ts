@@ -42,6 +42,7 @@ const rows: readonly Row[] = [
   ["places on a map", ({ traits }) => (traits.location ? "yes" : "a link")],
   ["replies that show what they answer", ({ traits }) => yes(traits.replies)],
   ["can be written to first", ({ reach }) => yes(reach !== undefined)],
+  ["answers can be rated", ratedBy],
   ["typing", ({ typing }) => yes(typing !== undefined)],
   ["the answer as it grows", previewOf],
   ["delivery receipts", ({ traits }) => yes(traits.receipts !== false)],
@@ -51,6 +52,12 @@ const rows: readonly Row[] = [
     ({ traits }) => ({ sequence: "the platform's count", time: "its time", arrival: "arrival" })[traits.order],
   ],
 ];
+
+function ratedBy({ channel, traits, ratedAs }: Channel): string {
+  if (ratedAs === undefined) return "no";
+  if (traits.reactions !== undefined) return "by a reaction";
+  return channel === "web" ? "by a button" : "by a request";
+}
 
 export async function channelTable(): Promise<string> {
   const channels: Channel[] = [];

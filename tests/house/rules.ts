@@ -73,6 +73,11 @@ const rules: IForbiddenRuleType[] = [
     },
   },
   {
+    name: "evaluation-imports-the-client-agent",
+    from: { path: "^agents/evaluation/" },
+    to: { path: ours, pathNot: [core, "^agents/(client|evaluation)/"] },
+  },
+  {
     name: "agents-stay-pure",
     from: { path: "^agents/" },
     to: { dependencyTypes: ["core"], pathNot: builtin(pureBuiltins) },

@@ -19,6 +19,8 @@ export interface DiscordStageOptions extends DiscordFakeOptions {
   readonly account?: Readonly<Record<string, unknown>>;
   /** The agent's settings. */
   readonly agent?: Readonly<Record<string, unknown>>;
+  /** Laid over the configuration. */
+  readonly config?: Readonly<Record<string, unknown>>;
   /** Interactions are posted to the gateway. */
   readonly webhook?: boolean;
 }
@@ -35,6 +37,7 @@ export async function openDiscord(options: DiscordStageOptions = {}): Promise<Di
       models: { timeoutSeconds: 20, retries: 1 },
       ...(options.agent === undefined ? {} : { agents: { assistant: options.agent } }),
       server: { graceSeconds: 5 },
+      ...options.config,
     },
     env: () => ({
       ASCENT_CONFIG: "ascent.yaml",

@@ -731,6 +731,7 @@ describe("the page", () => {
       "/api/attachments/{id}",
       "/api/events",
       "/api/messages",
+      "/api/messages/{id}/feedback",
       "/api/reset",
       "/api/session",
       "/api/stop",

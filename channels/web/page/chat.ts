@@ -5,7 +5,7 @@ import { uuid } from "./id.ts";
 import type { FileStore, Outbox, Store, Unsent } from "./outbox.ts";
 import { createOutbox } from "./outbox.ts";
 import { initialState, reduce, type Action, type State } from "./store.ts";
-import type { ServerEvent, Session } from "./wire.ts";
+import type { ServerEvent, Session, Thumb } from "./wire.ts";
 
 /** What the components see: the state, and what a person can do. */
 export type Chat = {
@@ -14,6 +14,8 @@ export type Chat = {
   readonly start: () => void;
   readonly send: (text: string, files?: readonly File[]) => void;
   readonly press: (message: string, button: { readonly id: string; readonly label: string }) => void;
+  /** Shown at once, and taken back where it was not kept. @returns whether it was. */
+  readonly rate: (message: string, thumb: Thumb | null, why?: string) => Promise<boolean>;
   readonly retry: (id?: string) => void;
   readonly discard: (id: string) => void;
   readonly stop: () => void;
@@ -137,6 +139,18 @@ export const createChat = ({ makeClient, store, files, now }: Options): Chat => 
     press: (message, button) => {
       const press = { message, button: button.id };
       outbox.add({ id: uuid(), at: now().toISOString(), text: button.label, files: [], press }, []);
+    },
+    rate: async (message, thumb, why) => {
+      const before = state.rated[message] ?? state.messages.find(({ id }) => id === message)?.rated ?? null;
+      dispatch({ type: "rated", message, thumb });
+      try {
+        await client.rate(message, thumb, why);
+        return true;
+      } catch (error) {
+        dispatch({ type: "rated", message, thumb: before });
+        dispatch({ type: "problem", text: words(error, "That was not kept: the gateway can’t be reached.") });
+        return false;
+      }
     },
     retry: outbox.retry,
     discard: outbox.discard,

@@ -1,5 +1,5 @@
 import { backoff } from "./backoff.ts";
-import type { Attachment, History, Outgoing, Session } from "./wire.ts";
+import type { Attachment, History, Outgoing, Session, Thumb } from "./wire.ts";
 
 /** The gateway answered, and the answer is no. */
 export class HttpError extends Error {
@@ -31,6 +31,7 @@ export type Client = {
   readonly session: () => Promise<Session>;
   readonly history: (before?: string) => Promise<History>;
   readonly send: (message: Outgoing) => Promise<void>;
+  readonly rate: (message: string, thumb: Thumb | null, words?: string) => Promise<void>;
   readonly upload: (file: Blob, name: string, type: string) => Promise<Attachment>;
   readonly stop: () => Promise<void>;
   readonly reset: () => Promise<void>;
@@ -131,6 +132,11 @@ export const httpClient = ({ fetch, onSession, now }: Options): Client => {
     send: async (message) => {
       const headers = { ...json, "x-time-zone": timeZone };
       await request("api/messages", { method: "POST", headers, body: JSON.stringify(message) });
+    },
+    rate: async (message, thumb, words) => {
+      const body = JSON.stringify({ thumb, ...(words === undefined ? {} : { words }) });
+      const path = `api/messages/${encodeURIComponent(message)}/feedback`;
+      await request(path, { method: "POST", headers: json, body });
     },
     upload: async (file, name, type) => {
       const path = `api/attachments?name=${encodeURIComponent(name)}`;

@@ -1,6 +1,6 @@
 import type { Connection } from "./events.ts";
 import type { Unsent } from "./outbox.ts";
-import type { History, Message, ServerEvent, Session } from "./wire.ts";
+import type { History, Message, ServerEvent, Session, Thumb } from "./wire.ts";
 
 /** The answer that is being written. It stands below the row `anchor`, where its final message will stand. */
 export type Draft = {
@@ -31,6 +31,8 @@ export type State = {
   readonly connection: Connection;
   /** Pressed buttons by message. */
   readonly pressed: Readonly<Record<string, string>>;
+  /** Thumbs put on here, or taken back (null), by message; others stand with the message. */
+  readonly rated: Readonly<Record<string, Thumb | null>>;
   /** The newest message that came while the page was open: what a screen reader is told. */
   readonly heard?: Message;
   readonly problem?: Problem;
@@ -48,6 +50,7 @@ export type Action =
   | { readonly type: "unsent"; readonly unsent: readonly Unsent[] }
   | { readonly type: "connection"; readonly connection: Connection }
   | { readonly type: "stopping"; readonly stopping: boolean }
+  | { readonly type: "rated"; readonly message: string; readonly thumb: Thumb | null }
   | { readonly type: "cleared" }
   | { readonly type: "problem"; readonly text: string }
   | { readonly type: "problemSeen" };
@@ -63,6 +66,7 @@ export const initialState: State = {
   loadingEarlier: false,
   connection: "connecting",
   pressed: {},
+  rated: {},
 };
 
 /** The same for a message and for the unsent entry it grew from, so that its row stays the same row. */
@@ -234,6 +238,8 @@ export const reduce = (state: State, action: Action): State => {
       return state.connection === action.connection ? state : onConnection(state, action.connection);
     case "stopping":
       return { ...state, stopping: action.stopping };
+    case "rated":
+      return { ...state, rated: { ...state.rated, [action.message]: action.thumb } };
     case "cleared":
       return onEvent(state, { type: "reset" }, "");
     case "problem":

@@ -28,7 +28,11 @@ export type Message = {
   readonly clientId?: string;
   /** The button that was pressed, where the gateway remembers it. */
   readonly pressed?: string;
+  /** The thumb that this session has put on it. */
+  readonly rated?: Thumb;
 };
+
+export type Thumb = "up" | "down";
 
 export type Session = {
   readonly agent: { readonly name: string; readonly demo: boolean; readonly notice?: string };
@@ -43,6 +47,8 @@ export type Session = {
   };
   readonly commands: readonly { readonly name: string; readonly description: string }[];
   readonly examples?: readonly string[];
+  /** Answers can be rated; `asks`: whoever is not content is asked why. */
+  readonly feedback?: { readonly asks: boolean };
 };
 
 export type History = {

@@ -71,15 +71,20 @@ export function perform(world: World, log: FakeLog, action: Action): Done {
     }
     case "press":
       return queue("callback_query", callbackQuery(world, state, action));
-    case "react":
+    case "react": {
+      const place = `${action.messageId} ${action.user}`;
+      const before = state.reactions.get(place) ?? [];
+      state.reactions.set(place, action.emoji);
+      const shape = (all: readonly string[]) => all.map((emoji) => ({ type: "emoji", emoji }));
       return queue("message_reaction", {
         chat: state.chat,
         message_id: stored(state, action.messageId).message_id,
         user: world.user(action.user),
         date: unixNow(),
-        old_reaction: [],
-        new_reaction: action.emoji.map((emoji) => ({ type: "emoji", emoji })),
+        old_reaction: shape(before),
+        new_reaction: shape(action.emoji),
       });
+    }
     case "setBot":
       return queue("my_chat_member", memberUpdate(world, state, action));
     case "openTopic": {

@@ -19,6 +19,8 @@ export interface ChatState {
   readonly chat: Chat;
   readonly messages: Map<number, Message>;
   readonly threads: Set<number>;
+  /** By message and person, as they are now. */
+  readonly reactions: Map<string, readonly string[]>;
   botStatus: BotStatus;
   /** The last call seen before the newest update of this chat: where a wait for a reply begins. */
   lastInbound: number;
@@ -74,7 +76,15 @@ export function createWorld(options: BotOptions, log: FakeLog): World {
       let state = chats.get(chatId);
       if (state === undefined || define !== undefined) {
         const chat = { ...(state?.chat ?? defaultChat(chatId, define?.type)), ...define };
-        state = { messages: new Map(), threads: new Set(), botStatus: "member", lastInbound: 0, ...state, chat };
+        state = {
+          messages: new Map(),
+          threads: new Set(),
+          reactions: new Map(),
+          botStatus: "member",
+          lastInbound: 0,
+          ...state,
+          chat,
+        };
         chats.set(chatId, state);
       }
       return state;

@@ -33,6 +33,10 @@ export const Copy = icon(
     <path d="M15 5.8A1.8 1.8 0 0 0 13.2 4H5.8A1.8 1.8 0 0 0 4 5.8v7.4A1.8 1.8 0 0 0 5.8 15" />
   </>,
 );
+const thumb =
+  "M7.5 10.5 11 3.8a2.2 2.2 0 0 1 2.2 2.4l-.4 3.3h5a2 2 0 0 1 2 2.4l-1.3 6.5a2 2 0 0 1-2 1.6h-9m0-9.5v9.5m0-9.5h-3v9.5h3";
+export const ThumbUp = icon(<path d={thumb} />);
+export const ThumbDown = icon(<path d={thumb} transform="rotate(180 12 12)" />);
 export const Check = icon(<path d="m5 12.5 4.6 4.6L19 7.5" />);
 export const Compose = icon(
   <>

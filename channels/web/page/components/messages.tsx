@@ -11,6 +11,7 @@ import { useChat, useChatState } from "./context.ts";
 import { CopyButton } from "./copy.tsx";
 import { Alert } from "./icons.tsx";
 import { Markdown } from "./markdown.tsx";
+import { Thumbs, Why } from "./rating.tsx";
 
 const rowOf = (message: { readonly metadata: { readonly custom: Record<string, unknown> } }): Row | undefined =>
   message.metadata.custom["row"] as Row | undefined;
@@ -141,6 +142,7 @@ function Answer(props: {
   readonly children: ReactNode;
   readonly footer: ReactNode;
   readonly after?: ReactNode;
+  readonly below?: ReactNode;
 }) {
   const name = useChatState((s) => s.session?.agent.name) ?? "Agent";
   return (
@@ -150,6 +152,7 @@ function Answer(props: {
       </div>
       {props.after}
       {props.footer !== undefined && <div className="foot">{props.footer}</div>}
+      {props.below}
     </MessagePrimitive.Root>
   );
 }
@@ -159,6 +162,7 @@ function AgentMessage({ message }: { readonly message: Message }) {
     <>
       <Time at={message.at} />
       {message.text !== "" && <CopyButton text={() => message.text} label="Copy message" />}
+      <Thumbs message={message} />
     </>
   );
   const after = (
@@ -168,7 +172,7 @@ function AgentMessage({ message }: { readonly message: Message }) {
     </>
   );
   return (
-    <Answer footer={footer} after={after}>
+    <Answer footer={footer} after={after} below={<Why message={message} />}>
       <Markdown text={message.text} />
     </Answer>
   );
