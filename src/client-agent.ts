@@ -19,6 +19,7 @@ import type { Actor, ActorContext, Clock, Log, Runtime, SetAside } from "./ports
 import { later, type Later } from "./later.ts";
 import { createLinking } from "./linking.ts";
 import { gapMs } from "./order.ts";
+import type { MissionOrder } from "./mission-order.ts";
 import { createOutgoing } from "./outgoing.ts";
 import { stateOf } from "./questions.ts";
 import { createRecent } from "./recent.ts";
@@ -45,6 +46,8 @@ export interface ClientAgentOptions {
   readonly settled: (conversation: ConversationId) => Promise<number>;
   /** This process starts no turns any more, and another one will have its agents. */
   readonly isStopping: () => boolean;
+  /** Missions are where agents are hosted. */
+  readonly missionOrdered?: (order: MissionOrder) => Promise<unknown>;
   readonly announce?: Announce;
   /** The turn is over for good, and gave no answer. */
   readonly stopped?: (conversation: ConversationId, turn: TurnId) => void;
@@ -418,6 +421,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
       stored = readState(new Map());
       return "accepted";
     },
+    mission: async (data) => later(Promise.resolve(options.missionOrdered?.(data))),
     watch: async () => (!isBusy(stored) || (await watch.arm()) ? "accepted" : "unwatched"),
   };
 

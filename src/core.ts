@@ -14,7 +14,17 @@ import { beforeInbound, inboundEnvelope, readInbound, readOutbound, readReceipt,
 import { InfrastructureError, InputError, reasonOf } from "./errors.ts";
 import type { Reply } from "./events.ts";
 import type { SafeFetch } from "./fetch.ts";
-import { agentIdOf, digestOf, type AccountRef, type ConversationId, type MessageId, type TurnId } from "./ids.ts";
+import {
+  agentIdOf,
+  digestOf,
+  type AccountRef,
+  type AgentId,
+  type ConversationId,
+  type MessageId,
+  type TurnId,
+} from "./ids.ts";
+import type { MissionOrder } from "./mission-order.ts";
+import type { Missions } from "./missions.ts";
 import { createEndings, type EndingsKeeper } from "./endings.ts";
 import { createInbound } from "./inbound.ts";
 import { createOperators, type Operators } from "./operators.ts";
@@ -61,6 +71,7 @@ export interface CoreOptions {
   readonly erase?: ((conversations: readonly string[]) => Promise<void>) | undefined;
   /** Ten letters or digits that nobody can guess; random ones unless given. */
   readonly newCode?: () => string;
+  readonly missions?: Pick<Missions, "forget" | "ordered" | "pressed"> | undefined;
   /** Who works for agents beside their turns. */
   readonly delegations?:
     | {
@@ -79,6 +90,8 @@ export interface Core {
   /** How far the conversation's platform says that its answers got; empty where it says nothing. */
   marks(conversation: ConversationId): Promise<Marks>;
   readonly endings: EndingsKeeper;
+  /** As a process without workflows asks for it. */
+  orderMission(agent: AgentId, order: MissionOrder): Promise<unknown>;
   /** What nobody asked for: the agent writes first. */
   readonly proactive: Proactive;
   /**
@@ -120,6 +133,7 @@ export function createCore(options: CoreOptions): Core {
   const call = runtime.actors.call.bind(runtime.actors) as CallAgent;
   const belongings = createBelongings(runtime, clock);
   const forget = async (conversations: readonly string[]) => {
+    await options.missions?.forget(conversations);
     await options.delegations?.forget(conversations);
     await options.erase?.(conversations);
   };
@@ -169,6 +183,7 @@ export function createCore(options: CoreOptions): Core {
       belongings,
       newCode: options.newCode,
       forget,
+      missionPressed: options.missions?.pressed,
     }),
     tellAlive: !runtime.actors.exclusive,
     places: options.places ?? createShares(2_000, unshared),
@@ -188,6 +203,10 @@ export function createCore(options: CoreOptions): Core {
         options.delegations?.stopped(conversation, turn).catch((error: unknown) => {
           log.warn({ conversation, turn, reason: reasonOf(error) }, "what a stopped turn waited for goes on");
         });
+      },
+      missionOrdered: async (order) => {
+        if (options.missions === undefined) throw new InputError("missions are turned off");
+        return options.missions.ordered(order);
       },
       isStopping: () => stopping && !runtime.actors.exclusive,
       ...announces,
@@ -226,6 +245,7 @@ export function createCore(options: CoreOptions): Core {
     endings: createEndings({ runtime, call, belongings, forget, clock, log }),
     operators: createOperators({ pairing, inbound, clock, channelOf, policyOf }),
     marks: (conversation) => readMarks(runtime.records, conversation),
+    orderMission: (agent, order) => call(agent, "mission", order),
     proactive: createProactive({ inbound, clock, channelOf, policyOf }),
     async retry(id) {
       const letter = await deadLetters.get(id);

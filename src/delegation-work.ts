@@ -29,11 +29,20 @@ export interface WorkOptions {
   readonly peers: Peers;
   readonly words: Words;
   readonly prompt: Proactive["prompt"];
+  readonly toMission: (of: MissionStepRef, told: TaskNews) => Promise<void>;
   readonly blobs: Blobs;
   readonly clock: Clock;
   readonly log: Log;
   /** Where the peer tells of changes; undefined: nowhere. */
   readonly pushOf: (peer: Peer, id: string) => PeerMessage["push"];
+}
+
+export type MissionStepRef = NonNullable<Delegation["by"]["mission"]>;
+/** What a mission is told of one of its tasks. */
+export interface TaskNews extends Outcome {
+  readonly kind: "news" | "question" | "end";
+  /** The same whenever the same is told. */
+  readonly id: string;
 }
 
 /** The delegation as it stands, and its task as the peer just told it. */
@@ -169,7 +178,7 @@ export function createWork(options: WorkOptions): Work {
     told: Outcome,
     { cancel: canceling, silent = false }: { readonly cancel: boolean; readonly silent?: boolean },
   ): Promise<Delegation> {
-    if (row.telling === "note" && row.end === undefined && !silent)
+    if (row.telling === "note" && row.end === undefined && (!silent || row.by.mission !== undefined))
       await note(row, "end", told.failed ? "a task's failure" : "a task's result", told);
     const written = await store.change(row.id, ({ failing: _failing, ...now }) => {
       const { telling } = now;
@@ -190,7 +199,7 @@ export function createWork(options: WorkOptions): Work {
     if (isEnded(task)) {
       const failed = task.state !== "completed";
       const fresh = untold(row, task);
-      const told = await words.of(row, fresh, failed ? task.said : undefined, closingOf(row), failed);
+      const told = await words.of(row, fresh, failed ? task.said : undefined, closing(row), failed);
       // What its agent ended without a word, since it was asked to elsewhere, is no news.
       return end(row, told, { cancel: false, silent: !failed && fresh.length === 0 });
     }
@@ -198,7 +207,7 @@ export function createWork(options: WorkOptions): Work {
     if (task.state !== "input-required") return now;
     const digest = questionOf(task);
     if (now.question?.digest === digest) return now;
-    const told = await words.of(now, [], task.said, closingOf(now, "it asks, and goes on when it is answered"));
+    const told = await words.of(now, [], task.said, closing(now, "it asks, and goes on when it is answered"));
     await note(now, `question ${digest}`, "a task's question", told);
     return (await store.change(row.id, (one) => ({ ...one, question: { digest, told, at: clock.now() } }))) ?? now;
   }
@@ -212,7 +221,7 @@ export function createWork(options: WorkOptions): Work {
       if (notes.n >= mostNotes) break;
       const mayGrow = !whole && now.artifacts.seen[artifact.id] !== digest;
       if (!mayGrow) {
-        const told = await words.of(now, [artifact], undefined, closingOf(now, "it goes on"));
+        const told = await words.of(now, [artifact], undefined, closing(now, "it goes on"));
         await note(now, `artifact ${artifact.id} ${digest}`, "news of a task", told);
       }
       const written = await store.change(row.id, (one) => {
@@ -229,7 +238,11 @@ export function createWork(options: WorkOptions): Work {
 
   /** @param what of the delegation it is, and with it the note's id. */
   async function note(row: Delegation, what: string, topic: string, told: Outcome): Promise<void> {
-    const { to, participant } = row.by;
+    const { to, participant, mission } = row.by;
+    if (mission !== undefined && !row.forgotten) {
+      const kind = what === "end" ? "end" : what.startsWith("question") ? "question" : "news";
+      return options.toMission(mission, { kind, id: digestOf(what), ...told });
+    }
     if (to === undefined || participant === undefined || row.forgotten) return;
     const files = told.parts.flatMap((part) => ("source" in part ? [part] : []));
     try {
@@ -270,6 +283,9 @@ export function createWork(options: WorkOptions): Work {
 
   return { advance, end };
 }
+
+/** A mission knows whose words they are. */
+const closing = (row: Delegation, how?: string): string => (row.by.mission === undefined ? closingOf(row, how) : "");
 
 /** Of artifacts that the task does not have any more nothing is remembered. */
 function within({ told, seen }: Delegation["artifacts"], task: PeerTask): Delegation["artifacts"] {

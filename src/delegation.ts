@@ -11,8 +11,9 @@ import type { SafeFetch } from "./fetch.ts";
 import { createFollow } from "./delegation-follow.ts";
 import type { DelegationParts } from "./delegation-parts.ts";
 import { createDelegationStore, type Delegation } from "./delegation-record.ts";
+import { missionTasks, type MissionTasks } from "./delegation-missions.ts";
 import { createWords } from "./delegation-words.ts";
-import { createWork, nextLook, type Standing } from "./delegation-work.ts";
+import { createWork, nextLook, type MissionStepRef, type Standing, type TaskNews } from "./delegation-work.ts";
 import type { ConversationId, TurnId } from "./ids.ts";
 import { blobsIn, type Address } from "./message.ts";
 import type { Peer, Peers } from "./peers.ts";
@@ -29,6 +30,8 @@ export interface DelegationOptions {
   readonly log: Log;
   readonly peers: Peers;
   readonly prompt: Proactive["prompt"];
+  /** What becomes of a mission's task; resolves when the mission has it for good, or is gone. */
+  readonly toMission: (of: MissionStepRef, told: TaskNews) => Promise<void>;
   readonly safeFetch: SafeFetch;
   /** All replicas have the same one. */
   readonly secret: string;
@@ -45,6 +48,7 @@ export interface DelegationOptions {
 export interface Delegations {
   /** Tools for client agents. */
   readonly source: ToolSource;
+  readonly missions: MissionTasks;
   /** The same for a skilled agent that works on a task of its own. */
   within(run: NestedRun): Delegating;
   /** A job of this name is due. False where it is another's. */
@@ -70,7 +74,17 @@ export function createDelegations(options: DelegationOptions): Delegations {
   const { runtime, clock, log, peers, inlineMs, secret, pushUrl } = options;
   const store = createDelegationStore(runtime.records, clock);
   const words = createWords({ blobs: runtime.blobs, safeFetch: options.safeFetch });
-  const work = createWork({ store, peers, words, prompt: options.prompt, blobs: runtime.blobs, clock, log, pushOf });
+  const work = createWork({
+    store,
+    peers,
+    words,
+    prompt: options.prompt,
+    toMission: options.toMission,
+    blobs: runtime.blobs,
+    clock,
+    log,
+    pushOf,
+  });
   const ears = new Map<string, Set<() => void>>();
   const lines = new Map<string, Promise<unknown>>();
   const stops = new Set<string>();
@@ -184,6 +198,7 @@ export function createDelegations(options: DelegationOptions): Delegations {
 
   return {
     source: agentSource(parts, follow),
+    missions: missionTasks(parts),
     within: (run) => nestedDelegating(parts, follow, run),
     isGenuine(id, token) {
       const [given, own] = [token, tokenOf(id)].map((one) => createHmac("sha256", "").update(one).digest());

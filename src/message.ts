@@ -160,6 +160,8 @@ export const noticeKeys = [
   "approvalExpired",
   "toolAsks",
   "ratherNot",
+  "missionAnswered",
+  "missionOver",
   "yes",
   "no",
 ] as const;

@@ -49,6 +49,8 @@ const en: Sentences = {
   approvalExpired: "Nobody decided in time, so I did not do it.",
   toolAsks: "**{{from}}** asks:",
   ratherNot: "I'd rather not say",
+  missionAnswered: "Thank you, I go on with that.",
+  missionOver: "That is not asked any more.",
   yes: "Yes",
   no: "No",
 };
@@ -96,6 +98,8 @@ const de: Sentences = {
   approvalExpired: "Niemand hat rechtzeitig entschieden, also habe ich es nicht getan.",
   toolAsks: "**{{from}}** fragt:",
   ratherNot: "Lieber nicht",
+  missionAnswered: "Danke, damit mache ich weiter.",
+  missionOver: "Das ist nicht mehr gefragt.",
   yes: "Ja",
   no: "Nein",
 };
@@ -139,6 +143,8 @@ const es: Sentences = {
   approvalExpired: "Nadie decidió a tiempo, así que no lo hice.",
   toolAsks: "**{{from}}** pregunta:",
   ratherNot: "Prefiero no decirlo",
+  missionAnswered: "Gracias, sigo con eso.",
+  missionOver: "Eso ya no se pregunta.",
   yes: "Sí",
   no: "No",
 };

@@ -16,6 +16,7 @@ import { openMedia } from "./media.ts";
 import { fromPeople, type Address, type Answer, type InboundMessage, type NoticeKey } from "./message.ts";
 import type { Blobs, Clock, Log } from "./ports.ts";
 import { showProgress, type Progress } from "./progress.ts";
+import { missionPressOf } from "./mission-buttons.ts";
 import { isServiceCommand } from "./scheduling.ts";
 import type { Serve } from "./services.ts";
 
@@ -126,7 +127,7 @@ async function answer(
   const { signal } = run.abort;
   const first = taken.messages[0];
   if (first === undefined) throw new TurnAbandoned("nothing to answer");
-  if (isServiceCommand(first)) return served(options, run, first);
+  if (isServiceCommand(first) || missionPressOf(first) !== undefined) return served(options, run, first);
   const work = agent.run(
     {
       agent: run.agent,

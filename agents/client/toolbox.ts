@@ -9,7 +9,7 @@ import type { Effects } from "../../src/effects.ts";
 import type { TurnId } from "../../src/ids.ts";
 import type { Log } from "../../src/ports.ts";
 import { matchesName, needOf, type ToolRule } from "../../src/tool-policy.ts";
-import type { Need, ToolCaller, ToolSource, ToolSpec } from "../../src/tools.ts";
+import { needs, type Need, type ToolCaller, type ToolSource, type ToolSpec } from "../../src/tools.ts";
 import { clip, renderResult } from "./render.ts";
 import type { TurnContext } from "./turn-context.ts";
 
@@ -64,14 +64,23 @@ export async function openToolbox(
   for (const one of lists.flat()) {
     if (offered.size < mostTools && !offered.has(one.name)) offered.set(one.name, one);
   }
-  const needed = (name: string, args: unknown): Need | undefined => {
+  const own = (name: string, args: unknown): Need | undefined => {
     const of = offered.get(name);
     return of && needOf({ tool: name, effect: of.spec.effect, args }, options.rules, of.source.needs);
+  };
+  const needed = (name: string, args: unknown): Need | undefined => {
+    const of = offered.get(name);
+    if (of === undefined) return undefined;
+    const implied = of.source.implies?.(of.spec.name, args) ?? [];
+    const all = implied.map((one) => own(`${one.source}__${one.tool}`, one.args) ?? "refuse");
+    return strictest([own(name, args) ?? "refuse", ...all]);
   };
   const tools = [...offered.values()].map((of) => sdkTool(of, options, caller, needed));
   const used = new Set([...offered.values()].map(({ source }) => source));
   return { tools, needOf: needed, standing: await standingOf([...used], options.log, caller) };
 }
+
+const strictest = (all: readonly Need[]): Need => needs.findLast((need) => all.includes(need)) ?? "refuse";
 
 async function standingOf(
   sources: readonly ToolSource[],

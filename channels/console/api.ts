@@ -11,6 +11,7 @@ import {
   shownEntry,
   shownLetter,
   shownLink,
+  shownMission,
   svgOf,
 } from "./format.ts";
 import { routes } from "./routes.ts";
@@ -65,6 +66,27 @@ export function createApi(examine: () => Promise<readonly Report[]>) {
     api.openapi(routes[name], async (c) => {
       const { id } = c.req.valid("param");
       await c.env.operations.approve(id, { approved, note: c.req.valid("json").note });
+      return c.json({ id }, 202);
+    });
+  }
+
+  api.openapi(routes.missions, async (c) => {
+    const { limit } = c.req.valid("query");
+    return c.json({ missions: (await c.env.operations.missions(limit)).map(shownMission) }, 200);
+  });
+  api.openapi(routes.mission, async (c) => {
+    const found = await c.env.operations.mission(c.req.valid("param").id);
+    if (found === undefined) throw absent("mission");
+    return c.json({ ...shownMission(found), status: found.status, steps: [...found.steps] }, 200);
+  });
+  for (const [name, act] of [
+    ["pauseMission", "pause"],
+    ["resumeMission", "resume"],
+    ["cancelMission", "cancel"],
+  ] as const) {
+    api.openapi(routes[name], async (c) => {
+      const { id } = c.req.valid("param");
+      if (!(await c.env.operations.orderMission(id, act))) throw absent("mission");
       return c.json({ id }, 202);
     });
   }

@@ -1,6 +1,6 @@
 /** What the API shows of the core's things. */
 import type { LinkState } from "../../src/channel.ts";
-import type { AccountState, WaitingCall } from "../../src/operations.ts";
+import type { AccountState, ShownMission, WaitingCall } from "../../src/operations.ts";
 import type { Asked } from "../../src/operators.ts";
 import type { DeadLetter, SetAside } from "../../src/ports.ts";
 import { drawn, qrOf } from "../../src/qr.ts";
@@ -14,6 +14,10 @@ export function shownAsked({ at, until, ...asked }: Asked) {
 
 export function shownCall({ at, until, calls, ...call }: WaitingCall) {
   return { ...call, calls: [...calls], at: timeOf(at), until: timeOf(until) };
+}
+
+export function shownMission({ id, title, conversation, agentName, at, open }: ShownMission) {
+  return { id, title, conversation, agentName, at: timeOf(at), open };
 }
 
 /** Without what was said. */

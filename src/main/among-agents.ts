@@ -21,10 +21,10 @@ export interface AmongAgents {
 }
 
 export type AmongAgentsOptions = Omit<ServingOptions, "sender" | "alone"> &
-  Pick<DelegationsOptions, "prompt" | "reaches">;
+  Pick<DelegationsOptions, "prompt" | "toMission" | "reaches">;
 
 export async function openAmongAgents(options: AmongAgentsOptions): Promise<AmongAgents> {
-  const { config, runtime, clock, log, safeFetch, secret, newId, prompt, reaches } = options;
+  const { config, runtime, clock, log, safeFetch, secret, newId, prompt, toMission, reaches } = options;
   const servers = await openMcpClients({ config, runtime, clock, log }, safeFetch);
   const sender = (outside: PushSender) => withLocalPush(outside, () => delegations);
   const serving = createServing({ ...options, sender });
@@ -49,6 +49,7 @@ export async function openAmongAgents(options: AmongAgentsOptions): Promise<Amon
     local: skilled.map(({ profile }) => profile.name),
     known: Object.keys(skillKinds),
     prompt,
+    toMission,
     reaches,
   });
   return { serving, delegations, servers, sources: [delegations.source, ...servers.sources] };

@@ -2,7 +2,7 @@
 import { createSafeFetch } from "../../adapters/fetch/index.ts";
 import { createPeer, type PeerOptions } from "../../adapters/a2a/peer.ts";
 import { internalHeaders, type A2aServer } from "../../adapters/a2a/server.ts";
-import { createDelegations, type Delegations } from "../delegation.ts";
+import { createDelegations, type DelegationOptions, type Delegations } from "../delegation.ts";
 import { pushPath } from "../delegation-push.ts";
 import { TerminalError } from "../errors.ts";
 import type { SafeFetch } from "../fetch.ts";
@@ -33,12 +33,13 @@ export interface DelegationsOptions extends Omit<DelegatesOptions, "records" | "
   readonly safeFetch: SafeFetch;
   readonly server: Pick<A2aServer, "handle" | "chainName">;
   readonly prompt: Proactive["prompt"];
+  readonly toMission: DelegationOptions["toMission"];
   readonly reaches: (to: Address) => boolean;
 }
 
 /** Delegations to all of them. */
 export function openDelegations(options: DelegationsOptions): Delegations {
-  const { config, runtime, clock, log, safeFetch, secret, server, prompt, reaches } = options;
+  const { config, runtime, clock, log, safeFetch, secret, server, prompt, toMission, reaches } = options;
   const { publicUrl } = config.server;
   return createDelegations({
     runtime,
@@ -47,6 +48,7 @@ export function openDelegations(options: DelegationsOptions): Delegations {
     safeFetch,
     secret,
     prompt,
+    toMission,
     reaches,
     peers: createDelegates({ ...options, records: runtime.records }),
     chainName: server.chainName,

@@ -10,6 +10,7 @@ import { createConnections } from "../connections.ts";
 import { pushHandler } from "../delegation-push.ts";
 import { createEffects } from "../effects.ts";
 import { operationsOf, type Operated } from "../operations.ts";
+import type { AccountRef } from "../ids.ts";
 import type { Clock, Log, Signals } from "../ports.ts";
 import type { Serving } from "./a2a.ts";
 import { accountKey } from "./accounts.ts";
@@ -18,6 +19,7 @@ import type { Config } from "./config.ts";
 import { consoleOf } from "./console.ts";
 import { createControl } from "./control.ts";
 import { openMcpGateway } from "./mcp.ts";
+import { openMissions } from "./missions.ts";
 import { accessOf } from "./policies.ts";
 import { createReadiness } from "./readiness.ts";
 import { createReplicas, replicaToken } from "./replicas.ts";
@@ -39,6 +41,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const safeFetch = createSafeFetch({ allowHosts: config.webhooks.allowHosts });
   const signals = config.redis.url === undefined ? undefined : await openSignals(config.redis.url, instance, log);
   const newId = () => randomBytes(18).toString("base64url");
+  const reaches = (to: AccountRef) => channels.get(accountKey(to))?.reach !== undefined;
   const among = await openAmongAgents({
     config,
     runtime,
@@ -50,13 +53,17 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     signals,
     newId,
     prompt: (...of) => core.proactive.prompt(...of),
-    reaches: (to) => channels.get(accountKey(to))?.reach !== undefined,
+    toMission: async (...of) => missions?.told(...of),
+    reaches,
   });
   const { serving, delegations, servers } = among;
   const belongings = createBelongings(runtime, clock);
   const { records, blobs } = runtime;
   const effects = createEffects({ records, clock, belongings });
-  const outside = { sources: among.sources, effects };
+  const { chainName } = serving.server;
+  const given = { config, runtime, clock, log, belongings, delegations, chainName, reaches, core: () => core };
+  const missions = openMissions(given);
+  const outside = { sources: [...among.sources, ...(missions === undefined ? [] : [missions.source])], effects };
   const agents = createAgents({ config, clock, log, blobs, outside });
   const counts = config.redis.url === undefined ? undefined : await openCounts(config.redis.url, clock, log);
   const subscribers = subscribersOf(config, { safeFetch, clock, bindings: runtime.bindings });
@@ -66,7 +73,8 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
       (await subscriptions.run(job, data)) ||
       (await core.approvals.run(job, data)) ||
       (await serving.host.run(job, data)) ||
-      (await delegations.run(job, data));
+      (await delegations.run(job, data)) ||
+      (await missions?.run(job, data)) === true;
     if (!known) log.warn({ job }, "a job that nothing here knows is over");
   });
   const mcp = await openMcpGateway(
@@ -89,6 +97,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     places: turnPlaces(config),
     delivers: role !== "agents",
     delegations,
+    missions,
     erase: mcp?.erase,
     ...(announces.length === 0 ? {} : { announce: toAll(announces) }),
   });
@@ -113,7 +122,15 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const all = [...channels.values()];
   const connections = createConnections({ records, clock, log, instance, shared: !runtime.actors.exclusive });
   for (const channel of all) connections.watch(channel);
-  const operated: Operated = { runtime, core, subscriptions, connections, channels: all, log };
+  const operated: Operated = {
+    runtime,
+    core,
+    missions: missions?.operations,
+    subscriptions,
+    connections,
+    channels: all,
+    log,
+  };
   const operations = operationsOf(operated, { name: "a command" });
   const control = createControl({ operations, log });
   const web = [...(mcp === undefined ? [] : [mcp.handler(operated)]), ...all.filter(answersHttp)];

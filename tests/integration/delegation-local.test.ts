@@ -49,6 +49,7 @@ async function open(execute: Parameters<typeof agentOf>[0], inlineMs = 300) {
       ids.add(id);
       return { id: id as never, conversation: "c" as never };
     },
+    toMission: async () => undefined,
     safeFetch: Object.assign(() => Promise.reject(new Error("no fetch here")), { refusal: async () => undefined }),
     secret,
     chainName: a2a.chainName,

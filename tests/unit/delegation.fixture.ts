@@ -121,6 +121,7 @@ export function delegationWorld(peers: readonly Peer[]) {
         if (crashes.splice(0, 1).length > 0) throw new Error("the process dies here");
         return { id: id as never, conversation };
       },
+      toMission: async () => undefined,
       safeFetch: Object.assign(() => Promise.reject(new Error("no fetch here")), { refusal: async () => undefined }),
       secret: "a secret of the gateway",
       pushUrl,

@@ -1,6 +1,7 @@
 /** What the demo does about a request: first its tool calls, then, with their results, its text. Pure. */
 import { abilitiesOf, sayOfCall, sayOfTask } from "./delegate.ts";
 import { hasFiles, intentsOf, type Intent, type Topic } from "./intents.ts";
+import { sayOfMission } from "./plan.ts";
 import { picture } from "./picture.ts";
 import type { DemoRequest } from "./read.ts";
 import { abilities, fileText, introduction, sample, story } from "./texts.ts";
@@ -64,6 +65,7 @@ function sayAbout(intent: Intent, result: string | undefined, request: DemoReque
       return sayOfCall(intent, result);
     case "told":
       return (
+        sayOfMission(intent.text) ??
         sayOfTask(intent.text) ??
         `This is about ${clip(intent.topic, 80)}: “${clip(intent.text, 600)}”. A real agent would write to you in its own words.`
       );
