@@ -1,0 +1,143 @@
+/** Missions through real processes that are killed on the way: the gateway, and skilled agents that are processes of their own. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, test } from "vitest";
+import { delegateKey, startDelegate } from "./delegate-process.ts";
+import { mission, pressOn, reportsIn, startScheduler } from "./mission-stage.ts";
+import { eventually, inFlight, openStage, said } from "./stage.ts";
+
+const ann = 7_600_001;
+const bob = 7_600_002;
+
+async function openMissions() {
+  const tester = await startDelegate();
+  const scheduler = await startScheduler({ ASCENT_A2A_KEYS: delegateKey });
+  const stage = await openStage({
+    env: { ASCENT_MODEL: "demo" },
+    config: {
+      delegation: { inlineSeconds: 2 },
+      missions: { perPerson: 2 },
+      skills: { scheduler: { enabled: false } },
+      delegates: {
+        tester: { url: `${tester.url}/a2a/tester`, apiKey: delegateKey },
+        scheduler: { url: `${scheduler.url}/a2a/scheduler`, apiKey: delegateKey },
+      },
+    },
+  });
+  return { stage, tester, scheduler };
+}
+
+describe("a mission", () => {
+  test("fans out to three agents, asks, waits, and reports once, to the right chat, though every process is killed in turn", async () => {
+    const { stage, tester, scheduler } = await openMissions();
+    const { platform, gateway } = stage;
+    await platform.user(ann).sends(ann, mission("alpha"));
+    await platform.user(bob).sends(bob, mission("beta"));
+    for (const chat of [ann, bob])
+      await eventually("it has begun", () => said(stage, chat).some((text) => text.includes("has begun")));
+    await gateway.kill();
+    await gateway.start();
+    await tester.kill();
+    await sleep(500);
+    await tester.start();
+    await scheduler.kill();
+    await gateway.kill();
+    await scheduler.start();
+    await gateway.start();
+    for (const chat of [ann, bob]) await eventually("it asks", () => pressOn(platform, chat, "Yes"), 60_000);
+    await gateway.kill();
+    await gateway.start();
+    await Promise.all([gateway.kill(), tester.kill(), scheduler.kill()]);
+    await Promise.all([gateway.start(), tester.start(), scheduler.start()]);
+    for (const [chat, own, other] of [
+      [ann, "alpha", "beta"],
+      [bob, "beta", "alpha"],
+    ] as const) {
+      const [report] = await eventually(
+        "its report",
+        () => reportsIn(stage, chat).length > 0 && reportsIn(stage, chat),
+        60_000,
+      );
+      expect(report).toContain("it is completed");
+      expect(report).toContain(`now is later, ${own}`);
+      expect(report).toContain(`do ${own}`);
+      expect(report).toContain("There are no documents yet");
+      expect(report).toContain("asked the person): done: Yes");
+      expect(report).toContain("quick is done");
+      expect(report).not.toContain(other);
+    }
+    await sleep(3_000);
+    for (const chat of [ann, bob]) {
+      const doubled = inFlight(stage).filter(
+        (call) => call.chat === chat && call.text?.includes("The plan “") === true,
+      ).length;
+      expect(reportsIn(stage, chat).length).toBeLessThanOrEqual(1 + doubled);
+    }
+    expect(gateway.output()).not.toMatch(/alpha|beta/);
+  }, 240_000);
+
+  test("is listed, paused, resumed and cancelled by operators and by the person; a typed answer counts, and bounds are told", async () => {
+    const { stage } = await openMissions();
+    const { platform, gateway } = stage;
+    const user = platform.user(ann);
+    const heard = (words: string, mostMs?: number) =>
+      eventually(`"${words}"`, () => said(stage, ann).find((text) => text.includes(words)), mostMs);
+    await user.sends(ann, "plan: ask me Which colour; then wait 2 seconds; then ask tester to be quick");
+    await heard("Which colour");
+    const listed = JSON.parse((await gateway.ascent("missions", "list", "--json")).out) as {
+      id: string;
+      open: boolean;
+    }[];
+    expect(listed).toMatchObject([{ open: true, agentName: "assistant" }]);
+    const id = listed[0]?.id ?? "";
+    expect((await gateway.ascent("missions", "pause", id)).out).toBe(`Paused: ${id}\n`);
+    await user.sends(ann, "blue");
+    await heard("goes on with that answer");
+    await gateway.kill();
+    await gateway.start();
+    await sleep(3_000);
+    expect((await gateway.ascent("missions", "show", id)).out).toMatch(/paused\n {2}step1 {2}ask {2}asking\n/);
+    expect((await gateway.ascent("missions", "resume", id)).out).toBe(`Resumed: ${id}\n`);
+    expect(await heard("The plan “", 30_000)).toMatch(/done: blue[^]*quick is done/);
+    expect((await gateway.ascent("missions", "pause", id)).err).toMatch(/has ended already/);
+    expect((await gateway.ascent("missions", "cancel", "nothing")).err).toMatch(/There is no mission/);
+
+    await user.sends(ann, "plan: ask tester to hold; then ask tester to be quick");
+    const open = async () =>
+      (JSON.parse((await gateway.ascent("missions", "list", "--json")).out) as { id: string; open: boolean }[]).filter(
+        (one) => one.open,
+      );
+    const second = await eventually("the second one", async () => (await open())[0]?.id);
+    await user.sends(ann, "plan: wait 1 hour");
+    await eventually("the third one", async () => (await open()).length === 2);
+    await user.sends(ann, "plan: wait 2 hours");
+    await heard("of 2 at most");
+    await gateway.ascent("missions", "cancel", second);
+    await heard("it was ended: cancelled by an operator", 30_000);
+    const third = (await open())[0]?.id ?? "";
+    await user.sends(ann, `use mission__cancel {"mission":"${third}"}`);
+    await heard("is cancelled");
+    await eventually("none is open", async () => (await open()).length === 0);
+    await sleep(1_500);
+    expect(reportsIn(stage, ann)).toHaveLength(2);
+  }, 180_000);
+
+  test("is ended and erased by /forget, and left alone by /stop", async () => {
+    const { stage } = await openMissions();
+    const { platform, gateway } = stage;
+    const user = platform.user(ann);
+    await user.sends(ann, "plan: ask tester to hold; ask me Which colour; wait 4 seconds");
+    await eventually("it asks", () => said(stage, ann).some((text) => text.includes("Which colour")));
+    await user.sends(ann, "/stop");
+    await eventually("it has stopped", () => said(stage, ann).some((text) => text.includes("Stopped")));
+    const list = async () =>
+      JSON.parse((await gateway.ascent("missions", "list", "--json")).out) as { open: boolean }[];
+    expect(await list()).toMatchObject([{ open: true }]);
+    await user.sends(ann, "/forget");
+    await eventually("it asks whether", () => said(stage, ann).some((text) => text.includes("/forget yes")));
+    await user.sends(ann, "/forget yes");
+    await eventually("it is forgotten", () => said(stage, ann).some((text) => text.includes("I have erased")), 30_000);
+    expect(await list()).toEqual([]);
+    await sleep(5_000);
+    expect(reportsIn(stage, ann)).toEqual([]);
+  }, 120_000);
+});
