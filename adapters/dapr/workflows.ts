@@ -46,30 +46,34 @@ export function createWorkflows(options: WorkflowsOptions): DaprWorkflows {
   let sdk: Sdk | undefined;
   let cancelLook = (): void => undefined;
   let cancelRevive = (): void => undefined;
-  let stopWorker = async (): Promise<void> => undefined;
+  let started = false;
+  let working = false;
+  const closing: (() => Promise<void>)[] = [];
 
+  /** Of a process that was never started, as commands are, nobody asks for effects. */
   const opening = (): Promise<Client> => (opened ??= connect());
 
   async function connect(): Promise<Client> {
     try {
-      return await begun();
+      sdk = await import("@dapr/dapr");
+      silence(sdk, log);
+      const client = new sdk.DaprWorkflowClient(placeOf(options));
+      // The worker gives up for good where its first call finds nobody.
+      await within(client.getWorkflowState("none", false), options.grpcEndpoint);
+      closing.push(() => client.stop());
+      if (started) startWorker(sdk);
+      return client;
     } catch (error) {
       opened = undefined;
       throw error;
     }
   }
 
-  async function begun(): Promise<Client> {
+  function startWorker({ WorkflowRuntime }: Sdk): void {
     const of = program;
-    if (of === undefined) throw new TypeError("no program is defined");
-    sdk = await import("@dapr/dapr");
-    silence(sdk, log);
-    const [, daprHost = "127.0.0.1", daprPort = "50001"] = /^(.*):(\d+)$/.exec(options.grpcEndpoint) ?? [];
-    const place = { daprHost, daprPort, ...(options.apiToken === undefined ? {} : { daprApiToken: options.apiToken }) };
-    const client = new sdk.DaprWorkflowClient(place);
-    // The worker gives up for good where its first call finds nobody.
-    await within(client.getWorkflowState("none", false), options.grpcEndpoint);
-    const worker = new sdk.WorkflowRuntime(place);
+    if (of === undefined || working) return;
+    working = true;
+    const worker = new WorkflowRuntime(placeOf(options));
     worker.registerWorkflowWithName(of.name, (context: WorkflowContext, input: unknown) =>
       goThrough(of, context, input),
     );
@@ -85,11 +89,7 @@ export function createWorkflows(options: WorkflowsOptions): DaprWorkflows {
       if (open) cancelRevive = clock.after(reviveEveryMs, revive);
     };
     revive();
-    stopWorker = async () => {
-      await worker.stop().catch(() => undefined);
-      await client.stop();
-    };
-    return client;
+    closing.push(() => worker.stop());
   }
 
   async function perform(of: Program, effect: Parameters<Program["run"]>[0]): Promise<Done> {
@@ -147,13 +147,17 @@ export function createWorkflows(options: WorkflowsOptions): DaprWorkflows {
   }
 
   function look(): void {
-    if (!open || opened !== undefined || program === undefined) return;
+    if (!open || working || program === undefined) return;
     records
       .get(usedKey)
-      .then((used) => (used === undefined ? undefined : opening()))
+      .then(async (used) => {
+        if (used === undefined) return;
+        await opening();
+        if (sdk !== undefined) startWorker(sdk);
+      })
       .catch((error: unknown) => log.warn({ reason: reasonOf(error) }, "workflows are taken up later"))
       .finally(() => {
-        if (open && opened === undefined) cancelLook = clock.after(lookEveryMs, look);
+        if (open && !working) cancelLook = clock.after(lookEveryMs, look);
       });
   }
 
@@ -198,14 +202,22 @@ export function createWorkflows(options: WorkflowsOptions): DaprWorkflows {
         }
         await client.purgeWorkflow(id);
       }),
-    start: look,
+    start() {
+      started = true;
+      look();
+    },
     async stop() {
       open = false;
       cancelLook();
       cancelRevive();
-      if (opened !== undefined) await opened.then(stopWorker, () => undefined);
+      await Promise.allSettled(closing.toReversed().map((close) => close()));
     },
   };
+}
+
+function placeOf({ grpcEndpoint, apiToken }: WorkflowsOptions) {
+  const [, daprHost = "127.0.0.1", daprPort = "50001"] = /^(.*):(\d+)$/.exec(grpcEndpoint) ?? [];
+  return { daprHost, daprPort, ...(apiToken === undefined ? {} : { daprApiToken: apiToken }) };
 }
 
 /** The one workflow. It is gone through again from its beginning whenever something has come. */

@@ -1,10 +1,16 @@
 /** Missions through real processes that are killed on the way: the gateway, and skilled agents that are processes of their own. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFailed, onTestFinished, test } from "vitest";
+import { join } from "node:path";
+import { freePorts } from "../../src/main/dapr/ports.ts";
+import { startTelegramFake } from "../fakes/telegram.ts";
+import { needsDapr, startCluster } from "../services/dapr.ts";
+import { createReplica } from "./dapr-replica.ts";
 import { delegateKey, startDelegate } from "./delegate-process.ts";
 import { mission, pressOn, reportsIn, startScheduler } from "./mission-stage.ts";
 import { eventually, inFlight, openStage, said } from "./stage.ts";
 
+const { missing } = await needsDapr();
 const ann = 7_600_001;
 const bob = 7_600_002;
 
@@ -140,4 +146,100 @@ describe("a mission", () => {
     await sleep(5_000);
     expect(reportsIn(stage, ann)).toEqual([]);
   }, 120_000);
+});
+
+describe.skipIf(missing)("a mission on Dapr", () => {
+  test("survives gateway, agents, sidecars, placement and scheduler, killed in turn, and reports once", async () => {
+    const cluster = await startCluster({ pubsub: "redis", state: "redis" });
+    onTestFinished(() => cluster.close(), 60_000);
+    const platform = await startTelegramFake();
+    onTestFinished(() => platform.close());
+    const tester = await startDelegate();
+    const [appPort = 0] = await freePorts(1);
+    const agentConfig = join(import.meta.dirname, "../../dapr/config/agent.yaml");
+    const own = await cluster.sidecar({ appPort, appId: "ascent-scheduler", config: agentConfig });
+    const ascentSecret = "a secret that the gateway and its agents share 0123";
+    const scheduler = await startScheduler({
+      ASCENT_RUNTIME: "dapr",
+      ASCENT_SECRET: ascentSecret,
+      DAPR_HTTP_PORT: String(own.httpPort),
+      DAPR_API_TOKEN: cluster.apiToken,
+      APP_API_TOKEN: cluster.appToken,
+      APP_PORT: String(appPort),
+    });
+    const { gateway, sidecar } = await createReplica(cluster, {
+      config: {
+        delegation: { inlineSeconds: 2 },
+        skills: { scheduler: { enabled: false } },
+        channels: { web: { main: { enabled: false } } },
+        delegates: { tester: { url: `${tester.url}/a2a/tester`, apiKey: delegateKey } },
+      },
+      env: {
+        ASCENT_CONFIG: "ascent.yaml",
+        ASCENT_MODEL: "demo",
+        ASCENT_SECRET: ascentSecret,
+        TELEGRAM_BOT_TOKEN: platform.token,
+        TELEGRAM_API_ROOT: platform.url,
+      },
+    });
+    onTestFinished(async () => {
+      await gateway.close();
+      await sidecar.kill();
+    });
+    onTestFailed(() => console.error(gateway.tail(), said({ platform }, ann), cluster.tail(80)));
+    await gateway.start();
+    await platform.user(ann).sends(ann, mission("alpha"));
+    await eventually("it has begun", () => said({ platform }, ann).some((text) => text.includes("has begun")), 60_000);
+    await gateway.kill();
+    await gateway.start();
+    await sidecar.kill("SIGKILL");
+    await sidecar.restart();
+    await Promise.all([tester.kill(), scheduler.kill(), own.kill("SIGKILL")]);
+    await own.restart();
+    await Promise.all([tester.start(), scheduler.start()]);
+    await cluster.controlPlane.placement.kill("SIGKILL");
+    await cluster.controlPlane.placement.restart();
+    await eventually("it asks", () => pressOn(platform, ann, "Yes"), 120_000);
+    const open = async () =>
+      (JSON.parse((await gateway.ascent("missions", "list", "--json")).out) as { id: string; open: boolean }[])[0];
+    const id = (await open())?.id ?? "";
+    expect((await gateway.ascent("missions", "pause", id)).out).toBe(`Paused: ${id}\n`);
+    await Promise.all([gateway.kill(), sidecar.kill("SIGKILL")]);
+    await cluster.controlPlane.scheduler.kill("SIGKILL");
+    await cluster.controlPlane.scheduler.restart();
+    await sidecar.restart();
+    await gateway.start();
+    await sleep(8_000);
+    expect((await gateway.ascent("missions", "show", id)).out).toContain("paused");
+    expect(reportsIn({ platform }, ann)).toEqual([]);
+    expect((await gateway.ascent("missions", "resume", id)).out).toBe(`Resumed: ${id}\n`);
+    const [report] = await eventually(
+      "its report",
+      () => reportsIn({ platform }, ann).length > 0 && reportsIn({ platform }, ann),
+      180_000,
+    );
+    expect(report).toContain("it is completed");
+    for (const words of ["now is later, alpha", "do alpha", "asked the person): done: Yes", "quick is done"])
+      expect(report).toContain(words);
+    await sleep(5_000);
+    expect(reportsIn({ platform }, ann)).toHaveLength(1);
+
+    await platform.user(ann).sends(ann, "plan: ask tester to hold; then ask tester to be quick");
+    const second = await eventually(
+      "the second one",
+      async () => {
+        const one = await open();
+        return one !== undefined && one.open && one.id;
+      },
+      60_000,
+    );
+    expect((await gateway.ascent("missions", "pause", second)).out).toContain("Paused");
+    expect((await gateway.ascent("missions", "cancel", second)).out).toContain("Cancelled");
+    await eventually(
+      "it says that it was ended",
+      () => reportsIn({ platform }, ann).some((text) => text.includes("cancelled by an operator")),
+      60_000,
+    );
+    expect(gateway.output()).not.toContain("alpha");
+  }, 600_000);
 });
