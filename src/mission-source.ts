@@ -179,7 +179,11 @@ export function createMissionSource(options: MissionSourceOptions): ToolSource {
   return {
     name: missionSource,
     needs: "nothing",
-    list: async ({ to }) => (options.reaches(to) ? specs : []),
+    async list({ to }) {
+      if (!options.reaches(to)) return [];
+      const { open, ended } = await store.of(to);
+      return open.length + ended.length === 0 ? specs.filter(({ name }) => name === "start") : specs;
+    },
     implies: (name, args) => {
       if (name !== "start") return [];
       const steps = planSchema.safeParse(args).data?.steps ?? [];

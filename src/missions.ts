@@ -30,7 +30,9 @@ export interface MissionOptions {
   readonly chainName: (agent: string) => string;
   readonly reaches: (to: Address) => boolean;
   readonly bounds: MissionBounds;
-  /** Where this process runs no workflows: whoever has the person's agent does. */
+  /** Workflows can be asked in this process: it has a part in them, and has started. */
+  readonly runsHere: () => boolean;
+  /** Else whoever has the person's agent does. */
   readonly elsewhere: (agent: AgentId, order: MissionOrder) => Promise<unknown>;
 }
 
@@ -98,7 +100,7 @@ export function createMissions(options: MissionOptions): Missions {
   }
 
   const order = (mission: Pick<Mission, "agent">, given: MissionOrder): Promise<unknown> =>
-    workflows === undefined ? options.elsewhere(mission.agent, given) : ordered(given);
+    options.runsHere() ? ordered(given) : options.elsewhere(mission.agent, given);
 
   async function begin(mission: Mission): Promise<void> {
     await jobs.schedule(jobOf(mission.id), { dueAt: clock.now() + beginMs }, { id: mission.id, to: mission.to });

@@ -172,7 +172,7 @@ export type WorkflowEvent =
   /** From outside; the program may be told the same one twice. */
   | { readonly kind: "signal"; readonly data: unknown };
 
-/** Long work that outlives turns and processes. Who is told that something was done has it durable. */
+/** Long work that outlives turns and processes, for a process that has started. Who is told that something was done has it durable. */
 export interface Workflows {
   /** Once, before {@link Runtime.start}. */
   define(program: Program): void;

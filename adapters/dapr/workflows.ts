@@ -46,11 +46,8 @@ export function createWorkflows(options: WorkflowsOptions): DaprWorkflows {
   let sdk: Sdk | undefined;
   let cancelLook = (): void => undefined;
   let cancelRevive = (): void => undefined;
-  let started = false;
-  let working = false;
   const closing: (() => Promise<void>)[] = [];
 
-  /** Of a process that was never started, as commands are, nobody asks for effects. */
   const opening = (): Promise<Client> => (opened ??= connect());
 
   async function connect(): Promise<Client> {
@@ -61,7 +58,7 @@ export function createWorkflows(options: WorkflowsOptions): DaprWorkflows {
       // The worker gives up for good where its first call finds nobody.
       await within(client.getWorkflowState("none", false), options.grpcEndpoint);
       closing.push(() => client.stop());
-      if (started) startWorker(sdk);
+      startWorker(sdk);
       return client;
     } catch (error) {
       opened = undefined;
@@ -71,8 +68,7 @@ export function createWorkflows(options: WorkflowsOptions): DaprWorkflows {
 
   function startWorker({ WorkflowRuntime }: Sdk): void {
     const of = program;
-    if (of === undefined || working) return;
-    working = true;
+    if (of === undefined) throw new TypeError("no program is defined");
     const worker = new WorkflowRuntime(placeOf(options));
     worker.registerWorkflowWithName(of.name, (context: WorkflowContext, input: unknown) =>
       goThrough(of, context, input),
@@ -147,17 +143,13 @@ export function createWorkflows(options: WorkflowsOptions): DaprWorkflows {
   }
 
   function look(): void {
-    if (!open || working || program === undefined) return;
+    if (!open || opened !== undefined || program === undefined) return;
     records
       .get(usedKey)
-      .then(async (used) => {
-        if (used === undefined) return;
-        await opening();
-        if (sdk !== undefined) startWorker(sdk);
-      })
+      .then((used) => (used === undefined ? undefined : opening()))
       .catch((error: unknown) => log.warn({ reason: reasonOf(error) }, "workflows are taken up later"))
       .finally(() => {
-        if (open && !working) cancelLook = clock.after(lookEveryMs, look);
+        if (open && opened === undefined) cancelLook = clock.after(lookEveryMs, look);
       });
   }
 
@@ -202,10 +194,7 @@ export function createWorkflows(options: WorkflowsOptions): DaprWorkflows {
         }
         await client.purgeWorkflow(id);
       }),
-    start() {
-      started = true;
-      look();
-    },
+    start: look,
     async stop() {
       open = false;
       cancelLook();

@@ -133,7 +133,7 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     const usage = { requests, inputTokens, outputTokens };
     const needOf = (name: string, args: unknown) =>
       name === askOperator.name ? "operator" : (toolbox.needOf(name, args) ?? ownNeedOf(name, args, rules));
-    const pause = pauseOf(result, needOf, settings.approvalSeconds * 1_000);
+    const pause = pauseOf(result, needOf, toolbox.implied, settings.approvalSeconds * 1_000);
     const said = { usage, ...keptOf(input, readings) };
     if (pause !== undefined) return { answer: { parts: context.attached }, pause, ...said };
     return { answer: answerOf(result.finalOutput ?? "", context), ...said };

@@ -42,8 +42,16 @@ export interface Toolbox {
   readonly tools: readonly Tool<TurnContext>[];
   /** What this call needs before it is made; undefined for a tool that is not one of these. */
   needOf(name: string, args: unknown): Need | undefined;
+  /** Calls that this one will have made, which need their own words: for people to see. */
+  implied(name: string, args: unknown): readonly ImpliedCall[];
   /** What is under way for the caller, by source. */
   readonly standing: Readonly<Record<string, unknown>>;
+}
+
+export interface ImpliedCall {
+  readonly tool: string;
+  readonly args: unknown;
+  readonly need: Need;
 }
 
 interface Offered {
@@ -58,7 +66,7 @@ export async function openToolbox(
   caller: ToolCaller & { readonly turn: TurnId },
   signal: AbortSignal,
 ): Promise<Toolbox> {
-  if (options === undefined) return { tools: [], needOf: () => undefined, standing: {} };
+  if (options === undefined) return { tools: [], needOf: () => undefined, implied: () => [], standing: {} };
   const lists = await Promise.all(options.sources.map((source) => offeredBy(source, options, caller, signal)));
   const offered = new Map<string, Offered>();
   for (const one of lists.flat()) {
@@ -68,16 +76,25 @@ export async function openToolbox(
     const of = offered.get(name);
     return of && needOf({ tool: name, effect: of.spec.effect, args }, options.rules, of.source.needs);
   };
-  const needed = (name: string, args: unknown): Need | undefined => {
+  const impliedBy = (name: string, args: unknown): readonly ImpliedCall[] => {
     const of = offered.get(name);
-    if (of === undefined) return undefined;
-    const implied = of.source.implies?.(of.spec.name, args) ?? [];
-    const all = implied.map((one) => own(`${one.source}__${one.tool}`, one.args) ?? "refuse");
-    return strictest([own(name, args) ?? "refuse", ...all]);
+    const calls = of?.source.implies?.(of.spec.name, args) ?? [];
+    return calls.map((one) => {
+      const tool = `${one.source}__${one.tool}`;
+      const source = options.sources.find((each) => each.name === one.source);
+      const isAllowed = source !== undefined && options.allowed.some((pattern) => matchesName(pattern, tool));
+      const asked = { tool, effect: "idempotent", args: one.args } as const;
+      const need = isAllowed ? needOf(asked, options.rules, source.needs) : "refuse";
+      return { tool, args: one.args, need };
+    });
+  };
+  const needed = (name: string, args: unknown): Need | undefined => {
+    const need = own(name, args);
+    return need && strictest([need, ...impliedBy(name, args).map((one) => one.need)]);
   };
   const tools = [...offered.values()].map((of) => sdkTool(of, options, caller, needed));
   const used = new Set([...offered.values()].map(({ source }) => source));
-  return { tools, needOf: needed, standing: await standingOf([...used], options.log, caller) };
+  return { tools, needOf: needed, implied: impliedBy, standing: await standingOf([...used], options.log, caller) };
 }
 
 const strictest = (all: readonly Need[]): Need => needs.findLast((need) => all.includes(need)) ?? "refuse";

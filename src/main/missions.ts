@@ -36,6 +36,10 @@ export function openMissions(options: MissionsOptions): Missions | undefined {
       say: (...of) => core().proactive.say(...of),
       prompt: (...of) => core().proactive.prompt(...of),
     },
+    // On Dapr a command's process is none of those that have agents, whatever it is built of.
+    runsHere: () =>
+      given.runtime.workflows !== undefined &&
+      (given.runtime.actors.exclusive || given.runtime.appId?.() !== undefined),
     elsewhere: (agent, order) => core().orderMission(agent, order),
   });
 }

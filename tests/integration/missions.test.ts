@@ -242,4 +242,53 @@ describe.skipIf(missing)("a mission on Dapr", () => {
     );
     expect(gateway.output()).not.toContain("alpha");
   }, 600_000);
+
+  test("is answered, paused, resumed and cancelled where channels and agents are processes of their own", async () => {
+    const cluster = await startCluster({ pubsub: "redis", state: "redis" });
+    onTestFinished(() => cluster.close(), 60_000);
+    const platform = await startTelegramFake();
+    onTestFinished(() => platform.close());
+    const operatorKey = "a-key-of-the-operators-0123456789";
+    const telegram = { TELEGRAM_BOT_TOKEN: platform.token, TELEGRAM_API_ROOT: platform.url };
+    const env = { ASCENT_MODEL: "demo", ASCENT_OPERATOR_KEYS: operatorKey, ...telegram };
+    const [channels, agents] = await Promise.all([
+      createReplica(cluster, { role: "gateway", env }),
+      createReplica(cluster, { role: "agents", env }),
+    ]);
+    onTestFinished(async () => {
+      await Promise.all([channels.gateway.close(), agents.gateway.close()]);
+      await Promise.all([channels.sidecar.kill(), agents.sidecar.kill()]);
+    });
+    onTestFailed(() => console.error(channels.gateway.tail(), agents.gateway.tail(), said({ platform }, ann)));
+    await Promise.all([channels.gateway.start(), agents.gateway.start()]);
+    const ask = async (path: string, method = "GET") => {
+      const headers = { authorization: `Bearer ${operatorKey}` };
+      const response = await fetch(`${channels.gateway.url}/api/console/v1/missions${path}`, { method, headers });
+      return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+    };
+    await platform
+      .user(ann)
+      .sends(ann, "plan: ask me Shall I go on (Yes/No); then wait 1 second; then ask knowledge what there is");
+    const isAsked = () => said({ platform }, ann).some((text) => text.includes("Shall I go on"));
+    await eventually("it asks", isAsked, 60_000);
+    const [one] = ((await ask("")).body["missions"] as { id: string }[]) ?? [];
+    const id = one?.id ?? "";
+    expect(await ask(`/${id}/pause`, "POST")).toEqual({ status: 202, body: { id } });
+    expect((await ask(`/${id}`)).body).toMatchObject({ status: "paused", steps: [{ is: "asking" }, {}, {}] });
+    await eventually("its button", () => pressOn(platform, ann, "Yes"));
+    await eventually("the press counts", () =>
+      said({ platform }, ann).some((text) => text.includes("I go on with that")),
+    );
+    await sleep(2_000);
+    expect((await ask(`/${id}`)).body).toMatchObject({ status: "paused" });
+    expect((await channels.gateway.ascent("missions", "resume", id)).out).toContain("Resumed");
+    const [report] = await eventually(
+      "its report",
+      () => reportsIn({ platform }, ann).length > 0 && reportsIn({ platform }, ann),
+      60_000,
+    );
+    expect(report).toMatch(/done: Yes[^]*There are no documents yet/);
+    expect(await ask(`/${id}/cancel`, "POST")).toMatchObject({ status: 409 });
+    expect(await ask("/nothing")).toMatchObject({ status: 404 });
+  }, 300_000);
 });
