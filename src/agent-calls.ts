@@ -16,6 +16,8 @@ import type {
   OutboundEvent,
   ReceiptEvent,
 } from "./message.ts";
+import type { HandingBack, Lapsing, Overheard, Speaking, Taking } from "./takeover-events.ts";
+import type { WantedPerson } from "./takeover-state.ts";
 
 /** What a runner is given when it builds the prompt. */
 export interface Taken {
@@ -59,6 +61,8 @@ export interface AgentCalls {
       read?: readonly ReadPart[];
       listed?: boolean;
       asked?: Asked;
+      wanted?: WantedPerson;
+      heard?: readonly string[];
     },
   ): Reply;
   fail(data: TurnRef & { messages: readonly MessageId[]; notice: NoticeKey }): Reply;
@@ -71,13 +75,19 @@ export interface AgentCalls {
   /** A tool of the turn asks the person; again under the same id it is the same question. "busy": another one is open. */
   question(data: TurnRef & { asking: Asking; listed?: boolean }): Reply;
   replied(data: { conversation: ConversationId; id: string }): QuestionState;
-  unquestion(data: { conversation: ConversationId; id: string }): Reply;
+  unquestion(data: TurnRef & { id: string }): Reply;
   waited(data: { conversation: ConversationId; missing: MessageId }): Reply;
   summarized(data: { through: TurnId; summary: string }): Reply;
   undelivered(data: ReceiptEvent): Reply;
   /** Answers are acknowledged to the bus that are not sent yet: from now on somebody must look after them. */
   watch(data: Record<string, never>): Reply;
   resend(data: { id: MessageId; entry: OutboundEvent }): Reply;
+  /** An operator has it from then on; "duplicate" where they have it already. @see takeover.ts, also for the next ones. */
+  takeOver(data: Taking): Reply;
+  speak(data: Speaking): Reply;
+  handBack(data: HandingBack): Reply;
+  lapse(data: Lapsing): Reply;
+  overheard(data: { conversation: ConversationId }): Overheard | "stale";
   /** To the agent of the identity that gave a code, asked by the command that brought it. @see merging.ts, also for the next ones. */
   join(data: Serving & { link: string; to: AgentId; issued?: ConversationId }): Reply;
   import(data: Import): Reply;
@@ -108,6 +118,8 @@ export interface TurnRunner {
   /** Returns at once; the turn comes back by a call of the agent. */
   start(agent: AgentId, to: Address, turn: TurnRef): void;
   cancel(agent: AgentId, turn: TurnRef): void;
+  /** Something has come of a question that it asks. */
+  wake(agent: AgentId, turn: TurnRef): void;
   isRunning(agent: AgentId, turn: TurnRef): boolean;
   /** Folds these items into the summary, one fold of an agent at a time. */
   fold(agent: AgentId, to: Address, summary: string | undefined, items: readonly HistoryItem[]): void;

@@ -26,7 +26,7 @@ const overtaken = 16;
 export async function withDays(
   context: ActorContext,
   state: AgentState,
-  event: InboundEvent | undefined,
+  event: Pick<InboundEvent, "sentAt"> | undefined,
   now: number,
 ): Promise<AgentState> {
   const missing = daysToLoad(event, state.inbox.seen, now).filter((day) => state.seen[day] === undefined);

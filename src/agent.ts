@@ -15,7 +15,8 @@ export interface ReadPart {
 
 /** What the agent remembers of the conversation, oldest first. Text is markdown. */
 export interface HistoryItem {
-  readonly role: "user" | "agent" | "note";
+  /** "operator": a person of the operator's, `name`, said it to the person. */
+  readonly role: "user" | "agent" | "note" | "operator";
   readonly text: string;
   readonly at: number;
   readonly turn: TurnId;
@@ -77,6 +78,8 @@ export interface TurnHooks {
   readonly onProgress?: (text: string) => void;
   /** Asks the person while a tool's call waits. Absent where nobody could answer. */
   readonly onQuestion?: AskPerson | undefined;
+  /** A person of the operator's can take over here. */
+  readonly mayHandOver?: boolean;
   /** Bytes of a medium of one of the messages. */
   readonly openMedia: (
     media: MediaPart,
@@ -87,6 +90,8 @@ export interface TurnOutput {
   /** With `pause`: what there is to say before the question, mostly nothing. */
   readonly answer: Answer;
   readonly pause?: Pause;
+  /** A person of the operator's is to take over, with the reason for them: `answer` may have no parts then. */
+  readonly handsOver?: { readonly reason: string };
   readonly read?: readonly ReadPart[];
   readonly usage?: { readonly inputTokens: number; readonly outputTokens: number; readonly requests: number };
 }

@@ -14,6 +14,9 @@ export const announcedKinds = [
   "delivery.failed",
   "human-review-required",
   "human-decision-made",
+  "human-handoff-requested",
+  "human-handoff-started",
+  "human-handoff-ended",
 ] as const;
 export type AnnouncedKind = (typeof announcedKinds)[number];
 
@@ -96,6 +99,28 @@ export function approvalDecided(
   at: number,
 ): Announcement {
   return announcement("human-decision-made", to, at, { approval: id, ...outcome }, `decided:${id}`);
+}
+
+interface Handoff {
+  readonly id: string;
+  readonly to: Address;
+}
+
+/** The person or the agent asks for somebody of the operator's, who has until then to come. */
+export function handoffRequested(of: Handoff & { readonly reason: string; readonly until: number }, at: number) {
+  const { id, to, reason, until } = of;
+  const fact = { handoff: id, reason, until: new Date(until).toISOString() };
+  return announcement("human-handoff-requested", to, at, fact, `handoff-requested:${id}`);
+}
+
+/** The operator has it. `n`: the how manieth. */
+export function handoffStarted({ id, to, by, n }: Handoff & { readonly by: string; readonly n: number }, at: number) {
+  return announcement("human-handoff-started", to, at, { handoff: id, by, n }, `handoff-started:${id}:${n}`);
+}
+
+/** `by`: an operator's name, "person", or "nobody" where the time was over. */
+export function handoffEnded({ id, to, by }: Handoff & { readonly by: string }, at: number) {
+  return announcement("human-handoff-ended", to, at, { handoff: id, by }, `handoff-ended:${id}`);
 }
 
 function outcomeOf({ answers, requests, seq }: OutboundEvent) {

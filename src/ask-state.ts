@@ -1,6 +1,6 @@
 /** What an agent keeps of calls that wait for somebody's word: see `asks.ts`. */
 import { z } from "zod";
-import type { TurnId } from "./ids.ts";
+import type { MessageId, TurnId } from "./ids.ts";
 import { participant } from "./message.ts";
 
 /** In the conversation. */
@@ -10,6 +10,8 @@ export const openAsk = z.object({
   by: z.enum(["person", "operator"]),
   /** Whose messages led to it: theirs is the word, where it is the person's. */
   of: z.array(participant.shape.id),
+  /** Those messages; absent where an earlier version wrote it. */
+  from: z.array(z.string().transform((id) => id as MessageId)).optional(),
 });
 export type OpenAsk = Readonly<z.infer<typeof openAsk>>;
 

@@ -9,7 +9,7 @@ import { askKey, type AskRow, type OpenAsk } from "./ask-state.ts";
 import type { Draft } from "./draft.ts";
 import type { AgentEvent, Reply } from "./events.ts";
 import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
-import type { Answer, InboundMessage } from "./message.ts";
+import type { Answer, AskedFor, InboundMessage } from "./message.ts";
 import { noticeText } from "./notices.ts";
 import type { Thread } from "./state.ts";
 
@@ -84,6 +84,11 @@ export function objection(thread: Thread, of: InboundMessage, { ask }: Decision)
   return open.by === "person" && open.of.includes(of.participant.id) ? undefined : "not theirs to decide";
 }
 
+/** How what is said of it names it. */
+export function askedForBy({ id, by, from = [] }: OpenAsk): AskedFor {
+  return { id, by, from };
+}
+
 export function openAskIn(draft: Draft, conversation: ConversationId, ask: OpenAsk, row: AskRow): void {
   const asks = [...(draft.thread(conversation)?.asks ?? []), ask];
   for (const old of asks.slice(0, -mostOpen)) draft.row(askKey(old.id), undefined);
@@ -115,12 +120,13 @@ export function expire(draft: Draft, { agent, now, conversation, ask: id, turn: 
   if (asking !== undefined && thread.turn?.id === asking) return "busy";
   const waiting = [...thread.pending, ...draft.spilled(conversation).map(([, message]) => message)];
   if (waiting.some((message) => isWordOn(id, message, thread))) return "busy";
-  if (!closeAsk(draft, conversation, id)) return "stale";
+  const open = openAskOf(thread, id);
+  if (open === undefined || !closeAsk(draft, conversation, id)) return "stale";
   const turn = (draft.state.history.items.at(-1)?.turn ?? "t0") as TurnId;
   const { items, summary } = draft.state.history;
   const text = "(nobody decided in time: what waited for a word was not done)";
   draft.history([...items, { role: "note", text, at: now, turn }], summary);
-  draft.answer(agent, conversation, [], { parts: [], notice: "approvalExpired" }, now);
+  draft.answer(agent, conversation, [], { parts: [], notice: "approvalExpired" }, now, { decides: askedForBy(open) });
   return "accepted";
 }
 

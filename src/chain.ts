@@ -25,6 +25,11 @@ export function checkChain(chain: readonly string[], own: string): void {
     throw new InputError("This agent is asked by way of itself: agents are delegating in a circle, which ends here.", {
       status: 409,
     });
+  checkHops(chain);
+}
+
+/** @throws InputError (409) where nobody further is to be asked. */
+export function checkHops(chain: readonly string[]): void {
   if (chain.length >= mostHops)
     throw new InputError(`This came through ${chain.length} agents, of ${mostHops} at most: it ends here.`, {
       status: 409,

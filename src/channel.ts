@@ -8,7 +8,16 @@
 import type { Belongings } from "./belongings.ts";
 import type { Endings } from "./endings.ts";
 import type { AccountRef, MessageId } from "./ids.ts";
-import type { Address, Button, InboundEvent, MediaKind, MediaPart, NoticeKey, Participant } from "./message.ts";
+import type {
+  Address,
+  AskedFor,
+  Button,
+  InboundEvent,
+  MediaKind,
+  MediaPart,
+  NoticeKey,
+  Participant,
+} from "./message.ts";
 import type { Blobs, Clock, Log, Records, Signals, Transcript } from "./ports.ts";
 
 /** Limits and abilities as data. Sizes of text are in the units that {@link Dialect.measure} counts. */
@@ -74,6 +83,10 @@ export interface SendContext {
   readonly notice: boolean;
   /** What it says then. */
   readonly noticeKey?: NoticeKey;
+  /** A call waits for a word, and this says so; its `from` are among the messages that this answers, or an earlier one did. */
+  readonly asks?: AskedFor;
+  /** This is what came of such a call, or that nobody decided; its `from` may have been answered by what asked. */
+  readonly decides?: AskedFor;
   /** The first and the last part of an answer. */
   readonly first: boolean;
   readonly last: boolean;

@@ -24,7 +24,17 @@ import { createOutgoing } from "./outgoing.ts";
 import { stateOf } from "./questions.ts";
 import { createRecent } from "./recent.ts";
 import { batchOf } from "./scheduling.ts";
-import { isBusy, nobody, readState, stateKeys, threadsOf, type AgentState, type Thread } from "./state.ts";
+import {
+  isBusy,
+  nobody,
+  readState,
+  stateKeys,
+  threadsOf,
+  type AgentState,
+  type StoppedTurn,
+  type Thread,
+} from "./state.ts";
+import { createTaking } from "./taking.ts";
 import { createWatch, watchdog } from "./watch.ts";
 
 /** A runner of another process counts as dead after this long without a word. */
@@ -49,8 +59,10 @@ export interface ClientAgentOptions {
   /** Missions are where agents are hosted. */
   readonly missionOrdered?: (order: MissionOrder) => Promise<unknown>;
   readonly announce?: Announce;
-  /** The turn is over for good, and gave no answer. */
-  readonly stopped?: (conversation: ConversationId, turn: TurnId) => void;
+  /** Told at least once. */
+  readonly stopped?: ((turn: StoppedTurn) => Promise<void>) | undefined;
+  /** The takeover of that id is over. */
+  readonly handedBack?: (to: Address, id: string, by: string) => void;
   /** The delivery of this process, where answers need not go by their topic: see `delivery.ts`. */
   readonly deliver?: (entry: OutboundEvent) => Promise<boolean>;
 }
@@ -67,6 +79,8 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
   let stored = readState(await context.load(stateKeys));
   /** What of `stored.inbox.aside` the journal has. */
   let journaled: readonly SetAside[] | undefined;
+  /** What of `stored.inbox.stopped` was told. */
+  let stopsTold: readonly StoppedTurn[] | undefined;
   const taken = new Map<TurnId, readonly MessageId[]>();
   const waits = new Set<MessageId>();
   /** When the bus was first asked to keep it, on this process's monotonic clock. */
@@ -96,21 +110,52 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     if (of === undefined) return "stale";
     const steps: Step[] = [];
     let state = stored;
-    const known: AgentEvent[] = journaled === undefined ? [] : [{ ...moment(), type: "journaled", entries: journaled }];
-    for (const event of [...known, ...events]) {
+    const apply = (event: AgentEvent): void => {
       const next = reduce(state, event, of);
       steps.push(next);
       state = next.state;
-    }
+    };
+    if (journaled !== undefined) apply({ ...moment(), type: "journaled", entries: journaled });
+    if (stopsTold !== undefined) apply({ ...moment(), type: "stopsTold", turns: stopsTold });
+    for (const event of events) apply(event);
     const reply = steps.at(-1)?.reply ?? "stale";
-    if (state === stored) return reply;
+    if (state === stored) {
+      // An earlier life of the agent may have died before it told.
+      await tellStops();
+      return reply;
+    }
     const effects = steps.flatMap((next) => next.effects);
+    const turns = options.stopped === undefined ? [] : stoppedBy(effects);
+    if (turns.length > 0) apply({ ...moment(), type: "stopped", turns });
     await write(state, effects, steps);
     stored = { ...state, quiet: {} };
     carryOut(effects);
     await tellJournal();
+    await tellStops();
     watch.rests();
     return reply;
+  }
+
+  /** One that starts again comes back to what it waits for. */
+  function stoppedBy(effects: readonly Effect[]): readonly StoppedTurn[] {
+    return effects.flatMap((effect) => {
+      if (effect.kind !== "cancel") return [];
+      const { conversation, turn } = effect;
+      const again = effects.some((other) => other.kind === "start" && other.turn === turn);
+      return again ? [] : [{ agent: id, conversation, turn }];
+    });
+  }
+
+  /** As {@link tellJournal}. */
+  async function tellStops(): Promise<void> {
+    const owed = stored.inbox.stopped;
+    if (owed === undefined || owed === stopsTold) return;
+    try {
+      for (const turn of owed) await options.stopped?.(turn);
+      stopsTold = owed;
+    } catch (error) {
+      log.warn({ agent: id, reason: reasonOf(error) }, "what a stopped turn waited for goes on until that can be told");
+    }
   }
 
   /** What is set aside is in the state already: a journal that cannot be written now is told by the watchdog. */
@@ -144,9 +189,13 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
   /** Something is owed that no bus holds and nobody else knows of. */
   function isOwed(): boolean {
     const { inbox, outbox } = stored;
-    const { aside, ...rest } = inbox;
+    const { aside, stopped, ...rest } = inbox;
+    const owed = {
+      ...(aside !== undefined && aside !== journaled && { aside }),
+      ...(stopped !== undefined && stopped !== stopsTold && { stopped }),
+    };
     const entries = outbox.entries.filter(outgoing.isOwed);
-    return isBusy({ ...stored, inbox: aside === journaled ? rest : inbox, outbox: { ...outbox, entries } });
+    return isBusy({ ...stored, inbox: { ...rest, ...owed }, outbox: { ...outbox, entries } });
   }
 
   function carryOut(effects: readonly Effect[]): void {
@@ -157,15 +206,18 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
           break;
         case "cancel":
           turns.cancel(id, effect);
-          // One that starts again comes back to what it waits for.
-          if (!effects.some((other) => other.kind === "start" && other.turn === effect.turn))
-            options.stopped?.(effect.conversation, effect.turn);
+          break;
+        case "wake":
+          turns.wake(id, effect);
           break;
         case "wait":
           wait(effect.conversation, effect.missing);
           break;
         case "release":
           linking.tend();
+          break;
+        case "handBack":
+          options.handedBack?.(effect.to, effect.id, effect.by);
           break;
         case "deliver":
           break;
@@ -232,6 +284,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
 
   async function look(): Promise<void> {
     await tellJournal();
+    await tellStops();
     linking.tend();
     waitForGaps();
     stored = await withSpilled(
@@ -312,12 +365,32 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     },
   });
 
+  const taking = createTaking({
+    call: options.call,
+    moment,
+    state: () => stored,
+    step: (event, of) => step([event], of),
+    traitsOf: traits,
+    async load(conversation) {
+      stored = await withDays(context, stored, {}, clock.now());
+      stored = await withSpilled(context, await withThread(context, stored, conversation), [conversation], true);
+    },
+    heir(conversation) {
+      const [agent, via] = [linking.heir(), linking.via(conversation, [])];
+      return agent === undefined || via === undefined ? undefined : { agent, via };
+    },
+    check: (via) => linking.check(via),
+    kept: watch.kept,
+    said: fold,
+  });
+
   const methods: {
     [Method in keyof AgentCalls]: (
       data: Parameters<AgentCalls[Method]>[0],
     ) => Promise<ReturnType<AgentCalls[Method]> | Later>;
   } = {
     ...linking.methods,
+    ...taking,
     async receive({ event, previous, earlier = [], via }) {
       // It would wait here for a turn that does not start any more: the bus brings it to where the agent goes.
       if (options.isStopping()) throw new InfrastructureError("the gateway is stopping", { retryAfterMs: 1_000 });
@@ -348,8 +421,9 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
       if (inherited) await outgoing.publishLate(stored.outbox.entries);
       inherited = false;
       if (reply === "early" && early.get(event.id) === undefined) early.set(event.id, clock.monotonic());
-      // However seldom the person answers.
-      if (reply === "accepted" && event.kind === "said") fold(event.address.conversation);
+      const { held } = stored.inbox.threads[event.address.conversation] ?? {};
+      // However seldom the person answers, or the agent.
+      if (reply === "accepted" && (event.kind === "said" || held !== undefined)) fold(event.address.conversation);
       return via === undefined ? watch.kept(reply) : watched(reply);
     },
     async take(turn) {
@@ -416,7 +490,8 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
       const { forward, joiners, seen } = stored.inbox;
       if (forward !== undefined || joiners !== undefined) return "refused";
       if (Object.keys(seen).some((day) => Number(day) > after)) return "refused";
-      if (isBusy(stored)) return "busy";
+      const isHeld = threadsOf(stored.inbox).some(([, { held }]) => held !== undefined);
+      if (isHeld || isBusy(stored)) return "busy";
       await context.commit({ remove: await keysOf(context, stored) });
       stored = readState(new Map());
       return "accepted";

@@ -21,6 +21,9 @@ export interface Command {
   readonly hidden?: true;
 }
 
+/** Asks for a person of the operator's. */
+export const personCommand = "person";
+
 export const commands: readonly Command[] = [
   {
     name: "start",
@@ -45,6 +48,14 @@ export const commands: readonly Command[] = [
       es: "olvidar esta conversación y empezar de nuevo",
     },
     notice: "reset",
+  },
+  {
+    name: personCommand,
+    words: {
+      en: "talk to a person instead of me",
+      de: "mit einem Menschen statt mit mir sprechen",
+      es: "hablar con una persona en vez de conmigo",
+    },
   },
   {
     name: "link",

@@ -15,27 +15,30 @@ import { blobsIn, describe, isOwn, type InboundEvent, type InboundMessage, type 
 import {
   abandoned,
   ended,
-  itemChars,
   journaled,
   resend,
   said,
   settled,
   silent,
+  stopped,
+  stopsTold,
   summarized,
   undelivered,
 } from "./outcome.ts";
 import { gapMs, insert, isAfter } from "./order.ts";
-import { isReplyPress, questioned, takeReply, unquestioned } from "./questions.ts";
+import { isReplyPress, questioned, questionOver, takeReply, unquestioned } from "./questions.ts";
+import { itemChars } from "./remembering.ts";
 import { advance, batchOf, end, isNoticeCommand, mayRestart, restart } from "./scheduling.ts";
 import { isRecent, isSeen } from "./seen.ts";
 import type { AgentState, Thread } from "./state.ts";
+import { isAskedFor, letGo, takeoverStep } from "./takeover.ts";
 import { waiting } from "./waiting.ts";
 
 /** Edits kept for messages that have not come yet. */
 const maxEarly = 16;
 
 export function reduce(state: AgentState, event: AgentEvent, traits: AgentTraits): Step {
-  const draft = createDraft(state);
+  const draft = createDraft(state, traits);
   const reply = apply(draft, event, traits);
   if (reply === "accepted") return draft.step();
   const none = { put: [], remove: [] };
@@ -48,9 +51,9 @@ function apply(draft: Draft, event: AgentEvent, traits: AgentTraits): Reply {
       return received(draft, event, traits);
     case "finished":
     case "failed":
-      return ended(draft, event, traits);
+      return ended(draft, event);
     case "silent":
-      return silent(draft, event, traits);
+      return silent(draft, event);
     case "abandoned":
       return abandoned(draft, event);
     case "waited":
@@ -65,6 +68,10 @@ function apply(draft: Draft, event: AgentEvent, traits: AgentTraits): Reply {
       return expire(draft, event);
     case "journaled":
       return journaled(draft, event.entries);
+    case "stopped":
+      return stopped(draft, event.turns);
+    case "stopsTold":
+      return stopsTold(draft, event.turns);
     case "settled":
       return settled(draft, event.upTo);
     case "undelivered":
@@ -73,6 +80,11 @@ function apply(draft: Draft, event: AgentEvent, traits: AgentTraits): Reply {
       return resend(draft, event);
     case "summarized":
       return summarized(draft, event.through, event.summary);
+    case "taken":
+    case "spoken":
+    case "handedBack":
+    case "lapsed":
+      return takeoverStep(draft, event);
     default:
       return linkStep(draft, event);
   }
@@ -109,7 +121,7 @@ function received(draft: Draft, of: Received, traits: AgentTraits): Reply {
       tell(draft, of, event);
       break;
     case "said":
-      said(draft, of.agent, event, traits, now);
+      said(draft, of.agent, event, now);
       break;
   }
   advance(draft, conversation, of);
@@ -189,18 +201,16 @@ function accept(draft: Draft, of: Received, event: InboundMessage, traits: Agent
   if (thread === undefined) return;
   const early = thread.early?.find((edited) => edited.target === event.id);
   if (early !== undefined) draft.patch(conversation, { early: remaining(thread.early, (edited) => edited !== early) });
-  const stopped = thread.pending.find((other) => stops(other) && isAfter(other, event));
-  if (stopped !== undefined && !isNoticeCommand(event)) {
-    draft.setAside(conversation, [event.id], stopRule(stopped), of.now);
-    return;
-  }
+  const rule = stoppedBy(thread, event);
+  if (rule !== undefined) return draft.setAside(conversation, [event.id], rule, of.now);
   const { note, participant } = event;
+  if (note === undefined && thread.locale !== participant.locale)
+    draft.patch(conversation, { locale: participant.locale });
   const given = (early ?? event).message;
   const content = note === undefined ? understood(given, participant, thread.choices) : given;
   const message = withoutRaw({ ...event, message: content });
   const replies = takeReply(draft, conversation, message);
-  if (!replies && isReplyPress(message))
-    return draft.setAside(conversation, [event.id], "the question is over", of.now);
+  if (!replies && isReplyPress(message)) return draft.setAside(conversation, [event.id], questionOver, of.now);
   draft.media(blobsIn(content.parts));
   const isFull = thread.spilled !== undefined || thread.pending.length >= waiting.inbox;
   // One that was sent before others of the inbox has its place among them.
@@ -220,6 +230,16 @@ function interrupt(
   const thread = draft.thread(conversation);
   if (thread === undefined || !mayRestart(thread) || thread.gaps !== undefined) return;
   if (by === undefined || batchOf(thread).some(({ id }) => id === by)) restart(draft, conversation, at);
+}
+
+/**
+ * The rule of a /stop or /reset that this was sent before: one that waits, or was answered before this came. The bus may have kept it
+ * while there was no room.
+ */
+function stoppedBy({ pending, stop: last }: Thread, event: InboundMessage): string | undefined {
+  const waits = pending.find((other) => stops(other) && isAfter(other, event));
+  if (waits !== undefined) return isNoticeCommand(event) ? undefined : stopRule(waits);
+  return last !== undefined && isAfter(last, event) ? last.rule : undefined;
 }
 
 /** The running turn works on this message, as far as is known. */
@@ -254,6 +274,8 @@ function stop(draft: Draft, of: Received, event: InboundMessage): void {
   const served = resumes ? undefined : alone;
   const stopped = all.filter((other) => !isNoticeCommand(other) && !isAfter(other, event) && other !== served);
   closeAsks(draft, conversation);
+  // Whom nobody has come for yet is asked for no more.
+  if (isAskedFor(thread)) letGo(draft, conversation, "person");
   draft.patch(conversation, { questions: undefined });
   draft.setAside(
     conversation,
@@ -262,7 +284,11 @@ function stop(draft: Draft, of: Received, event: InboundMessage): void {
     of.now,
   );
   const rest = all.filter((other) => !stopped.includes(other));
-  draft.patch(conversation, { pending: insert(rest, withoutRaw(event)), early: undefined });
+  draft.patch(conversation, {
+    pending: insert(rest, withoutRaw(event)),
+    early: undefined,
+    stop: stopOf(event, thread),
+  });
   if (resumes || (served === undefined && stopped.some(({ id }) => isTaken(of, id)))) end(draft, conversation);
   if (event.message.command?.name === "reset") draft.history([], undefined);
 }
@@ -337,7 +363,9 @@ function forget(draft: Draft, of: Received, target: MessageId, sentAt: number | 
 function keepRest(draft: Draft, of: Received, turn: Thread["turn"]): void {
   const { conversation } = of.event.address;
   if (turn === undefined || turn.command !== undefined) return;
-  const left = draft.thread(conversation)?.pending.some(({ id }) => of.taken?.includes(id));
+  // Of a turn that began in another life of the agent only that is known.
+  const taken = of.taken ?? turn.began;
+  const left = draft.thread(conversation)?.pending.some(({ id }) => taken?.includes(id));
   if (left !== true) return end(draft, conversation);
   restart(draft, conversation, of);
 }
@@ -357,6 +385,13 @@ function stops(event: InboundMessage): boolean {
   return event.message.command?.name === "stop" || event.message.command?.name === "reset";
 }
 
-function stopRule(command: InboundMessage): string {
+function stopRule(command: InboundMessage): "reset" | "stopped" {
   return command.message.command?.name === "reset" ? "reset" : "stopped";
+}
+
+/** The latest of those that there were. */
+function stopOf(event: InboundMessage, { stop: before }: Thread): Thread["stop"] {
+  if (before !== undefined && isAfter(before, event)) return before;
+  const { sequence, arrival } = event;
+  return { rule: stopRule(event), ...(sequence !== undefined && { sequence }), ...(arrival && { arrival }) };
 }

@@ -13,16 +13,9 @@ import { createDelivery } from "./delivery.ts";
 import { beforeInbound, inboundEnvelope, readInbound, readOutbound, readReceipt, readUnreadable } from "./envelope.ts";
 import { InfrastructureError, InputError, reasonOf } from "./errors.ts";
 import type { Reply } from "./events.ts";
+import type { StoppedTurn } from "./state.ts";
 import type { SafeFetch } from "./fetch.ts";
-import {
-  agentIdOf,
-  digestOf,
-  type AccountRef,
-  type AgentId,
-  type ConversationId,
-  type MessageId,
-  type TurnId,
-} from "./ids.ts";
+import { agentIdOf, digestOf, type AccountRef, type AgentId, type ConversationId, type MessageId } from "./ids.ts";
 import type { MissionOrder } from "./mission-order.ts";
 import type { Missions } from "./missions.ts";
 import { createEndings, type EndingsKeeper } from "./endings.ts";
@@ -36,8 +29,10 @@ import { createSentLog } from "./sent.ts";
 import { openPolicy, type Policy } from "./policy.ts";
 import type { Clock, Log, Runtime } from "./ports.ts";
 import { createProactive, type Proactive } from "./proactive.ts";
+import type { TaskCaller } from "./skilled.ts";
 import { createServices } from "./services.ts";
 import { createShares, unshared, type Shares } from "./shares.ts";
+import { createTakeovers, type TakeoverOptions, type Takeovers } from "./takeovers.ts";
 import { createTurns } from "./turn.ts";
 import type { LeftTurn } from "./turn-run.ts";
 
@@ -69,16 +64,18 @@ export interface CoreOptions {
   readonly places?: Shares;
   /** What the composition keeps of these conversations is to go: they are forgotten, or over. May come again. */
   readonly erase?: ((conversations: readonly string[]) => Promise<void>) | undefined;
+  /** Persons of the operator's instead of the agent; unless given nobody is asked for, and whoever takes a conversation keeps it. */
+  readonly takeover?: Pick<TakeoverOptions, "waitMs" | "silentMs">;
   /** Ten letters or digits that nobody can guess; random ones unless given. */
   readonly newCode?: () => string;
   readonly missions?: Pick<Missions, "forget" | "ordered" | "pressed"> | undefined;
   /** Who works for agents beside their turns. */
   readonly delegations?:
     | {
-        /** The turn is over for good, and gave no answer. */
-        stopped(conversation: ConversationId, turn: TurnId): Promise<void>;
+        /** May come again. */
+        stopped(turn: StoppedTurn): Promise<void>;
         /** The person has all of these conversations forgotten. */
-        forget(conversations: readonly string[]): Promise<void>;
+        forget(conversations: readonly string[], callers?: readonly TaskCaller[]): Promise<void>;
       }
     | undefined;
 }
@@ -87,6 +84,7 @@ export interface Core {
   readonly inbound: Inbound;
   readonly operators: Operators;
   readonly approvals: Approvals;
+  readonly takeovers: Takeovers;
   /** How far the conversation's platform says that its answers got; empty where it says nothing. */
   marks(conversation: ConversationId): Promise<Marks>;
   readonly endings: EndingsKeeper;
@@ -126,15 +124,16 @@ function nobodyPairs(): never {
 
 /** Subscribes to the bus and registers the actors; {@link Runtime.start} then sets it going. */
 export function createCore(options: CoreOptions): Core {
-  const { runtime, clock, log, instance, channelOf, agentOf } = options;
+  const { runtime, clock, log, instance, channelOf, agentOf, delegations } = options;
   const { bus, journal, deadLetters } = runtime;
   const delivers = options.delivers !== false;
   let stopping = false;
   const call = runtime.actors.call.bind(runtime.actors) as CallAgent;
   const belongings = createBelongings(runtime, clock);
-  const forget = async (conversations: readonly string[]) => {
-    await options.missions?.forget(conversations);
-    await options.delegations?.forget(conversations);
+  const forget = async (conversations: readonly string[], callers: readonly TaskCaller[] = []) => {
+    await options.missions?.forget(conversations, callers);
+    await delegations?.forget(conversations, callers);
+    await takeovers.forget(conversations);
     await options.erase?.(conversations);
   };
   const announces = options.announce === undefined ? {} : { announce: options.announce };
@@ -167,6 +166,9 @@ export function createCore(options: CoreOptions): Core {
   const inbound = createInbound({ bus, journal, deadLetters, clock, ingress, access, channelOf, receipts });
   const { records, jobs } = runtime;
   const approvals = createApprovals({ records, jobs, inbound, call, clock, ...announces });
+  const { waitMs = 0, silentMs } = options.takeover ?? {};
+  const takes = { records, jobs, call, clock, channelOf, approvals, waitMs, silentMs, ...announces };
+  const takeovers = createTakeovers(takes);
   const turns = createTurns({
     call,
     clock,
@@ -176,12 +178,14 @@ export function createCore(options: CoreOptions): Core {
     agentOf,
     channelOf,
     approvals,
+    takeovers,
     serve: createServices({
       runtime,
       call,
       clock,
       belongings,
       newCode: options.newCode,
+      mayHandOver: takeovers.mayAsk,
       forget,
       missionPressed: options.missions?.pressed,
     }),
@@ -199,15 +203,16 @@ export function createCore(options: CoreOptions): Core {
       call,
       traitsOf: (to) => agentOf(to).traits,
       settled: (conversation) => delivery.settled(conversation),
-      stopped(conversation, turn) {
-        options.delegations?.stopped(conversation, turn).catch((error: unknown) => {
-          log.warn({ conversation, turn, reason: reasonOf(error) }, "what a stopped turn waited for goes on");
+      handedBack(to, id, by) {
+        takeovers.over(to, id, by).catch((error: unknown) => {
+          log.warn({ conversation: to.conversation, reason: reasonOf(error) }, "operators are still shown a takeover");
         });
       },
       missionOrdered: async (order) => {
         if (options.missions === undefined) throw new InputError("missions are turned off");
         return options.missions.ordered(order);
       },
+      stopped: delegations && ((turn) => delegations.stopped(turn)),
       isStopping: () => stopping && !runtime.actors.exclusive,
       ...announces,
       // One process's bus is its own: there the topic costs nothing.
@@ -241,6 +246,7 @@ export function createCore(options: CoreOptions): Core {
 
   return {
     approvals,
+    takeovers,
     inbound,
     endings: createEndings({ runtime, call, belongings, forget, clock, log }),
     operators: createOperators({ pairing, inbound, clock, channelOf, policyOf }),

@@ -2,7 +2,7 @@
 import type { DelegationParts } from "./delegation-parts.ts";
 import type { Follow } from "./delegation-follow.ts";
 import type { Delegation } from "./delegation-record.ts";
-import { clip, quoted } from "./delegation-words.ts";
+import { clip, ownerOf, quoted } from "./delegation-words.ts";
 import { isEnded } from "./delegation-work.ts";
 import { InputError } from "./errors.ts";
 import { digestOf } from "./ids.ts";
@@ -15,6 +15,8 @@ import type { CallFile, ToolResult } from "./tools.ts";
 export interface Asking {
   /** The tool call's key. */
   readonly call: string;
+  /** Of this try to make it. */
+  readonly claim: string;
   readonly turn: string;
   readonly by: Delegation["by"];
   readonly caller: TaskCaller;
@@ -44,7 +46,7 @@ export async function beginTask(
   said: Said,
 ): Promise<ToolResult> {
   const { store, peers } = parts;
-  const { call, turn } = asking;
+  const { call, claim, turn } = asking;
   const known = await store.find(call);
   const peer = await peers.of(name);
   const card = await peer?.card();
@@ -53,7 +55,7 @@ export async function beginTask(
     if (peer === undefined || card === undefined)
       throw new InputError(`the agent ${quoted(name)} cannot be reached at the moment: nothing was asked of it`);
     const until = follow.until(asking.mostMs);
-    left = await opened(parts, asking, { peer, card }, said, { until, telling: { call, turn, until } });
+    left = await opened(parts, asking, { peer, card }, said, { until, telling: { call, turn, until, claim } });
   } else await renew(parts, follow, asking, known);
   return withLeft(await waitFor(follow, asking, call, name), left);
 }
@@ -64,7 +66,7 @@ export async function beginTask(
  */
 export async function opened(
   parts: DelegationParts,
-  asking: Omit<Asking, "progress" | "isStopped" | "mostMs">,
+  asking: Omit<Asking, "claim" | "progress" | "isStopped" | "mostMs">,
   { peer, card }: { readonly peer: Peer; readonly card: PeerCard },
   said: Said,
   { until, telling }: { readonly until: number; readonly telling: Delegation["telling"] },
@@ -79,7 +81,7 @@ export async function opened(
   const taken = await partsOf(parts, said, peer, card, asking);
   // Before anything else: what it finds nothing of it forgets.
   await parts.arm({ id: call, by }, until);
-  const own = await store.enlist(by.list, { id: call, agentName: by.agentName, turn }, name);
+  const own = await store.enlist(by.list, { id: call, agentName: by.agentName, turn, caller }, name);
   const at = clock.now();
   await store.create({
     v: 1,
@@ -116,7 +118,7 @@ async function renew(
   const written = await store.change(known.id, (now) => {
     const { telling, end } = now;
     const waits = telling !== "note" && telling.call === asking.call && end === undefined;
-    return waits ? { ...now, telling: { ...telling, until } } : undefined;
+    return waits ? { ...now, telling: { ...telling, until, claim: asking.claim } } : undefined;
   });
   if (written?.end === undefined && written?.telling !== "note") await arm(known, until);
 }
@@ -129,7 +131,7 @@ export async function replyTo(
   said: Said,
 ): Promise<ToolResult> {
   const { store, peers, clock } = parts;
-  const { call, turn } = asking;
+  const { call, claim, turn } = asking;
   const peer = await peers.of(row.peer);
   const mark = digestOf(call);
   let left: readonly string[] = [];
@@ -146,6 +148,7 @@ export async function replyTo(
     const taken = await partsOf(parts, said, peer, card, asking);
     left = taken.left;
     const until = follow.until(asking.mostMs);
+    await store.resume(row.by.list, { id: row.id, caller: asking.caller }, turn);
     const written = await store.change(row.id, ({ deadline: _deadline, failing: _failing, ...now }) => {
       if (now.end !== undefined || now.said.includes(mark)) return undefined;
       if (now.outgoing !== undefined)
@@ -154,19 +157,32 @@ export async function replyTo(
         ...now,
         outgoing: { id: call, parts: [...taken.parts] },
         said: [...now.said, mark].slice(-mostSaid),
-        telling: { call, turn, until },
+        telling: { call, turn, until, claim },
         ...(peer.timeoutMs === undefined ? {} : { deadline: clock.now() + peer.timeoutMs }),
         looks: 0,
       };
     });
     if (written !== undefined) await parts.arm(written, until);
-    await store.resume(row.by.list, row.id, turn);
   }
   return withLeft(await waitFor(follow, asking, row.id, row.peer), left);
 }
 
-function waitFor(follow: Follow, { call, mostMs, signal, progress, isStopped }: Asking, id: string, peer: string) {
-  return follow.wait({ id, call, mostMs, signal, isStopped, progress: (text) => progress(`${peer}: ${text}`) });
+function waitFor(
+  follow: Follow,
+  { call, claim, turn, mostMs, signal, progress, isStopped }: Asking,
+  id: string,
+  peer: string,
+) {
+  return follow.wait({
+    id,
+    call,
+    claim,
+    turn,
+    mostMs,
+    signal,
+    isStopped,
+    progress: (text) => progress(`${peer}: ${text}`),
+  });
 }
 
 /** Bytes are kept before anything is sent, so that the same goes out whenever it does. */
@@ -175,11 +191,11 @@ async function partsOf(
   { text, files }: Said,
   peer: Peer,
   card: PeerCard,
-  { caller, signal }: Pick<Asking, "caller" | "signal">,
+  { call, caller, signal }: Pick<Asking, "call" | "caller" | "signal">,
 ): Promise<{ readonly parts: readonly TaskPart[]; readonly left: readonly string[] }> {
   const parts: TaskPart[] = [{ kind: "text", text }];
   const left: string[] = [];
-  const blobs = blobsOf(runtime.blobs, caller.tenant);
+  const blobs = blobsOf(runtime.blobs, caller.tenant, ownerOf(call));
   let room = filesBytes;
   for (const [at, { part, open }] of files.entries()) {
     signal.throwIfAborted();

@@ -1,6 +1,6 @@
 /** A call that waits for its task, and what it has to say when it waits no longer. */
 import { reasonOf } from "./errors.ts";
-import { isOver, type Delegation, type Outcome } from "./delegation-record.ts";
+import { asNote, isOver, type Delegation, type Outcome } from "./delegation-record.ts";
 import { clip, closingOf, digestOfArtifact, newest, textOf, type Words } from "./delegation-words.ts";
 import { isEnded, questionOf, untold, type Standing } from "./delegation-work.ts";
 import type { DelegationParts } from "./delegation-parts.ts";
@@ -16,6 +16,8 @@ const lastPauseMs = 3_000;
 export interface Waiting {
   readonly id: string;
   readonly call: string;
+  readonly claim: string;
+  readonly turn: string;
   /** Absent: until it has ended. */
   readonly mostMs: number | undefined;
   readonly signal: AbortSignal;
@@ -36,57 +38,67 @@ export function createFollow(parts: DelegationParts, words: Words): Follow {
   const { store, clock, log } = parts;
 
   /** What the call says now; undefined: it waits on. */
-  async function said({ row, task }: Standing, call: string): Promise<ToolResult | undefined> {
+  async function said({ row, task }: Standing, of: Waiting): Promise<ToolResult | undefined> {
     if (row.end !== undefined) return resultOf(row, row.end.told, row.end.by);
-    const waits = row.telling !== "note" && row.telling.call === call;
-    if (!waits)
-      return row.question === undefined || row.outgoing !== undefined
-        ? background(row, task, parts.reaches)
-        : asResult(row.question.told);
+    // It still asks what a call of this turn was told before, and no note.
+    const asks = row.state === "input-required" && row.outgoing === undefined && row.question?.turn === of.turn;
+    if (!tells(row, of))
+      return asks && row.question !== undefined ? asResult(row.question.told) : background(row, task, parts.reaches);
     if (task === undefined) return undefined;
-    if (isEnded(task)) return ended(row, task, call);
+    if (isEnded(task)) return ended(row, task, of);
     const digest = questionOf(task);
     if (task.state === "input-required" && row.question?.digest !== digest) {
       const how = "it asks this. Ask the person, and give the answer with agent__reply";
       const told = await words.of(row, untold(row, task), task.said, closingOf(row, how));
       const artifacts = toldOf(row, task);
-      const question = { digest, told, at: clock.now() };
-      const written = await handOver(row.id, call, { question, artifacts });
+      const question = { digest, told, at: clock.now(), turn: of.turn };
+      const written = await handOver(of, { question, artifacts });
       return written ? asResult(told) : background(row, task, parts.reaches);
     }
     // Who has a task of its own waits on.
     if (row.by.to === undefined || task.dueAt === undefined || task.dueAt < clock.now() + firstPauseMs)
       return undefined;
-    await handOver(row.id, call, {});
+    await handOver(of, {});
     return background(row, task, parts.reaches);
   }
 
-  async function ended(row: Delegation, task: PeerTask, call: string): Promise<ToolResult> {
+  async function ended(row: Delegation, task: PeerTask, of: Waiting): Promise<ToolResult> {
     const failed = task.state !== "completed";
     const told = await words.of(row, untold(row, task), failed ? task.said : undefined, closingOf(row), failed);
     const written = await store.change(row.id, (now) => {
-      if (now.end !== undefined || now.telling === "note" || now.telling.call !== call) return undefined;
-      return { ...now, end: { told, by: "call", turn: now.telling.turn } };
+      return tells(now, of) ? { ...now, end: { told, by: "call", turn: of.turn } } : undefined;
     });
     if (written?.end === undefined) return background(row, task, parts.reaches);
-    await store.delist(row.by.list, row.id, true);
-    await parts.disarm(row.id);
+    await tidied(row.id, async () => {
+      await store.delist(row.by.list, row.id, true);
+      await parts.disarm(row.id);
+    });
     return resultOf(written, written.end.told, written.end.by);
   }
 
   /** From now on notes tell. False where they do already. */
-  async function handOver(id: string, call: string, more: Partial<Delegation>): Promise<boolean> {
+  async function handOver(of: Waiting, more: Partial<Delegation>): Promise<boolean> {
+    const { id } = of;
     let done = false;
     const written = await store.change(id, (now) => {
-      done = now.end === undefined && now.telling !== "note" && now.telling.call === call;
-      return done ? { ...now, ...more, telling: "note", looks: 0 } : undefined;
+      done = tells(now, of);
+      return done ? { ...asNote(now), ...more } : undefined;
     });
-    if (done && written !== undefined) await parts.arm(written, clock.now() + 1_000);
+    if (done && written !== undefined) await tidied(id, () => parts.arm(written, clock.now() + 1_000));
     return done;
   }
 
+  /** What the call says is written already, and nobody else says it: its job, which is there, does what fails here. */
+  async function tidied(id: string, work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      log.warn({ delegation: id, reason: reasonOf(error) }, "what a delegation leaves is tidied by its job");
+    }
+  }
+
   async function wait(of: Waiting): Promise<ToolResult> {
-    const { id, call, mostMs, signal, progress } = of;
+    const { id, mostMs, signal, progress } = of;
     const end = clock.monotonic() + (mostMs ?? Infinity);
     const bell = createBell();
     const deaf = parts.listen(id, bell.ring);
@@ -99,15 +111,15 @@ export function createFollow(parts: DelegationParts, words: Words): Follow {
         if (standing === undefined) return { text: "Nothing is known of this task any more.", failed: true };
         const { row, task } = standing;
         if (task !== undefined) shown = showNew(task, shown, progress);
-        const result = await said(standing, call);
-        if (result !== undefined) return result;
         if (signal.aborted) {
           // Who starts again comes back for it; else a note tells what becomes of it.
           if (of.isStopped()) await abandon(id, row.by.list);
           throw signal.reason;
         }
+        const result = await said(standing, of);
+        if (result !== undefined) return result;
         if (clock.monotonic() >= end) {
-          await handOver(id, call, {});
+          await handOver(of, {});
           return background(row, task, parts.reaches);
         }
         hears ??= row.task === undefined ? undefined : hear(row, row.task, gone.signal, bell, progress);
@@ -153,6 +165,11 @@ export function createFollow(parts: DelegationParts, words: Words): Follow {
   }
 
   return { until: (mostMs) => clock.now() + (mostMs ?? 24 * 3_600_000) + marginMs, wait, abandon };
+}
+
+/** It is this call's to tell. */
+function tells({ end, telling }: Delegation, { call, claim }: Waiting): boolean {
+  return end === undefined && telling !== "note" && telling.call === call && telling.claim === claim;
 }
 
 function createBell() {
@@ -211,6 +228,7 @@ function background(row: Delegation, task: PeerTask | undefined, reaches: Delega
     ? "What comes of it is told by a note, without being asked"
     : "agent__tasks tells later what came of it";
   const how = `${now}. ${later}`;
-  const words = task?.said === undefined ? [] : [clip(task.said, 2_000)];
+  // Its question comes by a note, once.
+  const words = task?.said === undefined || task.state === "input-required" ? [] : [clip(task.said, 2_000)];
   return { text: [...words, closingOf(row, how)].join("\n") };
 }

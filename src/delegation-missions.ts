@@ -40,6 +40,8 @@ const writingMs = 60_000;
 
 export const missionList = (mission: string): string => `mission:${mission}`;
 
+const away = (agent: string) => new RetryableError(`the agent ${quoted(agent)} cannot be reached at the moment`);
+
 export function missionTasks(parts: DelegationParts): MissionTasks {
   const { store, peers, clock, log } = parts;
 
@@ -56,9 +58,10 @@ export function missionTasks(parts: DelegationParts): MissionTasks {
       const by = { agentName, list: missionList(of.id), to, participant, mission: of };
       if ((await store.find(key)) === undefined) {
         const peer = await peers.of(agent);
+        if (peer === undefined && peers.mayReturn(agent)) throw away(agent);
         if (peer === undefined) throw new InputError(`there is no agent ${quoted(agent)}`);
         const card = await peer.card();
-        if (card === undefined) throw new RetryableError(`the agent ${quoted(agent)} cannot be reached at the moment`);
+        if (card === undefined) throw away(agent);
         const signal = AbortSignal.timeout(writingMs);
         const asking = { call: key, turn: missionList(of.id), by, caller, chain, signal };
         const until = clock.now() + writingMs;

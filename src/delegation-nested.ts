@@ -6,6 +6,8 @@ import { beginTask, replyTo, type Asking } from "./delegation-calls.ts";
 import { noSuchTask, type DelegationParts } from "./delegation-parts.ts";
 import type { Follow } from "./delegation-follow.ts";
 import { argsOf, specOf, taskSpecs } from "./delegation-source.ts";
+import { bare, isOver } from "./delegation-record.ts";
+import { reasonOf } from "./errors.ts";
 import { digestOf } from "./ids.ts";
 import type { TaskRun } from "./skilled.ts";
 import type { ToolResult, ToolSpec } from "./tools.ts";
@@ -32,14 +34,27 @@ export interface Delegating {
       readonly progress: (text: string) => void;
     },
   ): Promise<ToolResult>;
+  /** Its own task has ended: what it asked for and does not have is cancelled, and what it was told is kept no longer. */
+  end(): Promise<void>;
 }
+
+/** Where what a skilled agent asks of others on its task is listed. */
+export const listOfTask = (agent: string, task: string): string => `task:${digestOf(`${agent} ${task}`)}`;
 
 const taskArgs = z.object({ task: z.string().trim().min(1).max(20_000) });
 const replyArgs = z.object({ task: z.string().max(200), answer: z.string().trim().min(1).max(20_000) });
 
 export function nestedDelegating(parts: DelegationParts, follow: Follow, { agent, run }: NestedRun): Delegating {
   const { store, peers, chainName } = parts;
-  const list = `task:${digestOf(`${agent} ${run.task}`)}`;
+  const list = listOfTask(agent, run.task);
+
+  /** In the background: its job comes back to what fails here. */
+  function lookLater(id: string): void {
+    parts.look(id).catch((error: unknown) => {
+      parts.log.warn({ delegation: id, reason: reasonOf(error) }, "a delegation is looked at again by its job");
+    });
+  }
+
   return {
     async list() {
       const known = (await peers.all()).filter(
@@ -52,6 +67,7 @@ export function nestedDelegating(parts: DelegationParts, follow: Follow, { agent
     async call(name, { key, args, signal, progress }) {
       const asking: Asking = {
         call: digestOf(`${list} ${key}`) + digestOf(`${key} ${list}`),
+        claim: parts.newClaim(),
         turn: run.task,
         by: { agentName: agent, list },
         caller: run.caller,
@@ -71,6 +87,18 @@ export function nestedDelegating(parts: DelegationParts, follow: Follow, { agent
       const row = entry && (await store.find(entry.id));
       if (row === undefined) throw noSuchTask(task);
       return replyTo(parts, follow, asking, row, { text: answer, files: [] });
+    },
+    async end() {
+      const { open, ended } = await store.list(list);
+      if (open.length + ended.length === 0) return;
+      for (const { id } of [...open, ...ended]) {
+        const row = await store.change(id, (now) => (isOver(now) ? undefined : bare(now, parts.clock.now())));
+        if (row === undefined) continue;
+        if (isOver(row)) await store.remove(id);
+        else await parts.arm(row, parts.clock.now());
+      }
+      await store.dropList(list);
+      for (const { id } of open) lookLater(id);
     },
   };
 }

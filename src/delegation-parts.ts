@@ -1,6 +1,8 @@
 import type { Delegation, DelegationStore } from "./delegation-record.ts";
 import type { Standing, Work } from "./delegation-work.ts";
 import { InputError } from "./errors.ts";
+import { digestOf, type AgentId } from "./ids.ts";
+import type { TaskCaller } from "./skilled.ts";
 import type { Address } from "./message.ts";
 import type { Peers } from "./peers.ts";
 import type { Clock, Log, Runtime } from "./ports.ts";
@@ -14,6 +16,8 @@ export interface DelegationParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly inlineMs: number;
+  /** For one try to make a call. */
+  readonly newClaim: () => string;
   readonly chainName: (agent: string) => string;
   readonly reaches: (to: Address) => boolean;
   /** One step, in order with all others of the delegation in this process. */
@@ -28,6 +32,12 @@ export interface DelegationParts {
   /** The turn was stopped here not long ago. */
   readonly isStopped: (conversation: string, turn: string) => boolean;
 }
+
+/** No id of a platform leaves the gateway. */
+export const callerIdOf = (agent: AgentId): string => digestOf(agent);
+
+/** Who asks for a person's agent. */
+export const callerOf = (tenant: string, agent: AgentId): TaskCaller => ({ tenant, id: callerIdOf(agent) });
 
 /** @throws InputError where nothing of that name belongs to the caller. */
 export function noSuchTask(name: string): InputError {

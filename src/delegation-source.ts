@@ -3,13 +3,12 @@
  * What belongs to another conversation, or to another agent in the same one, is not there.
  */
 import { z } from "zod";
-import { noSuchTask, type DelegationParts } from "./delegation-parts.ts";
+import { callerIdOf, callerOf, noSuchTask, type DelegationParts } from "./delegation-parts.ts";
 import { beginTask, replyTo, type Asking } from "./delegation-calls.ts";
 import type { Follow } from "./delegation-follow.ts";
 import { isOver, listOf, type Delegation, type Entry } from "./delegation-record.ts";
 import { clip, quoted } from "./delegation-words.ts";
 import { InputError } from "./errors.ts";
-import { digestOf } from "./ids.ts";
 import type { Peer, PeerCard } from "./peers.ts";
 import type { ToolCall, ToolCaller, ToolResult, ToolSource, ToolSpec } from "./tools.ts";
 
@@ -93,6 +92,8 @@ export function specOf({ name }: Peer, card: PeerCard): ToolSpec {
     description: clip(description.join(" ").trim(), 990),
     parameters: taskParameters,
     effect: "idempotent",
+    // An attempt that takes newer messages along seldom asks in the same words, and what was asked goes on all the same.
+    keeps: true,
   };
 }
 
@@ -116,10 +117,10 @@ export function agentSource(parts: DelegationParts, follow: Follow): ToolSource 
 
   const askingOf = (call: ToolCall): Asking => ({
     call: call.key,
+    claim: parts.newClaim(),
     turn: call.turn,
     by: { agentName: call.agentName, list: listOf(call.to), to: call.to, participant: call.participant },
-    // No id of a platform leaves the gateway.
-    caller: { tenant: call.to.tenant, id: digestOf(call.agent) },
+    caller: callerOf(call.to.tenant, call.agent),
     chain: [...call.chain, parts.chainName(call.to.agent ?? call.agentName)],
     // Whoever cannot be written to first is told now, or has to ask.
     mostMs: parts.reaches(call.to) ? parts.inlineMs : Math.max(parts.inlineMs, unreachedMs),
@@ -127,6 +128,15 @@ export function agentSource(parts: DelegationParts, follow: Follow): ToolSource 
     progress: call.progress,
     isStopped: () => parts.isStopped(call.to.conversation, call.turn),
   });
+
+  /** An attempt before was left behind: what it may still wait for is told to those who ask again, or by a note. */
+  async function leave({ id, caller: by }: Delegation, { agent, turn }: ToolCaller & { turn: string }): Promise<void> {
+    await store.change(id, ({ telling, ...now }) => {
+      if (now.end !== undefined || telling === "note" || telling.turn !== turn) return undefined;
+      if (by.id !== callerIdOf(agent) || telling.claim === "") return undefined;
+      return { ...now, telling: { ...telling, claim: "" } };
+    });
+  }
 
   async function cancel(call: ToolCall): Promise<ToolResult> {
     const { id, name, by } = await named(call, argsOf(nameArgs, call.args).task, "open");
@@ -169,11 +179,14 @@ export function agentSource(parts: DelegationParts, follow: Follow): ToolSource 
     async standing(caller) {
       if ((await peers.all()).length === 0) return undefined;
       const now = await rows(caller, "all");
+      for (const row of now) await leave(row, caller);
       // Of an earlier attempt of the turn, whose answer nobody saw.
-      const here = now.filter(
-        (row) => row.end?.by === "call" && row.end.turn === caller.turn && row.turn === caller.turn,
+      const isOwn = (row: Delegation, turn: string | undefined) =>
+        turn === caller.turn && row.caller.id === callerIdOf(caller.agent);
+      const here = now.filter((row) => row.end?.by === "call" && row.turn === caller.turn && isOwn(row, row.end.turn));
+      const shown = [...now.filter(({ end }) => end === undefined), ...here].map((row) =>
+        summaryOf(row, isOwn(row, row.question?.turn)),
       );
-      const shown = [...now.filter(({ end }) => end === undefined), ...here].map((row) => summaryOf(row));
       return shown.length === 0 ? undefined : shown;
     },
     async call(name, call) {
@@ -190,7 +203,8 @@ export function agentSource(parts: DelegationParts, follow: Follow): ToolSource 
   };
 }
 
-function summaryOf(row: Delegation): object {
+/** @param heard its question was told to an earlier attempt of the turn, which nobody saw: it is said again. */
+function summaryOf(row: Delegation, heard = false): object {
   const { name, peer, asked, state, at, end, question, outgoing, failing } = row;
   const asks =
     state === "input-required" && outgoing === undefined && end === undefined ? question?.told.text : undefined;
@@ -201,6 +215,7 @@ function summaryOf(row: Delegation): object {
     state: end === undefined ? state : row.canceling === undefined ? state : "canceled",
     since: new Date(at).toISOString().slice(0, 16),
     ...(asks === undefined ? {} : { asks: clip(asks, 500) }),
+    ...(heard && question !== undefined ? { said: clip(question.told.text, 500) } : {}),
     ...(failing === undefined || end !== undefined ? {} : { note: "cannot be reached now, tried again" }),
     ...(end === undefined ? {} : { told: clip(end.told.text, 500) }),
   };

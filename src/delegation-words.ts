@@ -9,6 +9,9 @@ import type { PeerFile, PeerPart, PeerTask } from "./peers.ts";
 import type { Blobs } from "./ports.ts";
 import { blobsOf } from "./tenant-blobs.ts";
 
+/** Files that go along with a delegation and come of it are nobody else's, whatever their bytes. */
+export const ownerOf = (delegation: string): string => `delegation ${delegation}`;
+
 const longestText = 12_000;
 const longestAsked = 200;
 const mostFiles = 10;
@@ -51,7 +54,7 @@ export interface WordsOptions {
 export interface Words {
   /** @throws RetryableError where a file cannot be kept now. */
   of(
-    row: Pick<Delegation, "caller">,
+    row: Pick<Delegation, "id" | "caller">,
     artifacts: readonly Artifact[],
     said: string | undefined,
     closing: string,
@@ -87,8 +90,8 @@ export function createWords({ blobs, safeFetch }: WordsOptions): Words {
   }
 
   return {
-    async of({ caller }, artifacts, said, closing, failed = false) {
-      const own = blobsOf(blobs, caller.tenant);
+    async of({ id, caller }, artifacts, said, closing, failed = false) {
+      const own = blobsOf(blobs, caller.tenant, ownerOf(id));
       const files = artifacts.flatMap(({ parts }) => parts.filter((part) => part.kind === "file"));
       const kept: Answer["parts"] = [];
       const lines: string[] = [];

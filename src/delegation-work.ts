@@ -29,7 +29,7 @@ export interface WorkOptions {
   readonly peers: Peers;
   readonly words: Words;
   readonly prompt: Proactive["prompt"];
-  readonly toMission: (of: MissionStepRef, told: TaskNews) => Promise<void>;
+  readonly toMission?: ((of: MissionStepRef, told: TaskNews) => Promise<void>) | undefined;
   readonly blobs: Blobs;
   readonly clock: Clock;
   readonly log: Log;
@@ -72,8 +72,9 @@ export function createWork(options: WorkOptions): Work {
   const { store, peers, words, clock, log } = options;
 
   async function advance(id: string): Promise<Standing | undefined> {
-    const row = await store.find(id);
-    if (row === undefined) return undefined;
+    const found = await store.find(id);
+    if (found === undefined) return undefined;
+    const row = await delivered(found);
     if (row.canceling !== undefined) return { row: await cancel(row, row.canceling.since) };
     if (isOver(row)) return { row };
     const waits = row.state === "input-required" && row.outgoing === undefined;
@@ -81,6 +82,7 @@ export function createWork(options: WorkOptions): Work {
     const late = row.deadline !== undefined && clock.now() >= row.deadline && !waits;
     if (late) return { row: await giveUp(row, "it was not done in its time and is cancelled", true) };
     const peer = await peers.of(row.peer);
+    if (peer === undefined && peers.mayReturn(row.peer)) return { row: await failing(row, away()) };
     if (peer === undefined) return { row: await giveUp(row, "the agent is not there any more", false) };
     let task: PeerTask | undefined;
     try {
@@ -89,6 +91,9 @@ export function createWork(options: WorkOptions): Work {
       return { row: await failing(row, error) };
     }
     if (task === undefined) return { row: await giveUp(row, "the agent knows nothing of it any more", false) };
+    // Nobody needs what it has: before it is forgotten what that was.
+    const own = blobsOf(options.blobs, row.caller.tenant);
+    for (const part of row.outgoing?.parts ?? []) if (part.kind === "file") await own.remove(part.blob);
     const fresh = await took(row, task);
     if (fresh === undefined) return undefined;
     if (fresh.end !== undefined || fresh.telling !== "note") return { row: fresh, task };
@@ -178,20 +183,21 @@ export function createWork(options: WorkOptions): Work {
     told: Outcome,
     { cancel: canceling, silent = false }: { readonly cancel: boolean; readonly silent?: boolean },
   ): Promise<Delegation> {
-    if (row.telling === "note" && row.end === undefined && (!silent || row.by.mission !== undefined))
-      await note(row, "end", told.failed ? "a task's failure" : "a task's result", told);
     const written = await store.change(row.id, ({ failing: _failing, ...now }) => {
       const { telling } = now;
-      // The call gave way meanwhile: the next look tells it.
-      if (now.end !== undefined || (telling === "note" && row.telling !== "note")) return undefined;
-      const asNote = telling === "note" || row.telling === "note";
-      const by = asNote ? ({ by: "note" } as const) : ({ by: "call", turn: telling.turn } as const);
+      // What came meanwhile is told first, by whom it is to be told: the next look comes back to this.
+      if (now.end !== undefined || now.note !== undefined || isToldOtherwise(row, now)) return undefined;
+      const by = telling === "note" ? ({ by: "note" } as const) : ({ by: "call", turn: telling.turn } as const);
       const still = canceling ? { canceling: { since: clock.now() } } : {};
       const state = isEnded(now) ? now.state : "failed";
-      return { ...now, state, end: { told, ...by }, ...still };
+      const topic = told.failed ? "a task's failure" : "a task's result";
+      const note =
+        telling === "note" && (!silent || now.by.mission !== undefined) ? { note: { what: "end", topic, told } } : {};
+      return { ...now, state, end: { told, ...by }, ...still, ...note };
     });
-    if (written?.end !== undefined) await store.delist(row.by.list, row.id, true);
-    return written ?? row;
+    if (written === undefined) return row;
+    if (written.end !== undefined) await store.delist(row.by.list, row.id, true);
+    return delivered(written);
   }
 
   /** What nobody waits for: in order, each of it once. */
@@ -208,8 +214,9 @@ export function createWork(options: WorkOptions): Work {
     const digest = questionOf(task);
     if (now.question?.digest === digest) return now;
     const told = await words.of(now, [], task.said, closing(now, "it asks, and goes on when it is answered"));
-    await note(now, `question ${digest}`, "a task's question", told);
-    return (await store.change(row.id, (one) => ({ ...one, question: { digest, told, at: clock.now() } }))) ?? now;
+    const question = { digest, told, at: clock.now() };
+    const note = { what: `question ${digest}`, topic: "a task's question", told };
+    return noted(now, note, (one) => (one.question?.digest === digest ? undefined : { ...one, question }));
   }
 
   async function tellArtifacts(row: Delegation, task: PeerTask, peer: Peer): Promise<Delegation> {
@@ -219,29 +226,53 @@ export function createWork(options: WorkOptions): Work {
       const digest = digestOfArtifact(artifact);
       const notes = clock.now() - now.notes.since < hourMs ? now.notes : { since: clock.now(), n: 0 };
       if (notes.n >= mostNotes) break;
-      const mayGrow = !whole && now.artifacts.seen[artifact.id] !== digest;
-      if (!mayGrow) {
-        const told = await words.of(now, [artifact], undefined, closing(now, "it goes on"));
-        await note(now, `artifact ${artifact.id} ${digest}`, "news of a task", told);
-      }
-      const written = await store.change(row.id, (one) => {
+      const isNow = (list: "seen" | "told") => (one: Delegation) => {
+        if (one.artifacts[list][artifact.id] === digest) return undefined;
         const kept = within(one.artifacts, task);
-        const list = mayGrow ? "seen" : "told";
-        const artifacts = { ...kept, [list]: { ...kept[list], [artifact.id]: digest } };
-        return mayGrow ? { ...one, artifacts } : { ...one, artifacts, notes: { ...notes, n: notes.n + 1 } };
+        return { ...one, artifacts: { ...kept, [list]: { ...kept[list], [artifact.id]: digest } } };
+      };
+      if (!whole && now.artifacts.seen[artifact.id] !== digest) {
+        now = (await store.change(row.id, isNow("seen"))) ?? now;
+        continue;
+      }
+      const told = await words.of(now, [artifact], undefined, closing(now, "it goes on"));
+      const note = { what: `artifact ${artifact.id} ${digest}`, topic: "news of a task", told };
+      now = await noted(now, note, (one) => {
+        const next = isNow("told")(one);
+        return next && { ...next, notes: { ...notes, n: notes.n + 1 } };
       });
-      if (written === undefined) return now;
-      now = written;
     }
     return now;
   }
 
-  /** @param what of the delegation it is, and with it the note's id. */
-  async function note(row: Delegation, what: string, topic: string, told: Outcome): Promise<void> {
+  /** Decided with what it belongs to, and told then; by whoever was the first where several look at once. */
+  async function noted(
+    row: Delegation,
+    note: NonNullable<Delegation["note"]>,
+    next: (now: Delegation) => Delegation | undefined,
+  ): Promise<Delegation> {
+    const written = await store.change(row.id, (now) => {
+      if (now.note !== undefined || now.end !== undefined || now.telling !== "note") return undefined;
+      const changed = next(now);
+      return changed && { ...changed, note };
+    });
+    return delivered(written ?? row);
+  }
+
+  /** Tells what is to be told, and knows that it was. */
+  async function delivered(row: Delegation): Promise<Delegation> {
+    if (row.note === undefined) return row;
+    await tellNote(row, row.note);
+    const written = await store.change(row.id, ({ note, ...now }) => (note?.what === row.note?.what ? now : undefined));
+    return written ?? row;
+  }
+
+  /** What of the delegation it is stands in the note's id. */
+  async function tellNote(row: Delegation, { what, topic, told }: NonNullable<Delegation["note"]>): Promise<void> {
     const { to, participant, mission } = row.by;
     if (mission !== undefined && !row.forgotten) {
       const kind = what === "end" ? "end" : what.startsWith("question") ? "question" : "news";
-      return options.toMission(mission, { kind, id: digestOf(what), ...told });
+      return options.toMission?.(mission, { kind, id: digestOf(what), ...told });
     }
     if (to === undefined || participant === undefined || row.forgotten) return;
     const files = told.parts.flatMap((part) => ("source" in part ? [part] : []));
@@ -260,10 +291,12 @@ export function createWork(options: WorkOptions): Work {
     const signal = AbortSignal.timeout(callMs);
     let state: Delegation["state"] = "canceled";
     try {
+      if (peer === undefined && peers.mayReturn(row.peer)) throw away();
       // Never sent a second time: that would begin what is to be stopped.
       const { outgoing, context, caller } = row;
       const task = row.task ?? (outgoing && (await peer?.find(caller, { id: outgoing.id, context }, signal)));
       if (task !== undefined) await peer?.cancel(caller, task, signal);
+      if (task !== undefined && row.forgotten) await peer?.erase(caller, task, signal);
     } catch (error) {
       const about = { delegation: row.id, peer: row.peer, reason: reasonOf(error) };
       if (error instanceof RetryableError && clock.now() - since < cancelMs) {
@@ -274,7 +307,11 @@ export function createWork(options: WorkOptions): Work {
       log.warn(about, "a task could not be cancelled");
       state = row.state;
     }
-    if (row.forgotten) await store.remove(row.id);
+    if (row.forgotten) {
+      await store.remove(row.id);
+      const { canceling: _canceling, failing: _failing, ...over } = row;
+      return { ...over, state };
+    }
     const written = await store.change(row.id, ({ canceling: _canceling, failing: _failing, ...now }) => {
       return { ...now, state };
     });
@@ -287,6 +324,15 @@ export function createWork(options: WorkOptions): Work {
 /** A mission knows whose words they are. */
 const closing = (row: Delegation, how?: string): string => (row.by.mission === undefined ? closingOf(row, how) : "");
 
+const away = () => new RetryableError("the agent does not run now");
+
+/** Who tells has changed since, or more was told. */
+function isToldOtherwise(before: Delegation, now: Delegation): boolean {
+  const [one, other] = [before.artifacts.told, now.artifacts.told];
+  const ids = new Set([...Object.keys(one), ...Object.keys(other)]);
+  return (now.telling === "note") !== (before.telling === "note") || [...ids].some((id) => one[id] !== other[id]);
+}
+
 /** Of artifacts that the task does not have any more nothing is remembered. */
 function within({ told, seen }: Delegation["artifacts"], task: PeerTask): Delegation["artifacts"] {
   const ids = new Set(newest(task).map(({ id }) => id));
@@ -298,15 +344,17 @@ function within({ told, seen }: Delegation["artifacts"], task: PeerTask): Delega
 /** When it is to be looked at again; undefined: never. @param told its peer tells of changes. */
 export function nextLook(row: Delegation, task: PeerTask | undefined, told: boolean, now: number): number | undefined {
   if (isOver(row)) return undefined;
-  const backoff = (n: number, most: number) => now + Math.min(1_000 * 2 ** Math.min(n, 20), most);
-  if (row.failing !== undefined) return backoff(row.failing.n, 60_000);
+  const backoff = (n: number, firstMs: number, most: number) => now + Math.min(firstMs * 2 ** Math.min(n, 20), most);
+  if (row.note !== undefined) return backoff(0, 1_000, 60_000);
+  if (row.failing !== undefined) return backoff(row.failing.n, 1_000, 60_000);
   if (row.canceling !== undefined) return now;
   if (row.telling !== "note") return Math.max(row.telling.until, now);
   if (row.notes.n >= mostNotes && now - row.notes.since < hourMs) return row.notes.since + hourMs;
   const most = told ? 600_000 : 60_000;
-  const due = task?.dueAt === undefined || task.dueAt < now ? Infinity : task.dueAt + 500;
-  const next = Math.min(due === Infinity ? backoff(row.looks, most) : now + most, due, row.deadline ?? Infinity);
-  return row.state === "input-required" ? Math.max(next, backoff(row.looks, most)) : next;
+  const again = backoff(row.looks, told ? 1_000 : 500, most);
+  const due = task?.dueAt === undefined || task.dueAt < now ? Infinity : task.dueAt + (told ? 5_000 : 500);
+  const next = Math.min(due === Infinity ? again : now + most, due, row.deadline ?? Infinity);
+  return row.state === "input-required" ? Math.max(next, again) : next;
 }
 
 /** Nobody answers its question any more. */

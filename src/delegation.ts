@@ -8,17 +8,19 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { reasonOf } from "./errors.ts";
 import type { SafeFetch } from "./fetch.ts";
+import { createErasure } from "./delegation-erase.ts";
 import { createFollow } from "./delegation-follow.ts";
-import type { DelegationParts } from "./delegation-parts.ts";
-import { createDelegationStore, type Delegation } from "./delegation-record.ts";
+import { callerIdOf, type DelegationParts } from "./delegation-parts.ts";
+import { asNote, bare, createDelegationStore, stopMark, type Delegation } from "./delegation-record.ts";
 import { missionTasks, type MissionTasks } from "./delegation-missions.ts";
 import { createWords } from "./delegation-words.ts";
 import { createWork, nextLook, type MissionStepRef, type Standing, type TaskNews } from "./delegation-work.ts";
-import type { ConversationId, TurnId } from "./ids.ts";
+import type { StoppedTurn } from "./state.ts";
 import { blobsIn, type Address } from "./message.ts";
 import type { Peer, Peers } from "./peers.ts";
 import type { Clock, Log, Runtime } from "./ports.ts";
 import type { Proactive } from "./proactive.ts";
+import type { TaskCaller } from "./skilled.ts";
 import { agentSource } from "./delegation-source.ts";
 import { nestedDelegating, type Delegating, type NestedRun } from "./delegation-nested.ts";
 import { blobsOf } from "./tenant-blobs.ts";
@@ -31,7 +33,7 @@ export interface DelegationOptions {
   readonly peers: Peers;
   readonly prompt: Proactive["prompt"];
   /** What becomes of a mission's task; resolves when the mission has it for good, or is gone. */
-  readonly toMission: (of: MissionStepRef, told: TaskNews) => Promise<void>;
+  readonly toMission?: ((of: MissionStepRef, told: TaskNews) => Promise<void>) | undefined;
   readonly safeFetch: SafeFetch;
   /** All replicas have the same one. */
   readonly secret: string;
@@ -43,6 +45,8 @@ export interface DelegationOptions {
   readonly reaches: (to: Address) => boolean;
   /** How long a call waits for its task. */
   readonly inlineMs: number;
+  /** In [0, 1): spreads writes that collide, and tells tries to make a call apart. */
+  readonly random?: () => number;
 }
 
 export interface Delegations {
@@ -57,10 +61,13 @@ export interface Delegations {
   isGenuine(id: string, token: string): boolean;
   /** Its task may have changed. Resolves when what there is has been told, or somebody waits for it. */
   changed(id: string): Promise<void>;
-  /** The turn is over for good without its end: what it waits for is cancelled. */
-  stopped(conversation: ConversationId, turn: TurnId): Promise<void>;
-  /** Cancels and erases all of these conversations' delegations. */
-  forget(conversations: readonly string[]): Promise<void>;
+  /** The turn is over for good without its end: what it waits for is cancelled, and nothing more begins in it. May come again. */
+  stopped(turn: StoppedTurn): Promise<void>;
+  /**
+   * Cancels and erases all delegations of these conversations, or of skilled agents' tasks, and has those that were asked there erase
+   * what they hold for these callers. Who cannot be reached is asked again for as long as it would hold it.
+   */
+  forget(lists: readonly string[], callers?: readonly TaskCaller[]): Promise<void>;
   /** Waits for what is being told. */
   drain(graceMs: number): Promise<void>;
 }
@@ -71,20 +78,12 @@ const keptStops = 1_000;
 export const localPush = "ascent:delegation/";
 
 export function createDelegations(options: DelegationOptions): Delegations {
-  const { runtime, clock, log, peers, inlineMs, secret, pushUrl } = options;
-  const store = createDelegationStore(runtime.records, clock);
+  const { runtime, clock, log, peers, inlineMs, secret, pushUrl, random = Math.random } = options;
+  const store = createDelegationStore(runtime.records, clock, random);
   const words = createWords({ blobs: runtime.blobs, safeFetch: options.safeFetch });
-  const work = createWork({
-    store,
-    peers,
-    words,
-    prompt: options.prompt,
-    toMission: options.toMission,
-    blobs: runtime.blobs,
-    clock,
-    log,
-    pushOf,
-  });
+  const { prompt, toMission } = options;
+  const work = createWork({ store, peers, words, prompt, toMission, blobs: runtime.blobs, clock, log, pushOf });
+  const erasure = createErasure({ jobs: runtime.jobs, peers, clock, log });
   const ears = new Map<string, Set<() => void>>();
   const lines = new Map<string, Promise<unknown>>();
   const stops = new Set<string>();
@@ -116,8 +115,10 @@ export function createDelegations(options: DelegationOptions): Delegations {
     const peer = await peers.of(row.peer);
     const isTold = peer !== undefined && row.pushed && pushOf(peer, row.id) !== undefined;
     const next = nextLook(row, task, isTold, clock.now());
-    if (next === undefined) await disarm(row.id);
-    else await arm(row, next);
+    if (next !== undefined) return arm(row, next);
+    // Whoever ended it may have died before this.
+    await store.delist(row.by.list, row.id, !row.forgotten);
+    await disarm(row.id);
   }
 
   async function look(id: string): Promise<void> {
@@ -126,6 +127,8 @@ export function createDelegations(options: DelegationOptions): Delegations {
     const { telling, canceling, end } = row;
     if (telling !== "note" && canceling === undefined && end === undefined) {
       if (clock.now() < telling.until) return rest({ row });
+      const { stopped } = await store.list(row.by.list);
+      if (stopped.includes(stopMark(row.caller, telling.turn))) return follow.abandon(id, row.by.list);
       await gaveWay(row, telling.call);
     }
     const standing = await work.advance(id);
@@ -136,7 +139,7 @@ export function createDelegations(options: DelegationOptions): Delegations {
   async function gaveWay(row: Delegation, call: string): Promise<void> {
     const written = await store.change(row.id, (now) => {
       if (now.telling === "note" || now.telling.call !== call || now.end !== undefined) return undefined;
-      return { ...now, telling: "note", looks: 0 };
+      return asNote(now);
     });
     if (written === undefined || written.telling !== "note" || written.by.to !== undefined) return;
     await work.end(written, { text: "", parts: [], failed: true }, { cancel: true });
@@ -150,6 +153,7 @@ export function createDelegations(options: DelegationOptions): Delegations {
     clock,
     log,
     inlineMs,
+    newClaim: () => random().toString(36).slice(2),
     chainName: options.chainName,
     reaches: options.reaches,
     arm,
@@ -181,19 +185,11 @@ export function createDelegations(options: DelegationOptions): Delegations {
     const sent = known?.outgoing?.parts.flatMap((part) => (part.kind === "file" ? [part.blob] : [])) ?? [];
     const blobs = blobsOf(runtime.blobs, known?.caller.tenant ?? "");
     for (const blob of [...blobsIn(files), ...sent]) await blobs.remove(blob);
-    const erased = await store.change(id, (now) => {
-      const { outgoing, question: _question, ...rest } = now;
-      const unsent = outgoing === undefined ? {} : { outgoing: { id: outgoing.id, parts: [] } };
-      const told = { text: "", parts: [], failed: true };
-      const still = now.end === undefined ? { canceling: { since: clock.now() } } : {};
-      return { ...rest, ...unsent, ...still, asked: "", end: { told, by: "nobody" }, forgotten: true };
-    });
+    const erased = await store.change(id, (now) => bare(now, clock.now()));
     await store.delist(list, id, false);
-    if (erased?.canceling === undefined) await store.remove(id);
-    else {
-      await arm(erased, clock.now());
-      lookLater(id);
-    }
+    if (erased === undefined) return;
+    await arm(erased, clock.now());
+    lookLater(id);
   }
 
   return {
@@ -205,6 +201,7 @@ export function createDelegations(options: DelegationOptions): Delegations {
       return given !== undefined && own !== undefined && timingSafeEqual(given, own);
     },
     async run(job, data) {
+      if (await erasure.run(job, data)) return true;
       if (!job.startsWith(prefix)) return false;
       const { id, list } = data as { id: string; list: string };
       if ((await store.find(id)) === undefined) await store.delist(list, id, false);
@@ -216,17 +213,26 @@ export function createDelegations(options: DelegationOptions): Delegations {
       if (waiting === undefined) return parts.look(id);
       for (const wake of waiting) wake();
     },
-    async stopped(conversation, turn) {
+    async stopped({ agent, conversation, turn }) {
+      if ((await peers.all()).length === 0) return;
       stops.add(`${conversation} ${turn}`);
       for (const oldest of stops) if (stops.size > keptStops) stops.delete(oldest);
-      const { open } = await store.list(conversation);
+      const open = await store.stop(conversation, stopMark({ id: callerIdOf(agent) }, turn));
       for (const { id } of open.filter((one) => one.turn === turn)) await follow.abandon(id, conversation);
     },
-    async forget(conversations) {
-      for (const list of conversations) {
-        const { open, ended } = await store.list(list);
+    async forget(lists, callers = []) {
+      const asked = new Set<string>();
+      let isAsked = false;
+      for (const list of lists) {
+        const { open, ended, peers: known } = await store.list(list);
         for (const { id } of [...open, ...ended]) await erase(list, id);
+        isAsked ||= known === undefined || known.length > 0;
+        for (const name of known ?? []) asked.add(name);
       }
+      if (!isAsked || callers.length === 0) return;
+      // What they asked of others in turn they asked in the same name.
+      for (const { name } of await peers.all()) asked.add(name);
+      for (const caller of callers) await Promise.all([...asked].map((name) => erasure.at(name, caller)));
     },
     async drain(graceMs) {
       const enough = new Promise<void>((resolve) => void clock.after(graceMs, resolve));

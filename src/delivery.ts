@@ -210,6 +210,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
           ...(replyTo === undefined ? {} : { replyTo }),
           notice: entry.answer.notice !== undefined,
           ...(entry.answer.notice === undefined ? {} : { noticeKey: entry.answer.notice }),
+          ...(entry.asks === undefined ? {} : { asks: entry.asks }),
+          ...(entry.decides === undefined ? {} : { decides: entry.decides }),
           first: part === 0,
           last: part + 1 === parts,
           again,

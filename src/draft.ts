@@ -1,5 +1,5 @@
 /** The working copy of one step of the reducer: replaced values are new objects, so that what did not change is not written. */
-import type { HistoryItem } from "./agent.ts";
+import type { AgentTraits, HistoryItem } from "./agent.ts";
 import type { Effect, Step } from "./events.ts";
 import type { AgentId, ConversationId, MessageId } from "./ids.ts";
 import {
@@ -32,6 +32,7 @@ const mostMedia = 256;
 
 export interface Draft {
   readonly state: AgentState;
+  readonly traits: AgentTraits;
   readonly effects: Effect[];
   thread(conversation: ConversationId): Thread | undefined;
   /** The agent has been in this conversation. */
@@ -69,7 +70,14 @@ export interface Draft {
   /** Nothing more happens to these messages, by a rule that the journal names. */
   setAside(conversation: ConversationId, ids: readonly MessageId[], rule: string, at: number): void;
   /** Answers these messages, in the conversation's next place. */
-  answer(agent: AgentId, conversation: ConversationId, of: readonly InboundMessage[], answer: Answer, at: number): void;
+  answer(
+    agent: AgentId,
+    conversation: ConversationId,
+    of: readonly InboundMessage[],
+    answer: Answer,
+    at: number,
+    about?: Pick<OutboundEvent, "asks" | "decides">,
+  ): void;
   /** Says something that answers no message, in the conversation's next place. */
   say(agent: AgentId, conversation: ConversationId, answer: Answer, locale: string | undefined, at: number): void;
   /** Puts an entry into the outbox; its `seq` is given here. */
@@ -77,7 +85,7 @@ export interface Draft {
   step(): Step;
 }
 
-export function createDraft(before: AgentState): Draft {
+export function createDraft(before: AgentState, traits: AgentTraits): Draft {
   let state = before;
   const effects: Effect[] = [];
   const seen = { put: new Set<string>(), remove: [] as string[] };
@@ -110,14 +118,15 @@ export function createDraft(before: AgentState): Draft {
   function putAway(): ConversationId[] {
     const threads = threadsOf(state.inbox);
     const quiet = threads
-      .filter(([, of]) => isQuiet(of) && of.via === undefined && of.asks === undefined)
+      .filter(([, of]) => isQuiet(of) && [of.via, of.asks, of.held].every((field) => field === undefined))
       .slice(0, Math.max(threads.length - mostThreads, 0));
     if (quiet.length === 0) return [];
     const away = new Set(quiet.map(([conversation]) => conversation));
     let count = awayCount(state.inbox);
-    const kept = quiet.map(([conversation, { to, seq, failed, choices, unheard, listed }]) => {
+    const kept = quiet.map(([conversation, { to, seq, failed, choices, locale, unheard, listed }]) => {
       if (listed === undefined) rows.set(awayKey(count++), conversation);
-      const rest = { ...(failed && { failed }), ...(choices && { choices }), ...(unheard && { unheard }) };
+      const heard = { ...(locale && { locale }), ...(unheard && { unheard }) };
+      const rest = { ...(failed && { failed }), ...(choices && { choices }), ...heard };
       return [conversation, { to, seq, listed: true, ...rest }];
     });
     draft.inbox({
@@ -132,6 +141,7 @@ export function createDraft(before: AgentState): Draft {
     get state() {
       return state;
     },
+    traits,
     effects,
     thread: (conversation) => state.inbox.threads[conversation],
     knows: (conversation) => draft.thread(conversation) !== undefined || state.quiet[conversation] !== undefined,
@@ -245,14 +255,14 @@ export function createDraft(before: AgentState): Draft {
       const entries = ids.map((id) => ({ id, conversation, rule, at }));
       draft.inbox({ aside: [...(state.inbox.aside ?? []), ...entries] });
     },
-    answer(agent, conversation, of, answer, at) {
+    answer(agent, conversation, of, answer, at, about = {}) {
       const to = draft.thread(conversation)?.to;
       if (to === undefined) return;
       const people = fromPeople(of);
       const { locale } = (people.at(-1) ?? of.at(-1))?.participant ?? {};
       const answers = people.map((message) => message.id);
       const requests = of.filter((message) => !people.includes(message)).map((message) => message.id);
-      const more = { ...(requests.length > 0 && { requests }), ...(locale !== undefined && { locale }) };
+      const more = { ...(requests.length > 0 && { requests }), ...(locale !== undefined && { locale }), ...about };
       draft.put({ v: 1, agent, to, seq: 1, answers, ...more, answer, at });
     },
     say(agent, conversation, answer, locale, at) {

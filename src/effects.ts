@@ -4,9 +4,9 @@
  */
 import { z } from "zod";
 import type { Belongings } from "./belongings.ts";
-import { ConflictError, InputError, TerminalError } from "./errors.ts";
+import { ConflictError, InputError, reasonOf, TerminalError } from "./errors.ts";
 import { digestOf, type ConversationId } from "./ids.ts";
-import type { Clock, Records } from "./ports.ts";
+import type { Clock, Log, Records } from "./ports.ts";
 import type { ToolResult, ToolSpec } from "./tools.ts";
 
 const keptMs = 8 * 24 * 60 * 60_000;
@@ -40,10 +40,11 @@ export interface Effects {
 export interface EffectsOptions {
   readonly records: Records;
   readonly clock: Clock;
+  readonly log: Log;
   readonly belongings: Pick<Belongings, "note">;
 }
 
-export function createEffects({ records, clock, belongings }: EffectsOptions): Effects {
+export function createEffects({ records, clock, log, belongings }: EffectsOptions): Effects {
   return {
     async once({ key, effect, args, conversation }, work) {
       if (effect === "none") return work();
@@ -60,7 +61,7 @@ export function createEffects({ records, clock, belongings }: EffectsOptions): E
         await begin(name, entry);
       }
       const result = await settled(name, work);
-      await records.put(name, { ...entry, result }, { ttlMs: keptMs });
+      await kept(() => records.put(name, { ...entry, result }, { ttlMs: keptMs }));
       return result;
     },
   };
@@ -71,6 +72,15 @@ export function createEffects({ records, clock, belongings }: EffectsOptions): E
     } catch (error) {
       if (error instanceof ConflictError) throw new InputError(unknown, { cause: error });
       throw error;
+    }
+  }
+
+  /** Whoever made the call is told what came of it, also where no other attempt can know that: to those it was begun, and no more. */
+  async function kept(write: () => Promise<unknown>): Promise<void> {
+    try {
+      await write();
+    } catch (error) {
+      log.warn({ reason: reasonOf(error) }, "what came of a tool's call could not be kept");
     }
   }
 

@@ -4,9 +4,11 @@ import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
 import type { Asking } from "./question-state.ts";
 import type { LinkEvent } from "./link-events.ts";
 import type { Via } from "./link-state.ts";
-import type { Answer, InboundEvent, NoticeKey, OutboundEvent, ReceiptEvent } from "./message.ts";
+import type { Address, Answer, InboundEvent, NoticeKey, OutboundEvent, ReceiptEvent } from "./message.ts";
 import type { SetAside } from "./ports.ts";
-import type { AgentState } from "./state.ts";
+import type { AgentState, StoppedTurn } from "./state.ts";
+import type { TakeoverEvent } from "./takeover-events.ts";
+import type { WantedPerson } from "./takeover-state.ts";
 
 export interface Moment {
   /** Milliseconds since the epoch. */
@@ -31,6 +33,7 @@ export interface Asked {
 export type AgentEvent = Moment &
   (
     | LinkEvent
+    | TakeoverEvent
     | {
         readonly type: "received";
         readonly agent: AgentId;
@@ -53,6 +56,9 @@ export type AgentEvent = Moment &
         readonly listed?: boolean;
         /** The run goes on when somebody has decided; the answer asks for it. */
         readonly asked?: Asked;
+        readonly wanted?: WantedPerson;
+        /** Questions of its tools whose answers reached them; all unless given. */
+        readonly heard?: readonly string[];
       })
     | (TurnRef & {
         readonly type: "failed";
@@ -68,7 +74,7 @@ export type AgentEvent = Moment &
         readonly listed?: boolean;
       })
     /** Nobody waits for the answer to it any more. */
-    | { readonly type: "unquestioned"; readonly conversation: ConversationId; readonly id: string }
+    | (TurnRef & { readonly type: "unquestioned"; readonly id: string })
     /** The runners of these turns are silent. */
     | { readonly type: "silent"; readonly agent: AgentId; readonly turns: readonly TurnRef[] }
     /** The runner of this turn stops before its end. */
@@ -91,6 +97,8 @@ export type AgentEvent = Moment &
       }
     /** The journal has these. */
     | { readonly type: "journaled"; readonly entries: readonly SetAside[] }
+    /** Whoever works beside turns is to know of these, or knows of them now. */
+    | { readonly type: "stopped" | "stopsTold"; readonly turns: readonly StoppedTurn[] }
     /** All entries of a conversation up to a sequence are sent or given up. */
     | {
         readonly type: "settled";
@@ -106,10 +114,14 @@ export type AgentEvent = Moment &
 export type Effect =
   | (TurnRef & { readonly kind: "start" })
   | (TurnRef & { readonly kind: "cancel" })
+  /** A question of this turn's is answered, or nobody waits for it any more. */
+  | (TurnRef & { readonly kind: "wake" })
   | { readonly kind: "wait"; readonly conversation: ConversationId; readonly missing: MessageId }
   | { readonly kind: "deliver"; readonly entry: OutboundEvent }
   /** Conversations of the state's `leaving` are to be given back. */
-  | { readonly kind: "release" };
+  | { readonly kind: "release" }
+  /** The takeover of that id is over, by an operator, the "person", or "nobody". */
+  | { readonly kind: "handBack"; readonly to: Address; readonly id: string; readonly by: string };
 
 /**
  * What the caller is told: "duplicate" and "stale" changed nothing; "full" and "unwatched" ask for a redelivery later, the

@@ -1,5 +1,6 @@
 /**
- * The operator's documents, in passages that are found by their words and by their sense. `adapters/vectors` implements it.
+ * The operator's documents, in passages that are found by their words and by their sense. `adapters/vectors` implements it, on
+ * SQLite and on PostgreSQL.
  *
  * A tenant's documents are nobody else's. Within a tenant a document belongs to one collection, and is known there by its source.
  */
@@ -71,7 +72,13 @@ export interface FoundPassage extends Passage {
   readonly sense?: number;
 }
 
+/** Any number of processes may have one open: what one writes the others see at once. */
 export interface KnowledgeBase {
+  /**
+   * Has it ready before it is asked. Where nobody calls it, or it failed, the first question does it.
+   * @throws InfrastructureError where it cannot be reached.
+   */
+  prepare(): Promise<void>;
   /**
    * All of it at once, in the place of what was known by this source: a process that dies meanwhile leaves what was there before.
    * @throws InputError where there is no room for it.
@@ -84,5 +91,5 @@ export interface KnowledgeBase {
   remove(tenant: string, id: string): Promise<boolean>;
   /** The best first. */
   search(tenant: string, question: Question): Promise<readonly FoundPassage[]>;
-  close(): void;
+  close(): Promise<void>;
 }

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { AgentId, ConversationId, MessageId } from "./ids.ts";
 import { address, inboundEvent, type Address, type InboundMessage } from "./message.ts";
+import { held, type Held } from "./takeover-state.ts";
 
 /** Another agent has this one's conversations: what comes in goes there. */
 export interface Forward {
@@ -27,6 +28,8 @@ export const mostLatest = 16;
 export interface Place {
   readonly to: Address;
   readonly seq: number;
+  /** A person of the operator's has it, or is asked for. */
+  readonly held?: Held;
 }
 
 /** Conversations on their way back to their own agent. */
@@ -65,7 +68,7 @@ export const storedLinks = {
         to: z.string(),
         link: z.string(),
         latest: z.array(z.string()).optional(),
-        places: z.array(z.object({ to: address, seq: z.number() })),
+        places: z.array(z.object({ to: address, seq: z.number(), held: held.optional() })),
         messages: z.array(inboundEvent),
         forgotten: z.boolean().optional(),
       }),

@@ -9,7 +9,7 @@ import type { Archive } from "./agent-rows.ts";
 import type { AgentCalls, CallAgent, Holdings } from "./agent-calls.ts";
 import { fateOf, InfrastructureError, reasonOf } from "./errors.ts";
 import type { AgentEvent, Moment, Reply } from "./events.ts";
-import type { AgentId, ConversationId } from "./ids.ts";
+import type { AgentId, ConversationId, MessageId } from "./ids.ts";
 import { later, type Later } from "./later.ts";
 import type { Import } from "./link-events.ts";
 import type { Via } from "./link-state.ts";
@@ -53,6 +53,8 @@ export interface Linking {
   forward(event: InboundEvent, previous: readonly InboundEvent["id"][]): Promise<Reply>;
   /** A receipt, or an answer that is said again, goes to the agent that has the conversation now. */
   heir(): AgentId | undefined;
+  /** What that agent is told of what comes by way of this one; `known`: of the messages that it is about, those seen here. */
+  via(conversation: ConversationId, known: readonly MessageId[]): Via | undefined;
   /** Goes on with what is owed to other agents, off the lock. */
   tend(): void;
 }
@@ -102,7 +104,7 @@ export function createLinking(self: Self): Linking {
       ...(summary === undefined ? {} : { summary }),
       items,
       media: [...archive.media, ...media],
-      places: all.map(({ to, seq }) => ({ to, seq })),
+      places: all.map(({ to, seq, held }) => ({ to, seq, ...(held && { held }) })),
       messages: pending.filter((message) => message !== command),
       command,
       ...(forward.issued === undefined ? {} : { issued: forward.issued }),
@@ -196,6 +198,13 @@ export function createLinking(self: Self): Linking {
     },
   };
 
+  function viaOf(conversation: ConversationId, known: readonly MessageId[]): Via | undefined {
+    const { forward, threads } = state().inbox;
+    if (forward === undefined) return undefined;
+    const seq = (threads[conversation] ?? state().quiet[conversation])?.seq ?? 0;
+    return { agent: id, link: forward.link, seq, known };
+  }
+
   return {
     methods,
     admit(method) {
@@ -210,22 +219,22 @@ export function createLinking(self: Self): Linking {
       throw new InfrastructureError("this link is over", { retryAfterMs: againMs });
     },
     async forward(event, previous) {
-      const { forward, threads } = state().inbox;
-      if (forward === undefined || isSeen(state(), event.id)) return "duplicate";
-      const { conversation } = event.address;
+      const { forward } = state().inbox;
       const known = targetsOf(event).filter((target) => isSeen(state(), target));
-      const seq = (threads[conversation] ?? state().quiet[conversation])?.seq ?? 0;
+      const via = viaOf(event.address.conversation, known);
+      if (forward === undefined || via === undefined || isSeen(state(), event.id)) return "duplicate";
       // What this one has seen, the other need not wait for.
       const [latest, ...earlier] = previous.filter((before) => !isSeen(state(), before));
       const reply = await call(forward.to, "receive", {
         event,
         ...(latest === undefined ? {} : { previous: latest, earlier }),
-        via: { agent: id, link: forward.link, seq, known },
+        via,
       });
       if (reply === "accepted" || reply === "duplicate") await tell({ type: "forwarded", event }, event.address);
       return reply;
     },
     heir: () => state().inbox.forward?.to,
+    via: viaOf,
     tend,
   };
 }

@@ -15,6 +15,7 @@ import { insert } from "./order.ts";
 import { advance, end, takeEdits } from "./scheduling.ts";
 import { isSeen } from "./seen.ts";
 import { isQuiet, threadsOf, type Inbox, type Thread } from "./state.ts";
+import { letGo } from "./takeover.ts";
 
 type Of<Type extends LinkEvent["type"]> = Moment & Extract<LinkEvent, { type: Type }>;
 
@@ -56,7 +57,7 @@ function joining(draft: Draft, event: Of<"joining">): Reply {
   const others = threadsOf(draft.state.inbox).filter(([id]) => id !== conversation);
   // What waits for a word would wait for ever.
   if (threadsOf(draft.state.inbox).some(([, { asks }]) => asks !== undefined)) return "busy";
-  if (leaving !== undefined || !canGo(thread) || !others.every(([, other]) => isQuiet(other))) return "busy";
+  if (leaving !== undefined || !canGo(thread) || !others.every(([, other]) => isStill(other))) return "busy";
   takeEdits(draft, conversation, now);
   draft.inbox({ forward: { to, link, joining: command, ...(issued === undefined ? {} : { issued }) } });
   return "accepted";
@@ -96,7 +97,10 @@ function linked(draft: Draft, event: Of<"linked">): Reply {
   remember(draft, event);
   // It was answered to the joiner's past already: now that is a part of this one.
   if (event.messages.some(({ message }) => message.command?.name === "reset")) draft.history([], undefined);
-  for (const { to, seq } of event.places) draft.open(to, { via: from, seq });
+  for (const { to, seq, held } of event.places) {
+    draft.open(to, { via: from, seq });
+    draft.patch(to.conversation, { held });
+  }
   take(draft, event.messages, now);
   draft.answer(agent, command.address.conversation, [command], { parts: [], notice: "linked" }, now);
   if (issued !== undefined) draft.answer(agent, issued, [], { parts: [], notice: "linkedHere" }, now);
@@ -134,7 +138,7 @@ function unlinked(draft: Draft, event: Of<"unlinked">): Reply {
   const who = thread.via === undefined ? all : [thread.via];
   if (who.length === 0) return "refused";
   const others = concerned(draft.state.inbox, who).filter(([id]) => id !== conversation);
-  if (!others.every(([, other]) => isQuiet(other)) || (thread.via !== undefined && !canGo(thread))) return "busy";
+  if (!others.every(([, other]) => isStill(other)) || (thread.via !== undefined && !canGo(thread))) return "busy";
   if (thread.via !== undefined) takeEdits(draft, conversation, now);
   served(draft, event, "unlinked");
   release(draft, who);
@@ -157,7 +161,7 @@ function release(draft: Draft, who: readonly AgentId[], erased = false): void {
       link,
       ...(latest === undefined ? {} : { latest }),
       ...(erased ? { forgotten: true } : {}),
-      places: threads.map(([, thread]) => ({ to: thread.to, seq: thread.seq })),
+      places: threads.map(([, { to: place, seq, held }]) => ({ to: place, seq, ...(held && { held }) })),
       messages: threads.flatMap(([, { pending }]) => pending),
     };
   });
@@ -174,7 +178,10 @@ function left(draft: Draft, event: Of<"left">): Reply {
   if (draft.state.inbox.forward?.link !== link) return "duplicate";
   without(draft, "forward");
   if (erased) draft.silence("forgotten");
-  for (const { to, seq } of places) draft.open(to, { seq });
+  for (const { to, seq, held } of places) {
+    draft.open(to, { seq });
+    draft.patch(to.conversation, { held });
+  }
   for (const id of latest) if (!isSeen(draft.state, id)) draft.markSeen(id, undefined, now);
   take(draft, messages, now);
   for (const { to } of places) advance(draft, to.conversation, event);
@@ -213,6 +220,7 @@ function forgotten(draft: Draft, event: Of<"forgotten">): Reply {
       end(draft, id);
     }
     closeAsks(draft, id);
+    letGo(draft, id, "person");
     draft.patch(id, { questions: undefined });
     const kept = pending.filter((message) => !before.includes(message));
     draft.patch(id, own ? { pending: kept } : { pending: kept, early: undefined, gaps: undefined });
@@ -248,6 +256,12 @@ function served(draft: Draft, event: Serving & Moment & { readonly agent: AgentI
 /** All that waits in it can be given to another agent at once. */
 function canGo({ gaps, spilled }: Thread): boolean {
   return gaps === undefined && spilled === undefined;
+}
+
+/** Nothing happens in it: what waits there waits for an operator, and goes along. */
+function isStill(thread: Thread): boolean {
+  const waits = thread.held !== undefined && thread.turn === undefined && thread.early === undefined && canGo(thread);
+  return waits || isQuiet(thread);
 }
 
 function concerned(inbox: Inbox, who: readonly AgentId[]): [ConversationId, Thread][] {

@@ -158,6 +158,11 @@ export const noticeKeys = [
   "deny",
   "approvalByOperator",
   "approvalExpired",
+  "personAsked",
+  "noPerson",
+  "personHere",
+  "personGone",
+  "nobodyCame",
   "toolAsks",
   "ratherNot",
   "missionAnswered",
@@ -249,6 +254,10 @@ export function fromPeople(messages: readonly InboundMessage[]): readonly Inboun
   return messages.filter(({ note }) => note === undefined);
 }
 
+/** A call of a tool that waits for somebody's word, and the people's messages that led to it. See `asks.ts`. */
+const askedFor = z.object({ id: z.string(), by: z.enum(["person", "operator"]), from: z.array(id<MessageId>()) });
+export type AskedFor = Readonly<z.infer<typeof askedFor>>;
+
 /** One entry of the outbox, and the event on topic "outbound". `seq` counts from 1 within the conversation. */
 export const outboundEvent = z.object({
   v: z.literal(1),
@@ -259,6 +268,10 @@ export const outboundEvent = z.object({
   answers: z.array(id<MessageId>()),
   /** What the gateway itself asked for with it: the words that it is, the notes that it comes of. See `proactive.ts`. */
   requests: z.array(id<MessageId>()).optional(),
+  /** It says that a call waits for a word. */
+  asks: askedFor.optional(),
+  /** It is what came of such a call, or of nobody's word. */
+  decides: askedFor.optional(),
   /** Language of the person, for the gateway's own sentences. */
   locale: z.string().optional(),
   answer,

@@ -1,5 +1,6 @@
 /** What a mission's program asks for, done: each under a key that derives from the mission and the step, so that twice is once. */
 import { createHash } from "node:crypto";
+import { callerOf } from "./delegation-parts.ts";
 import type { MissionTasks } from "./delegation-missions.ts";
 import { InputError, reasonOf, RetryableError, TerminalError } from "./errors.ts";
 import { digestOf } from "./ids.ts";
@@ -48,7 +49,7 @@ export function createMissionWork(options: MissionWorkOptions) {
         agentName,
         to,
         participant,
-        caller: { tenant: to.tenant, id: digestOf(mission.agent) },
+        caller: callerOf(to.tenant, mission.agent),
         chain: [...mission.chain, options.chainName(to.agent ?? agentName)],
         agent: of.agent,
         task: of.task,

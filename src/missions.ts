@@ -17,6 +17,7 @@ import { createMissionStore, type Mission, type MissionEntry } from "./mission-s
 import { createMissionWork, jobOf } from "./mission-work.ts";
 import type { Clock, Log, Runtime } from "./ports.ts";
 import type { Proactive } from "./proactive.ts";
+import type { TaskCaller } from "./skilled.ts";
 import type { ToolSource } from "./tools.ts";
 
 export interface MissionOptions {
@@ -26,7 +27,7 @@ export interface MissionOptions {
   readonly log: Log;
   readonly proactive: Pick<Proactive, "say" | "prompt">;
   readonly tasks: MissionTasks;
-  readonly forgetTasks: (lists: readonly string[]) => Promise<void>;
+  readonly forgetTasks: (lists: readonly string[], callers: readonly TaskCaller[]) => Promise<void>;
   readonly chainName: (agent: string) => string;
   readonly reaches: (to: Address) => boolean;
   readonly bounds: MissionBounds;
@@ -48,7 +49,7 @@ export interface Missions {
   /** A job of this name is due. False where it is another's. */
   run(job: string, data: unknown): Promise<boolean>;
   /** Ends and erases all missions of these conversations. */
-  forget(conversations: readonly string[]): Promise<void>;
+  forget(conversations: readonly string[], callers: readonly TaskCaller[]): Promise<void>;
   readonly operations: MissionOperations;
 }
 
@@ -131,11 +132,11 @@ export function createMissions(options: MissionOptions): Missions {
     if (done !== true) throw new InputError(`mission ${JSON.stringify(mission.id)} has ended already`, { status: 409 });
   }
 
-  async function erase(of: MissionEntry): Promise<void> {
+  async function erase(of: MissionEntry, callers: readonly TaskCaller[]): Promise<void> {
     const known = await store.find(of.id);
     await jobs.cancel(jobOf(of.id));
     if (known !== undefined) await order(known, { id: of.id, do: "remove" });
-    await options.forgetTasks([missionList(of.id)]);
+    await options.forgetTasks([missionList(of.id)], callers);
     await store.erase(of);
   }
 
@@ -186,15 +187,15 @@ export function createMissions(options: MissionOptions): Missions {
       }
       return true;
     },
-    async forget(conversations) {
+    async forget(conversations, callers) {
       const tenants = new Set(conversations.map(tenantOf));
       for (const tenant of tenants) {
         const { open, ended } = await store.ofTenant(tenant);
-        for (const one of [...open, ...ended]) if (conversations.includes(one.conversation)) await erase(one);
+        for (const one of [...open, ...ended]) if (conversations.includes(one.conversation)) await erase(one, callers);
       }
       for (const conversation of conversations) {
         const { open, ended } = await store.of({ conversation });
-        for (const one of [...open, ...ended]) await erase(one);
+        for (const one of [...open, ...ended]) await erase(one, callers);
       }
     },
     operations: {

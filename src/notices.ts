@@ -47,6 +47,13 @@ const en: Sentences = {
   deny: "Deny",
   approvalByOperator: "Somebody who runs this service has to allow this first. I will come back to you:",
   approvalExpired: "Nobody decided in time, so I did not do it.",
+  personAsked:
+    "I have asked for a person. What you write now waits for them, and I am silent. If nobody comes within " +
+    "{{minutes}} min, I answer it myself. /stop takes it back.",
+  noPerson: "There is no person here who could take over. I go on as well as I can.",
+  personHere: "A person answers you from here on, and I am silent until they leave it to me again.",
+  personGone: "The person has left: from here on it is me again, the assistant. I know what you talked about.",
+  nobodyCame: "Sorry, no person could come in time. It is me again, the assistant.",
   toolAsks: "**{{from}}** asks:",
   ratherNot: "I'd rather not say",
   missionAnswered: "Thank you, I go on with that.",
@@ -96,6 +103,14 @@ const de: Sentences = {
   deny: "Nein",
   approvalByOperator: "Das muss erst jemand erlauben, der diesen Dienst betreibt. Ich melde mich wieder:",
   approvalExpired: "Niemand hat rechtzeitig entschieden, also habe ich es nicht getan.",
+  personAsked:
+    "Ich habe einen Menschen dazugebeten. Was du jetzt schreibst, wartet auf ihn, und ich bin still. Wenn innerhalb von " +
+    "{{minutes}} Min. niemand kommt, antworte ich selbst. /stop nimmt es zurück.",
+  noPerson: "Hier ist kein Mensch, der übernehmen könnte. Ich mache weiter, so gut ich kann.",
+  personHere: "Ab hier antwortet dir ein Mensch, und ich bin still, bis er wieder an mich abgibt.",
+  personGone:
+    "Der Mensch ist gegangen: Ab hier bin wieder ich es, der Assistent. Ich weiß, worüber ihr gesprochen habt.",
+  nobodyCame: "Leider konnte kein Mensch rechtzeitig kommen. Hier bin wieder ich, der Assistent.",
   toolAsks: "**{{from}}** fragt:",
   ratherNot: "Lieber nicht",
   missionAnswered: "Danke, damit mache ich weiter.",
@@ -141,6 +156,13 @@ const es: Sentences = {
   deny: "Rechazar",
   approvalByOperator: "Antes tiene que permitirlo quien lleva este servicio. Te avisaré:",
   approvalExpired: "Nadie decidió a tiempo, así que no lo hice.",
+  personAsked:
+    "He pedido que venga una persona. Lo que escribas ahora la espera, y yo me callo. Si nadie viene en " +
+    "{{minutes}} min, respondo yo. /stop lo retira.",
+  noPerson: "Aquí no hay ninguna persona que pueda atenderte. Sigo yo lo mejor que puedo.",
+  personHere: "Desde ahora te responde una persona, y yo me callo hasta que me devuelva la conversación.",
+  personGone: "La persona se ha ido: desde ahora vuelvo a ser yo, el asistente. Sé de qué habéis hablado.",
+  nobodyCame: "Lo siento, ninguna persona ha podido venir a tiempo. Vuelvo a ser yo, el asistente.",
   toolAsks: "**{{from}}** pregunta:",
   ratherNot: "Prefiero no decirlo",
   missionAnswered: "Gracias, sigo con eso.",

@@ -7,7 +7,7 @@ import type { Wanted } from "./approvals.ts";
 import type { Channel, Finding } from "./channel.ts";
 import type { ConnectionState, Connections } from "./connections.ts";
 import type { Core } from "./core.ts";
-import { InputError, reasonOf } from "./errors.ts";
+import { reasonOf } from "./errors.ts";
 import { encodePart, type ConversationId } from "./ids.ts";
 import type { MissionEntry } from "./mission-store.ts";
 import type { MissionView } from "./mission-order.ts";
@@ -17,6 +17,7 @@ import type { DeadLetter, ListedLetter, Log, Runtime, SetAside } from "./ports.t
 import type { Requested } from "./proactive.ts";
 import type { Marks } from "./receipts.ts";
 import type { LoggedDelivery, Subscriptions } from "./subscriptions.ts";
+import { recipientOf, takeoverOperations, type Act, type TakeoverOperations } from "./takeover-operations.ts";
 
 export interface Operator {
   /** Stands in the log beside what they do. */
@@ -66,7 +67,7 @@ export const sendOrder = z.object({
 });
 export type SendOrder = z.infer<typeof sendOrder>;
 
-export interface Operations {
+export interface Operations extends TakeoverOperations {
   /** The newest first; `before`: the `n` of the last one of a former page. */
   deadLetters(limit: number, before?: number): Promise<readonly ListedLetter[]>;
   deadLetter(id: string): Promise<DeadLetter | undefined>;
@@ -109,7 +110,7 @@ export interface Operations {
 /** What the operations work on. */
 export interface Operated {
   readonly runtime: Pick<Runtime, "deadLetters" | "journal">;
-  readonly core: Pick<Core, "approvals" | "operators" | "proactive" | "retry" | "marks">;
+  readonly core: Pick<Core, "approvals" | "operators" | "proactive" | "retry" | "marks" | "takeovers">;
   /** Absent where they are turned off. */
   readonly missions: MissionOperations | undefined;
   readonly subscriptions: Pick<Subscriptions, "log" | "get" | "replay">;
@@ -140,13 +141,14 @@ export function operationsOf(of: Operated, { name, tenant }: Operator): Operatio
   }
 
   /** Who did it stands in the log, once it is done. */
-  async function act<Done>(action: string, about: object, work: () => Promise<Done>): Promise<Done> {
+  const act: Act = async (action, about, work) => {
     const done = await work();
     if (done !== false) log.info({ operator: name, action, ...about }, "an operator acted");
     return done;
-  }
+  };
 
   return {
+    ...takeoverOperations({ core, channels, name, act }),
     async deadLetters(limit, before) {
       if (tenant === undefined) return deadLetters.list(limit, before);
       const found: ListedLetter[] = [];
@@ -244,16 +246,8 @@ async function send(
   channels: readonly Channel[],
   given: SendOrder,
 ): Promise<Requested> {
-  const { kind, thread, form, text, topic, id } = given;
-  const [, channel, name, whom] = /^([^/]+)\/([^/]+)\/([^]+)$/.exec(given.to) ?? [];
-  if (whom === undefined)
-    throw new InputError(`"${given.to}" names nobody: it is channel/account/id, such as telegram/main/7200001`);
-  const account = channels.find((of) => of.channel === channel && of.account === name);
-  if (account === undefined) {
-    const known = channels.map((of) => `${of.channel}/${of.account}`).join(", ");
-    throw new InputError(`no account "${channel}/${name}" is configured; there are ${known}`, { status: 404 });
-  }
-  const to = { account, kind, id: whom, thread };
+  const { form, text, topic, id } = given;
+  const to = recipientOf(channels, given);
   if (form === "note") return proactive.prompt(to, id, { topic, text });
   return proactive.say(to, id, { parts: [{ kind: "text", text, format: "markdown" }] });
 }

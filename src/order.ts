@@ -16,8 +16,11 @@ export function insert(pending: readonly InboundMessage[], message: InboundMessa
   return [...earlier, ...along, message, ...later.filter((other) => !along.includes(other))];
 }
 
+/** Where a message stands among others, as far as that is known. */
+export type Place = Pick<InboundMessage, "sequence" | "arrival">;
+
 /** By the platform's own sequence where it has one, else by arrival at one ingress; what cannot be compared keeps its place. */
-export function isAfter(one: InboundMessage, other: InboundMessage): boolean {
+export function isAfter(one: Place, other: Place): boolean {
   if (one.sequence !== undefined && other.sequence !== undefined) return one.sequence > other.sequence;
   return one.arrival !== undefined && one.arrival.at === other.arrival?.at && one.arrival.n > other.arrival.n;
 }

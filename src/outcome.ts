@@ -1,74 +1,104 @@
 /** How turns and deliveries end: the reducer's part that answers, remembers and clears. */
-import type { AgentTraits, HistoryItem, ReadPart } from "./agent.ts";
-import { closeAsk, decisionOf, openAskIn } from "./asks.ts";
+import type { HistoryItem, ReadPart } from "./agent.ts";
+import { askedForBy, closeAsk, decisionOf, openAskIn, openAskOf } from "./asks.ts";
 import { choicesOf } from "./choices.ts";
 import type { Draft } from "./draft.ts";
 import type { AgentEvent, Reply } from "./events.ts";
 import { digestOf, type AgentId, type MessageId, type TurnId } from "./ids.ts";
 import {
   blobsIn,
-  describe,
   describeAnswer,
   fromPeople,
   type Answer,
+  type AskedFor,
   type InboundMessage,
   type InboundSaid,
   type Told,
 } from "./message.ts";
 import type { SetAside } from "./ports.ts";
 import type { Question } from "./question-state.ts";
+import { isReplyPress, questionOver } from "./questions.ts";
+import { add, heardItem, itemChars, noteItem } from "./remembering.ts";
 import { advance, batchOf, repliesIn, restart } from "./scheduling.ts";
 import { isSeen } from "./seen.ts";
-import { nobody, threadsOf } from "./state.ts";
+import { nobody, threadsOf, type StoppedTurn, type Thread } from "./state.ts";
+import { askForPerson } from "./takeover.ts";
 
+/** Messages that a call which waits for a word is known to come of. */
+const mostFrom = 64;
 /** How often a turn may die without a word (with its process, mostly) before the person is told that it failed. */
 const maxDeaths = 10;
-/** Characters of one history item. */
-export const itemChars = 16_000;
 /** Characters kept of what senders tell of the conversation so far: too few to be folded at once. */
 const toldChars = 32_000;
-/** Times `historyItems` that the history may hold while no summary can be made, for each past that came together in it. */
-const hardCap = 6;
 
 type Of<Type extends AgentEvent["type"]> = Extract<AgentEvent, { type: Type }>;
 
 /** A turn is over, well or not. Only the attempt that is the active one counts; its messages are answered with this write. */
-export function ended(draft: Draft, event: Of<"finished" | "failed">, traits: AgentTraits): Reply {
+export function ended(draft: Draft, event: Of<"finished" | "failed">): Reply {
   const { conversation, agent, now } = event;
   const thread = draft.thread(conversation);
   if (thread?.turn?.id !== event.turn || thread.turn.attempt !== event.attempt) return "stale";
-  const replies = repliesIn(thread);
+  const { replies, over } = givenIn(thread, event);
   const covered = thread.pending.filter(({ id }) => event.messages.includes(id) || replies.has(id));
   // Who did not ask is told something else.
   const notice = event.type === "failed" && fromPeople(covered).length === 0 ? "unsaid" : undefined;
   const answer: Answer = event.type === "finished" ? event.answer : { parts: [], notice: notice ?? event.notice };
   draft.patch(conversation, {
-    pending: thread.pending.filter((message) => !covered.includes(message)),
+    pending: thread.pending.filter((message) => !covered.includes(message) && !over.includes(message)),
     turn: undefined,
     questions: undefined,
   });
+  draft.setAside(
+    conversation,
+    over.map(({ id }) => id),
+    questionOver,
+    now,
+  );
   const decided = covered.flatMap((message) => decisionOf(message) ?? []);
+  // It has a turn of its own, and was still open when that began.
+  const [was] = decided.flatMap(({ ask }) => openAskOf(thread, ask) ?? []);
   for (const { ask } of decided) closeAsk(draft, conversation, ask);
-  if (event.type === "finished") open(draft, event, covered);
+  const decides = was === undefined ? undefined : askedForBy(was);
+  const asks = event.type === "finished" ? open(draft, event, covered, decides?.from) : undefined;
   const text = event.type === "finished" ? describeAnswer(answer) : "(no answer: the model failed)";
   draft.media(blobsIn(answer.parts));
   const read = event.type === "finished" ? event.read : undefined;
   // The gateway's own commands are nothing that the agent was told.
-  if (thread.turn.command === undefined || decided.length > 0)
-    remember(draft, event, covered, { text, read, replies }, traits.historyItems);
-  draft.answer(agent, conversation, covered, answer, now);
+  if (thread.turn.command === undefined || decided.length > 0) remember(draft, event, covered, { text, read, replies });
+  draft.answer(agent, conversation, covered, answer, now, { ...(asks && { asks }), ...(decides && { decides }) });
   if (event.type === "finished" && event.listed === true)
     draft.patch(conversation, { choices: choicesOf(answer, covered) });
+  if (event.type === "finished" && event.wanted !== undefined)
+    askForPerson(draft, { agent, conversation, now, wanted: event.wanted, answer });
   advance(draft, conversation, event);
   return "accepted";
 }
 
-/** The run waits for somebody's word. */
-function open(draft: Draft, { conversation, turn, asked }: Of<"finished">, covered: readonly InboundMessage[]): void {
-  if (asked === undefined) return;
+/** What answered questions, and reached them. Where nobody waited any more it is said to the agent like anything else, or is nothing. */
+function givenIn(thread: Thread, event: Of<"finished" | "failed">) {
+  const { heard } = event.type === "finished" ? event : {};
+  const given = repliesIn(thread);
+  // What an earlier attempt asked may have been heard by that one, whose call is not made again.
+  const isHeard = ({ id, attempt }: Question) => heard === undefined || heard.includes(id) || attempt !== event.attempt;
+  const replies = new Map([...given].filter(([, question]) => isHeard(question)));
+  const over = thread.pending.filter((one) => given.has(one.id) && !replies.has(one.id) && isReplyPress(one));
+  return { replies, over };
+}
+
+/** The run waits for somebody's word. @param before what led to an earlier one that it waited for. */
+function open(
+  draft: Draft,
+  { conversation, turn, asked }: Of<"finished">,
+  covered: readonly InboundMessage[],
+  before: readonly MessageId[] = [],
+): AskedFor | undefined {
+  if (asked === undefined) return undefined;
   const { id, by, state } = asked;
   const of = [...new Set(covered.map(({ participant }) => participant.id))];
-  openAskIn(draft, conversation, { id, turn, by, of }, { v: 1, state });
+  const from = [...new Set([...before, ...fromPeople(covered).map((message) => message.id)])].slice(-mostFrom);
+  const ask = { id, turn, by, of, from };
+  openAskIn(draft, conversation, ask, { v: 1, state });
+  return askedForBy(ask);
 }
 
 function remember(
@@ -84,51 +114,31 @@ function remember(
     readonly read: readonly ReadPart[] | undefined;
     readonly replies: ReadonlyMap<MessageId, Question>;
   },
-  historyItems: number,
 ): void {
   const items = messages.flatMap((of): HistoryItem[] => {
     if (of.note !== undefined) return [noteItem(of, of.note.topic, turn)];
-    const name = of.address.kind === "group" ? of.participant.name : undefined;
-    const own = read.flatMap(({ message, part, text: shown }) => {
-      return message === of.id ? [{ part, text: shown.slice(0, itemChars) }] : [];
-    });
-    const item = {
-      role: "user",
-      text: describe(of.message, own).slice(0, itemChars),
-      at: of.sentAt ?? of.receivedAt,
+    const item = heardItem(of, turn, read);
+    const told = newest(of.message.before ?? [], draft.traits.historyItems).map((one) => ({
+      ...one,
+      at: item.at,
       turn,
-      message: of.id,
-      ...(own.length > 0 && { read: own }),
-    } as const;
-    const told = newest(of.message.before ?? [], historyItems).map((one) => ({ ...one, at: item.at, turn }));
+    }));
     const asked = replies.get(of.id)?.text;
     const question = asked === undefined ? [] : [{ role: "agent", text: asked, at: item.at, turn } as const];
-    return [...told, ...question, name === undefined ? item : { ...item, name }];
+    return [...told, ...question, item];
   });
   const said = { role: "agent", text: text.slice(0, itemChars), at: now, turn } as const;
-  add(draft, [...items, said], historyItems);
-}
-
-/** What the gateway told the agent; `name` says what it was about. */
-function noteItem({ id, message, receivedAt }: InboundMessage, topic: string, turn: TurnId): HistoryItem {
-  const text = describe(message).slice(0, itemChars);
-  return { role: "note", name: topic, text, at: receivedAt, turn, message: id };
-}
-
-function add(draft: Draft, items: readonly HistoryItem[], historyItems: number): void {
-  const { items: before, summary } = draft.state.history;
-  const pasts = 1 + Object.keys(draft.state.inbox.joiners ?? {}).length;
-  draft.history([...before, ...items].slice(-historyItems * hardCap * pasts), summary);
+  add(draft, [...items, said]);
 }
 
 /** The agent writes first: in the conversation's next place, whatever waits or runs, and remembered as its own words. */
-export function said(draft: Draft, agent: AgentId, event: InboundSaid, traits: AgentTraits, now: number): void {
+export function said(draft: Draft, agent: AgentId, event: InboundSaid, now: number): void {
   const { id, address: to, answer, listed, participant } = event;
   const { locale } = participant;
   draft.media(blobsIn(answer.parts));
   // Of a name of its own: a fold that is under way ends before it.
   const turn = `said.${digestOf(id)}` as TurnId;
-  add(draft, [{ role: "agent", text: describeAnswer(answer).slice(0, itemChars), at: now, turn }], traits.historyItems);
+  add(draft, [{ role: "agent", text: describeAnswer(answer).slice(0, itemChars), at: now, turn }]);
   const language = locale === undefined ? {} : { locale };
   draft.put({ v: 1, agent, to, seq: 1, answers: [], requests: [id], ...language, answer, at: now });
   if (listed === true) draft.patch(to.conversation, { choices: choicesOf(answer, [event]) });
@@ -149,7 +159,7 @@ export function abandoned(draft: Draft, { conversation, turn, attempt }: Of<"aba
   return "accepted";
 }
 
-export function silent(draft: Draft, event: Of<"silent">, traits: AgentTraits): Reply {
+export function silent(draft: Draft, event: Of<"silent">): Reply {
   for (const { conversation, turn, attempt } of event.turns) {
     const thread = draft.thread(conversation);
     const active = thread?.turn;
@@ -157,7 +167,7 @@ export function silent(draft: Draft, event: Of<"silent">, traits: AgentTraits): 
     if ((active.deaths ?? 0) >= maxDeaths) {
       const messages = batchOf(thread).map((message) => message.id);
       draft.effects.push({ kind: "cancel", conversation, turn, attempt });
-      ended(draft, { ...event, type: "failed", conversation, turn, attempt, messages, notice: "failed" }, traits);
+      ended(draft, { ...event, type: "failed", conversation, turn, attempt, messages, notice: "failed" });
     } else restart(draft, conversation, event, (active.deaths ?? 0) + 1);
   }
   // What could not start when it should have.
@@ -173,6 +183,21 @@ export function journaled(draft: Draft, entries: readonly SetAside[]): Reply {
   if (aside === undefined || owed?.length === aside.length) return "duplicate";
   const { aside: _aside, ...inbox } = draft.state.inbox;
   draft.replaceInbox(owed === undefined || owed.length === 0 ? inbox : { ...inbox, aside: owed });
+  return "accepted";
+}
+
+/** Turns that were called off are owed to those who work beside them. */
+export function stopped(draft: Draft, turns: readonly StoppedTurn[]): Reply {
+  draft.inbox({ stopped: [...(draft.state.inbox.stopped ?? []), ...turns] });
+  return "accepted";
+}
+
+export function stopsTold(draft: Draft, turns: readonly StoppedTurn[]): Reply {
+  const { stopped: before, ...inbox } = draft.state.inbox;
+  const known = new Set(turns);
+  const owed = before?.filter((one) => !known.has(one)) ?? [];
+  if (owed.length === (before ?? []).length) return "duplicate";
+  draft.replaceInbox(owed.length === 0 ? inbox : { ...inbox, stopped: owed });
   return "accepted";
 }
 

@@ -99,12 +99,19 @@ export interface Peer {
   ): Promise<string | undefined>;
   /** Resolves when it is cancelled, has ended already, or is not known there. */
   cancel(caller: TaskCaller, task: string, signal: AbortSignal): Promise<void>;
+  /**
+   * Nothing is left there of the caller's tasks, or of the one; those that are open are cancelled first.
+   * @returns false where the peer does not offer that.
+   */
+  erase(caller: TaskCaller, task: string | undefined, signal: AbortSignal): Promise<boolean>;
 }
 
 export interface Peers {
   /** Those that are known by name now. Never rejects. */
   all(): Promise<readonly Peer[]>;
   of(name: string): Promise<Peer | undefined>;
+  /** Of a name that is nobody's now: an agent that says by itself that it runs, and may do so again after a restart. */
+  mayReturn(name: string): boolean;
 }
 
 /** Whether one of these modes takes the media type. */

@@ -219,7 +219,7 @@ export interface TranscriptEntry {
  */
 export interface Blobs {
   /**
-   * @param options.owner whose they are, a conversation's id: the same bytes of another are another blob, and stay when these go.
+   * @param options.owner whose they are, a conversation's id, a task's or the like: the same bytes of another are another blob, and stay when these go.
    * @param options.draft no message has it yet: it is deleted after a day unless it is used, or put without this.
    * @param options.tenant whose it is, "default" unless given: of the same bytes each tenant has a blob of its own.
    * @throws InputError, and nothing is kept: 413 past `maxBytes`, 507 where there is no room for all of it.

@@ -43,6 +43,8 @@ export interface Proactive {
    * @param id as of {@link Proactive.say}.
    */
   prompt(to: Recipient, id: string, note: Note): Promise<Requested>;
+  /** The conversation that would be written to. @throws as {@link Proactive.say}. */
+  reach(to: Recipient): Promise<Reached>;
 }
 
 export interface Requested {
@@ -93,6 +95,10 @@ export function createProactive({ inbound, clock, channelOf, policyOf }: Proacti
   };
 
   return {
+    async reach(to) {
+      const { channel: _channel, ...place } = await reached(to);
+      return place;
+    },
     async say(to, id, answer) {
       checkId(id);
       checkAnswer(answer);

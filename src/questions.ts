@@ -55,15 +55,20 @@ function put(
 }
 
 /** Nobody waits for it any more. */
-export function unquestioned(draft: Draft, { conversation, id }: { conversation: ConversationId; id: string }): Reply {
+export function unquestioned(
+  draft: Draft,
+  { conversation, turn, attempt, id }: Extract<AgentEvent, { type: "unquestioned" }>,
+): Reply {
   const thread = draft.thread(conversation);
-  const known = thread === undefined ? [] : questionsOf(thread);
-  if (!known.some((one) => one.id === id && one.over === undefined)) return "stale";
+  const known = thread?.turn?.id === turn ? questionsOf(thread) : [];
+  // A later attempt may have asked the same again.
+  if (!known.some((one) => one.id === id && one.attempt === attempt && one.over === undefined)) return "stale";
   keep(
     draft,
     conversation,
     known.map((one): Question => (one.id === id ? { ...one, over: true } : one)),
   );
+  wake(draft, conversation);
   return "accepted";
 }
 
@@ -82,7 +87,13 @@ export function takeReply(draft: Draft, conversation: ConversationId, message: I
       one === open ? { ...one, reply: { message: message.id, ...said } } : one,
     ),
   );
+  wake(draft, conversation);
   return true;
+}
+
+function wake(draft: Draft, conversation: ConversationId): void {
+  const turn = draft.thread(conversation)?.turn;
+  if (turn !== undefined) draft.effects.push({ kind: "wake", conversation, turn: turn.id, attempt: turn.attempt });
 }
 
 function replyOf(
@@ -105,6 +116,8 @@ function replyOf(
   return option === undefined ? undefined : { option: option.id };
 }
 
+/** The rule by which an answer that came too late is set aside. */
+export const questionOver = "the question is over";
 const buttonId = /^reply:([\w-]{16}):(\w+)$/;
 
 /** A button of a question that is over: nobody's message. */

@@ -1,13 +1,15 @@
 /** When a turn of a conversation starts, starts again or is called off. One at most is active. */
 import { decisionOf, objection } from "./asks.ts";
-import { commands, type Command } from "./commands.ts";
+import { commands, personCommand, type Command } from "./commands.ts";
 import { missionPressOf } from "./mission-buttons.ts";
 import type { Draft } from "./draft.ts";
 import type { Moment } from "./events.ts";
-import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
+import { digestOf, type AgentId, type ConversationId, type MessageId, type TurnId } from "./ids.ts";
 import type { InboundMessage, NoticeKey } from "./message.ts";
 import type { Question } from "./question-state.ts";
+import { add, heardItem } from "./remembering.ts";
 import type { ActiveTurn, Thread } from "./state.ts";
+import { heldRule } from "./takeover-state.ts";
 import { insert } from "./order.ts";
 import { waiting } from "./waiting.ts";
 
@@ -30,8 +32,8 @@ export function batchOf(thread: Thread): readonly InboundMessage[] {
   const last = pending.findLastIndex(hasBegun);
   const end = pending.findIndex(parts);
   if (end !== -1 && end < last) return pending.filter(hasBegun);
-  const from = Math.max(0, last + 1 - waiting.together);
-  return pending.slice(from, Math.min(end === -1 ? Infinity : end, from + waiting.together));
+  // More than that only where older ones came late: those are not answered after newer ones.
+  return pending.slice(0, Math.min(end === -1 ? Infinity : end, Math.max(last + 1, waiting.together)));
 }
 
 /** What answers questions of the running turn, each with its question. */
@@ -49,14 +51,48 @@ export function advance(draft: Draft, conversation: ConversationId, at: Moment &
   if (before === undefined || before.turn !== undefined) return;
   if (before.gaps !== undefined) return;
   takeEdits(draft, conversation, at.now);
-  answerCommands(draft, conversation, at);
+  const isHeld = before.held?.by !== undefined;
+  if (isHeld) hearOut(draft, conversation, at);
+  else answerCommands(draft, conversation, at);
   const thread = draft.thread(conversation);
-  const head = thread?.pending[0];
+  const head = isHeld ? thread?.pending.find(isServed) : thread?.pending[0];
   if (thread === undefined || head === undefined) return;
+  // A person of the operator's has it, or is asked for.
+  if (thread.held !== undefined && !isServiceCommand(head)) return;
   const turns = draft.state.inbox.turns + 1;
   draft.inbox({ turns });
   const begins = standsAlone(head) ? { command: head.id } : { began: idsOf(batchOf(thread)) };
   run(draft, conversation, { id: `t${turns}` as TurnId, attempt: 1, owner: at.instance, ...begins });
+}
+
+/**
+ * An operator has the conversation: what people say there is for them, and stands in what the agent remembers. The gateway's own
+ * commands are answered in their place; what the agent is told waits.
+ */
+function hearOut(draft: Draft, conversation: ConversationId, at: Moment & { readonly agent: AgentId }): void {
+  for (;;) {
+    const { pending = [], spilled } = draft.thread(conversation) ?? {};
+    const served = pending.findIndex(isServed);
+    const ahead = pending.slice(0, served === -1 ? pending.length : served).filter(({ note }) => note === undefined);
+    const rest = pending.filter((message) => !ahead.includes(message));
+    if (ahead.length > 0) draft.patch(conversation, { pending: rest });
+    for (const message of ahead) {
+      const notice = noticeOf(message);
+      if (notice !== undefined) draft.answer(at.agent, conversation, [message], { parts: [], notice }, at.now);
+      else {
+        add(draft, [heardItem(message, `held.${digestOf(message.id)}` as TurnId)]);
+        draft.setAside(conversation, [message.id], heldRule, at.now);
+      }
+    }
+    if (served !== -1) return;
+    draft.refill(conversation, rest.length + waiting.together);
+    if (spilled === undefined || draft.thread(conversation)?.spilled === spilled) return;
+  }
+}
+
+/** Also while an operator has the conversation: who asks for a person again says it to the one who is there. */
+function isServed(message: InboundMessage): boolean {
+  return isServiceCommand(message) && message.message.command?.name !== personCommand;
 }
 
 /** The messages of these edits do not come: they were set aside before anybody saw them, as those that mention nobody are. */

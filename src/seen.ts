@@ -27,7 +27,7 @@ export function seenKey(day: string, chunk: number): string {
 }
 
 /** The days that must be loaded before an event can be judged. `now` is when it is judged. */
-export function daysToLoad(event: InboundEvent | undefined, index: SeenIndex, now: number): string[] {
+export function daysToLoad(event: Pick<InboundEvent, "sentAt"> | undefined, index: SeenIndex, now: number): string[] {
   const today = dayOf(now);
   const wanted = new Set([today - 1, today, today + 1]);
   if (event !== undefined) {

@@ -1,13 +1,16 @@
 /**
- * The gateway's own commands that need more than a sentence: /link, /unlink, /export and /forget, and presses of buttons under what a
- * mission asks. Each is served by a turn of its
+ * The gateway's own commands that need more than a sentence: /person, /link, /unlink, /export and /forget, and presses of buttons under
+ * what a mission asks. Each is served by a turn of its
  * own, off the agent's lock, in its place among the person's messages; a turn that dies is served again, so every step here
  * may come twice.
  */
 import type { CallAgent, Holdings } from "./agent-calls.ts";
+import type { TurnOutput } from "./agent.ts";
 import type { Belongings } from "./belongings.ts";
+import { personCommand } from "./commands.ts";
 import { codeMs, createCodes, randomCode } from "./codes.ts";
 import type { Reply, TurnRef } from "./events.ts";
+import { callerOf } from "./delegation-parts.ts";
 import { readUnreadable } from "./envelope.ts";
 import { digestOf, type AccountRef, type AgentId, type ParticipantId } from "./ids.ts";
 import type { Serving } from "./link-events.ts";
@@ -16,6 +19,7 @@ import type { Clock, DeadLetter, Runtime } from "./ports.ts";
 import { missionPressOf, type MissionPress } from "./mission-buttons.ts";
 import { forgetMarks } from "./receipts.ts";
 import { forgetSent } from "./sent.ts";
+import type { TaskCaller } from "./skilled.ts";
 import { blobsOf } from "./tenant-blobs.ts";
 
 export interface ServiceOptions {
@@ -25,8 +29,10 @@ export interface ServiceOptions {
   readonly belongings: Belongings;
   /** Ten letters or digits that nobody can guess. */
   readonly newCode?: (() => string) | undefined;
-  /** What others keep of these conversations, or do for them, ends with it. */
-  readonly forget?: ((conversations: readonly string[]) => Promise<void>) | undefined;
+  /** A person of the operator's can be asked to take over there. */
+  readonly mayHandOver: (to: Address) => boolean;
+  /** What others keep of these conversations, or do for them and for whoever asked there, ends with it. */
+  readonly forget?: ((conversations: readonly string[], callers: readonly TaskCaller[]) => Promise<void>) | undefined;
   readonly missionPressed?: ((press: MissionPress, by: ParticipantId) => Promise<"accepted" | "over">) | undefined;
 }
 
@@ -37,8 +43,8 @@ export interface Served {
   readonly signal: AbortSignal;
 }
 
-/** @returns the answer; undefined where the agent gave it already, or another agent does. */
-export type Serve = (served: Served) => Promise<Answer | undefined>;
+/** @returns the answer, or that a person is asked for; undefined where the agent gave it already, or another agent does. */
+export type Serve = (served: Served) => Promise<Answer | Required<Pick<TurnOutput, "handsOver">> | undefined>;
 
 /** How often an agent that is busy in other conversations of the person is asked again, and how soon. */
 const mostAsks = 60;
@@ -120,9 +126,14 @@ export function createServices(options: ServiceOptions): Serve {
     const reply = await ask(signal, async () => {
       const holdings = await call(agent, "holdings", {});
       const { media, answers } = holdings;
-      await eraseAround(agent, holdings, command);
+      const all = [{ who: agent, holdings }];
       // What joined it keeps conversations of its own that were put away.
-      for (const joiner of holdings.joiners) await eraseAround(joiner, await call(joiner, "holdings", {}), command);
+      for (const joiner of holdings.joiners) all.push({ who: joiner, holdings: await call(joiner, "holdings", {}) });
+      // First, so that nothing new comes of what runs.
+      const conversations = all.flatMap((one) => one.holdings.conversations.map(({ to }) => to.conversation));
+      const callers = all.map(({ who }) => callerOf(command.address.tenant, who));
+      await options.forget?.([...new Set(conversations)], callers);
+      for (const one of all) await eraseAround(one.who, one.holdings, command);
       return call(agent, "forget", { ...serving(served), media: media.length, answers });
     });
     if (reply === "accepted") await records.remove(asked);
@@ -143,7 +154,6 @@ export function createServices(options: ServiceOptions): Serve {
     for (const letter of await runtime.deadLetters.list(mostLetters)) {
       if (isOf(letter, own)) await runtime.deadLetters.drop(letter.id);
     }
-    await options.forget?.(own.map(({ conversation }) => conversation));
     await codes.revoke(agent);
     // For as long as the records are kept, unlike the journal's entry.
     await records.put(`forgotten:${digestOf(agent)}`, { v: 1, at: clock.now() });
@@ -160,6 +170,8 @@ export function createServices(options: ServiceOptions): Serve {
     if (press !== undefined) return pressed(press, served.command);
     const { name = "", args = "" } = served.command.message.command ?? {};
     if (name === "link") return link(served, args.trim());
+    if (name === personCommand)
+      return options.mayHandOver(served.command.address) ? { handsOver: { reason: args.trim() } } : say("noPerson");
     if (served.command.address.kind !== "direct") return say("directOnly");
     if (name === "unlink") return unlink(served);
     return name === "export" ? exported(served) : forget(served, args.trim().toLowerCase());

@@ -71,7 +71,14 @@ export interface TaskRun {
   readonly timeZone: string | undefined;
   /** The agents that its last message came through, the first one first; for what it asks of others in turn. */
   readonly chain?: readonly string[];
+  /** It is a part of another task of this agent: {@link TaskHooks.child}. Its outcome is read by that one's run. */
+  readonly isChild?: true;
 }
+
+/** What became of a part of a task. */
+export type ChildEnd =
+  | { readonly kind: "completed"; readonly parts: readonly TaskPart[] }
+  | { readonly kind: "failed"; readonly reason: string };
 
 /** Another open task of the same caller with the same agent. */
 export interface OtherTask {
@@ -94,6 +101,19 @@ export interface TaskHooks {
   others(): Promise<readonly OtherTask[]>;
   /** Completes one of them, with nothing to tell. One that is not there, or has ended, stays as it is. */
   end(task: string): Promise<void>;
+  /**
+   * Another task of this agent for a part of this one, with nothing of its context but what it is told; waits for its end. A run
+   * that is made again comes back to it by the same key. It is cancelled after `forMs` since it began, and with this task.
+   * @throws InputError where there are too many, for a task that is a child itself, and where it came through too many agents.
+   */
+  child(
+    key: string,
+    of: {
+      readonly parts: readonly TaskPart[];
+      readonly forMs: number;
+      readonly progress?: (text: string) => void;
+    },
+  ): Promise<ChildEnd>;
 }
 
 export type TaskOutcome =
@@ -113,4 +133,6 @@ export interface SkilledAgent {
    *   once, an InputError with its own words.
    */
   execute(run: TaskRun, hooks: TaskHooks): Promise<TaskOutcome>;
+  /** The task has ended, however it did: what it asked of others is not waited for. At least once, and again where it failed. */
+  ended?(of: Pick<TaskRun, "task" | "caller">): Promise<void>;
 }

@@ -17,8 +17,10 @@ import {
   type InboundMessage,
   type OutboundEvent,
 } from "./message.ts";
+import type { Place } from "./order.ts";
 import type { SetAside } from "./ports.ts";
 import type { SeenDays, SeenIndex } from "./seen.ts";
+import { held, type Held } from "./takeover-state.ts";
 
 /** A turn that runs, or ran when its process died. `owner` is the instance that started this attempt. */
 export interface ActiveTurn {
@@ -38,6 +40,13 @@ export interface ActiveTurn {
 
 /** The owner of a turn whose runner has said that it stops. */
 export const nobody = "";
+
+/** A turn that is over for good, and gave no answer. */
+export interface StoppedTurn {
+  readonly agent: AgentId;
+  readonly conversation: ConversationId;
+  readonly turn: TurnId;
+}
 
 export interface Gap {
   readonly missing: MessageId;
@@ -61,6 +70,8 @@ export interface Thread {
   readonly gaps?: readonly Gap[];
   /** Edits of messages that the agent has not seen: where none comes, the edit is taken for the message. */
   readonly early?: readonly Extract<z.infer<typeof inboundEvent>, { kind: "edited" }>[];
+  /** The latest /stop or /reset: what was sent before it is set aside by its rule, however late it comes. */
+  readonly stop?: Place & { readonly rule: "stopped" | "reset" };
   /** Sequences whose failure is already told, so that a second receipt says nothing. */
   readonly failed?: readonly number[];
   /** What the latest answer offers by number. */
@@ -69,6 +80,10 @@ export interface Thread {
   readonly asks?: readonly OpenAsk[];
   /** What tools of the running turn ask the person. */
   readonly questions?: readonly Question[];
+  /** Of the person who spoke last, where the platform tells it. */
+  readonly locale?: string;
+  /** A person of the operator's has it, or is asked for: no turn of the agent starts. */
+  readonly held?: Held;
   /** Its messages come by way of this agent. */
   readonly via?: AgentId;
   /** It was put away before, and stands under an {@link awayKey}. */
@@ -81,7 +96,7 @@ export interface Thread {
 export const mostThreads = 32;
 
 /** A conversation that is put away: what has to survive until somebody writes there again. */
-export type QuietThread = Pick<Thread, "to" | "seq" | "failed" | "choices" | "unheard" | "listed">;
+export type QuietThread = Pick<Thread, "to" | "seq" | "failed" | "choices" | "locale" | "unheard" | "listed">;
 
 /** The key under which a conversation is put away. */
 export function quietKey(conversation: ConversationId): string {
@@ -122,6 +137,8 @@ export interface Inbox {
   readonly seen: SeenIndex;
   /** Set aside with this state, and owed to the journal until it is known to have them. */
   readonly aside?: readonly SetAside[];
+  /** Called off with this state, and owed to those who work beside turns until they are known to know it. */
+  readonly stopped?: readonly StoppedTurn[];
   /** Absent, as the two below, in an agent without links. */
   readonly forward?: Forward;
   readonly joiners?: Readonly<Record<AgentId, Joiner>>;
@@ -180,10 +197,19 @@ const thread = z.object({
     )
     .optional(),
   early: z.array(inboundEvent).optional(),
+  stop: z
+    .object({
+      rule: z.enum(["stopped", "reset"]),
+      sequence: z.number().optional(),
+      arrival: z.object({ at: z.string(), n: z.number() }).optional(),
+    })
+    .optional(),
   failed: z.array(z.number()).optional(),
   choices: choices.optional(),
   asks: z.array(openAsk).optional(),
   questions: z.array(question).optional(),
+  locale: z.string().optional(),
+  held: held.optional(),
   via: z.string().optional(),
   listed: z.literal(true).optional(),
   unheard: z.literal(true).optional(),
@@ -197,6 +223,7 @@ const stored = {
     turns: z.number(),
     seen: z.record(z.string(), z.object({ chunks: z.number(), open: z.array(z.string()) })),
     aside: z.array(z.object({ id: z.string(), conversation: z.string(), rule: z.string(), at: z.number() })).optional(),
+    stopped: z.array(z.object({ agent: z.string(), conversation: z.string(), turn: z.string() })).optional(),
     ...storedLinks,
   }),
   history: z.object({
@@ -204,7 +231,7 @@ const stored = {
     summary: z.string().optional(),
     items: z.array(
       z.object({
-        role: z.enum(["user", "agent", "note"]),
+        role: z.enum(["user", "agent", "note", "operator"]),
         text: z.string(),
         at: z.number(),
         turn: z.string(),
@@ -219,7 +246,15 @@ const stored = {
   outbox: z.object({ v: z.literal(1), entries: z.array(outboundEvent) }),
 };
 const spilledMessage = z.object({ message: inboundEvent.optional() });
-const quietThread = thread.pick({ to: true, seq: true, failed: true, choices: true, unheard: true, listed: true });
+const quietThread = thread.pick({
+  to: true,
+  seq: true,
+  failed: true,
+  choices: true,
+  locale: true,
+  unheard: true,
+  listed: true,
+});
 
 export const stateKeys = ["inbox", "history", "outbox"] as const;
 
@@ -261,7 +296,15 @@ export function isBusy(state: AgentState): boolean {
   return (
     state.outbox.entries.length > 0 ||
     state.inbox.aside !== undefined ||
+    state.inbox.stopped !== undefined ||
     state.inbox.leaving !== undefined ||
-    threadsOf(state.inbox).some(([, { gaps: _gaps, ...of }]) => !isQuiet(of))
+    threadsOf(state.inbox).some(([, of]) => isOwed(of))
   );
+}
+
+/** What waits for an operator to let go is nothing that a watchdog could further. */
+function isOwed(of: Thread): boolean {
+  const { gaps, ...rest } = of;
+  const rests = of.held !== undefined && [of.turn, gaps, of.early].every((field) => field === undefined);
+  return !rests && !isQuiet(rest);
 }

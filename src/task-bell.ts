@@ -19,6 +19,8 @@ export interface Bell {
   /** @param progress nothing changed but what the agent says that it does. */
   ring(key: string, progress?: string): void;
   listen(key: string): Listening;
+  /** It runs here until what is returned is called: who begins to listen meanwhile hears what was last said of its progress. */
+  running(key: string): () => void;
 }
 
 const heardSignal = z.object({ progress: z.string().optional() });
@@ -40,8 +42,11 @@ export interface BellOptions {
 
 export function createBell({ clock, signals, shared }: BellOptions): Bell {
   const ears = new Map<string, Set<Ear>>();
+  const runs = new Map<string, { progress: string | undefined }>();
 
   function hear(key: string, progress: string | undefined): void {
+    const run = runs.get(key);
+    if (run !== undefined && progress !== undefined) run.progress = progress;
     for (const ear of ears.get(key) ?? []) {
       if (progress === undefined) ear.behind = true;
       else ear.progress = progress;
@@ -50,7 +55,7 @@ export function createBell({ clock, signals, shared }: BellOptions): Bell {
   }
 
   function listen(key: string): Listening {
-    const ear: Ear = { behind: true, progress: undefined, wake: () => {} };
+    const ear: Ear = { behind: true, progress: runs.get(key)?.progress, wake: () => {} };
     ears.set(key, (ears.get(key) ?? new Set()).add(ear));
     const deaf = signals?.listen(key, (data) => {
       const heard = heardSignal.safeParse(data);
@@ -99,6 +104,11 @@ export function createBell({ clock, signals, shared }: BellOptions): Bell {
 
   return {
     listen,
+    running(key) {
+      const run: { progress: string | undefined } = { progress: undefined };
+      runs.set(key, run);
+      return () => void (runs.get(key) === run && runs.delete(key));
+    },
     ring(key, progress) {
       hear(key, progress);
       signals?.send(key, progress === undefined ? {} : { progress });

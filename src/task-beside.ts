@@ -15,7 +15,7 @@ export function besideTask(
       const ids = (await store.ids(agent, caller)).filter((other) => other !== id);
       const found = await Promise.all(ids.map((other) => store.find(taskKey(agent, caller, other))));
       return found.flatMap((task) => {
-        if (task === undefined || isEnded(task)) return [];
+        if (task === undefined || isEnded(task) || task.parent !== undefined) return [];
         return [{ task: task.id, context: task.context, state: task.saved }];
       });
     },

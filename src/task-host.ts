@@ -10,7 +10,9 @@ import { InputError } from "./errors.ts";
 import type { Clock, Log, Runtime, Signals } from "./ports.ts";
 import type { SkilledAgent, TaskCaller } from "./skilled.ts";
 import { createBell } from "./task-bell.ts";
+import type { Family } from "./task-children.ts";
 import { checkPush, createPushes, type PushSender } from "./task-push.ts";
+import { createErasing } from "./task-erase.ts";
 import { createPursuits } from "./task-pursuits.ts";
 import { poke, seen } from "./task-run.ts";
 import {
@@ -27,18 +29,24 @@ import { checkTold, fresh, view, withMessage, withoutDue } from "./task-told.ts"
 import { isEnded, isSettled, type Task, type TaskPush, type Tasks, type Told } from "./tasks.ts";
 
 export interface TaskHostOptions {
-  readonly runtime: Pick<Runtime, "records" | "jobs"> & { readonly actors: Pick<Runtime["actors"], "exclusive"> };
+  readonly runtime: Pick<Runtime, "records" | "jobs" | "blobs"> & {
+    readonly actors: Pick<Runtime["actors"], "exclusive">;
+  };
   readonly clock: Clock;
   readonly log: Log;
   readonly instance: string;
   readonly signals?: Signals | undefined;
   readonly sender?: PushSender | undefined;
+  /** What others keep on a task's account goes with it; may come again. */
+  readonly erased?: ((task: Pick<Task, "agent" | "caller" | "id">) => Promise<void>) | undefined;
   readonly limits?: Partial<TaskLimits>;
   /** One run at most. */
   readonly runMs?: number;
   /** Runs at once. */
   readonly mostRuns?: number;
   readonly watchMs?: number;
+  /** What an agent is called in chains; by default as it is called here. */
+  readonly chainName?: (agent: string) => string;
 }
 
 export interface HostedTasks extends Tasks {
@@ -49,6 +57,9 @@ export interface HostedTasks extends Tasks {
   settle(caller: TaskCaller, id: string, change: (task: Task) => Settling | undefined): Promise<Task | undefined>;
   /** What is being done, for whoever watches. */
   progress(caller: TaskCaller, id: string, text: string): void;
+}
+interface Hosted extends HostedTasks {
+  spawn: Family["begin"];
 }
 export type Settling = Pick<Task, "state" | "artifacts" | "messages"> & Pick<Partial<Task>, "said">;
 
@@ -85,16 +96,35 @@ export function createTaskHost(options: TaskHostOptions): TaskHost {
   const bell = createBell({ clock, signals, shared });
   const pushes = createPushes({ store, sender, clock, log, view });
   const agents = new Map<string, SkilledAgent>();
-  const hosted = new Map<string, HostedTasks>();
+  const hosted = new Map<string, Hosted>();
 
+  const disarm = (key: string) => jobs.cancel(`${prefix}${key}`);
   const arm = (key: string, dueAt: number) => jobs.schedule(`${prefix}${key}`, { dueAt }, { key });
 
   function changed(key: string, task: StoredTask): void {
     bell.ring(key);
-    if (task.pushed) pushes.deliver(key).catch(() => undefined);
+    if (task.pushed) pushes.deliver(key, task).catch(() => undefined);
   }
 
+  const family: Family = {
+    async begin(parent, told) {
+      const own = hosted.get(parent.agent);
+      if (own === undefined) throw new Error("a task of an agent that is not here");
+      return own.spawn(parent, told);
+    },
+    watch: async ({ agent, caller, id }, of) => hosted.get(agent)?.watch(caller, id, of),
+    async cancel({ agent, caller, id }) {
+      try {
+        await hosted.get(agent)?.cancel(caller, id);
+      } catch (error) {
+        if (!(error instanceof InputError)) throw error; // it has ended meanwhile
+      }
+    },
+  };
+
   const parts = {
+    family,
+    chainName: options.chainName ?? ((agent: string) => agent),
     store,
     records,
     clock,
@@ -117,7 +147,7 @@ export function createTaskHost(options: TaskHostOptions): TaskHost {
     instance,
     watchMs,
     mostRuns: options.mostRuns ?? defaultMostRuns,
-    cancel: (key) => jobs.cancel(`${prefix}${key}`),
+    cancel: disarm,
   });
   const { wake } = pursuits;
 
@@ -127,8 +157,14 @@ export function createTaskHost(options: TaskHostOptions): TaskHost {
     const shown = (task: StoredTask): Task => (elsewhere === undefined ? view(task) : withoutDue(view(task)));
     agents.set(name, agent);
     const keyOf = (caller: TaskCaller, id: string) => taskKey(name, caller, id);
+    const hasOthers = (task: StoredTask) => task.children !== undefined || agent.ended !== undefined;
 
-    async function begin(caller: TaskCaller, told: Told, push: TaskPush | undefined): Promise<StoredTask> {
+    async function begin(
+      caller: TaskCaller,
+      told: Told,
+      push: TaskPush | undefined,
+      parent?: string,
+    ): Promise<StoredTask> {
       const id = taskIdOf(name, caller, told.id);
       const key = keyOf(caller, id);
       const known = await store.find(key);
@@ -138,7 +174,8 @@ export function createTaskHost(options: TaskHostOptions): TaskHost {
       }
       // Whoever sends again may do so because its first try died before this.
       if (known === undefined || !isSettled(known)) await arm(key, clock.now() + watchMs);
-      return known ?? store.create(key, fresh({ agent: name, caller, id, told, pushed: push !== undefined, clock }));
+      const pushed = push !== undefined;
+      return known ?? store.create(key, fresh({ parent, agent: name, caller, id, told, pushed, clock }));
     }
 
     async function goOn(caller: TaskCaller, id: string, told: Told, push: TaskPush | undefined): Promise<StoredTask> {
@@ -179,9 +216,27 @@ export function createTaskHost(options: TaskHostOptions): TaskHost {
     }
 
     const reads = createTaskReads({ agent: name, store, bell, clock, view: shown });
-    const tasks: HostedTasks = {
+    const tasks: Hosted = {
       profile: agent.profile,
       ...reads,
+      async spawn({ id, caller }, told) {
+        checkTold(told, limits);
+        const task = await begin(caller, told, undefined, id);
+        if (!isSettled(task)) wake(keyOf(caller, task.id), agent);
+        return shown(task);
+      },
+      erase: createErasing({
+        agent: name,
+        store,
+        blobs: runtime.blobs,
+        clock,
+        cancel: (caller, id) => tasks.cancel(caller, id),
+        isRunning: pursuits.isRunning,
+        instance,
+        shared,
+        disarm,
+        erased: options.erased,
+      }),
       async send(caller, told, push) {
         checkTold(told, limits);
         const task = await (told.task === undefined ? begin(caller, told, push) : goOn(caller, told.task, told, push));
@@ -193,6 +248,8 @@ export function createTaskHost(options: TaskHostOptions): TaskHost {
         const known = await store.find(key);
         if (known === undefined) return undefined;
         if (!isEnded(known)) await elsewhere?.cancel(shown(known));
+        // What it asked of others is to be ended, whatever becomes of this process.
+        if (!isEnded(known) && hasOthers(known)) await arm(key, clock.now() + watchMs);
         const written = await store.change(key, (task) => {
           if (isEnded(task)) throw new InputError(`The task is ${task.state} already.`, { status: 409 });
           const { runner: _runner, dueAt: _due, said: _said, ...rest_ } = task;
@@ -254,17 +311,16 @@ export function createTaskHost(options: TaskHostOptions): TaskHost {
         return true;
       }
       const agent = agents.get(decodeURIComponent(key.slice(0, key.indexOf(":"))));
-      const task = pursuits.has(key) ? undefined : await store.find(key);
-      if (agent === undefined || (!pursuits.has(key) && task === undefined)) {
-        if (task !== undefined) log.warn({ job }, "a task's agent is not here any more: it is not worked on");
+      if (agent === undefined) {
+        log.warn({ job }, "a task's agent is not here any more: it is not worked on");
         return true;
       }
-      // Before anything else, so that whatever becomes of this process the task is looked at again.
-      if (task === undefined || !isSettled(task) || task.pushed)
-        await arm(key, Math.max(clock.now() + watchMs, task?.dueAt ?? 0));
+      // This job is not over before, so that whatever becomes of this process the task is looked at again.
+      const armed = arm(key, clock.now() + watchMs);
+      // Its run may take long: who was not reached meanwhile is told again. What begins now tells where it rests.
+      if (pursuits.has(key)) pushes.deliver(key).catch(() => undefined);
       wake(key, agent);
-      // Its run may take long: who was not reached meanwhile is told again.
-      if (task === undefined || task.pushed) pushes.deliver(key).catch(() => undefined);
+      await armed;
       return true;
     },
     drain: pursuits.drain,

@@ -1,16 +1,17 @@
 /** What this process does about tasks: one pursuit of each at a time, from its claim to its rest. */
 import { reasonOf } from "./errors.ts";
 import type { SkilledAgent } from "./skilled.ts";
+import { endChildren, isOrphan } from "./task-children.ts";
 import type { Pushes } from "./task-push.ts";
 import { failed, mostAttempts, RunOver, runTask, seen, showsLife, type RunParts } from "./task-run.ts";
 import type { StoredTask } from "./task-store.ts";
-import { isSettled } from "./tasks.ts";
+import { isEnded, isSettled } from "./tasks.ts";
 
 export interface PursuitsOptions extends RunParts {
   readonly pushes: Pushes;
   readonly instance: string;
   readonly watchMs: number;
-  /** Runs at once; more wait for a place. */
+  /** Runs at once; more wait for a place. Whoever waits for another's run keeps it from no place: each hop has as many of its own. */
   readonly mostRuns: number;
   /** Its job is over. */
   readonly cancel: (key: string) => Promise<void>;
@@ -19,6 +20,8 @@ export interface PursuitsOptions extends RunParts {
 export interface Pursuits {
   readonly draining: boolean;
   has(key: string): boolean;
+  /** The agent is at work on it here; unlike {@link has}, which counts what is told of it, too. */
+  isRunning(key: string): boolean;
   /** Has this process look at the task now, once more where it is at it already. */
   wake(key: string, agent: SkilledAgent): void;
   /** Its run here, where there is one, counts no more. */
@@ -35,8 +38,7 @@ interface Pursuit {
 export function createPursuits(options: PursuitsOptions): Pursuits {
   const { store, records, clock, log, shared, changed, arm, pushes, instance, watchMs, mostRuns, cancel } = options;
   const pursuits = new Map<string, Pursuit>();
-  const places: (() => void)[] = [];
-  let active = 0;
+  const places = new Map<number, { active: number; readonly waiting: (() => void)[] }>();
   let draining = false;
   let idle: (() => void) | undefined;
 
@@ -65,33 +67,59 @@ export function createPursuits(options: PursuitsOptions): Pursuits {
   async function step(key: string, agent: SkilledAgent, pursuit: Pursuit): Promise<void> {
     const task = await store.find(key);
     if (task === undefined) return void (await cancel(key));
-    if (isSettled(task)) return rest(key, undefined);
-    if (task.dueAt !== undefined && task.dueAt > clock.now()) return rest(key, task.dueAt);
+    if (await rests(key, agent, task)) return;
+    if (await isOrphan(options, task)) return options.family.cancel(task);
     if (task.runner !== undefined && task.runner !== instance && shared && (await showsLife(records, clock, key)))
-      return rest(key, clock.now() + watchMs);
-    await place();
+      return rest(key, task, clock.now() + watchMs);
+    const left = await run(key, agent, pursuit, task);
+    if (left === undefined || !(await rests(key, agent, left))) pursuit.again = true;
+  }
+
+  /** @returns the task as its run left it; undefined where that is not known, or there was none. */
+  async function run(
+    key: string,
+    agent: SkilledAgent,
+    pursuit: Pursuit,
+    task: StoredTask,
+  ): Promise<StoredTask | undefined> {
+    const leave = await place(task.chain?.length ?? 0);
     try {
-      if (draining) return;
+      if (draining) return undefined;
       const claimed = await claim(key, task);
-      pursuit.again = true;
-      if (claimed === undefined || isSettled(claimed)) return;
+      if (claimed === undefined || isSettled(claimed)) return undefined;
       pursuit.abort = new AbortController();
-      await runTask(options, agent, key, claimed, pursuit.abort);
+      return await runTask(options, agent, key, claimed, pursuit.abort);
     } finally {
       pursuit.abort = undefined;
-      active--;
-      places.shift()?.();
+      leave();
     }
   }
 
-  function place(): Promise<void> {
-    active++;
-    return active <= mostRuns ? Promise.resolve() : new Promise((resolve) => void places.push(resolve));
+  /** @returns what gives it back. */
+  async function place(hops: number): Promise<() => void> {
+    const own = places.get(hops) ?? { active: 0, waiting: [] };
+    places.set(hops, own);
+    own.active++;
+    if (own.active > mostRuns) await new Promise<void>((resolve) => void own.waiting.push(resolve));
+    return () => {
+      own.active--;
+      own.waiting.shift()?.();
+    };
+  }
+
+  /** Whether nothing is to be done for it now; its job is set then. */
+  async function rests(key: string, agent: SkilledAgent, task: StoredTask): Promise<boolean> {
+    const { dueAt } = task;
+    if (isSettled(task)) await endChildren(options, task);
+    if (isEnded(task)) await agent.ended?.({ task: task.id, caller: task.caller });
+    if (!isSettled(task) && (dueAt === undefined || dueAt <= clock.now())) return false;
+    await rest(key, task, isSettled(task) ? undefined : dueAt);
+    return true;
   }
 
   /** Nothing runs until then: its job comes at that time, or when somebody is to be told again. */
-  async function rest(key: string, dueAt: number | undefined): Promise<void> {
-    const next = await pushes.deliver(key);
+  async function rest(key: string, task: StoredTask, dueAt: number | undefined): Promise<void> {
+    const next = await pushes.deliver(key, task);
     const at = Math.min(dueAt ?? Infinity, next ?? Infinity);
     if (at === Infinity) await cancel(key);
     else await arm(key, at);
@@ -117,6 +145,7 @@ export function createPursuits(options: PursuitsOptions): Pursuits {
       return draining;
     },
     has: (key) => pursuits.has(key),
+    isRunning: (key) => pursuits.get(key)?.abort !== undefined,
     wake,
     abort: (key, reason) => pursuits.get(key)?.abort?.abort(new RunOver(reason)),
     async drain(graceMs) {

@@ -25,8 +25,11 @@ export interface PushesOptions {
 }
 
 export interface Pushes {
-  /** Tells whoever is to be told now. @returns when somebody is to be told next; undefined where nobody is. */
-  deliver(key: string): Promise<number | undefined>;
+  /**
+   * Tells whoever is to be told now. @returns when somebody is to be told next; undefined where nobody is.
+   * @param task as it was just seen, else it is looked up.
+   */
+  deliver(key: string, task?: StoredTask): Promise<number | undefined>;
 }
 
 export function createPushes({ store, sender, clock, log, view }: PushesOptions): Pushes {
@@ -52,30 +55,35 @@ export function createPushes({ store, sender, clock, log, view }: PushesOptions)
     }
   }
 
-  async function round(key: string): Promise<number | undefined> {
-    const task = await store.find(key);
+  /** @returns all there are afterwards. */
+  async function tellAll(key: string, task: StoredTask, due: readonly StoredPush[]): Promise<readonly StoredPush[]> {
+    const told = new Map(await Promise.all(due.map(async (push) => [push.id, await tell(push, task)] as const)));
+    return store.changePushes(key, (now) =>
+      now.flatMap((push) => {
+        const after = told.get(push.id);
+        if (!told.has(push.id)) return [push];
+        // Another process may have told a newer state, or its caller may have replaced it.
+        if (after === undefined) return [];
+        return [push.url === after.url && push.sent <= after.sent ? { ...push, ...after } : push];
+      }),
+    );
+  }
+
+  async function round(key: string, known: StoredTask | undefined): Promise<number | undefined> {
+    const task = known ?? (await store.find(key));
     if (task?.pushed !== true) return undefined;
     const all = await store.pushes(key);
     const due = all.filter((push) => isDue(push, task.version));
-    if (due.length > 0) {
-      const told = new Map(await Promise.all(due.map(async (push) => [push.id, await tell(push, task)] as const)));
-      await store.changePushes(key, (now) =>
-        now.flatMap((push) => {
-          const after = told.get(push.id);
-          if (!told.has(push.id)) return [push];
-          // Another process may have told a newer state, or its caller may have replaced it.
-          if (after === undefined) return [];
-          return [push.url === after.url && push.sent <= after.sent ? { ...push, ...after } : push];
-        }),
-      );
-    }
-    const left = (await store.pushes(key)).filter(({ sent }) => sent < task.version);
+    const after = due.length === 0 ? all : await tellAll(key, task, due);
+    const left = after.filter(({ sent }) => sent < task.version);
     return left.length === 0 ? undefined : Math.min(...left.map(({ nextAt }) => nextAt));
   }
 
   return {
-    deliver(key) {
-      const next = (under.get(key) ?? Promise.resolve(undefined)).catch(() => undefined).then(() => round(key));
+    deliver(key, task) {
+      const before = under.get(key);
+      const next =
+        before === undefined ? round(key, task) : before.catch(() => undefined).then(() => round(key, undefined));
       under.set(key, next);
       const clear = () => {
         if (under.get(key) === next) under.delete(key);

@@ -33,14 +33,12 @@ export function createTaskReads({
     let last: StoredTask | undefined;
     try {
       while (!signal.aborted) {
-        if (listening.isBehind() || last === undefined) {
+        if (last === undefined || listening.isBehind()) {
           const now = last === undefined ? first : await store.find(key);
           if (now === undefined) return;
           if (now.version !== last?.version) {
-            const isFirst = last === undefined;
             last = now;
             yield { task: view(now) };
-            if (isFirst) continue;
           }
           if (isSettled(now)) return;
         }
@@ -87,6 +85,8 @@ export function createTaskReads({
 }
 
 function fits(task: StoredTask, { context, state, changedAfter }: TaskQuery): boolean {
+  // A child is its parent's own business.
+  if (task.parent !== undefined) return false;
   if (context !== undefined && task.context !== context) return false;
   if (state !== undefined && task.state !== state) return false;
   return changedAfter === undefined || task.changedAt > changedAfter;

@@ -5,7 +5,8 @@ import type { Clock, Log, Records } from "./ports.ts";
 import type { SkilledAgent, TaskHooks, TaskOutcome, TaskPart } from "./skilled.ts";
 import type { Bell } from "./task-bell.ts";
 import { besideTask } from "./task-beside.ts";
-import { bytesOf, digest, type StoredTask, type TaskLimits, type TaskStore } from "./task-store.ts";
+import { spawning, type ChildrenParts } from "./task-children.ts";
+import { beatRecord, bytesOf, digest, type StoredTask, type TaskLimits, type TaskStore } from "./task-store.ts";
 import { isSettled, resultId } from "./tasks.ts";
 
 /** The run is cancelled, superseded or left to another process: its outcome counts no more. */
@@ -20,7 +21,7 @@ const savedBytes = 64 * 1024;
 /** A run that does not heed its signal is waited for so long before the next one begins. */
 const stubbornMs = 5_000;
 
-export interface RunParts {
+export interface RunParts extends ChildrenParts {
   readonly store: TaskStore;
   readonly records: Records;
   readonly clock: Clock;
@@ -39,10 +40,11 @@ export interface RunParts {
 }
 
 export const beatMs = 4_000;
+/** What is over sooner gives no sign of life. */
+const firstBeatMs = 1_000;
 const unheardMs = 10_000;
 /** Longer than a runner is silent before it gives up. */
 export const silentMs = 12_000;
-const beatRecord = (key: string) => `task-beat:${key}`;
 const beatKeptMs = 24 * 3_600_000;
 
 /** Has the runner look at its task, wherever it is. */
@@ -57,14 +59,17 @@ export async function showsLife(records: Records, clock: Clock, key: string): Pr
   return (await records.get(beatRecord(key)))?.etag !== before?.etag;
 }
 
-/** @param claimed as it was written when this run began. Resolves when nothing of it is left but what does not heed `abort`. */
+/**
+ * @param claimed as it was written when this run began. Resolves when nothing of it is left but what does not heed `abort`.
+ * @returns the task as it was left; undefined where the run was over before its outcome.
+ */
 export async function runTask(
   parts: RunParts,
   agent: SkilledAgent,
   key: string,
   claimed: StoredTask,
   abort: AbortController,
-): Promise<void> {
+): Promise<StoredTask | undefined> {
   const { store, clock, log, bell, limits, changed } = parts;
   const { signal } = abort;
   const isMine = (task: StoredTask) => task.runs === claimed.runs && task.runner === claimed.runner && !isSettled(task);
@@ -92,6 +97,7 @@ export async function runTask(
 
   const hooks: TaskHooks = {
     ...besideTask(store, claimed, parts.complete),
+    child: spawning(parts, claimed, signal, write),
     signal,
     progress: (text: string) => {
       if (!signal.aborted) bell.ring(key, text.slice(0, 200));
@@ -110,9 +116,10 @@ export async function runTask(
   };
 
   async function outcomeOf(): Promise<(task: StoredTask) => StoredTask> {
-    const { id, caller, context, messages, saved, because, locale, timeZone, chain } = claimed;
-    const run = { task: id, caller, context, messages, state: saved, because, locale, timeZone };
-    const work = agent.execute({ ...run, ...(chain === undefined ? {} : { chain }) }, hooks);
+    const { id, caller, context, messages, saved, because, locale, timeZone, chain, parent } = claimed;
+    const own = { ...(chain !== undefined && { chain }), ...(parent !== undefined && { isChild: true as const }) };
+    const run = { task: id, caller, context, messages, state: saved, because, locale, timeZone, ...own };
+    const work = agent.execute(run, hooks);
     try {
       const outcome = await untilAborted(work, signal);
       if ("state" in outcome) checked("The state of a task", outcome.state, savedBytes);
@@ -129,19 +136,22 @@ export async function runTask(
   }
 
   const stopTimer = clock.after(parts.runMs, () => abort.abort(new Error("the run of a task took too long")));
+  const stopsRunning = bell.running(key);
   const stopBeats = parts.shared ? beats(parts, key, isCurrent, abort) : () => {};
   try {
     const next = await outcomeOf();
     stopTimer();
-    await commit(parts, key, next, isCurrent, claimed);
+    return await commit(parts, key, next, isCurrent, claimed);
   } catch (error) {
     if (!(error instanceof RunOver)) throw error;
     // What is not run here any more can be run at once, by whoever looks.
     const left = await store.change(key, (task) => (isMine(task) ? released(task) : undefined));
     if (left !== undefined) await parts.arm(key, clock.now());
+    return undefined;
   } finally {
     stopTimer();
     stopBeats();
+    stopsRunning();
   }
 }
 
@@ -157,7 +167,7 @@ async function commit(
   next: (task: StoredTask) => StoredTask,
   isCurrent: (task: StoredTask) => boolean,
   claimed: StoredTask,
-): Promise<void> {
+): Promise<StoredTask> {
   for (let tries = 1; ; tries++) {
     try {
       const { dueAt } = next(claimed);
@@ -165,7 +175,7 @@ async function commit(
       const written = await store.change(key, (task) => (isCurrent(task) ? next(task) : undefined));
       if (written === undefined) throw new RunOver("superseded");
       changed(key, written);
-      return;
+      return written;
     } catch (error) {
       if (error instanceof InputError) {
         const refused = error;
@@ -177,7 +187,7 @@ async function commit(
   }
 }
 
-/** Says every {@link beatMs} that the runner lives, and looks at the task where another wrote there. */
+/** Says every {@link beatMs} that the runner lives, and looks at the task at first, and where another wrote there. */
 function beats(
   { records, clock, log, store }: RunParts,
   key: string,
@@ -189,35 +199,38 @@ function beats(
   let etag: string | undefined;
   let heardAt = clock.monotonic();
 
+  async function look(): Promise<void> {
+    const task = await store.find(key).catch(() => undefined);
+    if (task !== undefined && !isCurrent(task)) abort.abort(new RunOver("superseded"));
+  }
+
   async function beat(): Promise<void> {
     const at = clock.monotonic();
     try {
+      const first = etag === undefined;
       etag = await records.put(beatRecord(key), { at }, { ttlMs: beatKeptMs, ...(etag !== undefined && { etag }) });
       heardAt = at;
+      if (first) await look();
     } catch (error) {
       if (error instanceof ConflictError) {
         etag = undefined;
-        const task = await store.find(key).catch(() => undefined);
-        if (task !== undefined && !isCurrent(task)) return abort.abort(new RunOver("superseded"));
         return beat();
       }
       log.debug({ reason: reasonOf(error) }, "a sign of life of a task's runner was not heard");
     }
     if (clock.monotonic() - heardAt >= unheardMs) abort.abort(new RunOver("unheard"));
   }
-  function next(): void {
+  function next(afterMs: number): void {
     if (over) return;
     cancel = clock.after(
-      beatMs,
+      afterMs,
       () =>
         void beat()
           .catch(() => undefined)
-          .finally(next),
+          .finally(() => next(beatMs)),
     );
   }
-  void beat()
-    .catch(() => undefined)
-    .finally(next);
+  next(firstBeatMs);
   return () => {
     over = true;
     cancel();

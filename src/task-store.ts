@@ -27,6 +27,9 @@ const stored = task.extend({
   chain: z.array(z.string()).optional(),
   /** Somebody is told: there is a record of it. */
   pushed: z.boolean(),
+  /** Tasks for parts of it, and of which one it is a part. */
+  children: z.array(z.string()).optional(),
+  parent: z.string().optional(),
 });
 export type StoredTask = z.infer<typeof stored>;
 
@@ -51,6 +54,8 @@ export interface TaskLimits {
   /** Those of one task, the agent's own included. */
   readonly messages: number;
   readonly pushes: number;
+  /** Tasks for parts of one task. */
+  readonly children: number;
   /** Days after which what has ended is forgotten. */
   readonly endedDays: number;
 }
@@ -62,6 +67,7 @@ export const defaultTaskLimits: TaskLimits = {
   taskBytes: 1024 * 1024,
   messages: 200,
   pushes: 5,
+  children: 16,
   endedDays: 7,
 };
 
@@ -76,6 +82,8 @@ const callerPart = (agent: string, { tenant, id }: TaskCaller) => [agent, tenant
 /** What a task is known by in this process and in its job's name. */
 export const taskKey = (agent: string, caller: TaskCaller, id: string) =>
   `${callerPart(agent, caller)}:${encodePart(id)}`;
+/** Of the process that runs it. */
+export const beatRecord = (key: string) => `task-beat:${key}`;
 /** The same message of the same caller makes the same task. */
 export const taskIdOf = (agent: string, caller: TaskCaller, message: string) =>
   digest("task", agent, caller.tenant, caller.id, message);
@@ -94,8 +102,15 @@ export interface TaskStore {
   ids(agent: string, caller: TaskCaller): Promise<readonly string[]>;
   /** @throws InputError (429) where the caller has too many that have not ended. */
   enlist(agent: string, caller: TaskCaller, id: string): Promise<void>;
+  /** With all that is beside it. */
+  remove(key: string): Promise<void>;
+  delist(agent: string, caller: TaskCaller, ids: readonly string[]): Promise<void>;
   pushes(key: string): Promise<readonly StoredPush[]>;
-  changePushes(key: string, change: (all: readonly StoredPush[]) => readonly StoredPush[]): Promise<void>;
+  /** @returns what was written. */
+  changePushes(
+    key: string,
+    change: (all: readonly StoredPush[]) => readonly StoredPush[],
+  ): Promise<readonly StoredPush[]>;
 }
 
 export function createTaskStore(records: Records, clock: Clock, limits: TaskLimits): TaskStore {
@@ -183,6 +198,23 @@ export function createTaskStore(records: Records, clock: Clock, limits: TaskLimi
         }
       }
     },
+    async remove(key) {
+      for (const record of [pushRecord(key), beatRecord(key), taskRecord(key)]) await records.remove(record);
+    },
+    async delist(agent, caller, gone) {
+      const key = indexRecord(agent, caller);
+      for (;;) {
+        const found = await records.get(key);
+        if (found === undefined) return;
+        const ids = index.parse(found.value).ids.filter((id) => !gone.includes(id));
+        try {
+          const last = ids.length === 0 ? { ttlMs: dayMs } : {};
+          return void (await records.put(key, { v: 1, ids }, { etag: found.etag, ...last }));
+        } catch (error) {
+          if (!(error instanceof ConflictError)) throw error;
+        }
+      }
+    },
     async pushes(key) {
       const found = await records.get(pushRecord(key));
       return found === undefined ? [] : storedPushes.parse(found.value).all;
@@ -191,13 +223,14 @@ export function createTaskStore(records: Records, clock: Clock, limits: TaskLimi
       for (;;) {
         const found = await records.get(pushRecord(key));
         const all = change(found === undefined ? [] : storedPushes.parse(found.value).all);
+        if (found === undefined && all.length === 0) return all;
         try {
           await records.put(
             pushRecord(key),
             { v: 1, all },
             { etag: found?.etag ?? null, ttlMs: (openDays + 366) * dayMs },
           );
-          return;
+          return all;
         } catch (error) {
           if (!(error instanceof ConflictError)) throw error;
         }

@@ -29,6 +29,7 @@ export function view(stored: StoredTask): Task {
 }
 
 interface Fresh {
+  readonly parent: string | undefined;
   readonly agent: string;
   readonly caller: TaskCaller;
   readonly id: string;
@@ -37,7 +38,7 @@ interface Fresh {
   readonly clock: Clock;
 }
 
-export function fresh({ agent, caller, id, told, pushed, clock }: Fresh): StoredTask {
+export function fresh({ parent, agent, caller, id, told, pushed, clock }: Fresh): StoredTask {
   const now = clock.now();
   return {
     v: 1,
@@ -57,6 +58,7 @@ export function fresh({ agent, caller, id, told, pushed, clock }: Fresh): Stored
     because: "said",
     attempts: 0,
     pushed,
+    ...(parent !== undefined && { parent }),
     ...personOf(told),
   };
 }

@@ -111,6 +111,11 @@ export interface Tasks {
   /** Undefined where there is none. @throws InputError (409) where it has ended already. */
   cancel(caller: TaskCaller, id: string): Promise<Task | undefined>;
   /**
+   * Open ones are cancelled. Then nothing is left of the caller's tasks, or of the one: no record, no file that came with it or was made
+   * in it, nothing of what its agent asked of others. One that is not there is no error; what breaks off is done again by another call.
+   */
+  erase(caller: TaskCaller, id?: string): Promise<void>;
+  /**
    * The task as it is and then whenever it changed, until it is settled, `signal` aborts or `mostMs` are over. Undefined where
    * there is none.
    */

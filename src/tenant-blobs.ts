@@ -16,11 +16,12 @@ export function suffixOf(id: string): string {
   return id.slice(digestLength);
 }
 
-export function blobsOf(blobs: Blobs, tenant: string): Blobs {
+/** @param owner whose they are besides, where who puts one does not say: see {@link Blobs.put}. */
+export function blobsOf(blobs: Blobs, tenant: string, owner?: string): Blobs {
   const own = blobSuffix(tenant);
   const isOwn = (id: string): boolean => suffixOf(id) === own;
   return {
-    put: (body, options) => blobs.put(body, { ...options, tenant }),
+    put: (body, options) => blobs.put(body, { ...(owner !== undefined && { owner }), ...options, tenant }),
     get: async (id, options) => (isOwn(id) ? blobs.get(id, options) : undefined),
     remove: async (id) => (isOwn(id) ? blobs.remove(id) : undefined),
   };

@@ -22,6 +22,11 @@ export interface ToolSpec {
    * asked, "once" would be done again: it is never asked a second time.
    */
   readonly effect: "none" | "idempotent" | "once";
+  /**
+   * The source keeps by the key what it was asked first, and tells what comes of that, also where a later attempt at the turn asks in
+   * other words: no ledger stands before it.
+   */
+  readonly keeps?: true;
 }
 
 /** For whom a tool is offered and called. */

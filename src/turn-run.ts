@@ -19,6 +19,9 @@ import { showProgress, type Progress } from "./progress.ts";
 import { missionPressOf } from "./mission-buttons.ts";
 import { isServiceCommand } from "./scheduling.ts";
 import type { Serve } from "./services.ts";
+import { personAsked } from "./takeover.ts";
+import type { WantedPerson } from "./takeover-state.ts";
+import type { Takeovers } from "./takeovers.ts";
 
 /** The turn was stopped, superseded or handed over: its runner ends without a word. */
 export class TurnAbandoned extends Error {
@@ -39,6 +42,7 @@ export interface RunOptions {
   readonly agentOf: (to: Address) => { readonly agent: Agent; readonly traits: AgentTraits };
   readonly channelOf: (to: Address) => Channel | undefined;
   readonly approvals: Pick<Approvals, "want" | "close">;
+  readonly takeovers: Pick<Takeovers, "mayAsk" | "want" | "over">;
   /** Answers the gateway's own commands. */
   readonly serve: Serve;
   /** Runners tell the actor that they live: needed where it may be hosted by another process. */
@@ -53,6 +57,8 @@ export interface LeftTurn {
 export interface Running extends LeftTurn {
   readonly to: Address;
   readonly abort: AbortController;
+  /** Wake what waits for the person's word on a question; see `asking.ts`. */
+  readonly asking: Set<() => void>;
 }
 
 /** Runs it to its end; whatever comes of it is the agent's to know. */
@@ -84,7 +90,8 @@ export async function runTurn(options: RunOptions, run: Running): Promise<void> 
     const stopTimer = clock.after(traits.turnTimeoutMs, () =>
       abort.abort(new TurnTimeout(`no answer within ${traits.turnTimeoutMs} ms`)),
     );
-    const outcome = await answer(options, run, agent, taken, progress).then(
+    const heard: string[] = [];
+    const outcome = await answer(options, run, agent, taken, { progress, onHeard: (id) => heard.push(id) }).then(
       (output) => ({ output }),
       (error: unknown) => ({ error }),
     );
@@ -92,12 +99,17 @@ export async function runTurn(options: RunOptions, run: Running): Promise<void> 
     if ("output" in outcome) {
       const { output } = outcome;
       if (output === undefined) return;
-      const { answer: said, asked } = await asking(options, run, taken, output);
+      const { answer: said, ...waits } = await waiting(options, run, taken, output);
       const { read } = output;
       const listed = channel !== undefined && listsButtons(said, channel);
-      const end = { messages, answer: said, ...(read && { read }), ...(listed && { listed }), ...(asked && { asked }) };
+      const end = { messages, answer: said, heard, ...(read && { read }), ...(listed && { listed }), ...waits };
       await tellDecided(options, taken);
-      await persistently(options, abandoned(abort.signal), () => options.call(id, "finish", { ...turn, ...end }));
+      const finish = () => options.call(id, "finish", { ...turn, ...end });
+      const reply = await persistently(options, abandoned(abort.signal), finish);
+      const { wanted } = waits;
+      const over = new AbortController().signal;
+      if (reply === "stale" && wanted !== undefined)
+        await persistently(options, over, () => options.takeovers.over(taken.to, wanted.id));
       return;
     }
     const reason: unknown = abort.signal.aborted ? abort.signal.reason : outcome.error;
@@ -122,7 +134,7 @@ async function answer(
   run: Running,
   agent: Agent,
   taken: Taken,
-  progress: Progress,
+  { progress, onHeard }: { readonly progress: Progress; readonly onHeard: (question: string) => void },
 ): Promise<TurnOutput | undefined> {
   const { signal } = run.abort;
   const first = taken.messages[0];
@@ -149,8 +161,10 @@ async function answer(
         signal,
         channel: options.channelOf(taken.to),
         messages: taken.messages,
+        onHeard,
       }),
       ...(progress.onProgress === undefined ? {} : { onProgress: progress.onProgress }),
+      mayHandOver: options.takeovers.mayAsk(taken.to),
       openMedia: (media) => {
         const { blobs, safeFetch } = options;
         return openMedia(media, { blobs, safeFetch, channel: options.channelOf(taken.to) }, signal);
@@ -165,18 +179,26 @@ function resumeOf({ turn, state, decision: { approved, note } }: Decided): Resum
   return { turn, state, approved, ...(note === undefined ? {} : { note }) };
 }
 
-/** What is said of a run that stopped before calls that need somebody's word; everything that has to know of it knows then. */
-async function asking(
+/** What is said where somebody is waited for from then on; everything that has to know of it knows then. */
+async function waiting(
   options: RunOptions,
   { agent, turn, abort }: Running,
   { to, messages }: Taken,
-  { answer: said, pause }: TurnOutput,
-): Promise<{ readonly answer: Answer; readonly asked?: Asked }> {
+  { answer: said, pause, handsOver }: TurnOutput,
+): Promise<{ readonly answer: Answer; readonly asked?: Asked; readonly wanted?: WantedPerson }> {
   const { participant } = fromPeople(messages).at(-1) ?? messages[0] ?? {};
-  if (pause === undefined || participant === undefined) return { answer: said };
-  const { by, calls, state, forMs } = pause;
+  if (participant === undefined) return { answer: said };
   const ids = messages.map((message) => message.id);
   const id = askIdOf(agent, turn.turn, ids);
+  if (handsOver !== undefined) {
+    // The person may have it done otherwise: a call that waits for a word is not made.
+    const wanted = { id, to, participant, reason: handsOver.reason, turn: turn.turn };
+    const { until, known } = await persistently(options, abort.signal, () => options.takeovers.want(wanted));
+    const words = said.parts.length === 0 ? { ...said, ...personAsked(until - options.clock.now()) } : said;
+    return { answer: words, ...(!known && { wanted: { id, until } }) };
+  }
+  if (pause === undefined) return { answer: said };
+  const { by, calls, state, forMs } = pause;
   const until = options.clock.now() + forMs;
   const wanted = { id, agent, to, participant, by, calls: [...calls], until };
   await persistently(options, abort.signal, () => options.approvals.want(wanted, turn.turn));
@@ -199,7 +221,8 @@ async function served(options: RunOptions, run: Running, command: InboundMessage
   const { signal } = run.abort;
   const serve = () => options.serve({ agent: run.agent, turn: run.turn, command, signal });
   const said = await persistently(options, signal, serve);
-  return said === undefined ? undefined : { answer: said };
+  if (said === undefined || !("handsOver" in said)) return said && { answer: said };
+  return { answer: { parts: [] }, handsOver: said.handsOver };
 }
 
 /** Only a superseded turn is abandoned; one that is out of time still brings its word back. */

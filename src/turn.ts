@@ -78,7 +78,7 @@ export function createTurns(options: TurnOptions): Turns {
       if (draining) return void left.push({ agent, turn });
       // An older attempt, whose cancelling may have been lost with its actor.
       abandon(key);
-      const run: Running = { agent, to, turn, abort: new AbortController() };
+      const run: Running = { agent, to, turn, abort: new AbortController(), asking: new Set() };
       running.set(key, run);
       waiting.add(to.tenant, run);
       launchNext();
@@ -86,6 +86,10 @@ export function createTurns(options: TurnOptions): Turns {
     cancel(agent, turn) {
       const key = keyOf(agent, turn);
       if (isSame(running.get(key)?.turn, turn)) abandon(key);
+    },
+    wake(agent, turn) {
+      const run = running.get(keyOf(agent, turn));
+      if (isSame(run?.turn, turn)) for (const wake of run?.asking ?? []) wake();
     },
     isRunning: (agent, turn) => isSame(running.get(keyOf(agent, turn))?.turn, turn),
     fold(agent, to, summary, items) {

@@ -49,3 +49,15 @@ function checkDepth(text: string): void {
     } else if (char === "}" || char === "]") depth--;
   }
 }
+
+/** The same of what was no JSON when it came. */
+export function isTooDeep(value: unknown): boolean {
+  let level: unknown[] = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > mostDepth) return true;
+    const isNested = (one: unknown): one is object =>
+      typeof one === "object" && one !== null && !ArrayBuffer.isView(one);
+    level = level.filter(isNested).flatMap((one) => Object.values(one) as unknown[]);
+  }
+  return false;
+}

@@ -5,6 +5,7 @@ import { duplicateInterfacesForLegacy } from "@a2a-js/sdk/compat/v0_3";
 import { ServerCallContext, type A2ARequestHandler } from "@a2a-js/sdk/server";
 import { chainExtension, mostHops } from "../../src/chain.ts";
 import type { Profile } from "../../src/skilled.ts";
+import { eraseExtension } from "./extensions.ts";
 import type { SigningKey } from "./keys.ts";
 
 /** The URI of what the extended card says of this agent's bounds. */
@@ -14,6 +15,8 @@ export interface CardParts {
   readonly profile: Profile;
   /** Where the agent is called. */
   readonly url: string;
+  /** Where by gRPC, with its name as the tenant; undefined: it is not. */
+  readonly grpc?: string | undefined;
   /** Where its keys are. */
   readonly jwksUrl: string;
   readonly key: SigningKey;
@@ -21,16 +24,19 @@ export interface CardParts {
   readonly limits?: Readonly<Record<string, number>>;
 }
 
-export async function createCard({ profile, url, jwksUrl, key, limits }: CardParts): Promise<AgentCard> {
-  const interfaces = ["JSONRPC", "HTTP+JSON"].map((protocolBinding) => ({
-    url,
-    protocolBinding,
-    protocolVersion: "1.0",
-    tenant: "",
-  }));
+export async function createCard({ profile, url, grpc, jwksUrl, key, limits }: CardParts): Promise<AgentCard> {
+  const interfaces = ["JSONRPC", "HTTP+JSON"].map((protocolBinding) => ({ url, protocolBinding, tenant: "" }));
+  // One port for all agents: the tenant says which.
+  if (grpc !== undefined) interfaces.push({ url: grpc, protocolBinding: "GRPC", tenant: profile.name });
   const chain = {
     uri: chainExtension,
     description: `Agents that a message came through, of ${mostHops} at most; a circle is refused.`,
+    required: false,
+    params: undefined,
+  };
+  const erase = {
+    uri: eraseExtension,
+    description: "A caller's tasks can be erased: DELETE /tasks, DELETE /tasks/{id}.",
     required: false,
     params: undefined,
   };
@@ -38,14 +44,17 @@ export async function createCard({ profile, url, jwksUrl, key, limits }: CardPar
   const card: AgentCard = {
     name: profile.title,
     description: profile.description,
-    supportedInterfaces: duplicateInterfacesForLegacy(interfaces, ["JSONRPC"]),
+    supportedInterfaces: duplicateInterfacesForLegacy(
+      interfaces.map((one) => ({ ...one, protocolVersion: "1.0" })),
+      ["JSONRPC"],
+    ),
     provider: undefined,
     version: profile.version,
     capabilities: {
       streaming: true,
       pushNotifications: true,
       extendedAgentCard: true,
-      extensions: limits === undefined ? [chain] : [chain, bounds],
+      extensions: limits === undefined ? [chain, erase] : [chain, erase, bounds],
     },
     securitySchemes: {
       bearer: {

@@ -14,23 +14,9 @@ import { InfrastructureError, InputError, reasonOf } from "../../src/errors.ts";
 import type { Clock, Log } from "../../src/ports.ts";
 import type { TaskCaller } from "../../src/skilled.ts";
 import { isSettled, type Task, type TaskPush, type Tasks } from "../../src/tasks.ts";
+import { callerOf } from "./context.ts";
 import { personExtension } from "./extensions.ts";
 import { configOf, pushOf, stateOf, type Wire } from "./wire.ts";
-
-export interface Caller {
-  readonly caller: TaskCaller;
-  readonly signal: AbortSignal;
-}
-const callerKey = "ascent caller";
-
-export function setCaller(context: ServerCallContext, caller: Caller): void {
-  context.state.set(callerKey, caller);
-}
-function callerOf(context: ServerCallContext): Caller {
-  const found = context.state.get(callerKey) as Caller | undefined;
-  if (found === undefined) throw new Error("a call without its caller");
-  return found;
-}
 
 export interface HandlerParts {
   readonly tasks: Tasks;
@@ -76,7 +62,7 @@ export function createHandler(parts: HandlerParts): A2ARequestHandler {
     const push = given === undefined ? undefined : pushOf(given, context.requestedVersion, newId);
     const told = {
       id: message.messageId,
-      parts: await wire.parts(message, profile, caller.tenant),
+      parts: await wire.parts(message, profile, caller),
       ...(message.taskId !== "" && { task: message.taskId }),
       ...(message.contextId !== "" && { context: message.contextId }),
       ...(chain.length > 0 && { chain }),

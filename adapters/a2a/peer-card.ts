@@ -2,7 +2,7 @@
  * A peer's card: read in the background, checked, and kept for a while. Nobody waits for it but for a moment where there is none, and
  * one that cannot be had any more is there no more.
  */
-import { AgentCard, verifyAgentCardSignature } from "@a2a-js/sdk";
+import { AgentCard, verifyAgentCardSignature, type AgentInterface } from "@a2a-js/sdk";
 import { DefaultAgentCardResolver } from "@a2a-js/sdk/client";
 import { isLegacyAgentCard } from "@a2a-js/sdk/compat/v0_3/client";
 import type { KeyObject } from "node:crypto";
@@ -25,6 +25,8 @@ export interface CardOptions {
   readonly signedBy: readonly CardKey[];
   /** Where an interface of the card is called; undefined: it leads where the peer is not allowed to. */
   readonly endpointOf: (url: string) => string | undefined;
+  /** The same for gRPC, as an origin; absent: it is not spoken there. */
+  readonly grpcEndpointOf?: ((url: string) => string | undefined) | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -83,7 +85,7 @@ export function createCards(options: CardOptions): Cards {
   };
 }
 
-async function checked(raw: unknown, { signedBy, endpointOf }: CardOptions): Promise<AgentCard> {
+async function checked(raw: unknown, { signedBy, ...options }: CardOptions): Promise<AgentCard> {
   if (typeof raw !== "object" || raw === null) throw new TerminalError("it is no JSON object");
   const isLegacy = isLegacyAgentCard(raw);
   const resolver = new DefaultAgentCardResolver({ legacyCompat: { enabled: true } });
@@ -91,19 +93,30 @@ async function checked(raw: unknown, { signedBy, endpointOf }: CardOptions): Pro
   if (signedBy.length > 0 && !(await isSigned(card, signedBy)))
     throw new TerminalError("it is not signed with one of the keys in signedBy");
   const interfaces = card.supportedInterfaces.flatMap((one) => {
-    const url = endpointOf(one.url);
-    const known = ["JSONRPC", "HTTP+JSON"].includes(one.protocolBinding);
-    return url === undefined || !known ? [] : [{ ...one, url }];
+    const url = endpointIn(one, options);
+    return url === undefined ? [] : [{ ...one, url }];
   });
   if (interfaces.length === 0) {
     const bindings = card.supportedInterfaces
       .slice(0, 5)
       .map((one) => `${one.protocolBinding} at ${one.url.slice(0, 200)}`);
     throw new TerminalError(
-      `it names no JSONRPC or HTTP+JSON interface at its own address (${bindings.join(", ") || "none"}): allow others with \`origins\``,
+      `it names no JSONRPC, HTTP+JSON or GRPC interface at its own address (${bindings.join(", ") || "none"}): allow others with \`origins\``,
     );
   }
   return { ...card, supportedInterfaces: interfaces, skills: card.skills.slice(0, mostSkills) };
+}
+
+type Endpoints = Pick<CardOptions, "endpointOf" | "grpcEndpointOf">;
+
+function endpointIn(
+  { url, protocolBinding, protocolVersion }: AgentInterface,
+  { endpointOf, grpcEndpointOf }: Endpoints,
+): string | undefined {
+  if (protocolBinding === "JSONRPC" || protocolBinding === "HTTP+JSON") return endpointOf(url);
+  // Before 1.0 it was another service.
+  if (protocolBinding !== "GRPC" || protocolVersion.startsWith("0.")) return undefined;
+  return grpcEndpointOf?.(url);
 }
 
 async function isSigned(card: AgentCard, keys: readonly CardKey[]): Promise<boolean> {

@@ -11,6 +11,11 @@ import {
 } from "@a2a-js/sdk/errors";
 import { InputError, RetryableError, TerminalError } from "../../src/errors.ts";
 
+/** It was not sent: there was no connection. */
+export class NotReachedError extends RetryableError {
+  override readonly name = "NotReachedError";
+}
+
 const refusals = [
   ContentTypeNotSupportedError,
   ExtensionSupportRequiredError,
@@ -37,7 +42,9 @@ export function peerError(peer: string, error: unknown): Error {
 /** A peer is spoken to at the addresses that it is allowed, without being led elsewhere, and says no more than is read. */
 export function boundedFetch(peer: string, send: typeof fetch, mostBytes: number): typeof fetch {
   return async (input, init) => {
-    const response = await send(input, { ...init, redirect: "error" });
+    const response = await send(input, { ...init, redirect: "error" }).catch((error: unknown) => {
+      throw hasNotBegun(error) ? new NotReachedError(`agent "${peer}" was not reached`, { cause: error }) : error;
+    });
     const { status } = response;
     if (status === 401 || status === 403) throw new TerminalError(`agent "${peer}" does not take the key (${status})`);
     if (status === 429 || status === 500 || status > 501) {
@@ -58,4 +65,18 @@ export function boundedFetch(peer: string, send: typeof fetch, mostBytes: number
     );
     return new Response(counted, { status, statusText: response.statusText, headers: response.headers });
   };
+}
+
+const noConnection = [
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "UND_ERR_CONNECT_TIMEOUT",
+];
+
+function hasNotBegun(error: unknown): boolean {
+  const { code } = ((error as Error).cause ?? {}) as { code?: string };
+  return code !== undefined && noConnection.includes(code);
 }

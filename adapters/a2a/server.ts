@@ -1,25 +1,25 @@
 /**
  * The A2A server: every agent of this process at `/a2a/<name>`, by JSON-RPC and HTTP+JSON, as a function from Request to Response. In
- * the gateway itself it is called without a socket, over HTTP by the server; it is the same code. gRPC is not spoken.
+ * the gateway itself it is called without a socket, over HTTP by the server; it is the same code. What serves gRPC (`grpc.ts`) comes in by
+ * a door beside it.
  *
  * @see https://a2a-protocol.org/v1.0/specification
  */
 import { HTTP_EXTENSION_HEADER, type AgentCard } from "@a2a-js/sdk";
 import { RequestMalformedError, restStatusFor, toRestErrorBody } from "@a2a-js/sdk/errors";
-import { defaultServerCallContextBuilder, type A2ARequestHandler } from "@a2a-js/sdk/server";
-import { createHash, createHmac, timingSafeEqual } from "node:crypto";
-import { createKeyring, keyName } from "../../src/api-keys.ts";
-import { chainExtension } from "../../src/chain.ts";
+import type { A2ARequestHandler } from "@a2a-js/sdk/server";
 import { createCounter } from "../../src/counter.ts";
 import { InputError } from "../../src/errors.ts";
 import type { Blobs, Clock, Log } from "../../src/ports.ts";
-import { taskCaller, type TaskCaller } from "../../src/skilled.ts";
+import type { TaskCaller } from "../../src/skilled.ts";
 import type { PushSender } from "../../src/task-push.ts";
 import type { SafeFetch } from "../../src/fetch.ts";
 import type { Tasks } from "../../src/tasks.ts";
 import { readJson } from "./body.ts";
+import { createCallers, type CallerOf } from "./callers.ts";
 import { cardFor, createCard } from "./card.ts";
-import { createHandler, setCaller } from "./handler.ts";
+import { contextOf } from "./context.ts";
+import { createHandler } from "./handler.ts";
 import { createSigningKey } from "./keys.ts";
 import { createPushSender } from "./push.ts";
 import { createRest, isRest } from "./rest.ts";
@@ -59,9 +59,19 @@ export interface A2aOptions {
   readonly newId: () => string;
   /** Without a slash at its end; where it is unknown it is the one that a request was sent to. */
   readonly publicUrl: string | undefined;
+  /** Where the agents at this origin are called by gRPC, as their cards say; undefined: they are not. */
+  readonly grpcAt?: (origin: string) => string | undefined;
+}
+
+/** What another transport needs to serve the same agents. */
+export interface Door {
+  readonly callerOf: CallerOf;
+  /** @param name its own, or "" for the one that this process is for. @param origin of its HTTP addresses. */
+  handlerOf(name: string, origin: string): A2ARequestHandler | undefined;
 }
 
 export interface A2aServer {
+  readonly door: Door;
   readonly paths: readonly string[];
   /** For the host of the tasks. */
   readonly sender: PushSender;
@@ -70,16 +80,6 @@ export interface A2aServer {
   handle(request: Request): Promise<Response>;
   /** What this agent is called in chains: the same in all replicas, and no other gateway's. */
   chainName(agent: string): string;
-}
-
-/** What a part of the gateway calls an agent with, in this process or in another that has the same secret. */
-export function internalHeaders(secret: string, { tenant, id }: TaskCaller): Readonly<Record<string, string>> {
-  const caller = Buffer.from(JSON.stringify({ tenant, id })).toString("base64url");
-  return { authorization: `Bearer ${internalToken(secret, caller)}`, "x-ascent-caller": caller };
-}
-
-function internalToken(secret: string, caller: string): string {
-  return createHmac("sha256", secret).update(`ascent a2a caller\0${caller}`).digest("base64url");
 }
 
 interface Served {
@@ -103,7 +103,7 @@ export function createA2aServer(options: A2aOptions): A2aServer {
   const { settings, secret, blobs, safeFetch, clock, log, newId, publicUrl } = options;
   const key = createSigningKey(secret);
   const wire = createWire(blobs);
-  const callers = createKeyring(settings.keys.map((one) => [one, keyName(one)]));
+  const callerOf = createCallers({ keys: settings.keys, secret, tenant: options.tenant });
   const served = new Map<string, Served>();
   let alone: string | undefined;
   const { enter } = createCounter(settings.streamsPerCaller);
@@ -111,7 +111,9 @@ export function createA2aServer(options: A2aOptions): A2aServer {
 
   function handlersOf(tasks: Tasks, origin: string): Handlers {
     const { profile } = tasks;
-    const parts = { profile, url: `${origin}${base}/${profile.name}`, jwksUrl: `${origin}${jwksPath}`, key };
+    const grpc = options.grpcAt?.(origin);
+    const addresses = { url: `${origin}${base}/${profile.name}`, jwksUrl: `${origin}${jwksPath}`, grpc };
+    const parts = { profile, key, ...addresses };
     const cards = new Map<boolean, Promise<AgentCard>>();
     const limits = { bodyBytes: settings.bodyBytes, waitSeconds: settings.waitMs / 1_000 };
     const card = (extended: boolean) => {
@@ -132,22 +134,16 @@ export function createA2aServer(options: A2aOptions): A2aServer {
     served.set(name, {
       tasks,
       handlerAt(origin) {
-        const known = at.get(origin);
+        // gRPC comes a moment after HTTP.
+        const place = `${origin} ${options.grpcAt?.(origin) ?? ""}`;
+        const known = at.get(place);
         if (known !== undefined) return known;
         if (at.size >= mostOrigins) at.clear();
         const made = handlersOf(tasks, origin);
-        at.set(origin, made);
+        at.set(place, made);
         return made;
       },
     });
-  }
-
-  function callerOf(headers: Headers): TaskCaller | undefined {
-    const internal = headers.get("x-ascent-caller");
-    if (internal !== null) return internalCaller(secret, internal, headers);
-    const apiKey = headers.get("x-api-key");
-    const id = callers.of(apiKey === null ? headers : new Headers({ authorization: `Bearer ${apiKey}` }));
-    return id === undefined ? undefined : { tenant: options.tenant, id: within(id, headers.get("x-ascent-for")) };
   }
 
   async function handle(request: Request): Promise<Response> {
@@ -169,6 +165,11 @@ export function createA2aServer(options: A2aOptions): A2aServer {
       return refuse(401, 'The key is missing or wrong: send it as "Authorization: Bearer <key>".', {
         "www-authenticate": "Bearer",
       });
+    const erased = request.method === "DELETE" ? /^\/tasks(?:\/([\w-]+))?$/.exec(rest) : null;
+    if (erased !== null) {
+      await agent.tasks.erase(caller, erased[1]);
+      return new Response(null, { status: 204 });
+    }
     if (rest !== "" && !isRest(request.method, rest)) return refuse(404, "There is no such operation at this address.");
     if (rest === "" && request.method !== "POST") return refuse(405, "Use POST.", { allow: "POST" });
     return call(request, at, rest, caller);
@@ -183,14 +184,12 @@ export function createA2aServer(options: A2aOptions): A2aServer {
       return rest === "" ? rpcRefusal(error) : refuse(error.status, error.message);
     }
     const over = new AbortController();
-    const context = defaultServerCallContextBuilder({
-      extensions: (request.headers.get(HTTP_EXTENSION_HEADER) ?? "").split(",").map((one) => one.trim()),
-      user: { isAuthenticated: true, userName: caller.id },
-      headers: {},
-      requestedVersion: versionOf(request),
+    const context = contextOf({
+      caller,
+      signal: AbortSignal.any([over.signal, request.signal]),
+      extensions: request.headers.get(HTTP_EXTENSION_HEADER) ?? "",
+      version: versionOf(request),
     });
-    setCaller(context, { caller, signal: AbortSignal.any([over.signal, request.signal]) });
-    if (context.requestedExtensions?.includes(chainExtension) === true) context.addActivatedExtension(chainExtension);
     const asked = { request, body, context, gone: () => over.abort() };
     const response = rest === "" ? await at.rpc(asked) : await at.rest(rest, asked);
     const activated = [...(context.activatedExtensions ?? [])];
@@ -199,6 +198,11 @@ export function createA2aServer(options: A2aOptions): A2aServer {
   }
 
   return {
+    door: {
+      callerOf,
+      handlerOf: (name, origin) =>
+        served.get(name === "" ? (alone ?? "") : name)?.handlerAt(publicUrl ?? origin).handler,
+    },
     paths: [base, `${base}/*`, cardPath, jwksPath],
     sender: createPushSender({ safeFetch, wire, key, clock, newId }),
     serve,
@@ -207,19 +211,7 @@ export function createA2aServer(options: A2aOptions): A2aServer {
   };
 }
 
-/** A caller that asks for several others keeps their tasks apart: each of them is a caller of its own, and none is anybody else's. */
-function within(caller: string, other: string | null): string {
-  return other === null ? caller : `${caller}.${createHash("sha256").update(other).digest("base64url").slice(0, 22)}`;
-}
-
 const hasNoBody = (request: Request) => request.body === null || request.headers.get("content-length") === "0";
-
-function internalCaller(secret: string, given: string, headers: Headers): TaskCaller | undefined {
-  const wanted = Buffer.from(internalToken(secret, given));
-  const token = Buffer.from(headers.get("authorization")?.replace(/^Bearer +/i, "") ?? "");
-  if (token.length !== wanted.length || !timingSafeEqual(token, wanted)) return undefined;
-  return taskCaller.parse(JSON.parse(Buffer.from(given, "base64url").toString()));
-}
 
 function refuse(status: number, message: string, headers: Readonly<Record<string, string>> = {}): Response {
   const error = new RequestMalformedError(message);

@@ -13,7 +13,7 @@ import { ContentTypeNotSupportedError, RequestMalformedError } from "@a2a-js/sdk
 import type { Blobs } from "../../src/ports.ts";
 import { dueExtension } from "./extensions.ts";
 import { blobsOf } from "../../src/tenant-blobs.ts";
-import type { Profile, TaskMessage, TaskPart } from "../../src/skilled.ts";
+import type { Profile, TaskCaller, TaskMessage, TaskPart } from "../../src/skilled.ts";
 import type { Task, TaskArtifact, TaskEvent, TaskPush, TaskState } from "../../src/tasks.ts";
 
 const wireStates: Readonly<Record<TaskState, WireState>> = {
@@ -47,7 +47,7 @@ export interface Wire {
   /** What of `event` is new to who saw `before`. */
   updates(event: TaskEvent, before: Task): Promise<StreamResponse[]>;
   /** @throws an error that says what to do, for what this agent does not take. */
-  parts(message: Message, profile: Profile, tenant: string): Promise<TaskPart[]>;
+  parts(message: Message, profile: Profile, caller: TaskCaller): Promise<TaskPart[]>;
 }
 
 /** What is left for files, and where they are. */
@@ -147,8 +147,8 @@ export function createWire(whole: Blobs): Wire {
         updates.push({ payload: { $case: "statusUpdate", value: { ...of, status: await statusOf(task, room) } } });
       return updates;
     },
-    async parts(message, profile, tenant) {
-      const blobs = blobsOf(whole, tenant);
+    async parts(message, profile, { tenant, id }) {
+      const blobs = blobsOf(whole, tenant, `message ${message.messageId} of ${id}`);
       let left = filesBytes;
       const parts: TaskPart[] = [];
       for (const { content, filename, mediaType } of message.parts) {

@@ -30,7 +30,8 @@ export function createJobs({ sidecar, clock, log }: { sidecar: Sidecar; clock: C
     if (answer.status !== 204 && answer.status !== 200) throw unexpected("a job cannot be scheduled", answer);
   }
 
-  const once = (dueAt: number) => ({ dueTime: new Date(Math.max(dueAt, clock.now())).toISOString() });
+  // As a span, which the scheduler's own clock measures: by a time of ours, of a clock that is behind its, it would be due at once.
+  const once = (dueAt: number) => ({ dueTime: `${Math.max(0, Math.ceil(dueAt - clock.now()))}ms` });
 
   return {
     schedule: (name, when, data) =>

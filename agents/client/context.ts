@@ -8,7 +8,15 @@ import type { AgentInputItem } from "@openai/agents";
 import type { HistoryItem, TurnInput } from "../../src/agent.ts";
 import { clipBytes } from "./clip.ts";
 import type { Readings } from "./media.ts";
-import { clip, escapeImitations, renderMedia, renderMessage, renderNote, renderTold } from "./render.ts";
+import {
+  clip,
+  escapeImitations,
+  renderMedia,
+  renderMessage,
+  renderNote,
+  renderOperator,
+  renderTold,
+} from "./render.ts";
 
 type Said = Pick<HistoryItem, "role" | "text" | "name">;
 
@@ -112,6 +120,7 @@ function historyItem(item: Said): AgentInputItem {
     };
   }
   const text = escapeImitations(item.text);
+  if (item.role === "operator") return userItem(renderOperator(item.name ?? "", text));
   if (item.role === "note") return userItem(item.name === undefined ? renderNote(text) : renderTold(item.name, text));
   return userItem(item.name === undefined ? text : `[from ${JSON.stringify(clip(item.name, 80))}]\n${text}`);
 }

@@ -19,6 +19,7 @@ import { promptOf } from "./context.ts";
 import { edgeModel } from "./edge.ts";
 import { settled } from "./failures.ts";
 import { withPictures } from "./images.ts";
+import { handOver } from "./hand-over.ts";
 import { instructionsOf, summaryInstructions } from "./instructions.ts";
 import { createMediaReader, type Readings } from "./media.ts";
 import { pauseOf, resumed } from "./pause.ts";
@@ -67,7 +68,7 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     ...(settings.asksOperator ? [askOperator] : []),
   ];
   const { tools: allowed, rules } = settings;
-  const outside = deps.outside === undefined ? undefined : { ...deps.outside, allowed, rules, log };
+  const outside = deps.outside === undefined ? undefined : { ...deps.outside, allowed, rules, clock, log };
   const modelSettings: ModelSettings = {
     ...(settings.temperature === undefined ? {} : { temperature: settings.temperature }),
     ...(settings.maxTokens === undefined ? {} : { maxTokens: settings.maxTokens }),
@@ -102,7 +103,9 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
       chain: chainOf(input),
       attached: toldFiles(input),
     });
-    const answered = () => context.attached.length > 0 || context.choices !== undefined;
+    const answered = () =>
+      context.attached.length > 0 || context.choices !== undefined || context.handsOver !== undefined;
+    const handing = settings.handsOver && hooks.mayHandOver === true ? [handOver] : [];
     const edge = {
       model,
       before: prompt.before,
@@ -118,7 +121,7 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
       instructions,
       model: edgeModel(edge),
       modelSettings,
-      tools: [...own, ...toolbox.tools],
+      tools: [...own, ...handing, ...toolbox.tools],
     });
     const asked = input.resume === undefined ? messages : await resumed(agent, input.resume, context);
     const result = await runner.run(agent, asked, {
@@ -135,6 +138,9 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
       name === askOperator.name ? "operator" : (toolbox.needOf(name, args) ?? ownNeedOf(name, args, rules));
     const pause = pauseOf(result, needOf, toolbox.implied, settings.approvalSeconds * 1_000);
     const said = { usage, ...keptOf(input, readings) };
+    const { handsOver } = context;
+    if (handsOver !== undefined)
+      return { answer: answerOf(pause === undefined ? (result.finalOutput ?? "") : "", context), handsOver, ...said };
     if (pause !== undefined) return { answer: { parts: context.attached }, pause, ...said };
     return { answer: answerOf(result.finalOutput ?? "", context), ...said };
   }
@@ -203,11 +209,11 @@ function keptOf({ messages }: TurnInput, readings: Readings): Pick<TurnOutput, "
 }
 
 /** The model's text, then what the tools attached; buttons need a text to belong to. */
-function answerOf(output: string, { attached, choices }: TurnContext): Answer {
+function answerOf(output: string, { attached, choices, handsOver }: TurnContext): Answer {
   const text = output.trim() === "" ? (choices?.question ?? "") : output;
   const parts: Answer["parts"] = text === "" ? [] : [{ kind: "text" as const, text, format: "markdown" as const }];
   parts.push(...attached);
-  if (parts.length === 0) throw new TerminalError("the model gave an empty answer");
+  if (parts.length === 0 && handsOver === undefined) throw new TerminalError("the model gave an empty answer");
   return choices === undefined ? { parts } : { parts, buttons: [...choices.buttons] };
 }
 

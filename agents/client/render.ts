@@ -9,8 +9,9 @@ import type { DocumentText } from "../../src/reading.ts";
 const longestQuote = 300;
 const longestName = 80;
 const imitation =
-  /^\[(?=(?:from|in reply to|pressed|image|video|audio|voice|file|sticker|location|contact|context|summary|tasks|note|end of note|content|end of content)\b)/gm;
-const imitationInHistory = /^\[(?=(?:from|in reply to|context|summary|tasks|note|end of note)\b)/gm;
+  /^\[(?=(?:from|in reply to|pressed|image|video|audio|voice|file|sticker|location|contact|context|summary|tasks|note|end of note|operator|end of operator|content|end of content)\b)/gm;
+const imitationInHistory =
+  /^\[(?=(?:from|in reply to|context|summary|tasks|note|end of note|operator|end of operator)\b)/gm;
 
 /**
  * @param named the sender's name is told: in groups, where several people write.
@@ -117,6 +118,11 @@ export function renderNote(text: string): string {
 /** What the gateway tells the agent itself, between two lines of its own. @param text escaped. */
 export function renderTold(topic: string, text: string): string {
   return [line("note", { topic: clip(topic, longestName) }), text, "[end of note]"].join("\n");
+}
+
+/** What a person of the operator's said to the person, between two lines of the gateway's own. @param text escaped. */
+export function renderOperator(name: string, text: string): string {
+  return [line("operator", { name: clip(name, longestName) }), text, "[end of operator]"].join("\n");
 }
 
 /** Decimal units: "640 B", "123 kB", "4.2 MB". */

@@ -32,6 +32,8 @@ export const clientAgentSettings = z.object({
   rules: z.array(toolRule).default([]),
   /** It may ask an operator where it is not sure; it is told what they say. */
   asksOperator: z.boolean().default(false),
+  /** It may leave a conversation to a person of the operator's. */
+  handsOver: z.boolean().default(false),
   /** Seconds that an approval is waited for. */
   approvalSeconds: z
     .number()

@@ -7,9 +7,18 @@ import { tool, type RunContext, type Tool } from "@openai/agents";
 import { InputError, reasonOf } from "../../src/errors.ts";
 import type { Effects } from "../../src/effects.ts";
 import type { TurnId } from "../../src/ids.ts";
-import type { Log } from "../../src/ports.ts";
+import type { Clock, Log } from "../../src/ports.ts";
 import { matchesName, needOf, type ToolRule } from "../../src/tool-policy.ts";
-import { needs, type Need, type ToolCaller, type ToolSource, type ToolSpec } from "../../src/tools.ts";
+import {
+  needs,
+  type Need,
+  type ToolCall,
+  type ToolCaller,
+  type ToolResult,
+  type ToolSource,
+  type ToolSpec,
+} from "../../src/tools.ts";
+import { throughOutages } from "./outage.ts";
 import { clip, renderResult } from "./render.ts";
 import type { TurnContext } from "./turn-context.ts";
 
@@ -27,6 +36,7 @@ export interface ToolboxOptions {
   readonly allowed: readonly string[];
   readonly rules: readonly ToolRule[];
   readonly effects: Effects;
+  readonly clock: Clock;
   readonly log: Log;
 }
 
@@ -94,21 +104,24 @@ export async function openToolbox(
   };
   const tools = [...offered.values()].map((of) => sdkTool(of, options, caller, needed));
   const used = new Set([...offered.values()].map(({ source }) => source));
-  return { tools, needOf: needed, implied: impliedBy, standing: await standingOf([...used], options.log, caller) };
+  const standing = await standingOf([...used], options, caller, signal);
+  return { tools, needOf: needed, implied: impliedBy, standing };
 }
 
 const strictest = (all: readonly Need[]): Need => needs.findLast((need) => all.includes(need)) ?? "refuse";
 
 async function standingOf(
   sources: readonly ToolSource[],
-  log: Log,
+  { clock, log }: ToolboxOptions,
   caller: ToolCaller & { readonly turn: TurnId },
+  signal: AbortSignal,
 ): Promise<Readonly<Record<string, unknown>>> {
   const found = sources.map(async ({ name, standing }): Promise<[string, unknown][]> => {
     try {
-      const value = await standing?.(caller);
+      const value = await throughOutages(name, async () => standing?.(caller), { clock, log, signal });
       return value === undefined ? [] : [[name, value]];
     } catch (error) {
+      signal.throwIfAborted();
       log.warn({ source: name, reason: reasonOf(error) }, "a turn begins without knowing what is under way");
       return [];
     }
@@ -147,7 +160,7 @@ function mayName(pattern: string, source: string): boolean {
 
 function sdkTool(
   { name, source, spec }: Offered,
-  { effects, log }: ToolboxOptions,
+  options: ToolboxOptions,
   caller: ToolCaller,
   needed: Toolbox["needOf"],
 ): Tool<TurnContext> {
@@ -168,18 +181,35 @@ function sdkTool(
       const { signal, progress, files, chain, ask } = turn;
       const call = { ...caller, turn: turn.turn, key, args, signal, progress, files, chain, ask };
       try {
-        const of = { key, effect: spec.effect, args, conversation: caller.to.conversation };
-        const result = await effects.once(of, () => source.call(spec.name, call));
+        const result = await made({ name, source, spec }, options, call);
         turn.attached.push(...(result.parts ?? []));
         return renderResult(name, clip(result.text, longestResult), result.failed === true);
       } catch (error) {
         if (signal.aborted) throw error;
         if (error instanceof InputError) return `Not done: ${clip(error.message, longestDescription)}`;
-        log.warn({ turn: turn.turn, tool: name, reason: reasonOf(error) }, "a tool failed");
+        options.log.warn({ turn: turn.turn, tool: name, reason: reasonOf(error) }, "a tool failed");
         return "Not done: the tool failed. Do not try it again in this turn.";
       }
     },
   }) as Tool<TurnContext>;
+}
+
+/** Where our own infrastructure fails it is made again under the same key, but not once that may do the same a second time. */
+function made(
+  { name, source, spec }: Offered,
+  { effects, clock, log }: ToolboxOptions,
+  call: ToolCall,
+): Promise<ToolResult> {
+  const { key, args, signal, to } = call;
+  let begun = false;
+  const effect = spec.keeps === true ? "none" : spec.effect;
+  const once = () =>
+    effects.once({ key, effect, args, conversation: to.conversation }, () => {
+      begun = true;
+      return source.call(spec.name, call);
+    });
+  const mayRepeat = () => spec.effect !== "once" || !begun;
+  return throughOutages(name, once, { clock, log, signal, mayRepeat });
 }
 
 function keyOf({ agent }: ToolCaller, call: string): string {

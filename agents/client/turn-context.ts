@@ -29,6 +29,8 @@ export interface TurnContext {
   /** What goes into the answer besides the model's text: files of what the gateway told, and what tools put there. */
   readonly attached: Answer["parts"][number][];
   choices: { readonly question: string; readonly buttons: readonly Button[] } | undefined;
+  /** A person of the operator's is to take over. */
+  handsOver: { readonly reason: string } | undefined;
   readonly toJSON: () => unknown;
 }
 
@@ -58,6 +60,7 @@ export function createTurnContext(of: {
     },
     attached: [...of.attached],
     choices: undefined,
+    handsOver: undefined,
     toJSON: () => ({ turn: of.turn }),
   };
 }

@@ -10,9 +10,14 @@ export interface Cited {
 }
 
 export function citedIn(text: string, has: (number: number) => boolean): Cited {
+  return renumbered(text, (number) => (has(number) ? number : undefined));
+}
+
+/** @param numberOf the number that stands for one; undefined: it is left out. */
+export function renumbered(text: string, numberOf: (number: number) => number | undefined): Cited {
   const numbers = new Set<number>();
   const kept = text.replace(citation, (_whole, list: string) => {
-    const own = list.split(/[,;]/).map(Number).filter(has);
+    const own = list.split(/[,;]/).flatMap((one) => numberOf(Number(one)) ?? []);
     for (const number of own) numbers.add(number);
     return own.map((number) => `[${number}]`).join("");
   });

@@ -63,6 +63,10 @@ export interface ModelRun {
   readonly maxTurns: number;
   /** What the model is told besides, such as the date: the gateway's own words, before the messages. */
   readonly context?: Readonly<Record<string, unknown>>;
+  /** What was found for the task before, as data that the model is shown behind its messages. */
+  readonly found?: readonly { readonly about: object; readonly text: string }[];
+  /** After tools have answered: true ends the run there, with nothing said. */
+  readonly ends?: () => boolean;
   /** The model may ask the caller, which ends the run. */
   readonly mayAsk?: boolean;
   /** How a file is shown: its text, where it was read. Absent: its name, type and size. */
@@ -124,7 +128,11 @@ async function execute(of: ModelRun): Promise<ModelAnswer> {
     model: edgeModel({ model, before: [], retries: settings.retries, clock, log, answered: () => false }),
     modelSettings: modelSettingsOf(settings),
     tools: of.mayAsk === true ? [...tools, askTool(asked)] : tools,
-    ...(of.mayAsk === true ? { toolUseBehavior: { stopAtToolNames: [askName] } } : {}),
+    toolUseBehavior: () => {
+      const isOver = asked.question !== undefined || of.ends?.() === true;
+      const isInterrupted = undefined;
+      return isOver ? { isFinalOutput: true, isInterrupted, finalOutput: "" } : { isFinalOutput: false, isInterrupted };
+    },
   });
   const runner = new Runner({
     tracingDisabled: !(models.tracing ?? false),
@@ -193,13 +201,15 @@ function askTool(asked: { question?: string }): Tool {
   });
 }
 
-function itemsOf({ messages, context, shown }: ModelRun): AgentInputItem[] {
+function itemsOf({ messages, context, found = [], shown }: ModelRun): AgentInputItem[] {
   const items = messages.map((message): AgentInputItem => {
     const text = message.parts.map((part) => renderPart(part, shown)).join("\n");
     if (message.role === "user") return { type: "message", role: "user", content: text };
     const content = [{ type: "output_text" as const, text }];
     return { type: "message", role: "assistant", status: "completed", content };
   });
+  for (const { about, text } of found)
+    items.push({ type: "message", role: "user", content: renderContentOf(about, clip(text, longestResult)) });
   if (context === undefined) return items;
   return [{ type: "message", role: "user", content: `[context] ${JSON.stringify(context)}` }, ...items];
 }

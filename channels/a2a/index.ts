@@ -5,14 +5,16 @@
  * A task's message is a message of its context's conversation, known again by its id, so that it is handed over as often as it takes.
  */
 import type { Channel, ChannelDeps, Outgoing, Preview, SendContext, Sent } from "../../src/channel.ts";
-import { InputError, RefusedError } from "../../src/errors.ts";
-import { mediaKinds, type NoticeKey } from "../../src/message.ts";
-import type { Profile, SkilledAgent, TaskOutcome, TaskPart, TaskRun } from "../../src/skilled.ts";
-import type { Elsewhere, HostedTasks, Settling } from "../../src/task-host.ts";
-import { isEnded, type Task } from "../../src/tasks.ts";
-import { dialect, partsOf } from "./format.ts";
-import { choicesBefore, choicesPart, eventOf, markOf, placeOf, stopOf, taskOf, type Place } from "./parse.ts";
+import { InputError, RefusedError, TerminalError } from "../../src/errors.ts";
+import { mediaKinds } from "../../src/message.ts";
+import type { Profile, SkilledAgent, TaskOutcome, TaskRun } from "../../src/skilled.ts";
+import type { Elsewhere, HostedTasks } from "../../src/task-host.ts";
+import { isEnded } from "../../src/tasks.ts";
+import { decisionsIn } from "./choices.ts";
+import { dialect } from "./format.ts";
+import { eventOf, markOf, placeOf, stopOf, taskOf, type Place } from "./parse.ts";
 import type { A2aSettings } from "./settings.ts";
+import { settled, undeliverable } from "./settle.ts";
 
 export interface Surroundings {
   /** The client agents that can be asked. */
@@ -26,11 +28,9 @@ const longestMs = 7 * 24 * 3_600_000;
 /** Files go within the answer, in base64. */
 const fileBytes = 8 * 1024 * 1024;
 const buttons = { max: 10, label: 80, id: 200 } as const;
-/** The gateway speaks, and the agent goes on. */
-const meanwhile: readonly NoticeKey[] = ["approvalByOperator", "busy"];
 
 export function a2a(settings: A2aSettings, deps: ChannelDeps, { profiles, host }: Surroundings): Channel & Preview {
-  const { tenant, channel, account, clock, inbound, log } = deps;
+  const { tenant, channel, account, blobs, clock, inbound, log } = deps;
   const agents = new Map(profiles.map((profile) => [profile.name, hosted(profile)]));
 
   function hosted(profile: Profile): HostedTasks {
@@ -46,9 +46,9 @@ export function a2a(settings: A2aSettings, deps: ChannelDeps, { profiles, host }
       const fresh = run.messages.flatMap((message, at) =>
         message.role === "agent" || handed.has(markOf(message)) ? [] : [{ message, at }],
       );
+      const decisions = decisionsIn(run.messages);
       for (const { message, at } of fresh) {
-        const asked = choicesBefore(run.messages, at);
-        const event = eventOf(deps, placeIn(run), run, message, asked, clock.now());
+        const event = eventOf(deps, placeIn(run), run, message, decisions.get(at)?.choice, clock.now());
         try {
           // One that died in between counts once more than it was: better than one that nobody counts.
           await inbound.admit(event);
@@ -78,7 +78,7 @@ export function a2a(settings: A2aSettings, deps: ChannelDeps, { profiles, host }
   }
 
   async function send(part: Outgoing, context: SendContext): Promise<Sent> {
-    const { to, answers, signal } = context;
+    const { to, answers, decides, signal } = context;
     signal.throwIfAborted();
     const place = placeOf(to.chat);
     const tasks = place && agents.get(place.agent);
@@ -86,19 +86,28 @@ export function a2a(settings: A2aSettings, deps: ChannelDeps, { profiles, host }
       log.warn({ conversation: to.conversation }, "a2a: an answer for a conversation that nobody here has");
       return {};
     }
-    const found = answers.flatMap((one) => taskOf(one) ?? []);
+    const isWhole = await isKept(part);
+    const found = [...answers, ...(decides?.from ?? [])].flatMap((one) => taskOf(one) ?? []);
     for (const [task, of] of Map.groupBy(found, (one) => one.task)) {
       const marks = new Set(of.map(({ mark }) => mark));
+      const fail = (words: string) => tasks.settle(place.caller, task, (now) => undeliverable(now, context.key, words));
       try {
-        await tasks.settle(place.caller, task, (now) => settled(now, part, context, marks));
+        if (isWhole) await tasks.settle(place.caller, task, (now) => settled(now, part, context, marks));
+        else await fail("A file of the answer is not kept any more.");
       } catch (error) {
         if (!(error instanceof InputError)) throw error;
-        const text = "The answer is larger than a task may be.";
-        const said = { id: `said-${context.key}`, role: "agent" as const, parts: [{ kind: "text" as const, text }] };
-        await tasks.settle(place.caller, task, (now) => ({ ...kept(now), state: "failed", said }));
+        await fail("The answer is larger than a task may be.");
       }
     }
+    if (!isWhole) throw new TerminalError("a2a: send: the file is not kept any more");
     return {};
+  }
+
+  async function isKept(part: Outgoing): Promise<boolean> {
+    if (part.kind !== "media" || part.media.source.from !== "blob") return true;
+    const found = await blobs.get(part.media.source.id);
+    await found?.body.cancel();
+    return found !== undefined;
   }
 
   return {
@@ -129,40 +138,3 @@ export function a2a(settings: A2aSettings, deps: ChannelDeps, { profiles, host }
     },
   };
 }
-
-/** What a part of an answer makes of its task: once more under the same key, nothing. */
-function settled(task: Task, part: Outgoing, context: SendContext, marks: ReadonlySet<string>): Settling | undefined {
-  const { key, last, notice } = context;
-  const choices = part.kind === "location" ? [] : (part.buttons ?? []).filter(({ url }) => url === undefined);
-  const offered = choices.map(({ id, label }) => ({ id, label }));
-  const parts = offered.length === 0 ? partsOf(part) : [...partsOf(part), choicesPart(offered)];
-  if (notice) return noticed(task, parts, context, marks, offered.length > 0);
-  const id = `answer-${key}`;
-  const known = task.artifacts.some((one) => one.id === id);
-  const artifacts = known ? task.artifacts : [...task.artifacts, { id, parts }];
-  // What was said after the messages that this answers has an answer of its own coming.
-  const newest = task.messages.findLast(({ role }) => role === "user");
-  const isLast = last && newest !== undefined && marks.has(markOf(newest));
-  return known && !isLast ? undefined : { ...kept(task), artifacts, ...(isLast && { state: "completed" as const }) };
-}
-
-/** The gateway speaks: it asks, it tells that something goes on, or it says that there is no answer. */
-function noticed(
-  task: Task,
-  parts: readonly TaskPart[],
-  { key, first, last, noticeKey }: SendContext,
-  marks: ReadonlySet<string>,
-  asks: boolean,
-): Settling | undefined {
-  const id = `said-${key}`;
-  if (task.said?.id === id || [...marks].every((mark) => mark === "stop")) return undefined;
-  const before = first ? [] : (task.said?.parts ?? []);
-  const said = { id, role: "agent" as const, parts: [...before, ...parts] };
-  if (!last) return { ...kept(task), said };
-  const messages = [...task.messages, said];
-  if (asks) return { ...kept(task), state: "input-required", said, messages };
-  if (noticeKey !== undefined && meanwhile.includes(noticeKey)) return { ...kept(task), said, messages };
-  return { ...kept(task), state: "failed", said, messages };
-}
-
-const kept = ({ state, artifacts, messages }: Task): Settling => ({ state, artifacts, messages });

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { conversationId, messageId, participantId, partsOf, type AccountRef, type MessageId } from "../../src/ids.ts";
 import type { Address, InboundMessage, InboundPart } from "../../src/message.ts";
 import { taskCaller, type TaskCaller, type TaskMessage, type TaskPart, type TaskRun } from "../../src/skilled.ts";
+import type { Choice } from "./choices.ts";
 
 /** What a conversation is: one context of one caller with one agent. */
 export interface Place {
@@ -46,19 +47,19 @@ export function taskOf(answered: string): { readonly task: string; readonly mark
 
 /**
  * Each context is a person of its own to the core, so that what one caller says for many people stays apart.
- * @param asked the choices of the question that this message answers.
+ * @param chosen the choice that this message is.
  */
 export function eventOf(
   account: AccountRef,
   place: Place,
   run: Pick<TaskRun, "task" | "locale" | "chain">,
   message: TaskMessage,
-  asked: readonly Choice[],
+  chosen: Choice | undefined,
   at: number,
 ): InboundMessage {
   const { task, locale, chain } = run;
-  const pressed = pressIn(message, asked);
-  const parts = pressed === undefined ? message.parts.map(partOf) : [pressed];
+  const parts: InboundPart[] =
+    chosen === undefined ? message.parts.map(partOf) : [{ kind: "press", button: chosen.id, label: chosen.label }];
   return {
     v: 1,
     kind: "message",
@@ -98,37 +99,4 @@ function partOf(part: TaskPart): InboundPart {
   const kind = family === "image" || family === "audio" || family === "video" ? family : "file";
   const source = { from: "blob", id: blob } as const;
   return { kind, type, source, ...(name !== undefined && { name }), ...(size !== undefined && { size }) };
-}
-
-export interface Choice {
-  readonly id: string;
-  readonly label: string;
-}
-
-/** How a question tells of its choices: as data beside its words. */
-export const choicesPart = (choices: readonly Choice[]): TaskPart => ({
-  kind: "data",
-  data: { choices: [...choices] },
-});
-
-/** The choices of the question that stands last before this message. */
-export function choicesBefore(messages: readonly TaskMessage[], at: number): readonly Choice[] {
-  const question = messages[at - 1];
-  if (question?.role !== "agent") return [];
-  return question.parts.flatMap((part) => {
-    const given = part.kind === "data" ? (part.data as { choices?: unknown } | null)?.choices : undefined;
-    return Array.isArray(given) ? (given as Choice[]) : [];
-  });
-}
-
-/** Its label, its number or its id, as text or as data `{"choice": "<id>"}`. */
-function pressIn({ parts }: TaskMessage, asked: readonly Choice[]): InboundPart | undefined {
-  const [part, ...more] = parts;
-  if (part === undefined || more.length > 0 || asked.length === 0) return undefined;
-  const data = part.kind === "data" ? (part.data as { choice?: unknown } | null)?.choice : undefined;
-  const said = part.kind === "text" ? part.text.trim().toLowerCase() : data;
-  const found = asked.find(
-    ({ id, label }, at) => said === id || said === label.toLowerCase() || said === String(at + 1),
-  );
-  return found && { kind: "press", button: found.id, label: found.label };
 }

@@ -9,9 +9,11 @@ import {
   shownCall,
   shownDelivery,
   shownEntry,
+  shownHeard,
   shownLetter,
   shownLink,
   shownMission,
+  shownTakeover,
   svgOf,
 } from "./format.ts";
 import { routes } from "./routes.ts";
@@ -90,6 +92,27 @@ export function createApi(examine: () => Promise<readonly Report[]>) {
       return c.json({ id }, 202);
     });
   }
+  api.openapi(routes.takeovers, async (c) =>
+    c.json({ takeovers: (await c.env.operations.takeovers()).map(shownTakeover) }, 200),
+  );
+  api.openapi(routes.take, async (c) => {
+    const { n, ...taken } = await c.env.operations.take(c.req.valid("json"));
+    return c.json({ ...shownTakeover(taken), n }, 200);
+  });
+  api.openapi(routes.heard, async (c) =>
+    c.json(shownHeard(await c.env.operations.watchTakeover(c.req.valid("param").id)), 200),
+  );
+  api.openapi(routes.sayThere, async (c) => {
+    const { id: conversation } = c.req.valid("param");
+    const id = c.req.valid("header")["idempotency-key"];
+    await c.env.operations.sayThere({ conversation, id, ...c.req.valid("json") });
+    return c.json({ id }, 202);
+  });
+  api.openapi(routes.release, async (c) => {
+    const { id } = c.req.valid("param");
+    await c.env.operations.release({ conversation: id, ...c.req.valid("json") });
+    return c.json({ id }, 200);
+  });
 
   api.openapi(routes.deadLetters, async (c) => {
     const { limit, before } = c.req.valid("query");
@@ -183,7 +206,7 @@ export function createApi(examine: () => Promise<readonly Report[]>) {
       title: "Ascent for operators",
       version: "1",
       description:
-        "What the `ascent` commands do, for programs: writing first, pairing, approvals, dead letters, the journal, webhooks, channels and the doctor. Every " +
+        "What the `ascent` commands do, for programs: writing first, pairing, approvals, takeovers, dead letters, the journal, webhooks, channels and the doctor. Every " +
         "request brings an operator's key. An operator of one tenant sees that tenant's accounts alone; what is another's answers 404.",
     },
   });

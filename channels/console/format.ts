@@ -5,6 +5,7 @@ import type { Asked } from "../../src/operators.ts";
 import type { DeadLetter, SetAside } from "../../src/ports.ts";
 import { drawn, qrOf } from "../../src/qr.ts";
 import type { LoggedDelivery } from "../../src/subscriptions.ts";
+import type { ShownTakeover, WatchedTakeover } from "../../src/takeover-operations.ts";
 
 const timeOf = (at: number) => new Date(at).toISOString();
 
@@ -18,6 +19,22 @@ export function shownCall({ at, until, calls, ...call }: WaitingCall) {
 
 export function shownMission({ id, title, conversation, agentName, at, open }: ShownMission) {
   return { id, title, conversation, agentName, at: timeOf(at), open };
+}
+
+export function shownTakeover({ at, until, ...of }: ShownTakeover) {
+  return { ...of, at: timeOf(at), ...(until === undefined ? {} : { until: timeOf(until) }) };
+}
+
+export function shownHeard({ conversation, held, items }: WatchedTakeover) {
+  const { by, n, at, until } = held ?? {};
+  return {
+    conversation,
+    ...(by !== undefined && { by }),
+    ...(n !== undefined && { n }),
+    ...(at !== undefined && { at: timeOf(at) }),
+    ...(until !== undefined && { until: timeOf(until) }),
+    items: items.map((item) => ({ ...item, at: timeOf(item.at) })),
+  };
 }
 
 /** Without what was said. */

@@ -3,6 +3,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { connectionStates } from "../../src/connections.ts";
 import { sendOrder, type missionActs } from "../../src/operations.ts";
 import { topics } from "../../src/ports.ts";
+import { takeOrder } from "../../src/takeover-operations.ts";
 import { consolePath as base } from "./settings.ts";
 
 const error = z.object({ error: z.object({ code: z.string(), message: z.string() }) }).openapi("Error");
@@ -54,6 +55,41 @@ const missionDetails = mission
     steps: z.array(z.object({ id: z.string(), do: z.string(), is: z.string() })),
   })
   .openapi("MissionDetails");
+const takeover = z
+  .object({
+    id: z.string().openapi({ description: "The same from the asking to the end, also for subscribers" }),
+    channel: z.string(),
+    account: z.string(),
+    conversation: z.string(),
+    user: z.string().openapi({ description: "The platform's id of the person" }),
+    name: z.string().optional().openapi({ description: "What they call themselves" }),
+    reason: z.string().optional().openapi({ description: "Why a person is asked for, in the words of who asks" }),
+    by: z.string().optional().openapi({ description: "The operator who has it; absent: nobody has come yet" }),
+    at: time,
+    until: time.optional().openapi({ description: "Then it is the agent's again" }),
+  })
+  .openapi("Takeover");
+const took = takeover
+  .omit({ reason: true })
+  .extend({ n: z.number().int().openapi({ description: "Rises whenever somebody takes it" }) })
+  .openapi("Taken");
+const heard = z
+  .object({
+    conversation: z.string(),
+    by: z.string().optional().openapi({ description: "The operator who has it" }),
+    n: z.number().int().optional(),
+    at: time.optional(),
+    until: time.optional(),
+    items: z.array(
+      z.object({
+        role: z.enum(["user", "agent", "note", "operator"]),
+        text: z.string(),
+        at: time,
+        name: z.string().optional(),
+      }),
+    ),
+  })
+  .openapi("Heard");
 const decided = z
   .object({ channel: z.string(), account: z.string(), user: z.string(), state: z.enum(["approved", "denied"]) })
   .openapi("Decided");
@@ -134,6 +170,20 @@ const limitOf = (most: number, usual: number) =>
 const id = { params: z.object({ id: z.string().min(1).max(2_000).openapi({ description: "Percent-encoded" }) }) };
 const accountParams = { params: z.object({ channel: z.string().max(100), account: z.string().max(100) }) };
 const acted = z.object({ id: z.string() });
+const nth = z
+  .number()
+  .int()
+  .optional()
+  .openapi({ description: "As it was told when you took it: refused where somebody has taken it since" });
+const bodyOf = <Schema extends z.ZodType>(schema: Schema) => ({
+  required: true,
+  content: { "application/json": { schema } },
+});
+const idempotency = z.object({
+  "idempotency-key": z.string().min(1).max(200).openapi({
+    description: "The same once more is the same request: unique within the conversation, for eight days",
+  }),
+});
 
 const decide = (name: "approve" | "deny", summary: string) =>
   createRoute({
@@ -245,6 +295,75 @@ export const routes = {
   }),
   allow: rule("approve", "Let the agent go on with it"),
   forbid: rule("deny", "Tell the agent that it may not be"),
+  takeovers: createRoute({
+    method: "get",
+    path: `${base}/takeovers`,
+    tags: ["Takeovers"],
+    summary: "Who asks for a person, and who has which conversation, the oldest first",
+    ...common,
+    responses: { 200: json(z.object({ takeovers: z.array(takeover) }), "Takeovers"), ...refusals },
+  }),
+  take: createRoute({
+    method: "post",
+    path: `${base}/takeovers`,
+    tags: ["Takeovers"],
+    summary: "Have a conversation: the agent is silent there until it is released",
+    ...common,
+    request: { body: bodyOf(takeOrder.strict()) },
+    responses: {
+      200: json(took, "You have it; again it changes nothing"),
+      403: json(error, "The account blocks them"),
+      422: json(error, "They cannot be written to; the message says why"),
+      ...notFound,
+      ...refusedNow,
+      ...refusals,
+    },
+  }),
+  heard: createRoute({
+    method: "get",
+    path: `${base}/takeovers/{id}`,
+    tags: ["Takeovers"],
+    summary: "The latest of what was said in a conversation, and who has it",
+    ...common,
+    request: id,
+    responses: { 200: json(heard, "What was said, the oldest first"), ...notFound, ...refusals },
+  }),
+  sayThere: createRoute({
+    method: "post",
+    path: `${base}/takeovers/{id}/messages`,
+    tags: ["Takeovers"],
+    summary: "Say something in a conversation that you have",
+    ...common,
+    request: {
+      ...id,
+      headers: idempotency,
+      body: bodyOf(z.strictObject({ text: z.string().openapi({ description: "Markdown" }), n: nth })),
+    },
+    responses: {
+      202: json(acted, "It is kept, and goes out in the conversation's order"),
+      ...notFound,
+      ...refusedNow,
+      ...refusals,
+    },
+  }),
+  release: createRoute({
+    method: "post",
+    path: `${base}/takeovers/{id}/release`,
+    tags: ["Takeovers"],
+    summary: "Leave a conversation to its agent again, or tell who asks that nobody can come",
+    ...common,
+    request: {
+      ...id,
+      body: bodyOf(
+        z.strictObject({
+          note: z.string().max(2_000).optional().openapi({ description: "For the agent, as data" }),
+          force: z.boolean().default(false).openapi({ description: "Also what another operator has" }),
+          n: nth,
+        }),
+      ),
+    },
+    responses: { 200: json(acted, "The agent has it again"), ...notFound, ...refusedNow, ...refusals },
+  }),
   deadLetters: createRoute({
     method: "get",
     path: `${base}/dead-letters`,
@@ -311,11 +430,7 @@ export const routes = {
     summary: "Write first: words that go out as they are, or a note of which the agent makes what it writes",
     ...common,
     request: {
-      headers: z.object({
-        "idempotency-key": z.string().min(1).max(200).openapi({
-          description: "The same once more is the same request: unique within the conversation, for eight days",
-        }),
-      }),
+      headers: idempotency,
       body: { required: true, content: { "application/json": { schema: sendOrder.omit({ id: true }).strict() } } },
     },
     responses: {

@@ -3,12 +3,16 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { createSafeFetch } from "../../adapters/fetch/index.ts";
 import { createServer } from "../../adapters/http/index.ts";
 import { createModels } from "../../adapters/models/index.ts";
+import { listOfTask, type NestedRun } from "../delegation-nested.ts";
+import { pushHandler, withLocalPush } from "../delegation-push.ts";
 import { createRegistry } from "../registry.ts";
 import type { Clock, Log } from "../ports.ts";
-import { createServing } from "./a2a.ts";
+import type { PushSender } from "../task-push.ts";
+import { createServing, type ServingOptions } from "./a2a.ts";
 import { modelsSettings } from "./agents.ts";
 import type { Config } from "./config.ts";
-import { createLibrary } from "./library.ts";
+import { openDelegations } from "./delegates.ts";
+import { createLibrary, prepareKnowledge } from "./library.ts";
 import { openRuntime } from "./runtime.ts";
 import { makeSkill, skillKinds, skillOf, type SkillKinds } from "./skills.ts";
 
@@ -29,6 +33,12 @@ export interface AgentServiceOptions {
 /** What the last handlers get when the grace time is over. */
 const stopMs = 500;
 
+/** What it asks of others its own runs wait for: there is no person here. */
+const tellsNobody = {
+  prompt: () => Promise.reject(new Error("nobody is told of an agent's own tasks")),
+  reaches: () => false,
+};
+
 /** @throws Error that says what to do where there is no such agent, or nobody could ask it. */
 export async function openAgentService(options: AgentServiceOptions): Promise<AgentService> {
   const { config, name, clock, log, kinds = skillKinds } = options;
@@ -45,22 +55,29 @@ export async function openAgentService(options: AgentServiceOptions): Promise<Ag
   const models = createModels(modelsSettings(config), { clock });
   const { spec: model } = config.model;
   const { publicUrl } = config.server;
-  const library = createLibrary(config.data, { clock, log });
-  const deps = { records, blobs, safeFetch, clock, log, newId, models, model, library, publicUrl };
+  const library = await createLibrary(config, { clock, log });
+  const delegating = (run: NestedRun) => delegations.within(run);
+  const deps = { records, blobs, safeFetch, clock, log, newId, models, model, library, publicUrl, delegating };
   const agent = makeSkill(kind, name, config.skills, deps);
   const secret = await opened.secret();
   const parts = { config, runtime, clock, log, secret, safeFetch, newId, signals: undefined };
-  const { server, host, add } = createServing({ ...parts, instance: randomUUID(), alone: true });
+  const sender = (outside: PushSender) => withLocalPush(outside, () => delegations);
+  const erased: ServingOptions["erased"] = ({ agent: of, id }) => delegations.forget([listOfTask(of, id)]);
+  const instance = randomUUID();
+  const { server, host, add, grpc } = createServing({ ...parts, sender, erased, instance, alone: true });
   add(agent);
+  const others = Object.keys(kinds).filter((one) => one !== name);
+  const delegations = openDelegations({ ...parts, server, local: [], known: others, ...tellsNobody });
   runtime.jobs.handle(async (job, data) => {
-    if (!(await host.run(job, data))) log.warn({ job }, "a job that nothing here knows is over");
+    const known = (await host.run(job, data)) || (await delegations.run(job, data));
+    if (!known) log.warn({ job }, "a job that nothing here knows is over");
   });
   runtime.invoked?.("/a2a", server.handle);
   let starting: string | undefined = "The agent is starting.";
   const http = createServer({
     host: config.server.host,
     port: config.server.port,
-    channels: [server],
+    channels: [server, pushHandler(() => delegations, log)],
     health: () => starting ?? runtime.health(),
     log,
   });
@@ -72,14 +89,18 @@ export async function openAgentService(options: AgentServiceOptions): Promise<Ag
     const until = clock.monotonic() + graceMs;
     const left = () => Math.max(0, until - clock.monotonic());
     await leave();
-    await Promise.all([http.drain(left()), host.drain(left())]);
+    const drained = [http, grpc, host, delegations].map((one) => one.drain(left()));
+    await Promise.all(drained);
+    await library.knowledge.close();
     await runtime.stop(Math.max(left(), stopMs));
   }
 
   return {
     async start() {
       const listening = await http.listen();
+      await grpc.listen(listening.url);
       await runtime.start();
+      prepareKnowledge(library, log);
       const address = config.server.publicUrl ?? listening.url;
       // Only there are its records the gateway's too.
       const app = runtime.appId?.();

@@ -4,6 +4,7 @@ import { reasonOf } from "../errors.ts";
 import { ConfigError } from "./config.ts";
 import type { AddOptions, ListOptions, RemoveOptions } from "./commands/knowledge.ts";
 import type { SendOptions } from "./commands/send.ts";
+import type { ReleaseOptions, SayOptions, TakeOptions } from "./commands/takeover.ts";
 import { roles, type Role } from "./roles.ts";
 
 // Commands are loaded when they are called: `ascent --help` need not wait for a gateway's worth of packages.
@@ -104,6 +105,53 @@ for (const [name, description] of [
     .argument("<id>")
     .action(async (id: string) => (await import("./commands/missions.ts")).act(id, name));
 }
+
+const takeover = program.command("takeover").description("conversations that a person has instead of the agent");
+const asWhom = () => new Option("--as <name>", "who does it; else the name of this machine's user");
+takeover
+  .command("list")
+  .description("show who asks for a person, and who has which conversation, the oldest first")
+  .option("--json", "as JSON")
+  .action(async (options: { json?: true }) => (await import("./commands/takeover.ts")).list(options));
+takeover
+  .command("show")
+  .description("show what was said in a conversation")
+  .argument("<conversation>", "its id")
+  .option("--json", "as JSON")
+  .action(async (conversation: string, options: { json?: true }) =>
+    (await import("./commands/takeover.ts")).show(conversation, options),
+  );
+takeover
+  .command("take")
+  .description("have a conversation: the agent is silent there until it is released")
+  .argument("<conversation>", "its id, or channel/account/id of a person or a group")
+  .option("--group", "the id is a group's")
+  .option("--thread <id>", "the topic or thread there")
+  .option("--force", "also from another operator")
+  .addOption(asWhom())
+  .action(async (conversation: string, options: TakeOptions) =>
+    (await import("./commands/takeover.ts")).take(conversation, options),
+  );
+takeover
+  .command("say")
+  .description("say something there; without any text it is read from the standard input")
+  .argument("<conversation>", "its id")
+  .argument("[text]", "markdown")
+  .option("--id <id>", "the same id once more says nothing again")
+  .addOption(asWhom())
+  .action(async (conversation: string, text: string | undefined, options: SayOptions) =>
+    (await import("./commands/takeover.ts")).say(conversation, text, options),
+  );
+takeover
+  .command("release")
+  .description("leave the conversation to the agent again, or tell who asks that nobody can come")
+  .argument("<conversation>", "its id")
+  .option("--note <words>", "for the agent")
+  .option("--force", "also what another operator has")
+  .addOption(asWhom())
+  .action(async (conversation: string, options: ReleaseOptions) =>
+    (await import("./commands/takeover.ts")).release(conversation, options),
+  );
 
 program
   .command("journal")

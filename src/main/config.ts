@@ -165,11 +165,13 @@ function withA2a(given: unknown): unknown {
 }
 
 /** Client agents and skilled ones have one address each. */
-function checkNames({ agents, skills, a2a, channels }: Settings): void {
+function checkNames({ agents, skills, a2a, channels, secret }: Settings): void {
   const clash = Object.keys(agents).filter((name) => Object.hasOwn(skills, name));
   const problems = clash.map((name) => `agents.${name}: a skilled agent has this name: give it another one`);
   if (a2a.keys.length === 0 && Object.keys(channels["a2a"] ?? {}).length > 0)
     problems.push("channels.a2a: nobody could ask there: set a2a.keys (ASCENT_A2A_KEYS)");
+  if (a2a.grpcPort !== undefined && a2a.keys.length === 0 && secret === undefined)
+    problems.push("a2a.grpcPort: nobody could ask there: set a2a.keys (ASCENT_A2A_KEYS)");
   if (a2a.keys.length > 0)
     for (const name of Object.keys(agents))
       if (!/^[\w.-]+$/.test(name))

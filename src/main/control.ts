@@ -9,12 +9,16 @@ import { createServer } from "../../adapters/http/index.ts";
 import { InputError } from "../errors.ts";
 import { missionActs, sendOrder, type Operations } from "../operations.ts";
 import type { Log } from "../ports.ts";
+import { takeOrder } from "../takeover-operations.ts";
 
 /** What the commands ask of a gateway, running or opened for them. */
 export type CommandOperations = Omit<Operations, "deadLetter" | "channels">;
 
 const decision = z.enum(["approved", "denied"]);
 const limit = z.number().int().positive().max(10_000);
+
+const as = { as: z.string().max(100).optional() };
+const there = { conversation: z.string(), n: z.number().optional() };
 
 const order = z.discriminatedUnion("operation", [
   z.object({ operation: z.literal("deadLetters"), limit, before: z.number().optional() }),
@@ -38,6 +42,17 @@ const order = z.discriminatedUnion("operation", [
   z.object({ operation: z.literal("webhooks"), limit }),
   z.object({ operation: z.literal("replay"), id: z.string() }),
   z.object({ operation: z.literal("check") }),
+  z.object({ operation: z.literal("takeovers") }),
+  z.object({ operation: z.literal("watchTakeover"), conversation: z.string() }),
+  z.object({ operation: z.literal("take"), order: takeOrder.extend(as) }),
+  z.object({
+    operation: z.literal("sayThere"),
+    order: z.object({ ...there, ...as, id: z.string(), text: z.string() }),
+  }),
+  z.object({
+    operation: z.literal("release"),
+    order: z.object({ ...there, ...as, force: z.boolean().optional(), note: z.string().optional() }),
+  }),
 ]);
 type Order = z.infer<typeof order>;
 
@@ -105,6 +120,16 @@ function perform(operations: CommandOperations, asked: Order): Promise<unknown> 
       return operations.replay(asked.id);
     case "check":
       return operations.check();
+    case "takeovers":
+      return operations.takeovers();
+    case "watchTakeover":
+      return operations.watchTakeover(asked.conversation);
+    case "take":
+      return operations.take(asked.order);
+    case "sayThere":
+      return operations.sayThere(asked.order);
+    case "release":
+      return operations.release(asked.order);
   }
 }
 
@@ -160,6 +185,11 @@ export async function runningGateway(
       webhooks: (most) => ask({ operation: "webhooks", limit: most }),
       replay: (id) => ask({ operation: "replay", id }),
       check: () => ask({ operation: "check" }),
+      takeovers: () => ask({ operation: "takeovers" }),
+      watchTakeover: (conversation) => ask({ operation: "watchTakeover", conversation }),
+      take: (given) => ask({ operation: "take", order: given }),
+      sayThere: (given) => ask({ operation: "sayThere", order: given }),
+      release: (given) => ask({ operation: "release", order: given }),
     },
   };
 }

@@ -1,10 +1,11 @@
 /** The skilled agents that client agents can give tasks to: those in this process, those that the configuration names, and those that run. */
 import { createSafeFetch } from "../../adapters/fetch/index.ts";
 import { createPeer, type PeerOptions } from "../../adapters/a2a/peer.ts";
-import { internalHeaders, type A2aServer } from "../../adapters/a2a/server.ts";
+import { internalHeaders } from "../../adapters/a2a/callers.ts";
+import type { A2aServer } from "../../adapters/a2a/server.ts";
 import { createDelegations, type DelegationOptions, type Delegations } from "../delegation.ts";
 import { pushPath } from "../delegation-push.ts";
-import { TerminalError } from "../errors.ts";
+import { reasonOf, RetryableError, TerminalError } from "../errors.ts";
 import type { SafeFetch } from "../fetch.ts";
 import type { Address } from "../message.ts";
 import type { Peer, Peers } from "../peers.ts";
@@ -33,7 +34,7 @@ export interface DelegationsOptions extends Omit<DelegatesOptions, "records" | "
   readonly safeFetch: SafeFetch;
   readonly server: Pick<A2aServer, "handle" | "chainName">;
   readonly prompt: Proactive["prompt"];
-  readonly toMission: DelegationOptions["toMission"];
+  readonly toMission?: DelegationOptions["toMission"];
   readonly reaches: (to: Address) => boolean;
 }
 
@@ -73,13 +74,22 @@ export function createDelegates(options: DelegatesOptions): Peers {
     .map((name) => createPeer({ ...localPeer(name, options), name, ...common(options) }));
   const fixed = [...named, ...own];
   const others = known.filter((name) => !fixed.some((peer) => peer.name === name));
+  const absent = new Map(others.map((name) => [name, absentPeer(name, options)]));
   const registry = createRegistry({ records, clock, log });
   const found = new Map<string, { readonly at: number; readonly peer: Peer | undefined; readonly place: string }>();
 
   async function registered(name: string): Promise<Peer | undefined> {
     const before = found.get(name);
     if (before !== undefined && clock.monotonic() - before.at < registeredMs) return before.peer;
-    const entry = await registry.find(name).catch(() => undefined);
+    let entry: Registered | undefined;
+    try {
+      entry = await registry.find(name);
+    } catch (error) {
+      // Whether it runs cannot be told now: it is where it was.
+      log.debug({ peer: name, reason: reasonOf(error) }, "where an agent runs cannot be read");
+      if (before !== undefined) found.set(name, { ...before, at: clock.monotonic() });
+      return before?.peer;
+    }
     const place = entry === undefined ? "" : JSON.stringify([entry.app, entry.address]);
     const same = before?.place === place ? before.peer : undefined;
     const peer = same ?? (entry && servicePeer(entry, options));
@@ -96,8 +106,10 @@ export function createDelegates(options: DelegatesOptions): Peers {
     async of(name) {
       const peer = fixed.find((one) => one.name === name);
       if (peer !== undefined || config.runtime !== "dapr" || !others.includes(name)) return peer;
-      return registered(name);
+      // It may run again: its tasks are its own until then.
+      return (await registered(name)) ?? absent.get(name);
     },
+    mayReturn: (name) => config.runtime === "dapr" && others.includes(name),
   };
 }
 
@@ -136,7 +148,7 @@ function localPeer(agent: string, { server, secret }: DelegatesOptions): Way {
 }
 
 function urlPeer(url: string, given: DelegateSettings, options: DelegatesOptions): Way {
-  const { origin, host } = new URL(url);
+  const { origin, host, protocol } = new URL(url);
   const origins = new Set([origin, ...given.origins.map((one) => new URL(one).origin)]);
   // The operator has named them: they may be private.
   const safeFetch = createSafeFetch({ allowHosts: [host, ...given.origins.map((one) => new URL(one).host)] });
@@ -146,9 +158,19 @@ function urlPeer(url: string, given: DelegateSettings, options: DelegatesOptions
     fetch,
     read: (signal) => readCard(safeFetch, cardUrl, credentials(given), signal),
     endpointOf: (one) => (origins.has(URL.parse(one)?.origin ?? "") ? one : undefined),
+    grpcEndpointOf(one) {
+      const at = grpcOrigin(one, protocol);
+      return at !== undefined && origins.has(at) ? at : undefined;
+    },
     headersOf: headersFor(given, options),
     signedBy: [],
   };
+}
+
+/** Cards name it as "host:port" or as a URL. Without a scheme TLS is as at the agent's own address. */
+function grpcOrigin(given: string, protocol: string): string | undefined {
+  const bare = given.replace(/^(?:dns|ipv[46]):\/*/, "").replace(/^grpc(s?):\/\//, "http$1://");
+  return URL.parse(/^https?:\/\//.test(bare) ? bare : `${protocol}//${bare}`)?.origin;
 }
 
 async function readCard(
@@ -220,6 +242,20 @@ function servicePeer({ name, app, address }: Registered, options: DelegatesOptio
     },
     endpointOf: (one) => way.endpointOf(one),
     headersOf: (caller) => way.headersOf(caller),
+  });
+}
+
+/** One of ours that runs nowhere now: it cannot be asked. */
+function absentPeer(name: string, options: DelegatesOptions): Peer {
+  return createPeer({
+    ...common(options),
+    name,
+    local: false,
+    fetch,
+    read: () => Promise.reject(new RetryableError(`the agent "${name}" runs nowhere now`)),
+    endpointOf: () => undefined,
+    headersOf: () => ({}),
+    signedBy: [],
   });
 }
 

@@ -7,6 +7,7 @@ import type { Report } from "../operations.ts";
 import { modelsSettings } from "./agents.ts";
 import { systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
+import { knowledgeOf } from "./library.ts";
 import { describeAccess, exposedAdvice, type AccessWords } from "./policies.ts";
 import { sidecarUrl } from "./runtime.ts";
 
@@ -26,6 +27,11 @@ export async function* examine(config: Config): AsyncGenerator<Report> {
   if (transcription !== undefined) yield { topic: "transcription", findings: [transcription] };
   const embedding = await models.checkEmbedding(AbortSignal.timeout(checkMs));
   if (embedding !== undefined) yield { topic: "embedding", findings: [embedding] };
+  const { database } = knowledgeOf(config);
+  if (database !== undefined) {
+    const { checkPostgres } = await import("../../adapters/vectors/postgres/check.ts");
+    yield { topic: "documents", findings: await checkPostgres(database) };
+  }
   yield* checkMcp(config);
   if (config.runtime === "dapr") yield* checkDapr(config);
 }

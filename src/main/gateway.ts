@@ -56,10 +56,10 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     toMission: async (...of) => missions?.told(...of),
     reaches,
   });
-  const { serving, delegations, servers } = among;
+  const { serving, delegations, servers, library } = among;
   const belongings = createBelongings(runtime, clock);
   const { records, blobs } = runtime;
-  const effects = createEffects({ records, clock, belongings });
+  const effects = createEffects({ records, clock, log, belongings });
   const { chainName } = serving.server;
   const given = { config, runtime, clock, log, belongings, delegations, chainName, reaches, core: () => core };
   const missions = openMissions(given);
@@ -72,6 +72,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     const known =
       (await subscriptions.run(job, data)) ||
       (await core.approvals.run(job, data)) ||
+      (await core.takeovers.run(job, data)) ||
       (await serving.host.run(job, data)) ||
       (await delegations.run(job, data)) ||
       (await missions?.run(job, data)) === true;
@@ -98,6 +99,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     delivers: role !== "agents",
     delegations,
     missions,
+    takeover: takeoverOf(config),
     erase: mcp?.erase,
     ...(announces.length === 0 ? {} : { announce: toAll(announces) }),
   });
@@ -168,14 +170,21 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
       channels: all,
       connects,
       server,
+      grpc: role === "agents" || config.a2a.keys.length === 0 ? undefined : serving.grpc,
       replicas,
       control,
       readiness,
       signals,
       servers,
+      library,
       counts,
     },
   );
+}
+
+function takeoverOf({ takeover: { waitSeconds, silentSeconds } }: Config) {
+  const silentMs = silentSeconds === "off" ? undefined : silentSeconds * 1_000;
+  return { waitMs: waitSeconds === "off" ? 0 : waitSeconds * 1_000, silentMs };
 }
 
 async function openCounts(url: string, clock: Clock, log: Log) {

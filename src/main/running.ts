@@ -9,13 +9,14 @@ import { reasonOf } from "../errors.ts";
 import type { Operations } from "../operations.ts";
 import type { Clock, Log } from "../ports.ts";
 import type { Subscriptions } from "../subscriptions.ts";
-import type { Serving } from "./a2a.ts";
+import type { GrpcServing, Serving } from "./a2a.ts";
 import type { Config } from "./config.ts";
 import { createConnecting } from "./connecting.ts";
 import type { createControl } from "./control.ts";
 import type { Readiness } from "./readiness.ts";
 import type { Replicas } from "./replicas.ts";
 import type { Role } from "./roles.ts";
+import { prepareKnowledge, type Library } from "./library.ts";
 import type { OpenedRuntime } from "./runtime.ts";
 
 export interface Gateway {
@@ -58,6 +59,8 @@ export interface Parts {
   /** Those of them that hold a socket or poll, here. */
   readonly connects: readonly Channel[];
   readonly server: HttpServer;
+  /** Absent where nobody outside may ask here. */
+  readonly grpc: GrpcServing | undefined;
   /** Where other replicas may have to ask this one. */
   readonly replicas: Replicas | undefined;
   readonly control: ReturnType<typeof createControl>;
@@ -65,6 +68,7 @@ export interface Parts {
   readonly signals: { close(): void } | undefined;
   /** Tools' servers. */
   readonly servers: { close(): Promise<void> };
+  readonly library: Pick<Library, "knowledge">;
   readonly counts: { close(): void } | undefined;
 }
 
@@ -100,7 +104,7 @@ export function assemble({ config, clock, log, role }: GatewayOptions, parts: Pa
     const left = () => Math.max(0, until - clock.monotonic());
     intake.abort();
     endSweeps();
-    const drained = server.drain(left());
+    const drained = Promise.all([server.drain(left()), parts.grpc?.drain(left())]);
     const closed = Promise.allSettled([...attempts.values()].map(async (connection) => (await connection)?.closed));
     await Promise.race([closed, new Promise<void>((resolve) => void clock.after(left(), resolve))]);
     await Promise.all([core.drain(left()), serving.host.drain(left())]);
@@ -115,6 +119,9 @@ export function assemble({ config, clock, log, role }: GatewayOptions, parts: Pa
     signals?.close();
     await replicas?.close();
     counts?.close();
+    await parts.library.knowledge.close().catch((error: unknown) => {
+      log.warn({ reason: reasonOf(error) }, "the documents were not closed in order");
+    });
     await control.close();
   }
 
@@ -127,10 +134,12 @@ export function assemble({ config, clock, log, role }: GatewayOptions, parts: Pa
     operations: parts.operations,
     async start() {
       const listening = await server.listen();
+      await parts.grpc?.listen(listening.url);
       url = config.server.publicUrl ?? listening.url;
       replicaAddress = await replicas?.listen();
       opened.describe({ address: listening.url, ...(await control.listen()) });
       await runtime.start();
+      prepareKnowledge(parts.library, log);
       subscriptions.resume().catch((error: unknown) => {
         log.warn({ reason: reasonOf(error) }, "webhooks that wait could not be looked for");
       });

@@ -15,6 +15,7 @@ import { skillKinds, type SkillKinds } from "./skills.ts";
 const address = z.url({ protocol: /^https?$/, message: "must be a URL that begins with http:// or https://" });
 const portWords = "must be a port: a number from 0 to 65535, 0 for a free one";
 const port = z.coerce.number(portWords).int(portWords).min(0, portWords).max(65_535, portWords);
+const grpcAddress = /^(?:[a-z]+:\/\/)?(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?\/?$/i;
 /** Names of accounts stand in addresses and ids. */
 const slug = z.string().regex(/^[a-z0-9][a-z0-9-]*$/, "is no name: use small letters, digits and dashes");
 const key = z.string().min(1, "is empty: set it, or leave it out").optional();
@@ -31,6 +32,9 @@ const platformIds = z.array(
 );
 const rateWords = 'must be a whole number from 1 on, or "off"';
 const rate = z.union([z.literal("off"), z.coerce.number(rateWords).int(rateWords).min(1, rateWords)], rateWords);
+
+const secondsWords = 'must be a number of seconds, or "off"';
+const seconds = z.union([z.literal("off"), z.number(secondsWords).positive(secondsWords)], secondsWords);
 
 /** What every account of every channel takes beside its channel's own settings. */
 const accountSettings = {
@@ -199,6 +203,10 @@ export const settings = z.strictObject({
     .strictObject({
       /** Each key is a caller of its own; without any nobody outside of the gateway is served. */
       keys: z.array(z.string().refine(isKey, `is no valid key: ${keyAdvice}`)).default([]),
+      /** They are served by gRPC too, there; absent: they are not. */
+      grpcPort: port.optional(),
+      /** Where others reach that, as the agents' cards say: "host:port", the host of their HTTP address unless given. */
+      grpcUrl: z.string().regex(grpcAddress, 'must be "host:port", or a URL with it').optional(),
       /** How long a call that waits for its task is held at most. */
       waitSeconds: z
         .number()
@@ -244,6 +252,15 @@ export const settings = z.strictObject({
   tenants: z
     .record(z.string().min(1), z.strictObject({ limits: z.strictObject(tenantLimits).prefault({}) }))
     .optional(),
+  /** Persons of the operator's instead of the agent. */
+  takeover: z
+    .strictObject({
+      /** How long people who ask for a person wait for one before the agent answers again; "off": nobody is asked for. */
+      waitSeconds: seconds.default(600),
+      /** How long an operator who has a conversation may say nothing before it is the agent's again. */
+      silentSeconds: seconds.default("off"),
+    })
+    .prefault({}),
   webhooks: z
     .strictObject({
       /** Hosts in private networks that callbacks and subscribers may be at. */

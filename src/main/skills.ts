@@ -63,6 +63,7 @@ export const skillKinds: SkillKinds = {
         sandbox: createSandbox(deps, { timeMs: settings.programSeconds * 1_000 }),
         charts: createCharts(deps),
         blobs: deps.blobs,
+        delegating: deps.delegating,
       }),
   }),
   scheduler: skill({

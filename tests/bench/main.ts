@@ -11,6 +11,7 @@ import { daprIdleCost } from "./dapr/idle-cost.ts";
 import { daprIdleMemory } from "./dapr/idle-memory.ts";
 import { daprLatency } from "./dapr/latency.ts";
 import { daprProfile } from "./dapr/profile.ts";
+import { daprReminders, daprRemindersApart } from "./dapr/reminders.ts";
 import { daprSparse } from "./dapr/sparse.ts";
 import { daprTurns } from "./dapr/turns.ts";
 import { daprWake } from "./dapr/wake.ts";
@@ -22,14 +23,15 @@ import { flood } from "./scenarios/flood.ts";
 import { idleConversations } from "./scenarios/idle-conversations.ts";
 import { idleMemory } from "./scenarios/idle-memory.ts";
 import { longChat } from "./scenarios/long-chat.ts";
+import { reminders } from "./scenarios/reminders.ts";
 import { slowModel } from "./scenarios/slow-model.ts";
 import { start } from "./scenarios/start.ts";
 import { turns } from "./scenarios/turns.ts";
 import { createSession, within } from "./session.ts";
 
 const suites: Readonly<Record<string, readonly Scenario[]>> = {
-  embedded: [turns, slowModel, flood, longChat, start, idleMemory, idleConversations],
-  dapr: [daprTurns, daprSparse, daprLatency, daprIdleMemory, daprWake, daprIdleCost],
+  embedded: [turns, slowModel, flood, longChat, start, idleMemory, idleConversations, reminders],
+  dapr: [daprTurns, daprSparse, daprLatency, daprIdleMemory, daprWake, daprReminders, daprRemindersApart, daprIdleCost],
 };
 
 const { values, positionals } = parseArgs({

@@ -10,6 +10,7 @@ import { needs } from "../needs.ts";
 import { needsDapr, startCluster } from "../services/dapr.ts";
 import type { Stores } from "./channel-deps.ts";
 import { channelContract } from "./channel.ts";
+import { contracts as a2a } from "./a2a.ts";
 import { contracts as discord } from "./discord.ts";
 import { contracts as openai } from "./openai.ts";
 import { contracts as telegram } from "./telegram.ts";
@@ -43,7 +44,7 @@ function channelsOn(open: () => Promise<Opened>): void {
   }, 240_000);
   afterAll(() => opened?.close(), 60_000);
 
-  for (const contract of [telegram, discord, whatsapp, byBrowser, web, webhook, openai].flat()) {
+  for (const contract of [telegram, discord, whatsapp, byBrowser, web, webhook, openai, a2a].flat()) {
     channelContract({
       ...contract,
       stores() {

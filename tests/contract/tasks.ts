@@ -4,36 +4,18 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { InputError, TerminalError } from "../../src/errors.ts";
 import type { Runtime } from "../../src/ports.ts";
-import type { TaskCaller } from "../../src/skilled.ts";
-import { createTaskHost, type HostedTasks, type TaskHost, type TaskHostOptions } from "../../src/task-host.ts";
-import { isSettled, type Task, type Tasks } from "../../src/tasks.ts";
+import { createTaskHost, type HostedTasks, type TaskHost } from "../../src/task-host.ts";
+import { isSettled } from "../../src/tasks.ts";
 import { clock, quietLog } from "../integration/embedded-fixture.ts";
 import { agentOf, textOf, type Execute } from "../services/a2a.ts";
+import { childrenChecks } from "./task-children.ts";
+import { ann, bob, done, never, said, type CheckOptions, type Stage } from "./task-stage.ts";
 
 export interface TaskContract {
   readonly name: string;
   /** Not started. */
   make(): Promise<{ readonly runtime: Runtime; restart(): Promise<Runtime>; cleanup(): Promise<void> }>;
   readonly slowness?: number;
-}
-
-const ann: TaskCaller = { tenant: "t", id: "ann" };
-const bob: TaskCaller = { tenant: "t", id: "bob" };
-const said = (text: string, more: { id?: string; task?: string; context?: string } = {}) => ({
-  id: randomUUID(),
-  parts: [{ kind: "text" as const, text }],
-  ...more,
-});
-const done = (text: string) => ({ kind: "completed" as const, parts: [{ kind: "text" as const, text }] });
-const never = new Promise<never>(() => {});
-
-interface Stage {
-  readonly tasks: HostedTasks;
-  /** Another process beside the first one, where the runtime takes one; else the next one. */
-  open(execute: Execute, runtime?: Runtime): HostedTasks;
-  /** As a crash would. */
-  restart(execute: Execute): Promise<HostedTasks>;
-  ended(tasks: Tasks, id: string, ms?: number): Promise<Task>;
 }
 
 /** The records of a process: nothing of what it does arrives there any more once its life is over. */
@@ -53,7 +35,7 @@ export function taskContract({ name, make, slowness = 1 }: TaskContract): void {
     title: string,
     execute: Execute,
     body: (stage: Stage) => Promise<void>,
-    { shared, ...more }: Partial<TaskHostOptions> & { readonly shared?: true } = {},
+    { shared, over, ...more }: CheckOptions = {},
   ) {
     test(`${title}`, { timeout: patience * 3 }, async () => {
       const subject = await make();
@@ -62,17 +44,18 @@ export function taskContract({ name, make, slowness = 1 }: TaskContract): void {
       let life = { isOver: false };
       const open = (run: Execute, whole = subject.runtime): HostedTasks => {
         const actors = shared === true ? { exclusive: false } : whole.actors;
-        const runtime = { ...mortal(whole, life), actors, jobs: whole.jobs };
+        const runtime = { ...mortal(whole, life), actors, jobs: whole.jobs, blobs: whole.blobs };
         const options = { runtime, clock, log: quietLog, instance: randomUUID(), watchMs: 500, ...more };
         const host = createTaskHost(options);
         hosts.push(host);
         runtime.jobs.handle(async (job, data) => void (await hosts.at(-1)?.run(job, data)));
-        return host.add(agentOf(run, agent));
+        return host.add({ ...agentOf(run, agent), ...(over && { ended: over }) });
       };
       try {
         const tasks = open(execute);
         await subject.runtime.start();
         await body({
+          agent,
           tasks,
           open,
           async restart(run) {
@@ -100,6 +83,8 @@ export function taskContract({ name, make, slowness = 1 }: TaskContract): void {
   }
 
   describe(`tasks on ${name}`, () => {
+    childrenChecks(check, patience);
+
     check(
       "are run at once and end with what was made",
       async (run) => done(textOf(run)),
@@ -148,6 +133,53 @@ export function taskContract({ name, make, slowness = 1 }: TaskContract): void {
         await expect(tasks.send(bob, said("more", { task: id }))).rejects.toMatchObject({ status: 404 });
       },
     );
+
+    let stubborn = Promise.withResolvers<void>();
+    let heeded = 0;
+    const worksOn: Execute = async (run, hooks) => {
+      if (textOf(run) !== "long")
+        return textOf(run) === "ask" ? { kind: "input-required", question: "Which?" } : done("x");
+      hooks.signal.addEventListener("abort", () => (heeded += 1));
+      await hooks.artifact("begun", [{ kind: "text", text: "begun" }]);
+      stubborn.resolve();
+      await new Promise((_resolve, reject) =>
+        hooks.signal.addEventListener("abort", () => reject(hooks.signal.reason)),
+      );
+      return done("never");
+    };
+    for (const shared of [false, true])
+      check(
+        `are erased for their caller alone, what runs ${shared ? "in another process " : ""}is cancelled first`,
+        worksOn,
+        async ({ tasks, open, ended }) => {
+          heeded = 0;
+          stubborn = Promise.withResolvers();
+          const other = shared ? open(worksOn) : tasks;
+          const long = await tasks.send(ann, said("long"), { id: "h", url: "http://127.0.0.1:9/", wire: "1.0" });
+          const asks = await tasks.send(ann, said("ask"));
+          const over = await tasks.send(ann, said("over"));
+          const bobs = await tasks.send(bob, said("over"));
+          for (const { id } of [asks, over]) await ended(tasks, id);
+          await stubborn.promise;
+          await other.erase(ann, over.id);
+          expect(await tasks.get(ann, over.id)).toBeUndefined();
+          expect((await tasks.list(ann, { limit: 10 })).total).toBe(2);
+          await other.erase(bob, long.id);
+          expect(await tasks.get(ann, long.id)).toMatchObject({ state: "working" });
+          await other.erase(ann);
+          expect(heeded).toBe(1);
+          expect((await tasks.list(ann, { limit: 10 })).total).toBe(0);
+          for (const { id } of [long, asks, over]) expect(await tasks.get(ann, id)).toBeUndefined();
+          expect(await tasks.pushes(ann, long.id)).toBeUndefined();
+          expect(await tasks.get(bob, bobs.id)).toMatchObject({ id: bobs.id });
+          // What comes late is written nowhere, and the next task is one like any other.
+          await sleep(600);
+          expect(await tasks.get(ann, long.id)).toBeUndefined();
+          await other.erase(ann);
+          expect(await ended(tasks, (await tasks.send(ann, said("over"))).id)).toMatchObject({ state: "completed" });
+        },
+        { sender: { refusal: async () => undefined, send: async () => undefined }, ...(shared && { shared: true }) },
+      );
 
     check(
       "are listed, the one that changed last first, in pages",
@@ -409,6 +441,26 @@ export function taskContract({ name, make, slowness = 1 }: TaskContract): void {
         for await (const { task } of events ?? []) states.push(`${task.state} ${task.artifacts.length}`);
         expect(states.at(-1)).toBe("completed 2");
         expect(states).toContain("working 1");
+      },
+    );
+
+    check(
+      "are told with what their agent does, also to who begins to watch after it said so",
+      async (_run, hooks) => {
+        hooks.progress("looking");
+        await hooks.artifact("a", [{ kind: "text", text: "1" }]);
+        await sleep(3_000);
+        return done("2");
+      },
+      async ({ tasks }) => {
+        const { id } = await tasks.send(ann, said("go"));
+        await expect.poll(async () => (await tasks.get(ann, id))?.artifacts.length, { timeout: patience }).toBe(1);
+        const events = await tasks.watch(ann, id, { signal: AbortSignal.timeout(patience), mostMs: patience });
+        const heard: (string | undefined)[] = [];
+        for await (const { progress } of events ?? []) heard.push(progress);
+        expect(heard).toContain("looking");
+        const over = await tasks.watch(ann, id, { signal: AbortSignal.timeout(patience), mostMs: patience });
+        for await (const event of over ?? []) expect(event).not.toHaveProperty("progress");
       },
     );
   });

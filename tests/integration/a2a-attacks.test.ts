@@ -1,6 +1,6 @@
 /** What must not work on the A2A server. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { internalHeaders } from "../../adapters/a2a/server.ts";
+import { internalHeaders } from "../../adapters/a2a/callers.ts";
 import { chainExtension, chainOf } from "../../src/chain.ts";
 import { TerminalError } from "../../src/errors.ts";
 import type { TaskOutcome } from "../../src/skilled.ts";
@@ -154,13 +154,49 @@ describe("bodies", () => {
   );
 });
 
+test("a caller erases its own tasks and no other's, nor those that it asks for in somebody's name", async () => {
+  const erase = async (path: string, headers: Record<string, string> = {}, body?: string) => {
+    const url = `${served.url}/a2a/tester/tasks${path}`;
+    const given = { authorization: `Bearer ${apiKey}`, ...headers };
+    return (await served.a2a.handle(new Request(url, { method: "DELETE", headers: given, ...(body && { body }) })))
+      .status;
+  };
+  const named = { "x-ascent-for": "default.ann" };
+  const own = (await send("own")).body.result?.task?.id ?? "";
+  const anns = (await send("anns", {}, named)).body.result?.task?.id ?? "";
+  const code = async (id: string, headers = {}) => (await post(rpc("GetTask", { id }), headers)).body.error?.code;
+  const others = { authorization: `Bearer ${otherKey}` };
+  expect(await erase("", { authorization: "" })).toBe(401);
+  for (const headers of [
+    others,
+    { "x-ascent-for": "default.bob" },
+    internalHeaders(secret, { tenant: "default", id: "x" }),
+  ])
+    for (const path of ["", `/${own}`, `/${anns}`]) expect(await erase(path, headers)).toBe(204);
+  expect([await code(own), await code(anns, named)]).toEqual([undefined, undefined]);
+  expect(await erase("/..%2Fown")).toBe(404);
+  expect(await erase("", {}, JSON.stringify({ caller: "ann" }))).toBe(204);
+  expect([await code(own), await code(anns, named)]).toEqual([-32001, undefined]);
+  expect(await erase(`/${anns}`, named)).toBe(204);
+  expect(await code(anns, named)).toBe(-32001);
+});
+
 test("why an agent failed is told to nobody outside, nor why its server did", async () => {
   const failed = await send("fail with a prompt");
   expect(failed.body.result?.task?.status.state).toBe("TASK_STATE_FAILED");
   expect(failed.text).not.toMatch(/CANARY|agent\.ts|TerminalError/);
   const broken = () => Promise.reject(new TypeError("CANARY of the store"));
   const { profile } = agentOf(broken, "broken");
-  served.a2a.serve({ profile, send: broken, get: broken, list: broken, cancel: broken, watch: broken, ...noPushes });
+  served.a2a.serve({
+    profile,
+    send: broken,
+    get: broken,
+    list: broken,
+    cancel: broken,
+    watch: broken,
+    erase: broken,
+    ...noPushes,
+  });
   for (const [method, params] of [
     ["GetTask", { id: "x" }],
     ["ListTasks", {}],

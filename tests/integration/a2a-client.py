@@ -5,9 +5,10 @@ import json
 import sys
 import uuid
 
+import grpc
 import httpx
 from a2a.client.card_resolver import A2ACardResolver
-from a2a.client.client import ClientConfig
+from a2a.client.client import ClientCallContext, ClientConfig
 from a2a.client.client_factory import ClientFactory
 from a2a.types.a2a_pb2 import (
     AgentInterface,
@@ -53,6 +54,50 @@ def client_of(card, http, streaming):
     return ClientFactory(ClientConfig(httpx_client=http, streaming=streaming)).create(card)
 
 
+async def by_grpc(card):
+    """The same over gRPC, on the port that the card names."""
+    seen = {}
+    channels = []
+
+    def channel(address):
+        channels.append(grpc.aio.insecure_channel(address))
+        return channels[-1]
+
+    def client(streaming):
+        bindings = ["GRPC"]
+        config = ClientConfig(grpc_channel_factory=channel, supported_protocol_bindings=bindings, streaming=streaming)
+        return ClientFactory(config).create(card)
+
+    def caller(token):
+        return ClientCallContext(service_parameters={"authorization": f"Bearer {token}"})
+
+    async def last(asked):
+        task = None
+        async for one in plain.send_message(asked, context=caller(key)):
+            task = one.task if one.HasField("task") else task
+        return task
+
+    plain = client(False)
+    seen["sent"] = texts(await last(request("this")))[-1]
+    events = client(True).send_message(request("make"), context=caller(key))
+    kinds = [one.WhichOneof("payload") async for one in events]
+    seen["streamed"] = [kinds[0], *[k for k in kinds[1:] if k == "artifact_update"], kinds[-1]]
+    asked = await last(request("ask"))
+    answer = request("ask that", task_id=asked.id, context_id=asked.context_id)
+    seen["answered"] = [TaskState.Name(one.status.state) for one in (asked, await last(answer))]
+    held = await last(request("hold", configuration=SendMessageConfiguration(return_immediately=True)))
+    for name, token in (("stranger", other), ("nobody", "not-a-key-of-anybody")):
+        try:
+            await plain.get_task(GetTaskRequest(id=held.id), context=caller(token))
+        except Exception as error:
+            seen[name] = f"{type(error).__name__}: {str(error)[:26]}"
+    canceled = await plain.cancel_task(CancelTaskRequest(id=held.id), context=caller(key))
+    seen["canceled"] = TaskState.Name(canceled.status.state)
+    for one in channels:
+        await one.close()
+    return seen
+
+
 async def main():
     seen = {}
     bearer = lambda token: httpx.AsyncClient(headers={"authorization": f"Bearer {token}"}, timeout=20)
@@ -95,6 +140,7 @@ async def main():
         at = f"{url}/a2a/tester"
         old.supported_interfaces.append(AgentInterface(url=at, protocol_binding="JSONRPC", protocol_version="0.3"))
         seen["legacy"] = texts(await send(client_of(old, http, False), request("old")))[-1]
+        seen["grpc"] = await by_grpc(signed)
     print(json.dumps(seen))
 
 

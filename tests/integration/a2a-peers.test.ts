@@ -89,21 +89,26 @@ const cardOf = (url: string, more: object = {}) =>
   });
 
 describe.skipIf(python.missing)("an agent of the Python SDK", () => {
-  async function serve(version: string): Promise<string> {
+  async function serve(version: string, grpc: boolean) {
     const interpreter = await pythonWith(python.path, join(import.meta.dirname, "a2a-server-requirements.txt"));
-    const [port = 0] = await freePorts(1);
-    const child = spawn(interpreter, [join(import.meta.dirname, "a2a-server.py"), String(port), version], {
+    const [port = 0, other = 0] = await freePorts(2);
+    const more = grpc ? [String(other)] : [];
+    const child = spawn(interpreter, [join(import.meta.dirname, "a2a-server.py"), String(port), version, ...more], {
       stdio: ["ignore", "pipe", "inherit"],
     });
     onTestFinished(() => void child.kill("SIGKILL"));
     await once(child.stdout, "data");
-    return `http://127.0.0.1:${port}`;
+    return { url: `http://127.0.0.1:${port}`, origins: [`http://127.0.0.1:${other}`] };
   }
 
-  test.each(["1.0", "0.3"])(
-    "does tasks, asks, cancels and takes files, in %s",
-    async (version) => {
-      const peer = await peerAt({ url: await serve(version) });
+  test.each([
+    ["1.0", "JSONRPC"],
+    ["0.3", "JSONRPC"],
+    ["1.0", "GRPC"],
+  ])(
+    "does tasks, asks, cancels and takes files, in %s by %s",
+    async (version, binding) => {
+      const peer = await peerAt(await serve(version, binding === "GRPC"));
       expect(await peer.card()).toMatchObject({
         title: "Python",
         inputModes: ["text/plain", "text/csv"],

@@ -1,19 +1,22 @@
-"""An agent of the official Python SDK: `a2a-server.py <port> [0.3]`. It says on stdout when it listens."""
+"""An agent of the official Python SDK: `a2a-server.py <port> [0.3] [grpc port]`. It says on stdout when it listens."""
 
 import asyncio
 import sys
 
+import grpc
 import uvicorn
 from a2a.helpers import new_task_from_user_message, new_text_message, new_text_part
 from a2a.server.agent_execution import AgentExecutor
-from a2a.server.request_handlers import DefaultRequestHandlerV2
+from a2a.server.request_handlers import DefaultRequestHandlerV2, GrpcHandler
 from a2a.server.routes import create_agent_card_routes, create_jsonrpc_routes
 from a2a.server.tasks import InMemoryTaskStore, TaskUpdater
 from a2a.types.a2a_pb2 import AgentCapabilities, AgentCard, AgentInterface, AgentSkill, Part
+from a2a.types.a2a_pb2_grpc import add_A2AServiceServicer_to_server
 from starlette.applications import Starlette
 
 port = int(sys.argv[1])
 version = sys.argv[2] if len(sys.argv) > 2 else "1.0"
+grpc_port = sys.argv[3] if len(sys.argv) > 3 else None
 
 
 class Executor(AgentExecutor):
@@ -59,6 +62,11 @@ card = AgentCard(
     ],
     skills=[AgentSkill(id="echo", name="Echo", description="Does what it is told", tags=["echo"])],
 )
+if grpc_port is not None:
+    # It prefers gRPC, and has nothing else to be asked by.
+    del card.supported_interfaces[:]
+    at = f"127.0.0.1:{grpc_port}"
+    card.supported_interfaces.append(AgentInterface(url=at, protocol_binding="GRPC", protocol_version="1.0"))
 handler = DefaultRequestHandlerV2(agent_executor=Executor(), task_store=InMemoryTaskStore(), agent_card=card)
 routes = [*create_agent_card_routes(card), *create_jsonrpc_routes(handler, "/", enable_v0_3_compat=version == "0.3")]
 
@@ -66,6 +74,11 @@ routes = [*create_agent_card_routes(card), *create_jsonrpc_routes(handler, "/", 
 class Server(uvicorn.Server):
     async def startup(self, sockets=None):
         await super().startup(sockets)
+        if grpc_port is not None:
+            self.grpc = grpc.aio.server()
+            add_A2AServiceServicer_to_server(GrpcHandler(handler), self.grpc)
+            self.grpc.add_insecure_port(f"127.0.0.1:{grpc_port}")
+            await self.grpc.start()
         print("listening", flush=True)
 
 

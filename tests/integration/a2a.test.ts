@@ -3,7 +3,7 @@ import { TaskState, verifyAgentCardSignature, type Task } from "@a2a-js/sdk";
 import { createHash, createPublicKey, verify, type JsonWebKey } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "vitest";
-import { internalHeaders } from "../../adapters/a2a/server.ts";
+import { internalHeaders } from "../../adapters/a2a/callers.ts";
 import type { TaskOutcome } from "../../src/skilled.ts";
 import { listen, readBody, type Listening } from "../fakes/http.ts";
 import { agentOf, apiKey, secret, serveA2a, textOf, type Served } from "../services/a2a.ts";
@@ -13,7 +13,7 @@ const open: { close(): Promise<void> }[] = [];
 afterEach(async () => void (await Promise.all(open.splice(0).map((one) => one.close()))));
 
 async function serve(given: Partial<Parameters<typeof serveA2a>[0]> = {}): Promise<Served> {
-  const served = await serveA2a({ agents: [tester], ...given });
+  const served = await serveA2a({ agents: [tester], grpc: true, ...given });
   open.push(served);
   return served;
 }
@@ -67,6 +67,7 @@ describe.each([
   { transport: "JSON-RPC", listens: false },
   { transport: "JSON-RPC", listens: true },
   { transport: "HTTP+JSON", listens: true },
+  { transport: "gRPC", listens: true },
 ] as const)("the official client by $transport (over HTTP: $listens)", ({ transport, listens }) => {
   const begin = async () => clientOf(await serve({ listen: listens }), transport);
 

@@ -50,6 +50,7 @@ const loaded = await loadConfig({
   ASCENT_DATA: data,
   HOST: "127.0.0.1",
   PORT: port,
+  ASCENT_A2A_GRPC_PORT: "0",
   ASCENT_A2A_KEYS: `${apiKey},${otherKey}`,
   WEBHOOK_ALLOW_HOSTS: "127.0.0.1",
 });

@@ -141,6 +141,14 @@ test.skipIf(python.missing)("Python's client of the protocol", { timeout: 400_00
     stranger: "TaskNotFoundError",
     listed: true,
     legacy: "did old",
+    grpc: {
+      sent: "did this",
+      streamed: ["task", "artifact_update", "artifact_update", "status_update"],
+      answered: ["TASK_STATE_INPUT_REQUIRED", "TASK_STATE_COMPLETED"],
+      stranger: "TaskNotFoundError: Task not found",
+      nobody: "A2AClientError: gRPC Error UNAUTHENTICATED",
+      canceled: "TASK_STATE_CANCELED",
+    },
   });
   await expect
     .poll(() => got.some(({ body }) => body.includes("TASK_STATE_COMPLETED")), { timeout: 10_000 })

@@ -1,8 +1,9 @@
 /** A skilled agent as an application of its own on real Dapr: found by its record, called by way of the sidecars. */
+import type { Task } from "@a2a-js/sdk";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
-import { internalHeaders } from "../../adapters/a2a/server.ts";
+import { internalHeaders } from "../../adapters/a2a/callers.ts";
 import { openDapr } from "../../adapters/dapr/index.ts";
 import { openAgentService } from "../../src/main/agent-service.ts";
 import { loadConfig } from "../../src/main/config.ts";
@@ -10,7 +11,9 @@ import { freePorts } from "../../src/main/dapr/ports.ts";
 import { skill } from "../../src/main/skills.ts";
 import { createRegistry } from "../../src/registry.ts";
 import { agentOf, textOf } from "../services/a2a.ts";
+import { a2aClient, requestOf, textsOf } from "../services/a2a-client.ts";
 import { needsDapr, startCluster } from "../services/dapr.ts";
+import { delegateKey, startDelegate } from "./delegate-process.ts";
 import { clock, quietLog } from "./embedded-fixture.ts";
 
 const { missing } = await needsDapr();
@@ -82,5 +85,32 @@ describe.skipIf(missing)("on Dapr", () => {
       expect((await invoke(path, {}, {})).status).toBeGreaterThanOrEqual(403);
     await service.stop();
     expect(await registry.find("scheduler")).toBeUndefined();
+  });
+
+  test("finds another that runs as an application, and gives it a task", { timeout: 300_000 }, async () => {
+    const cluster = await startCluster({ pubsub: "redis", state: "redis", mtls: true });
+    onTestFinished(() => cluster.close(), 60_000);
+    const config = join(import.meta.dirname, "../../dapr/config/agent.yaml");
+    const open = async (name: string, appId: string) => {
+      const [appPort = 0] = await freePorts(1);
+      const own = await cluster.sidecar({ appPort, appId, config });
+      const env = {
+        ASCENT_RUNTIME: "dapr",
+        DAPR_HTTP_PORT: String(own.httpPort),
+        DAPR_API_TOKEN: cluster.apiToken,
+        APP_API_TOKEN: cluster.appToken,
+        APP_PORT: String(appPort),
+      };
+      return startDelegate(env, {}, name);
+    };
+    const other = await open("other", "ascent-researcher");
+    const tester = await open("tester", "ascent-analyst");
+    const headers = { authorization: `Bearer ${delegateKey}` };
+    const client = await a2aClient({ url: tester.url, agent: "tester", headers });
+    const told = async (words: string) => textsOf((await client.sendMessage(requestOf(words))) as Task).join();
+    expect(await told("onward other quick")).toContain("other told me: quick is done");
+    // They ask each other: it ends where it comes round.
+    expect(await told("onward other onward tester onward other quick")).toMatch(/in a circle/);
+    await other.kill();
   });
 });

@@ -11,6 +11,7 @@ import { eventually, said } from "./stage.ts";
 
 const { missing } = await needsDapr();
 const ann = 7_400_001;
+const gatewayKey = "an-api-key-of-the-agent-that-asks-on";
 
 describe.skipIf(missing)("delegating on Dapr", () => {
   let cluster: Cluster;
@@ -31,14 +32,11 @@ describe.skipIf(missing)("delegating on Dapr", () => {
     const [appPort = 0] = await freePorts(1);
     const config = join(import.meta.dirname, "../../dapr/config/agent.yaml");
     const own = await cluster.sidecar({ appPort, appId: "ascent-scheduler", config });
-    await startDelegate({
-      ASCENT_RUNTIME: "dapr",
-      DAPR_HTTP_PORT: String(own.httpPort),
-      DAPR_API_TOKEN: cluster.apiToken,
-      APP_API_TOKEN: cluster.appToken,
-      APP_PORT: String(appPort),
-    });
     model.script((prompt) => {
+      if (prompt.tools.includes("run_javascript"))
+        return prompt.toolOutputs.length > 0
+          ? { text: `it is ${/returned: (\d+)/.exec(prompt.toolOutputs.join())?.[1]}` }
+          : { toolCalls: [{ name: "run_javascript", arguments: { code: "return 6 * 7" } }] };
       const [, task] = /^tester: (.*)$/.exec(prompt.turn.at(-1) ?? "") ?? [];
       if (task === undefined || prompt.toolOutputs.length > 0) return undefined;
       return { toolCalls: [{ name: "agent__tester", arguments: { task } }] };
@@ -50,6 +48,7 @@ describe.skipIf(missing)("delegating on Dapr", () => {
       },
       env: {
         ASCENT_CONFIG: "ascent.yaml",
+        ASCENT_A2A_KEYS: gatewayKey,
         ASCENT_MODEL: "compatible:test",
         OPENAI_BASE_URL: model.baseURL,
         TELEGRAM_BOT_TOKEN: platform.token,
@@ -61,6 +60,16 @@ describe.skipIf(missing)("delegating on Dapr", () => {
       await sidecar.kill();
     });
     onTestFailed(() => console.error(gateway.tail()));
+    await startDelegate(
+      {
+        ASCENT_RUNTIME: "dapr",
+        DAPR_HTTP_PORT: String(own.httpPort),
+        DAPR_API_TOKEN: cluster.apiToken,
+        APP_API_TOKEN: cluster.appToken,
+        APP_PORT: String(appPort),
+      },
+      { delegates: { analyst: { url: `${gateway.url}/a2a/analyst`, apiKey: gatewayKey } } },
+    );
     await gateway.start();
     const heard = (words: string) =>
       eventually(`"${words}"`, () => said({ platform }, ann).find((text) => text.includes(words)), 60_000);
@@ -73,5 +82,9 @@ describe.skipIf(missing)("delegating on Dapr", () => {
     await gateway.start();
     await heard("slow is done");
     expect(said({ platform }, ann).filter((text) => text.includes("slow is done"))).toHaveLength(1);
+
+    // It asks on, at the gateway that asks it.
+    await platform.user(ann).sends(ann, "tester: onward analyst how much is it?");
+    await heard("analyst told me: it is 42");
   }, 240_000);
 });

@@ -37,7 +37,12 @@ describe.skipIf(missing).each(["redis", "postgresql"] as const)("/forget with st
   beforeAll(async () => {
     cluster = await startCluster({ pubsub: "redis", state });
     model = await startOpenAiFake({ apiKey: "sk-test", models: ["test"] });
-    model.script(({ turn }) => ({ text: `you said ${turn.join(" ")}` }));
+    model.script(({ turn, toolOutputs }) => {
+      const [, name, task] = /^(scheduler|knowledge): (.*)$/m.exec(turn.at(-1) ?? "") ?? [];
+      if (name !== undefined && toolOutputs.length === 0)
+        return { toolCalls: [{ name: `agent__${name}`, arguments: { task } }] };
+      return { text: `you said ${turn.join(" ")} and were told ${toolOutputs.join(" ")}` };
+    });
   }, 120_000);
   afterAll(async () => {
     await model?.close();
@@ -46,7 +51,12 @@ describe.skipIf(missing).each(["redis", "postgresql"] as const)("/forget with st
 
   test("leaves nothing of what was said", { timeout: 240_000 }, async () => {
     const env = { ASCENT_MODEL: "compatible:test", OPENAI_API_KEY: "sk-test", OPENAI_BASE_URL: `${model.url}/v1` };
-    const replica = await createReplica(cluster, { env: { ...env, WEBHOOK_SECRET: secret } });
+    // The agents' own, which needs no script.
+    const skills = { scheduler: { model: "demo", timeZone: "UTC" }, knowledge: { model: "demo" } };
+    const replica = await createReplica(cluster, {
+      config: { skills },
+      env: { ...env, WEBHOOK_SECRET: secret, ASCENT_CONFIG: "ascent.yaml" },
+    });
     onTestFinished(async () => {
       await replica.gateway.close();
       await replica.sidecar.kill();
@@ -69,6 +79,9 @@ describe.skipIf(missing).each(["redis", "postgresql"] as const)("/forget with st
       return response.text();
     }
     for (let n = 0; n < conversations; n++) expect(await says(`c${n}`, `${canary} ${n}`)).toContain(canary);
+    const reminded = await says("c0", `scheduler: remind me in 2 hours to ${canary}`);
+    expect(reminded).toMatch(/I will remind you.*goes on in the background/s);
+    expect(await says("c1", `knowledge: what is ${canary}?`)).toContain("There are no documents yet");
     const left = () => placesOf(cluster, canary);
     expect((await left()).length).toBeGreaterThan(conversations);
     expect(await says("c0", "/forget")).toContain("/forget yes");

@@ -1,7 +1,7 @@
 /** The skilled agent of the tests as a process: started, killed, and started again on the same data. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -11,8 +11,8 @@ import { freePorts } from "../../src/main/dapr/ports.ts";
 const fixture = join(import.meta.dirname, "delegate.fixture.ts");
 export const delegateKey = "an-api-key-of-the-gateway-that-asks";
 
-/** Starts it; all of it ends with the test. */
-export async function startDelegate(env: Readonly<Record<string, string>> = {}) {
+/** Starts it; all of it ends with the test. @param config its ascent.yaml. @param name "tester" or "other". */
+export async function startDelegate(env: Readonly<Record<string, string>> = {}, config: object = {}, name = "tester") {
   const data = await mkdtemp(join(tmpdir(), "ascent-delegate-"));
   const [port = 0] = await freePorts(1);
   const url = `http://127.0.0.1:${port}`;
@@ -21,8 +21,11 @@ export async function startDelegate(env: Readonly<Record<string, string>> = {}) 
   const isRunning = () => child !== undefined && child.exitCode === null && child.signalCode === null;
   const delegate = {
     url,
+    data,
+    /** Its ascent.yaml, from the next start on. */
+    configure: (config: object) => writeFile(join(data, "ascent.yaml"), JSON.stringify(config)),
     async start(): Promise<void> {
-      child = spawn(process.execPath, [fixture], {
+      child = spawn(process.execPath, [fixture, name], {
         cwd: data,
         stdio: ["ignore", "pipe", "pipe"],
         env: {
@@ -46,10 +49,11 @@ export async function startDelegate(env: Readonly<Record<string, string>> = {}) 
       }
       throw new Error(`the agent was not ready: ${printed}`);
     },
-    async kill(): Promise<void> {
+    /** In order with SIGTERM: what it has to put away is put away. */
+    async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
       if (!isRunning() || child === undefined) return;
       const gone = once(child, "exit");
-      child.kill("SIGKILL");
+      child.kill(signal);
       await gone;
     },
   };
@@ -58,6 +62,7 @@ export async function startDelegate(env: Readonly<Record<string, string>> = {}) 
     await delegate.kill();
     await rm(data, { recursive: true, force: true });
   });
+  await delegate.configure(config);
   await delegate.start();
   return delegate;
 }

@@ -1,136 +1,83 @@
 /**
- * A person on Telegram and one on the web page give tasks to skilled agents, through real processes that are killed on the way: the
- * gateway, an agent that is a process of its own, and on Dapr the sidecars.
+ * A person on Telegram and one on the web page give tasks to the scheduler, the researcher, the analyst and the knowledge agent,
+ * through real processes that are killed on the way.
  */
-import { join } from "node:path";
-import { describe, expect, onTestFailed, onTestFinished, test } from "vitest";
-import { freePorts } from "../../src/main/dapr/ports.ts";
-import { startTelegramFake, type TelegramFake } from "../fakes/telegram.ts";
-import { needsDapr, startCluster } from "../services/dapr.ts";
-import { createReplica } from "./dapr-replica.ts";
-import { agentsHere, ask, judgeTold, type Person } from "./delegation-journey.ts";
-import { delegateKey, startDelegate } from "./delegate-process.ts";
-import { createGateway, type GatewayOptions } from "./gateway-process.ts";
-import { webStop } from "./journey/web.ts";
-import { eventually, openStage, said } from "./stage.ts";
+import { afterAll, beforeAll, describe, expect, onTestFailed, test } from "vitest";
+import { needsDapr } from "../services/dapr.ts";
+import { onDapr, onEmbedded, type Ground } from "./delegation-grounds.ts";
+import { ask, handbookFor, judgeTold, personAt } from "./delegation-journey.ts";
 
 const { missing } = await needsDapr();
-const ann = 7_500_001;
+let journeys = 0;
 
-function onTelegram(platform: TelegramFake): Person {
-  const got = async () => said({ platform }, ann).map((text, at) => ({ id: String(at), text, buttons: [] }));
-  return { name: "ann", visitor: { says: async (text) => String(await platform.user(ann).sends(ann, text)), got } };
-}
+/** Waves of what dies at once, and comes back in this order. */
+type Deaths = readonly (readonly string[])[];
 
-async function onTheWeb(gateway: string): Promise<Person> {
-  const stop = await webStop();
-  await stop.open(gateway);
-  onTestFinished(() => stop.close());
-  return { name: "bob", visitor: await stop.visitor("bob") };
-}
-
-/** The scheduler by `ascent agent serve`. */
-async function serveScheduler(env: Readonly<Record<string, string>>) {
-  const options: GatewayOptions = { command: ["agent", "serve", "scheduler"], env: () => env };
-  const service = await createGateway(options);
-  onTestFailed(() => console.error(service.tail()));
-  onTestFinished(() => service.close());
-  await service.start();
-  return service;
-}
-
-const drafts = (platform: TelegramFake) =>
-  platform.log.calls.filter(({ method }) => method === "sendmessagedraft").map(({ params }) => String(params["text"]));
-
-describe("tasks of people on two channels", () => {
-  test("come back to the right one, once, by agents in the gateway and out of it, all of them killed meanwhile", async () => {
-    const tester = await startDelegate();
-    const scheduler = await serveScheduler({ ASCENT_A2A_KEYS: delegateKey });
-    const stage = await openStage({
-      web: true,
-      env: { ASCENT_MODEL: "demo" },
-      config: {
-        delegation: { inlineSeconds: 5 },
-        skills: { scheduler: { enabled: false } },
-        delegates: {
-          tester: { url: `${tester.url}/a2a/tester`, apiKey: delegateKey },
-          scheduler: { url: `${scheduler.url}/a2a/scheduler`, apiKey: delegateKey },
-        },
-      },
-    });
-    const people = [onTelegram(stage.platform), await onTheWeb(stage.gateway.url)];
-    await ask(people);
-    await Promise.all([stage.gateway.kill(), scheduler.kill(), tester.kill()]);
-    await Promise.all([scheduler.start(), tester.start()]);
-    await stage.gateway.start();
-    await judgeTold(people);
-    for (const { output } of [stage.gateway, scheduler]) {
-      expect(output()).not.toMatch(/anns|bobs/);
-      expect(output()).not.toContain(delegateKey);
+async function journey(ground: Ground, deaths: Deaths): Promise<void> {
+  const { gateway, stops, mortals, patienceMs } = ground;
+  journeys += 1;
+  const names = ["ann", "bob"].map((name) => `${name}${journeys}`);
+  for (const name of names) await ground.learn(`handbook-${name}.md`, handbookFor({ name }));
+  for (const stop of stops) await stop.open(gateway.url);
+  const [ann, bob] = await Promise.all([personAt(stops[0], names[0] ?? ""), personAt(stops[1], names[1] ?? "")]);
+  const kills: number[] = [];
+  try {
+    await ask(journeys % 2 === 0 ? [ann, bob] : [bob, ann]);
+    for (const wave of deaths) {
+      kills.push(performance.now());
+      await Promise.all(wave.map(async (name) => mortals[name]?.die()));
+      for (const { site } of [ann, bob]) site.release();
+      for (const name of wave) await mortals[name]?.rise();
     }
-    const before = drafts(stage.platform).length;
-    await stage.platform.user(ann).sends(ann, "ask tester to be slow 2500");
-    await eventually("what the agent is doing", () =>
-      drafts(stage.platform)
-        .slice(before)
-        .some((text) => text.includes("tester: thinking hard")),
-    );
-  }, 180_000);
+    await judgeTold([ann, bob], kills, patienceMs);
+  } finally {
+    await Promise.all([ann, bob].map(({ site }) => site.close()));
+  }
+}
 
-  test("come back by the gateway's own agents, though it is killed twice", async () => {
-    const stage = await openStage({ web: true, env: { ASCENT_MODEL: "demo" } });
-    const people = [onTelegram(stage.platform), await onTheWeb(stage.gateway.url)];
-    const agents = agentsHere.filter((name) => name !== "tester");
-    await ask(people, agents);
-    await stage.gateway.kill();
-    await stage.gateway.start();
-    await stage.gateway.kill();
-    await stage.gateway.start();
-    await judgeTold(people, agents);
-  }, 120_000);
+function journeysOn(open: () => Promise<Ground>, points: Readonly<Record<string, Deaths>>): void {
+  let opened: Ground | undefined;
+  beforeAll(async () => void (opened = await open()), 180_000);
+  afterAll(() => opened?.close(), 60_000);
+  const now = (): Ground => {
+    if (opened === undefined) throw new Error("nothing runs");
+    return opened;
+  };
+
+  test.each(Object.keys(points))(
+    "kill -9 of %s",
+    async (point) => {
+      onTestFailed(() => console.error(now().tail()));
+      await journey(now(), points[point] ?? []);
+    },
+    300_000,
+  );
+
+  test("nothing of it was printed", () => {
+    const { processes, secrets } = now();
+    for (const output of processes.map((one) => one.output())) {
+      expect(output).not.toMatch(/(?:ann|bob)\d+s/);
+      for (const secret of secrets) expect(output).not.toContain(secret);
+    }
+  });
+}
+
+describe("tasks of people on two channels come back to the right one, once", () => {
+  journeysOn(onEmbedded, {
+    "the gateway, and again when it is back": [["gateway"], ["gateway"]],
+    "the researcher's process": [["researcher"]],
+    "the analyst's process": [["analyst"]],
+    "all of them at once": [["researcher", "analyst", "gateway"]],
+  });
 });
 
 describe.skipIf(missing)("on Dapr", () => {
-  test("a registered agent's tasks come back, though gateway, agent and both sidecars are killed", async () => {
-    const cluster = await startCluster({ pubsub: "redis", state: "redis" });
-    onTestFinished(() => cluster.close());
-    const platform = await startTelegramFake();
-    onTestFinished(() => platform.close());
-    const [appPort = 0] = await freePorts(1);
-    const config = join(import.meta.dirname, "../../dapr/config/agent.yaml");
-    const own = await cluster.sidecar({ appPort, appId: "ascent-scheduler", config });
-    const ascentSecret = "a secret that the gateway and its agents share 0123";
-    const scheduler = await serveScheduler({
-      ASCENT_RUNTIME: "dapr",
-      ASCENT_SECRET: ascentSecret,
-      DAPR_HTTP_PORT: String(own.httpPort),
-      DAPR_API_TOKEN: cluster.apiToken,
-      APP_API_TOKEN: cluster.appToken,
-      APP_PORT: String(appPort),
-    });
-    const { gateway, sidecar } = await createReplica(cluster, {
-      config: { skills: { scheduler: { enabled: false } }, channels: { web: { main: { enabled: true } } } },
-      env: {
-        ASCENT_CONFIG: "ascent.yaml",
-        ASCENT_MODEL: "demo",
-        ASCENT_SECRET: ascentSecret,
-        TELEGRAM_BOT_TOKEN: platform.token,
-        TELEGRAM_API_ROOT: platform.url,
-      },
-    });
-    onTestFinished(async () => {
-      await gateway.close();
-      await sidecar.kill();
-    });
-    onTestFailed(() => console.error(gateway.tail()));
-    await gateway.start();
-    const people = [onTelegram(platform), await onTheWeb(gateway.url)];
-    const agents = ["scheduler"];
-    await ask(people, agents);
-    await Promise.all([gateway.kill(), scheduler.kill()]);
-    await Promise.all([sidecar.kill("SIGKILL"), own.kill("SIGKILL")]);
-    await Promise.all([sidecar.restart(), own.restart()]);
-    await Promise.all([gateway.start(), scheduler.start()]);
-    await judgeTold(people, agents, 120_000);
-  }, 400_000);
+  journeysOn(onDapr, {
+    "the gateway": [["gateway"]],
+    "the processes of researcher and knowledge": [["researcher", "knowledge"]],
+    "the gateway's sidecar": [["the gateway's sidecar"]],
+    "the researcher's sidecar": [["the researcher's sidecar"]],
+    "placement and Dapr's scheduler": [["placement", "Dapr's scheduler"]],
+    "all but those": [["the gateway's sidecar", "the researcher's sidecar", "researcher", "knowledge", "gateway"]],
+  });
 });

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { createPeer } from "../../adapters/a2a/peer.ts";
-import { internalHeaders } from "../../adapters/a2a/server.ts";
+import { internalHeaders } from "../../adapters/a2a/callers.ts";
 import { createDelegations, type Delegations } from "../../src/delegation.ts";
 import { createServer } from "../../adapters/http/index.ts";
 import { pushHandler, withLocalPush } from "../../src/delegation-push.ts";
@@ -43,13 +43,16 @@ async function open(execute: Parameters<typeof agentOf>[0], inlineMs = 300) {
     runtime,
     clock,
     log: quietLog,
-    peers: { all: async () => [peer], of: async (name) => (name === peer.name ? peer : undefined) },
+    peers: {
+      all: async () => [peer],
+      of: async (name) => (name === peer.name ? peer : undefined),
+      mayReturn: () => false,
+    },
     async prompt(to, id, note) {
       if (!ids.has(id)) told.push({ note, at: Date.now() });
       ids.add(id);
       return { id: id as never, conversation: "c" as never };
     },
-    toMission: async () => undefined,
     safeFetch: Object.assign(() => Promise.reject(new Error("no fetch here")), { refusal: async () => undefined }),
     secret,
     chainName: a2a.chainName,

@@ -139,10 +139,12 @@ test("the gateway's own scheduler reminds in time, though the gateway was killed
   await eventually("its word", () => said(stage, ann).find((text) => /tea/.test(text)));
   await stage.gateway.kill();
   await stage.gateway.start();
-  await eventually("the reminder", () => said(stage, ann).filter((text) => /tea/.test(text)).length > 1, 40_000);
+  // Its word may have been in flight at the kill.
+  const reminders = () => said(stage, ann).filter((text) => text.startsWith("Reminder: drink tea"));
+  await eventually("the reminder", () => reminders().length > 0, 40_000);
   const late = performance.now() - asked - 15_000;
   expect(late).toBeGreaterThan(-1_500);
   expect(late).toBeLessThan(4_000);
   await sleep(2_000);
-  expect(said(stage, ann).filter((text) => /tea/.test(text))).toHaveLength(2);
+  expect(reminders()).toHaveLength(1);
 }, 90_000);

@@ -3,9 +3,11 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { randomBytes } from "node:crypto";
 import { Webhook } from "standardwebhooks";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFailed, onTestFinished, test } from "vitest";
 import { listen } from "../fakes/http.ts";
-import { eventually, openStage, type Stage } from "./stage.ts";
+import type { Prompt, Reply } from "../fakes/openai/types.ts";
+import { delegateKey, startDelegate } from "./delegate-process.ts";
+import { eventually, openStage, said, type Stage } from "./stage.ts";
 
 const conversations = 40;
 const canary = `canary${randomBytes(8).toString("hex")}`;
@@ -86,6 +88,73 @@ test(
     expect(filesWith(stage.gateway.data, canary)).toEqual([expect.stringMatching(/^[0-9a-f]{64}$/)]);
     await stage.gateway.start();
     expect(await ann("c1", "who am I?")).not.toContain(canary);
+  },
+);
+
+const isBlob = (name: string) => /^[0-9a-f]{64}/.test(name);
+
+/** What a person says to the model is what it asks an agent for: "scheduler: …", with the files that came along. */
+function delegates({ turn, toolOutputs }: Prompt): Reply | undefined {
+  const [, name, task] = /^(\w+): ([^\n]*)$/m.exec(turn.at(-1) ?? "") ?? [];
+  if (name === undefined || toolOutputs.length > 0) return undefined;
+  return { toolCalls: [{ name: `agent__${name}`, arguments: { task, files: true } }] };
+}
+
+test(
+  "nothing is left with the agents that a person gave tasks to, what runs there is cancelled, and another's tasks stay",
+  { timeout: 240_000 },
+  async () => {
+    const secret = randomBytes(32).toString("hex");
+    const agent = await startDelegate({ ASCENT_SECRET: secret });
+    const url = `${agent.url}/a2a/tester`;
+    const stage = await openStage({
+      env: { ASCENT_SECRET: secret },
+      config: {
+        delegation: { inlineSeconds: 3 },
+        delegates: { tester: { url, sameSecret: true }, keyed: { url, apiKey: delegateKey } },
+        // The demo model of theirs needs none.
+        skills: { scheduler: { model: "demo", timeZone: "UTC" }, analyst: { model: "demo" } },
+      },
+    });
+    stage.model.script(delegates);
+    const [ann, bob] = [7_500_001, 7_500_002];
+    onTestFailed(() => console.error([ann, bob].map((who) => said(stage, who))));
+    const says = (who: number, text: string) => stage.platform.user(who).sends(who, text);
+    const heard = (who: number, words: string, times = 1) =>
+      eventually(`"${words}"`, () => said(stage, who).filter((text) => text.includes(words)).length >= times, 60_000);
+    const others = canary.replace("canary", "bobs");
+
+    await says(bob, `scheduler: remind me in 2 hours to ${others}`);
+    await heard(bob, "goes on in the background");
+    await says(ann, `scheduler: remind me in 2 hours to ${canary}`);
+    await heard(ann, "goes on in the background");
+    const data = Buffer.from(`city,sales\n${canary},30\nBonn,5.5\n`).toString("base64");
+    const caption = "analyst: bar chart of sales by city";
+    await stage.platform.user(ann).sends(ann, { kind: "document", name: "sales.csv", mime: "text/csv", data, caption });
+    await heard(ann, '(task "analyst-');
+    await says(ann, `tester: quick ${canary}`);
+    await heard(ann, "quick is done");
+    for (const name of ["tester", "keyed"]) await says(ann, `${name}: hold ${canary} for ${name}`);
+    await heard(ann, "goes on in the background", 3);
+    await says(ann, `tester: ask ${canary}`);
+    await heard(ann, "Which colour?");
+    expect(filesWith(stage.gateway.data, canary).filter(isBlob).length).toBeGreaterThan(0);
+    await eventually("the agent's data", () => filesWith(agent.data, canary).length > 0);
+
+    await says(ann, "/forget");
+    await heard(ann, "/forget yes");
+    await says(ann, "/forget yes");
+    await heard(ann, "I have erased");
+    await stage.gateway.terminate();
+    await agent.kill("SIGTERM");
+    expect(filesWith(agent.data, canary)).toEqual([]);
+    expect(filesWith(stage.gateway.data, canary)).toEqual([]);
+    expect(filesWith(stage.gateway.data, others)).toEqual(["ascent.db"]);
+    // Charts among them, in which no word stands.
+    expect(filesWith(stage.gateway.data, "").filter(isBlob)).toEqual([]);
+    await Promise.all([stage.gateway.start(), agent.start()]);
+    await says(bob, "tasks of mine");
+    await heard(bob, others);
   },
 );
 

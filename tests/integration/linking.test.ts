@@ -1,45 +1,16 @@
 /** One person on Telegram and in the web chat, on the real gateway: linked, apart again, exported, forgotten, and killed meanwhile. */
-import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { streamsOf } from "../simulation/random.ts";
+import { openPage } from "./page.ts";
 import { eventually, expectKept, openStage, said, untilQuiet, type Stage } from "./stage.ts";
 
 const ann = 7;
 const eve = 8;
 const group = -500;
 const seed = Number(process.env["KILL_SEED"] ?? 1);
-
-interface Shown {
-  readonly role: string;
-  readonly text: string;
-  readonly attachments: readonly { readonly url: string }[];
-}
-
-/** A session of the web chat. */
-async function openPage({ gateway: { url } }: Stage) {
-  const headers = { origin: url, "content-type": "application/json" };
-  const session = await fetch(`${url}/api/session`, { method: "POST", body: "{}", headers });
-  const cookie = session.headers.getSetCookie()[0]?.split(";")[0] ?? "";
-  const request = (path: string, init: RequestInit = {}) =>
-    fetch(`${url}${path}`, { ...init, headers: { ...headers, cookie, ...(init.headers as object) } });
-  const shown = async () => ((await (await request("/api/messages")).json()) as { messages: Shown[] }).messages;
-  return {
-    request,
-    shown,
-    async sends(text: string, attachments: readonly { id: string }[] = []): Promise<void> {
-      const body = JSON.stringify({ id: randomUUID(), text, attachments });
-      expect((await request("/api/messages", { method: "POST", body })).status).toBe(202);
-    },
-    /** The gateway's last word, once it says so. */
-    sees: (what: string) =>
-      eventually(`the page shows “${what}”`, async () =>
-        (await shown()).findLast(({ role, text }) => role !== "user" && text.includes(what)),
-      ),
-  };
-}
 
 /** All prompts of the model so far, as they came. */
 function prompts({ model }: Stage): string[] {

@@ -7,10 +7,16 @@ import {
   JsonRpcTransportFactory,
   RestTransportFactory,
   type Client,
+  type RequestOptions,
 } from "@a2a-js/sdk/client";
+import { GrpcTransportFactory } from "@a2a-js/sdk/client/grpc";
 import { randomUUID } from "node:crypto";
 
-const transports = { "JSON-RPC": JsonRpcTransportFactory, "HTTP+JSON": RestTransportFactory };
+const transports = {
+  "JSON-RPC": ["JSONRPC", (fetchImpl: typeof fetch) => new JsonRpcTransportFactory({ fetchImpl })],
+  "HTTP+JSON": ["HTTP+JSON", (fetchImpl: typeof fetch) => new RestTransportFactory({ fetchImpl })],
+  gRPC: ["GRPC", () => new GrpcTransportFactory()],
+} as const;
 export type Transport = keyof typeof transports;
 
 export interface ClientOptions {
@@ -30,9 +36,16 @@ export async function a2aClient(options: ClientOptions): Promise<Client> {
     for (const [name, value] of Object.entries(headers)) request.headers.set(name, value);
     return handle(request);
   };
+  const [binding, factory] = transports[transport];
+  /** gRPC has no fetch. */
+  const before = async ({ options: of }: { options?: RequestOptions }) => {
+    if (of !== undefined) of.serviceParameters = { ...of.serviceParameters, ...headers };
+  };
+  const interceptors = binding === "GRPC" ? [{ before, after: async () => undefined }] : [];
   const made = ClientFactoryOptions.createFrom(ClientFactoryOptions.default, {
-    transports: [new transports[transport]({ fetchImpl })],
-    preferredTransports: [transport === "JSON-RPC" ? "JSONRPC" : "HTTP+JSON"],
+    transports: [factory(fetchImpl)],
+    preferredTransports: [binding],
+    clientConfig: { interceptors },
     cardResolver: new DefaultAgentCardResolver({ fetchImpl }),
   });
   return new ClientFactory(made).createFromUrl(url, `/a2a/${agent}/.well-known/agent-card.json`);

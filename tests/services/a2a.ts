@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { openGrpc, type GrpcServer } from "../../adapters/a2a/grpc.ts";
 import { createA2aServer, defaultA2aSettings, type A2aSettings } from "../../adapters/a2a/server.ts";
 import { createSafeFetch } from "../../adapters/fetch/index.ts";
 import { openEmbedded } from "../../adapters/embedded/index.ts";
@@ -48,13 +49,17 @@ export interface Given {
   readonly directory?: string;
   /** Over HTTP too. */
   readonly listen?: boolean;
+  /** By gRPC too, which the cards say. */
+  readonly grpc?: boolean;
 }
 
-export async function serveA2a({ agents, settings, host, allowHosts = ["127.0.0.1"], directory, listen }: Given) {
+export async function serveA2a({ agents, settings, host, allowHosts = ["127.0.0.1"], directory, ...more }: Given) {
   const data = directory ?? (await mkdtemp(join(tmpdir(), "ascent-a2a-")));
   const runtime = await openEmbedded({ directory: data, clock, log: quietLog });
+  const a2aSettings = { ...defaultA2aSettings, keys: [apiKey, otherKey], waitMs: 5_000, ...settings };
+  let grpc: GrpcServer | undefined;
   const a2a = createA2aServer({
-    settings: { ...defaultA2aSettings, keys: [apiKey, otherKey], waitMs: 5_000, ...settings },
+    settings: a2aSettings,
     secret,
     blobs: runtime.blobs,
     tenant: "default",
@@ -63,6 +68,7 @@ export async function serveA2a({ agents, settings, host, allowHosts = ["127.0.0.
     log: quietLog,
     newId: randomUUID,
     publicUrl: undefined,
+    grpcAt: () => grpc && `127.0.0.1:${grpc.port}`,
   });
   const sender: PushSender = a2a.sender;
   const tasks = createTaskHost({
@@ -78,7 +84,9 @@ export async function serveA2a({ agents, settings, host, allowHosts = ["127.0.0.
   runtime.jobs.handle(async (job, given) => void (await tasks.run(job, given)));
   const health = () => undefined;
   const server = createServer({ host: "127.0.0.1", port: 0, channels: [a2a], health, log: quietLog });
-  const url = listen === true ? (await server.listen()).url : "http://agents.internal";
+  const url = more.listen === true ? (await server.listen()).url : "http://agents.internal";
+  const at = { host: "127.0.0.1", port: 0, origin: url, messageBytes: a2aSettings.bodyBytes };
+  if (more.grpc === true) grpc = await openGrpc({ door: a2a.door, ...at });
   await runtime.start();
   let stopped = false;
   return {
@@ -86,12 +94,13 @@ export async function serveA2a({ agents, settings, host, allowHosts = ["127.0.0.
     tasks,
     runtime,
     url,
+    grpc,
     directory: data,
     /** @param grace 0: as a crash would, where that is possible within a process. */
     async stop(grace = 0) {
       if (stopped) return;
       stopped = true;
-      await server.drain(0);
+      await Promise.all([server.drain(0), grpc?.drain(0)]);
       if (grace > 0) await tasks.drain(grace);
       await runtime.stop(grace);
     },

@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { realpath } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -21,6 +22,25 @@ const said = "\0\x03\0\0user\0ascent\0database\0postgres\0\0";
 /** The first message of a client, protocol 3.0. */
 const startup = `\0\0\0${String.fromCodePoint(said.length + 4)}${said}`;
 const restartMs = 30_000;
+
+/** Its pgvector, which is no program: a package or a build of its own. @throws as {@link needs} does. */
+export async function needsPgvector(): Promise<{ readonly missing: boolean }> {
+  const { missing, path } = needs("postgres");
+  if (missing) return { missing };
+  const program = join(dirname(await realpath(path)), "pg_config");
+  const { stdout } = await run(program, ["--sharedir"]);
+  if (existsSync(join(stdout.trim(), "extension/vector.control"))) return { missing: false };
+  if (process.env["CI"]) throw new Error(`${path} has no pgvector, and CI is set: nothing may be skipped here`);
+  console.warn("skipped: pgvector is not installed (on Debian postgresql-<major>-pgvector, or .ci/pgvector builds it)");
+  return { missing: true };
+}
+
+/** What the server's owner has it do. @returns the rows, each in a line. */
+export async function query(url: string, statements: string): Promise<string> {
+  const program = join(dirname(await realpath(needs("postgres").path)), "psql");
+  const args = ["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"];
+  return (await run(program, [...args, `--command=${statements}`, url], { maxBuffer: 64 * 1024 * 1024 })).stdout;
+}
 
 /** Everything in the database, a row in each line. */
 export async function dump(url: string): Promise<string> {

@@ -24,6 +24,8 @@ export interface ActorState {
   readonly contextOf: ContextOf;
   /** What waits for a word, of all actors. */
   asks(): string[];
+  /** Conversations that an operator has. */
+  held(): string[];
 }
 
 export function createActorState(world: World, broker: Broker, reminders: Reminders): ActorState {
@@ -44,6 +46,12 @@ export function createActorState(world: World, broker: Broker, reminders: Remind
       const open = Object.values(threads).flatMap((thread) => thread.asks ?? []);
       const kept = [...stored.keys()].filter((key) => key.startsWith("ask:"));
       return [...open.map((ask) => `ask ${ask.id} of ${id}`), ...kept.map((key) => `row ${key} of ${id}`)];
+    });
+
+  const held = (): string[] =>
+    [...rows.values()].flatMap((stored) => {
+      const { threads } = JSON.parse(stored.get("inbox") ?? '{"threads":{}}') as Inbox;
+      return Object.entries(threads).flatMap(([id, thread]) => (thread.held?.by === undefined ? [] : [id]));
     });
 
   const contextOf: ContextOf = (id, { process, inCall, owns }) => {
@@ -104,5 +112,5 @@ export function createActorState(world: World, broker: Broker, reminders: Remind
       },
     };
   };
-  return { contextOf, asks };
+  return { contextOf, asks, held };
 }

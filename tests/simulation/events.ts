@@ -32,8 +32,9 @@ export function postId({
   action,
   words = "",
 }: Pick<Post, "conversation" | "action" | "words">): MessageId {
-  if (action.does.kind !== "decide") return idOf(conversation, action.id);
   const to = addressOf(conversation);
+  if (action.does.kind === "operate") return messageId(to, "operator", to.conversation, action.id);
+  if (action.does.kind !== "decide") return idOf(conversation, action.id);
   return messageId(to, "requested", to.conversation, `approval ${words}`);
 }
 
@@ -44,9 +45,9 @@ export function idOf(conversation: ConversationPlan, action: string): MessageId 
   return messageId(account, conversation.chat, action);
 }
 
-/** The ids of plan actions that a text names. */
+/** The ids of plan actions that a text names, or what it says that skilled agents said. */
 export function tokensIn(text: string): string[] {
-  return text.match(/\bm\d+\b/g) ?? [];
+  return text.match(/\b(?:m\d+|w\d+[ab](?:[eqx]|a\d))\b/g) ?? [];
 }
 
 /** @param epoch the platform's wall clock at the start; @param receivedAt the gateway's, now. */
@@ -73,7 +74,12 @@ export function eventOf(
       return { ...header, kind: "message", message: messageOf(action) };
     case "press":
       return { ...header, kind: "message", message: pressOf(action.id, words ?? "") };
+    case "reply": {
+      const message = words === undefined ? messageOf(action) : pressOf(action.id, words);
+      return { ...header, kind: "message", message };
+    }
     case "decide":
+    case "operate":
     case "request":
       throw new TypeError("no person did that");
     case "edit": {
@@ -90,7 +96,7 @@ export function eventOf(
 
 function messageOf({ id, does }: Action): Message {
   if (does.kind === "command") return commandOf(does.name, does.name.endsWith("link") ? "" : id);
-  const addressed = does.kind === "say" && does.addressed;
+  const addressed = does.kind === "reply" || (does.kind === "say" && does.addressed);
   return { parts: [{ kind: "text", text: `${id}, please`, format: "plain" }], addressed };
 }
 

@@ -3,6 +3,7 @@ import { agentIdOf, type AgentId } from "../../src/ids.ts";
 import type { Channel } from "../../src/channel.ts";
 import type { Core } from "../../src/core.ts";
 import type { Agent } from "../../src/agent.ts";
+import type { Delegates, Delegating } from "./delegates.ts";
 import type { Runtime } from "../../src/ports.ts";
 import { createShares } from "../../src/shares.ts";
 import type { Broker } from "./broker.ts";
@@ -12,12 +13,13 @@ import type { Scheduler } from "./jobs.ts";
 import { unused, type Tables } from "./keyed.ts";
 import type { ConversationPlan, Fault } from "./plan.ts";
 import { createProcess, type Process } from "./process.ts";
-import type { World } from "./world.ts";
+import { logOf, type World } from "./world.ts";
 
 /** A process that takes what comes in. */
 export interface Gateway {
   readonly process: Process;
   readonly core: Core;
+  readonly delegating: Delegating;
 }
 
 export interface Gateways {
@@ -34,6 +36,7 @@ export interface Outside {
   readonly scheduler: Scheduler;
   readonly channelsOf: (process: Process) => readonly Channel[];
   readonly agentOf: (process: Process) => Agent;
+  readonly delegates: Delegates;
 }
 
 export function startGateways(world: World, outside: Outside): Gateways {
@@ -55,11 +58,22 @@ export function startGateways(world: World, outside: Outside): Gateways {
     });
     all.push(process);
     world.note(process.name, () => "starts");
-    const core = world.subject.createCore(coreOptions(world, outside, process));
-    up.push({ process, core });
+    const runtime = runtimeOf(outside, process);
+    const log = logOf(world, process);
+    const delegating = outside.delegates.open(process, { runtime, log, core: () => core });
+    const { delegations, host } = delegating;
+    const core = world.subject.createCore({ ...coreOptions(world, outside, process), runtime, log, delegations });
+    up.push({ process, core, delegating });
     outside.broker.join(process);
     outside.hosting.join(process);
-    outside.scheduler.join(process, (name, data) => core.approvals.run(name, data));
+    outside.scheduler.join(process, async (name, data) => {
+      const done =
+        (await core.approvals.run(name, data)) ||
+        (await core.takeovers.run(name, data)) ||
+        (await host.run(name, data)) ||
+        (await delegations.run(name, data));
+      if (!done) throw new Error(`nobody does the job ${name}`);
+    });
     process.onDeath(() => {
       up = up.filter((gateway) => gateway.process !== process);
       outside.broker.lost(process);
@@ -67,12 +81,14 @@ export function startGateways(world: World, outside: Outside): Gateways {
     });
   };
 
-  const stop = ({ process, core }: Gateway, graceMs: number, downMs: number): void => {
+  const stop = ({ process, core, delegating }: Gateway, graceMs: number, downMs: number): void => {
+    const { delegations, host } = delegating;
+    const until = loop.now() + graceMs;
     world.note(process.name, () => `is told to stop within ${graceMs} ms`);
     process.stop();
     process.schedule(graceMs + 5_000, () => process.crash(downMs));
-    void core
-      .drain(graceMs)
+    void Promise.all([core.drain(graceMs), host.drain(graceMs)])
+      .then(() => delegations.drain(Math.max(0, until - loop.now())))
       .then(() => outside.broker.leave(process))
       .then(() => process.crash(downMs));
   };
@@ -96,15 +112,13 @@ export function startGateways(world: World, outside: Outside): Gateways {
   return { ready: () => up.filter(({ process }) => !process.stopping), all };
 }
 
-function coreOptions(world: World, outside: Outside, process: Process): Parameters<World["subject"]["createCore"]>[0] {
+type CoreOptions = Parameters<World["subject"]["createCore"]>[0];
+
+function coreOptions(world: World, outside: Outside, process: Process): Omit<CoreOptions, "runtime" | "log"> {
   const channels = outside.channelsOf(process);
   const answering = { name: "agent", agent: outside.agentOf(process), traits: world.plan.settings };
-  const log = (level: string) => (fields: Readonly<Record<string, unknown>>, message: string) =>
-    world.note(process.name, () => `${level}: ${message} ${JSON.stringify(fields)}`);
   return {
-    runtime: runtimeOf(outside, process),
     clock: process.clock,
-    log: { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") },
     instance: process.name,
     channelOf: (to) => channels.find(({ channel }) => channel === to.channel),
     agentOf: () => answering,
@@ -112,6 +126,7 @@ function coreOptions(world: World, outside: Outside, process: Process): Paramete
       const random = world.streams(`codes of ${process.slot}`);
       return Array.from({ length: 10 }, () => random.pick(["A", "B", "C", "D", "E", "F", "G", "H"])).join("");
     },
+    takeover: { waitMs: 40_000 },
     delivers: process.slot < world.plan.senders,
     places: createShares(world.plan.settings.places, () => undefined),
   };

@@ -11,6 +11,9 @@ import {
   type Plan,
 } from "./plan.ts";
 import { askedOf, askFaultsOf } from "./generate-asks.ts";
+import { questionedOf } from "./generate-questions.ts";
+import { takenOf } from "./generate-takeovers.ts";
+import { delegatedOf, workFaultsOf } from "./generate-work.ts";
 import { streamsOf, type Random } from "./random.ts";
 
 const second = 1_000;
@@ -25,7 +28,10 @@ export function planOf(seed: number, flavour: Flavour): Plan {
   const channels = channelsOf(streams("channels"), streams("buttons"));
   const apart = conversationsOf(streams("conversations"), channels);
   const linked = linkedOf(streams("links"), channels, apart);
-  const conversations = askedOf(streams("approvals"), linked, channels);
+  const asked = askedOf(streams("approvals"), linked, channels);
+  const delegated = delegatedOf(streams("delegations"), asked);
+  const questioned = questionedOf(streams("questions"), delegated);
+  const conversations = takenOf(streams("takeovers"), questioned);
   const calm = random.chance(0.12);
   return {
     seed,
@@ -42,6 +48,7 @@ export function planOf(seed: number, flavour: Flavour): Plan {
       historyItems: random.pick([4, 6, 20]),
       // Of a stream of its own: the others give what they gave before.
       places: streams(`places of ${flavour}`).chance(0.25) ? 2 : 2_000,
+      inlineMs: streams(`waits of ${flavour}`).pick([1, 5, 20]) * second,
     },
     channels,
     conversations,
@@ -50,6 +57,7 @@ export function planOf(seed: number, flavour: Flavour): Plan {
       : [
           ...faultsOf(streams("faults"), { flavour, replicas, conversations }),
           ...askFaultsOf(streams("faults of approvals"), conversations),
+          ...workFaultsOf(streams("faults of delegations"), conversations),
         ].toSorted((one, other) => one.at - other.at),
   };
 }

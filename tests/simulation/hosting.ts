@@ -37,6 +37,8 @@ export interface Hosting {
   armed(): string[];
   /** What waits for a word, in the stored state. */
   asks(): string[];
+  /** Conversations that an operator has, in the stored state. */
+  held(): string[];
 }
 
 const callDeadlineMs = 20_000;
@@ -60,7 +62,7 @@ export function createHosting(world: World, broker: Broker): Hosting {
     });
     return true;
   });
-  const { contextOf, asks } = createActorState(world, broker, reminders);
+  const { contextOf, asks, held } = createActorState(world, broker, reminders);
 
   const hostedAt = (process: Process, id: AgentId): Hosted => {
     const own = hosts.get(process) ?? new Map<AgentId, Hosted>();
@@ -181,5 +183,6 @@ export function createHosting(world: World, broker: Broker): Hosting {
     },
     armed: reminders.armed,
     asks,
+    held,
   };
 }

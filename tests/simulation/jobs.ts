@@ -30,7 +30,7 @@ interface Row {
 const backoffMs = (failures: number) => Math.min(30_000, 500 * 2 ** failures);
 
 export function createScheduler(world: World): Scheduler {
-  const { loop, plan } = world;
+  const { loop } = world;
   const random = world.streams("jobs");
   const rows = new Map<string, Row>();
   const handlers = new Map<Process, Handler>();
@@ -75,13 +75,15 @@ export function createScheduler(world: World): Scheduler {
   return {
     runs,
     of: (process) => ({
-      schedule: (name, when, data) =>
-        process.perform("job", `${name} is scheduled`, () => {
-          if (!("dueAt" in when)) throw new TypeError("periodic jobs are not simulated");
+      schedule: (name, when, data) => {
+        if (!("dueAt" in when)) throw new TypeError("periodic jobs are not simulated");
+        const dueMs = when.dueAt - process.clock.now();
+        return process.perform("job", `${name} is scheduled`, () => {
           const row: Row = { name, data: copyOf(data), failures: 0 };
           rows.set(name, row);
-          later(row, Math.max(0, when.dueAt - plan.epoch - loop.now()));
-        }),
+          later(row, Math.max(0, dueMs));
+        });
+      },
       cancel: (name) => process.perform("job", `${name} is cancelled`, () => void rows.delete(name)),
     }),
     join: (process, handler) => {

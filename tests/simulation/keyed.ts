@@ -1,12 +1,27 @@
 /** Records, journal, dead letters and transcript: plain durable tables, each step of which can fail. */
+import type { Delegation } from "../../src/delegation-record.ts";
+import { isEnded, type Task } from "../../src/tasks.ts";
 import type { DeadLetter, Records, Runtime, SetAside, TranscriptEntry } from "../../src/ports.ts";
+import type { Address } from "../../src/message.ts";
 import type { Process } from "./process.ts";
 import { copyOf, type World } from "./world.ts";
 
+/** A record of a delegation as it was written. */
+export interface Written {
+  readonly at: number;
+  readonly row: Delegation;
+}
+
 export interface Tables {
   readonly journal: readonly SetAside[];
-  /** What operators are shown as waiting for a word. */
+  /** What operators are shown as waiting for a word, or for a person. */
   asks(): string[];
+  /** Conversations that an operator has, as operators are shown it. */
+  held(): string[];
+  /** Every state that was ever written of tasks for skilled agents. */
+  delegations(): readonly Written[];
+  /** Tasks of skilled agents inside the gateway that have not ended. */
+  working(): string[];
   of(process: Process): Pick<Runtime, "records" | "journal" | "deadLetters" | "transcript">;
 }
 
@@ -14,7 +29,7 @@ export interface Tables {
 export function createTables(world: World, letters: DeadLetter[]): Tables {
   const journal: SetAside[] = [];
   const transcript = new Map<string, TranscriptEntry[]>();
-  const { recordsOf, keys, valueOf } = createRecords(world);
+  const { recordsOf, keys, valueOf, delegations } = createRecords(world);
 
   const entriesOf = (conversation: string): TranscriptEntry[] => {
     const entries = transcript.get(conversation) ?? [];
@@ -22,12 +37,28 @@ export function createTables(world: World, letters: DeadLetter[]): Tables {
     return entries;
   };
 
+  const takeovers = () =>
+    keys()
+      .filter((key) => key.startsWith("takeovers:"))
+      .flatMap((key) => (valueOf(key) as { open: { id: string; by?: string; to: Address }[] }).open);
+
   return {
     journal,
-    asks: () =>
+    held: () => takeovers().flatMap(({ by, to }) => (by === undefined ? [] : [to.conversation])),
+    delegations: () => delegations,
+    working: () =>
       keys()
+        .filter((key) => key.startsWith("task:"))
+        .flatMap((key) => {
+          const { state } = (valueOf(key) ?? { state: "completed" }) as Pick<Task, "state">;
+          return isEnded({ state }) ? [] : [`${key} is ${state}`];
+        }),
+    asks: () => [
+      ...takeovers().flatMap(({ id, by }) => (by === undefined ? [`${id} asks for a person`] : [])),
+      ...keys()
         .filter((key) => key.startsWith("approvals:"))
         .flatMap((key) => (valueOf(key) as { open: { id: string }[] }).open.map(({ id }) => `${id} for operators`)),
+    ],
     of: (process) => ({
       records: recordsOf(process),
       journal: {
@@ -67,6 +98,7 @@ export function createTables(world: World, letters: DeadLetter[]): Tables {
 
 function createRecords(world: World) {
   const rows = new Map<string, { json: string; etag: string; until: number }>();
+  const delegations: Written[] = [];
   let writes = 0;
   const current = (key: string) => {
     const row = rows.get(key);
@@ -87,13 +119,15 @@ function createRecords(world: World) {
         }
         const etag = String(++writes);
         rows.set(key, { json, etag, until: world.loop.now() + (options.ttlMs ?? Infinity) });
+        if (key.startsWith("delegation:"))
+          delegations.push({ at: world.loop.now(), row: JSON.parse(json) as Delegation });
         return etag;
       });
     },
     remove: (key) => process.perform("write record", `${key} removed`, () => void rows.delete(key)),
   });
   const valueOf = (key: string): unknown => JSON.parse(current(key)?.json ?? "null");
-  return { recordsOf, valueOf, keys: () => [...rows.keys()] };
+  return { recordsOf, valueOf, keys: () => [...rows.keys()], delegations };
 }
 
 /** A part of the runtime that the core's line of a message does not touch. */

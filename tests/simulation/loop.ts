@@ -22,10 +22,13 @@ interface Entry {
 }
 
 const batch = 64;
+/** What needs more never ends. */
+const mostSteps = 300_000;
 
 export function createLoop(random: Random): Loop {
   const heap: Entry[] = [];
   let time = 0;
+  let count = 0;
 
   const loop: Loop = {
     now: () => time,
@@ -48,7 +51,7 @@ export function createLoop(random: Random): Loop {
           dropCancelled(heap);
           const next = heap[0];
           if (next === undefined) return end("quiet");
-          if (next.time > deadline()) return end("late");
+          if (next.time > deadline() || ++count > mostSteps) return end("late");
           pop(heap);
           time = next.time;
           try {
@@ -60,7 +63,7 @@ export function createLoop(random: Random): Loop {
         };
         const steps = () => {
           if (ended) return;
-          for (let count = 0; count < batch; count++) setImmediate(step);
+          for (let at = 0; at < batch; at++) setImmediate(step);
           setImmediate(steps);
         };
         steps();

@@ -2,14 +2,20 @@
  * The agent: answers with the tokens of the messages it was given, slowly, badly or not at all, as the plan says, or stops
  * before a call. Its log is the agent's view of the turns.
  */
-import type { Agent, HistoryItem, TurnInput, TurnOutput } from "../../src/agent.ts";
+import type { Agent, HistoryItem, TurnHooks, TurnInput, TurnOutput } from "../../src/agent.ts";
 import { askIdOf } from "../../src/asks.ts";
 import type { MessageId, ParticipantId } from "../../src/ids.ts";
+import type { Message } from "../../src/message.ts";
+import type { Delegations } from "../../src/delegation.ts";
+import type { PersonReply } from "../../src/tools.ts";
 import type { Records } from "../../src/ports.ts";
 import { idOf, tokensIn } from "./events.ts";
+import { askPerson } from "./model-questions.ts";
+import { answerNote, assign, standing, type Assignment } from "./model-work.ts";
 import type { Action, Asking, Mood } from "./plan.ts";
 import type { Process } from "./process.ts";
-import type { World } from "./world.ts";
+import { sayingsIn } from "./work-log.ts";
+import { logOf, type World } from "./world.ts";
 
 /** One run of a turn. */
 export interface Run {
@@ -20,6 +26,9 @@ export interface Run {
   /** Whose they are. */
   readonly of: readonly ParticipantId[];
   readonly tokens: readonly string[];
+  /** What skilled agents told it, but in notes, and what people answered to questions of its tools. */
+  readonly told: Set<string>;
+  readonly heard: PersonReply[];
   readonly history: readonly HistoryItem[];
   readonly summary: string;
   readonly process: Process;
@@ -37,9 +46,10 @@ export interface Done {
   readonly at: number;
 }
 
-/** What an answer's text says of itself: which messages it answers, in which run, which part it is. */
+/** What an answer's text says of itself: which messages it answers, in which run, which part it is; what it was told besides. */
 export interface Marker {
   readonly text: string;
+  readonly told: readonly string[];
   readonly tokens: readonly string[];
   readonly run: string;
   readonly part: number;
@@ -47,9 +57,11 @@ export interface Marker {
 }
 
 export function markersIn(text: string): Marker[] {
-  return [...text.matchAll(/«([^|»]*)\|(r\d+)\|(\d+)\/(\d+)»/g)].map(([whole, tokens = "", run = "", part, of]) => ({
+  const found = text.matchAll(/«([^|»]*)\|(r\d+)\|(\d+)\/(\d+)»(?:‹([^›]*)›)?/g);
+  return [...found].map(([whole, tokens = "", run = "", part, of, told = ""]) => ({
     text: whole,
     tokens: tokensIn(tokens),
+    told: tokensIn(told),
     run,
     part: Number(part),
     of: Number(of),
@@ -69,11 +81,18 @@ interface Play {
   readonly hooks: Parameters<Agent["run"]>[1];
   /** Does the one thing that the agent does in the world. */
   readonly act: (effect: Asking["effect"]) => Promise<void>;
+  /** Hears from skilled agents: what stands, what it has to answer, what it asks of them. */
+  readonly consult: (mood: Mood) => Promise<void>;
 }
 
 const plain: Mood = { thinkMs: 500, ends: "answers", once: false, lateMs: 0 };
 
-export function createModel(world: World, recordsOf: (process: Process) => Records): Model {
+export interface Means {
+  readonly records: Records;
+  readonly delegations: Delegations;
+}
+
+export function createModel(world: World, meansOf: (process: Process) => Means): Model {
   const runs: Run[] = [];
   const done: Done[] = [];
   const tokenOf = new Map(
@@ -82,6 +101,40 @@ export function createModel(world: World, recordsOf: (process: Process) => Recor
   const actions = new Map(
     world.plan.conversations.flatMap((conversation) => conversation.actions).map((action) => [action.id, action]),
   );
+
+  const works = new Map(
+    [...actions.values()]
+      .flatMap(({ does }) => ("mood" in does ? (does.mood.work ?? []) : []))
+      .map((work) => [work.name, work]),
+  );
+  const effectsOf = (process: Process) =>
+    world.subject.createEffects({
+      records: meansOf(process).records,
+      clock: process.clock,
+      log: logOf(world, process),
+      belongings: { note: async () => undefined },
+    });
+
+  async function consult(run: Run, input: TurnInput, hooks: TurnHooks, { work, question }: Mood): Promise<void> {
+    const { process } = run;
+    const { signal } = hooks;
+    const { delegations } = meansOf(process);
+    const hear = (words: readonly string[]) => {
+      if (words.length > 0) world.note(process.name, () => `model ${run.name} is told ${words.join(" ")}`);
+      for (const one of words) if (!run.tokens.includes(one)) run.told.add(one);
+    };
+    const workOf = (name: string) => works.get(name);
+    const of: Assignment = { input, signal, delegations, effects: effectsOf(process), workOf, hear };
+    const notes = input.messages.flatMap(({ note, message }) => (note === undefined ? [] : textsIn(message.parts)));
+    if (input.attempt > 1) await standing(of).catch(() => undefined);
+    for (const note of notes) await answerNote(of, note);
+    if (work !== undefined) await assign(of, work);
+    if (question === undefined) return;
+    const reply = await askPerson(input, hooks, question);
+    world.note(process.name, () => `model ${run.name} hears ${JSON.stringify(reply)} to ${question.name}`);
+    run.heard.push(reply);
+    if (reply.kind === "said") for (const token of tokensIn(reply.text)) run.told.add(token);
+  }
 
   /** As the toolbox does it: in the ledger, by a key of the turn's; what fails is told to the model. */
   async function act(run: Run, effect: Asking["effect"]): Promise<void> {
@@ -93,8 +146,7 @@ export function createModel(world: World, recordsOf: (process: Process) => Recor
         done.push({ key, run, at: world.loop.now() });
         return { text: "paid" };
       });
-    const belongings = { note: async () => undefined };
-    const effects = world.subject.createEffects({ records: recordsOf(process), clock: process.clock, belongings });
+    const effects = effectsOf(process);
     const { conversation } = run.input.to;
     await effects.once({ key, effect, args: run.input.resume?.state, conversation }, work).catch((error: unknown) => {
       world.note(process.name, () => `model ${run.name} is told: ${String(error)}`);
@@ -107,7 +159,7 @@ export function createModel(world: World, recordsOf: (process: Process) => Recor
     agentOf: (process) => ({
       run: (input, hooks) => {
         const tokens = input.messages.flatMap(({ id, message }) => {
-          const said = message.parts.flatMap((part) => (part.kind === "text" ? tokensIn(part.text) : []));
+          const said = textsIn(message.parts).flatMap((text) => [...new Set([...tokensIn(text), ...sayingsIn(text)])]);
           return said.length > 0 ? said : (tokenOf.get(id) ?? []);
         });
         const run: Run = {
@@ -116,6 +168,8 @@ export function createModel(world: World, recordsOf: (process: Process) => Recor
           messages: input.messages.map(({ id }) => id),
           of: input.messages.map(({ participant }) => participant.id),
           tokens,
+          told: new Set(),
+          heard: [],
           history: input.history,
           summary: input.summary ?? "",
           process,
@@ -127,7 +181,14 @@ export function createModel(world: World, recordsOf: (process: Process) => Recor
           () => `model ${run.name} begins ${input.turn}, attempt ${input.attempt}: ${tokens.join(" ")}`,
         );
         const action = actions.get(tokens[0] ?? "");
-        return play({ world, run, action, hooks, act: (effect) => act(run, effect) }).finally(() => {
+        return play({
+          world,
+          run,
+          action,
+          hooks,
+          act: (effect) => act(run, effect),
+          consult: (mood) => consult(run, input, hooks, mood),
+        }).finally(() => {
           run.overAt ??= world.loop.now();
           world.note(process.name, () => `model ${run.name} ends`);
         });
@@ -142,7 +203,7 @@ export function createModel(world: World, recordsOf: (process: Process) => Recor
   };
 }
 
-function play({ world, run, action, hooks, act }: Play): Promise<TurnOutput> {
+function play({ world, run, action, hooks, act, consult }: Play): Promise<TurnOutput> {
   const { process } = run;
   const does = action?.does;
   const mood = (does !== undefined && "mood" in does ? does.mood : undefined) ?? plain;
@@ -153,11 +214,17 @@ function play({ world, run, action, hooks, act }: Play): Promise<TurnOutput> {
     const answer = async () => {
       const { resume } = run.input;
       if (resume?.approved === true && !hooks.signal.aborted) await act(stateOf(resume.state).effect);
+      if (!hooks.signal.aborted) await consult(mood);
       resolve(mood.asks === undefined ? answerOf(run, parts) : pauseOf(run, mood.asks));
+    };
+    const tryToAnswer = (): void => {
+      answer().catch((error: unknown) => {
+        if (!hooks.signal.aborted) reject(error);
+      });
     };
     const aborted = () => {
       run.overAt ??= world.loop.now();
-      if (ends === "stubborn") process.schedule(mood.lateMs, () => void answer());
+      if (ends === "stubborn") process.schedule(mood.lateMs, tryToAnswer);
       else reject(hooks.signal.reason);
     };
     if (hooks.signal.aborted) return aborted();
@@ -166,12 +233,18 @@ function play({ world, run, action, hooks, act }: Play): Promise<TurnOutput> {
     process.schedule(mood.thinkMs, () => {
       if (ends === "fails") reject(new world.subject.errors.TerminalError("the model refuses"));
       else if (ends === "breaks") reject(new TypeError("the agent has a bug"));
-      else if (ends !== "hangs") void answer();
+      else if (ends !== "hangs") tryToAnswer();
     });
   });
 }
 
-const marker = (run: Run, part: number, of: number) => `«${run.tokens.join(" ")}|${run.name}|${part}/${of}»`;
+function marker(run: Run, part: number, of: number): string {
+  const told = part === 1 && run.told.size > 0 ? `‹${[...run.told].join(" ")}›` : "";
+  return `«${run.tokens.join(" ")}|${run.name}|${part}/${of}»${told}`;
+}
+
+const textsIn = (parts: Message["parts"]): string[] =>
+  parts.flatMap((part) => (part.kind === "text" ? [part.text] : []));
 
 function answerOf(run: Run, of: number): TurnOutput {
   const texts = Array.from({ length: of }, (_, part) => marker(run, part + 1, of));

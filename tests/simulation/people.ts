@@ -3,7 +3,9 @@ import type { Core } from "../../src/core.ts";
 import type { Action, ChannelPlan, ConversationPlan } from "./plan.ts";
 import { addressOf, codeIn, eventOf, participantOf } from "./events.ts";
 import type { Run } from "./model.ts";
+import { questionIn } from "./model-questions.ts";
 import type { Gateway, Gateways } from "./gateways.ts";
+import { operate } from "./operators.ts";
 import type { Platform, Post } from "./platform.ts";
 import type { World } from "./world.ts";
 
@@ -21,6 +23,7 @@ export function startPeople(world: World, platform: Platform, gateways: Gateways
   const { loop, plan } = world;
   const takes = new Map(plan.channels.map((channel) => [channel.name, intakeOf(world, channel, gateways)]));
   const requests = webhook(world, false, gateways);
+  const operators = webhook(world, true, gateways);
   const sequences = new Map<string, number>();
 
   /** Undefined where there is nothing yet that this could be about. */
@@ -28,6 +31,7 @@ export function startPeople(world: World, platform: Platform, gateways: Gateways
     if (does.kind === "join") return codes(platform, does.of).at(-1);
     if (does.kind === "press") return buttonOf(platform, conversation.name, does);
     if (does.kind === "decide") return askedIn(runs, conversation);
+    if (does.kind === "reply") return replyOf(platform, conversation.name, does);
     const changes = does.kind === "edit" || does.kind === "delete";
     return changes && !platform.posts.some(({ action }) => action.id === does.of) ? undefined : "";
   };
@@ -43,7 +47,8 @@ export function startPeople(world: World, platform: Platform, gateways: Gateways
     const posted: Post = { action, conversation, channel, at: loop.now(), sequence, ...known };
     platform.posts.push(posted);
     world.note(action.user, () => `in ${conversation.name}: ${action.id} ${JSON.stringify(action.does)}`);
-    if (kind === "request" || kind === "decide") requests(posted);
+    if (kind === "operate") operators(posted);
+    else if (kind === "request" || kind === "decide") requests(posted);
     else takes.get(channel.name)!(posted);
   };
 
@@ -67,6 +72,19 @@ function buttonOf(
     return buttons.filter((button) => button.startsWith(`${says}:`));
   });
   return of === "first" ? asked[0] : asked.at(-1);
+}
+
+/** The button, or its number, or empty for words of their own. */
+function replyOf(
+  { received }: Platform,
+  name: string,
+  does: Extract<Action["does"], { kind: "reply" }>,
+): string | undefined {
+  const put = received.find(({ conversation, text }) => conversation === name && questionIn(text) === does.of);
+  if (put === undefined || does.with === "words") return put && "";
+  if (put.buttons.length > 0) return does.with === "skip" ? put.buttons.at(-1) : put.buttons[0];
+  const listed = [...put.text.matchAll(/^(\d)\. /gm)].map(([, number]) => number);
+  return does.with === "skip" ? listed.at(-1) : listed[0];
 }
 
 function askedIn(runs: readonly Run[], conversation: ConversationPlan): string | undefined {
@@ -125,6 +143,7 @@ async function handOver(world: World, { process, core }: Gateway, posts: readonl
   const [first] = posts;
   if (first?.action.does.kind === "request") return request(core, first);
   if (first?.action.does.kind === "decide") return decide(world, core, first, first.action.does);
+  if (first?.action.does.kind === "operate") return operate(world, core, first, first.action.does);
   return core.inbound.accept(posts.map((post) => eventOf(post, world.plan.epoch, process.clock.now())));
 }
 

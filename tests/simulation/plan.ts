@@ -28,6 +28,8 @@ export interface Plan {
     readonly historyItems: number;
     /** Turns that a process runs at once: its only tenant has half of them, as if there were others. */
     readonly places: number;
+    /** How long a call waits for its task. */
+    readonly inlineMs: number;
   };
   readonly channels: readonly ChannelPlan[];
   readonly conversations: readonly ConversationPlan[];
@@ -69,13 +71,22 @@ export interface Action {
     /** Nobody does it: the gateway is asked to say these words there, or to give its agent a note. Once, however often. */
     | { readonly kind: "request"; readonly form: "words" }
     | { readonly kind: "request"; readonly form: "note"; readonly mood: Mood }
-    | { readonly kind: "command"; readonly name: "start" | "help" | "reset" | "stop" | "link" | "unlink" }
+    | { readonly kind: "command"; readonly name: "start" | "help" | "reset" | "stop" | "link" | "unlink" | "person" }
     /** Sends the last code that the gateway gave in that conversation, or a wrong one where it gave none in time. */
     | { readonly kind: "join"; readonly of: string }
     /** Decides what the agent last asked in that conversation, or first; nothing where it has not asked in time. */
     | { readonly kind: "press"; readonly says: Word; readonly of: "latest" | "first"; readonly mood: Mood }
     /** An operator decides what the agent last asked there. */
     | { readonly kind: "decide"; readonly says: Word; readonly mood: Mood }
+    /** An operator does it. */
+    | {
+        readonly kind: "operate";
+        readonly step: "take" | "say" | "release";
+        readonly by: Operator;
+        readonly force: boolean;
+      }
+    /** Answers that question; nothing where it has not been put in time. */
+    | { readonly kind: "reply"; readonly of: string; readonly with: "words" | "choice" | "skip" }
     | { readonly kind: "edit" | "delete" | "react"; readonly of: string };
   /** Webhooks: the same update, this many times at once. */
   readonly copies: number;
@@ -84,6 +95,7 @@ export interface Action {
 }
 
 export type Word = "approve" | "deny";
+export type Operator = "bob" | "eve";
 
 /** How the model takes a message. The first message of a turn decides. */
 export interface Mood {
@@ -93,6 +105,10 @@ export interface Mood {
   /** Only the first attempt ends so; later ones answer. */
   readonly once: boolean;
   readonly lateMs: number;
+  /** Before it answers a tool asks this. */
+  readonly question?: Question;
+  /** Before it answers it gives these tasks to skilled agents, all at once. */
+  readonly work?: readonly Work[];
   /** Where it would answer it stops before a call instead, until somebody has decided. */
   readonly asks?: Asking;
 }
@@ -103,6 +119,36 @@ export interface Asking {
   /** Of the call, as its tool says. */
   readonly effect: "once" | "idempotent";
 }
+
+/** What a tool asks the person while its call waits. */
+export interface Question {
+  /** Unique in the plan, and what its words begin with. */
+  readonly name: string;
+  /** There are two things to choose from; else any words are an answer. */
+  readonly options: boolean;
+  readonly forMs: number;
+}
+
+/** A task for a skilled agent, and how that one takes it. */
+export interface Work {
+  /** Unique in the plan, and what its words begin with. */
+  readonly name: string;
+  /** In the gateway itself, whose tasks are kept as the gateway keeps them, or somewhere else. */
+  readonly peer: (typeof peers)[number];
+  readonly takesMs: number;
+  readonly ends: "completes" | "fails" | "hangs";
+  /** What it makes before the end. */
+  readonly makes: number;
+  /** Half-way it asks, and goes on when it is answered; who asked it answers, or has it cancelled. */
+  readonly asks?: "answered" | "cancelled";
+  /** Half-way it waits for its time, and says so. */
+  readonly waits: boolean;
+  /** Its first runs die of themselves; for those who keep tasks as the gateway does. */
+  readonly breaks: number;
+  /** The turn's next attempt does not come back for it. */
+  readonly forgotten: boolean;
+}
+export const peers = ["near", "far"] as const;
 
 /** Steps of a process that reach outside it: each can fail or be its last. */
 export const operations = [
@@ -121,7 +167,9 @@ export const operations = [
 ] as const;
 /** Those of runs that wait for a word: a call that changes the world, and what is to be done at a time. */
 export const askOperations = ["act", "job"] as const;
-export type Operation = (typeof operations)[number] | (typeof askOperations)[number];
+/** Those of tasks for others. */
+export const workOperations = ["peer", "job", "read record", "write record"] as const;
+export type Operation = (typeof operations)[number] | (typeof askOperations)[number] | (typeof workOperations)[number];
 
 export type Fault = { readonly at: number } & (
   | { readonly kind: "crash"; readonly slot: number; readonly downMs: number }

@@ -135,6 +135,89 @@ export const bugs: readonly Bug[] = [
     find: "closeAsks(draft, conversation);",
     replace: "",
   },
+  {
+    name: "a note wakes the agent while an operator has the conversation",
+    file: "scheduling.ts",
+    find: `const head = isHeld ? thread?.pending.find(isServed) : thread?.pending[0];
+  if (thread === undefined || head === undefined) return;
+  // A person of the operator's has it, or is asked for.
+  if (thread.held !== undefined && !isServiceCommand(head)) return;`,
+    replace: "const head = thread?.pending[0];\n  if (thread === undefined || head === undefined) return;",
+  },
+  {
+    name: "a turn goes on when an operator takes its conversation",
+    file: "takeover.ts",
+    find: "if (command === undefined || decisionOf(command) !== undefined) end(draft, conversation);",
+    replace: "",
+  },
+  {
+    name: "the agent does not listen to what an operator hears",
+    file: "scheduling.ts",
+    find: "add(draft, [heardItem(message, `held.${digestOf(message.id)}` as TurnId)]);",
+    replace: "",
+  },
+  {
+    name: "an operator's words are said again when they are asked for again",
+    file: "takeover.ts",
+    find: 'if (isSeen(draft.state, message)) return "duplicate";',
+    replace: "",
+  },
+  {
+    name: "a task's result is told by the call and by a note",
+    file: "delegation-follow.ts",
+    find: "if (isEnded(task)) return ended(row, task, of);",
+    replace: "if (isEnded(task)) return asResult(await words.of(row, untold(row, task), task.said, closingOf(row)));",
+  },
+  {
+    name: "a call that waits no longer leaves its task to nobody",
+    file: "delegation-follow.ts",
+    find: "return done ? { ...asNote(now), ...more } : undefined;",
+    replace:
+      'return done ? { ...now, ...more, end: { told: { text: "", parts: [], failed: true }, by: "note" } } : undefined;',
+  },
+  {
+    name: "a note is told under an id of the moment",
+    file: "delegation-work.ts",
+    find: "`delegation ${digestOf(`${row.id} ${what}`)}`",
+    replace: "`delegation ${digestOf(`${row.id} ${what} ${clock.monotonic()}`)}`",
+  },
+  {
+    name: "a call that is made again is another task",
+    file: "delegation-source.ts",
+    find: "call: call.key,",
+    replace: "call: `${call.key} ${clock.monotonic()}`,",
+  },
+  {
+    name: "what a stopped turn waits for is told to those who are there only",
+    file: "client-agent.ts",
+    find: "if (turns.length > 0) apply(",
+    replace:
+      "for (const turn of turns) void options.stopped?.(turn).catch(() => undefined);\n    if (turns.length > 99) apply(",
+  },
+  {
+    name: "a /stop leaves what its turn waits for at work",
+    file: "delegation-follow.ts",
+    find: 'return { ...now, end: { told, by: "nobody" }, canceling: { since: clock.now() } };',
+    replace: 'return { ...now, end: { told, by: "nobody" } };',
+  },
+  {
+    name: "a question is put by every attempt",
+    file: "questions.ts",
+    find: "if (same === undefined || same.over === true) put(draft, event);",
+    replace: "put(draft, event);",
+  },
+  {
+    name: "an answer counts though nobody waits for it any more",
+    file: "outcome.ts",
+    find: "heard === undefined || heard.includes(id) || attempt !== event.attempt;",
+    replace: "true;",
+  },
+  {
+    name: "what answers a question is asked of the next turn too",
+    file: "outcome.ts",
+    find: "event.messages.includes(id) || replies.has(id));",
+    replace: "event.messages.includes(id));",
+  },
 ];
 
 /** No bug: so little room that what waits seldom fits the inbox, or fits at all. */
@@ -176,11 +259,14 @@ export async function plant(bug: Bug): Promise<Mutant> {
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
   symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
   const load = (module: string) => import(/* @vite-ignore */ pathToFileURL(join(folder, "src", module)).href);
-  const core = (await load("core.ts")) as Pick<Subject, "createCore">;
-  const effects = (await load("effects.ts")) as Pick<Subject, "createEffects">;
+  const { createCore } = (await load("core.ts")) as Pick<Subject, "createCore">;
+  const { createEffects } = (await load("effects.ts")) as Pick<Subject, "createEffects">;
+  const { createDelegations } = (await load("delegation.ts")) as Pick<Subject, "createDelegations">;
+  const { createTaskHost } = (await load("task-host.ts")) as Pick<Subject, "createTaskHost">;
+  const { withLocalPush } = (await load("delegation-push.ts")) as Pick<Subject, "withLocalPush">;
   const errors = (await load("errors.ts")) as Subject["errors"];
   return {
-    subject: { createCore: core.createCore, createEffects: effects.createEffects, errors },
+    subject: { createCore, createEffects, createDelegations, createTaskHost, withLocalPush, errors },
     remove: () => rmSync(folder, { recursive: true }),
   };
 }

@@ -1,5 +1,5 @@
 /** A failing plan made small: elements are left out and made simple for as long as the same rule stays broken. */
-import type { Action, ChannelPlan, ConversationPlan, Fault, Plan } from "./plan.ts";
+import type { Action, ChannelPlan, ConversationPlan, Fault, Plan, Work } from "./plan.ts";
 
 /** The most runs that it takes. */
 const mostRuns = 1_500;
@@ -70,11 +70,33 @@ function* simplerActions(action: Action): Generator<Action> {
   if (does.kind === "say" && does.parts > 1) yield { ...action, does: { ...does, parts: 1 } };
   const { asks, ...mood } = does.mood;
   if (asks !== undefined) yield { ...action, does: { ...does, mood } };
+  if (does.mood.question !== undefined) {
+    const { question: _question, ...rest } = does.mood;
+    yield { ...action, does: { ...does, mood: rest } };
+  }
+  for (const simpler of simplerWork(does.mood.work ?? [])) {
+    const { work: _work, ...rest } = does.mood;
+    yield { ...action, does: { ...does, mood: simpler.length === 0 ? rest : { ...rest, work: simpler } } };
+  }
   if (does.mood.ends !== "answers") yield { ...action, does: { ...does, mood: { ...does.mood, ends: "answers" } } };
   if (does.mood.thinkMs > 200) {
     yield { ...action, does: { ...does, mood: { ...does.mood, thinkMs: 200 } } };
     const half = Math.round(does.mood.thinkMs / 2);
     if (half > 500) yield { ...action, does: { ...does, mood: { ...does.mood, thinkMs: half } } };
+  }
+}
+
+function* simplerWork(work: readonly Work[]): Generator<Work[]> {
+  for (const fewer of without(work)) yield fewer;
+  for (const [at, one] of work.entries()) {
+    const { asks, ...silent } = one;
+    if (asks !== undefined) yield work.with(at, silent);
+    if (one.makes > 0) yield work.with(at, { ...one, makes: 0 });
+    if (one.waits) yield work.with(at, { ...one, waits: false });
+    if (one.breaks > 0) yield work.with(at, { ...one, breaks: 0 });
+    if (one.forgotten) yield work.with(at, { ...one, forgotten: false });
+    if (one.ends !== "completes") yield work.with(at, { ...one, ends: "completes" });
+    if (one.takesMs > 100) yield work.with(at, { ...one, takesMs: 100 });
   }
 }
 

@@ -3,6 +3,7 @@ import { check, type Violation } from "./check/check.ts";
 import { createBroker } from "./broker.ts";
 import { channelsOf } from "./channels.ts";
 import { startGateways } from "./gateways.ts";
+import { createDelegates } from "./delegates.ts";
 import { createHosting } from "./hosting.ts";
 import { createScheduler } from "./jobs.ts";
 import { createTables } from "./keyed.ts";
@@ -33,7 +34,11 @@ export async function simulate(plan: Plan, subject: Subject, trace?: string[]): 
   const tables = createTables(world, broker.letters);
   const platform = createPlatform(world);
   const scheduler = createScheduler(world);
-  const model = createModel(world, (process) => tables.of(process).records);
+  const delegates = createDelegates(world);
+  const model = createModel(world, (process) => ({
+    records: tables.of(process).records,
+    delegations: delegates.of(process).delegations,
+  }));
   const gateways = startGateways(world, {
     broker,
     hosting,
@@ -41,6 +46,7 @@ export async function simulate(plan: Plan, subject: Subject, trace?: string[]): 
     scheduler,
     channelsOf: (process) => channelsOf(world, platform, process),
     agentOf: model.agentOf,
+    delegates,
   });
   startPeople(world, platform, gateways, model.runs);
   loop.at(faultsEnd(plan) + lingerMs, () => world.faults.end());
@@ -61,8 +67,15 @@ export async function simulate(plan: Plan, subject: Subject, trace?: string[]): 
     impatient: platform.impatient,
     runs: model.runs,
     done: model.done,
+    tasks: delegates.log.told,
+    notes: delegates.log.notes,
+    executions: delegates.executions,
+    delegations: tables.delegations(),
+    working: [...tables.working(), ...delegates.working()],
     jobs: scheduler.runs,
     waiting: [...hosting.asks(), ...tables.asks(), ...scheduler.left()],
+    held: hosting.held(),
+    shownHeld: tables.held(),
     journeys: broker.journeys,
     journal: tables.journal,
     letters: broker.letters,

@@ -5,7 +5,7 @@ import { explain, runSeed } from "./report.ts";
 import { subject } from "./subject.ts";
 
 /** Per flavour; `npm run simulate` runs as many as it is given. */
-const seeds = 1_250;
+const seeds = 1_000;
 const chunk = 250;
 
 describe.each(flavours)("the promise holds on a simulated %s runtime", (flavour) => {

@@ -1,7 +1,11 @@
 /** What every part of a simulated world shares: its plan, its time, its randomness, its faults, and the code under test. */
 import type * as errors from "../../src/errors.ts";
 import type { createCore } from "../../src/core.ts";
+import type { createDelegations } from "../../src/delegation.ts";
+import type { withLocalPush } from "../../src/delegation-push.ts";
 import type { createEffects } from "../../src/effects.ts";
+import type { Log } from "../../src/ports.ts";
+import type { createTaskHost } from "../../src/task-host.ts";
 import { createFaults, type Faults } from "./faults.ts";
 import { createLoop, type Loop } from "./loop.ts";
 import type { Plan } from "./plan.ts";
@@ -14,6 +18,9 @@ import { streamsOf, type Streams } from "./random.ts";
 export interface Subject {
   readonly createCore: typeof createCore;
   readonly createEffects: typeof createEffects;
+  readonly createDelegations: typeof createDelegations;
+  readonly createTaskHost: typeof createTaskHost;
+  readonly withLocalPush: typeof withLocalPush;
   readonly errors: Pick<
     typeof errors,
     | "ConflictError"
@@ -55,6 +62,13 @@ export function createWorld(plan: Plan, subject: Subject, trace?: string[]): Wor
     broken: (what) => void breaches.push(what),
     breaches,
   };
+}
+
+/** What a process writes to its log, as lines of the trace. */
+export function logOf(world: World, { name }: { readonly name: string }): Log {
+  const log = (level: string) => (fields: Readonly<Record<string, unknown>>, message: string) =>
+    world.note(name, () => `${level}: ${message} ${JSON.stringify(fields)}`);
+  return { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") };
 }
 
 function stamp(ms: number): string {

@@ -5,9 +5,9 @@ import { afterEach, expect, test } from "vitest";
 import { openEmbedded } from "../../adapters/embedded/index.ts";
 import { a2a } from "../../channels/a2a/index.ts";
 import type { Outgoing, SendContext } from "../../src/channel.ts";
-import { RefusedError } from "../../src/errors.ts";
-import type { InboundMessage } from "../../src/message.ts";
-import type { TaskCaller } from "../../src/skilled.ts";
+import { RefusedError, TerminalError } from "../../src/errors.ts";
+import type { InboundEvent, InboundMessage } from "../../src/message.ts";
+import type { TaskCaller, TaskPart } from "../../src/skilled.ts";
 import { createTaskHost, type HostedTasks } from "../../src/task-host.ts";
 import { probe } from "../contract/channel-deps.ts";
 import { clock, newDirectory, quietLog } from "../integration/embedded-fixture.ts";
@@ -38,17 +38,22 @@ async function open() {
   if (tasks === undefined) throw new Error("nothing is hosted");
   const hosted = tasks;
   let keys = 0;
+  async function give(parts: TaskPart[], more: { task?: string; context?: string; chain?: string[] } = {}) {
+    const id = randomUUID();
+    const task = await hosted.send(ann, { id, parts, ...more });
+    // A run that gives way to the next one has handed over what that hands over again.
+    const isIt = ({ raw }: InboundEvent) => (raw as { message?: string }).message === id;
+    await core.waitFor("the message", (all) => all.some(isIt));
+    return { task, message: core.accepted.find(isIt) as InboundMessage };
+  }
+
   return {
     core,
+    give,
     channel,
     tasks: hosted,
     messages: () => core.accepted as InboundMessage[],
-    async send(text: string, more: { task?: string; context?: string; chain?: string[] } = {}) {
-      const before = core.accepted.length;
-      const task = await hosted.send(ann, { id: randomUUID(), parts: [{ kind: "text", text }], ...more });
-      await core.waitFor("the message", (all) => all.length > before);
-      return { task, message: core.accepted.at(-1) as InboundMessage };
-    },
+    send: (words: string, more: Parameters<typeof give>[1] = {}) => give([{ kind: "text", text: words }], more),
     /** As delivery does. */
     say(part: Outgoing, to: readonly InboundMessage[], more: Partial<SendContext> = {}) {
       const last = to.at(-1)!;
@@ -119,43 +124,140 @@ test("one answer to messages of two tasks completes both; what was said later wa
   ]);
 });
 
-test("a question of the gateway's is the caller's to answer, by label, number or id", async () => {
-  for (const [answer, button] of [
-    ["approve", "approve:1"],
-    ["2", "deny:1"],
-    ["deny:1", "deny:1"],
-  ]) {
-    const { send, say, get } = await open();
+/** A call that waits, as the core tells of it. */
+const askOf = (n: number, from: readonly InboundMessage[], by: "person" | "operator" = "person") => ({
+  id: `ask-number-${n}`.padEnd(16, "-"),
+  by,
+  from: from.map(({ id }) => id),
+});
+type Ask = ReturnType<typeof askOf>;
+const question = ({ id }: Ask): Outgoing => {
+  const buttons = [
+    { id: `approve:${id}`, label: "Approve" },
+    { id: `deny:${id}`, label: "Deny" },
+  ];
+  return { kind: "text", text: `bank__pay for ${id}`, buttons };
+};
+
+test("a call that waits for its caller's word is their question to answer, by label, number, id or data", async () => {
+  for (const [answer, word] of [
+    ["approve", "approve"],
+    [" 2 ", "deny"],
+    ["deny:ask-number-1----", "deny"],
+    [{ choice: "approve:ask-number-1----" }, "approve"],
+  ] as const) {
+    const { give, send, say, get } = await open();
     const { task, message } = await send("pay");
-    const notice = { notice: true, noticeKey: "approvalWanted" } as const;
-    await say(text("May I do this?"), [message], { ...notice, last: false });
-    const buttons = [
-      { id: "approve:1", label: "Approve" },
-      { id: "deny:1", label: "Deny" },
-    ];
-    await say({ kind: "text", text: "bank__pay 7", buttons }, [message], { ...notice, first: false });
+    const asks = askOf(1, [message]);
+    await say(text("I would pay."), [message], { asks, last: false });
+    expect((await get(task.id)).state).toBe("working");
+    const buttons = ["approve", "deny"].map((one) => ({
+      id: `${one}:${asks.id}`,
+      label: expect.any(String) as string,
+    }));
+    await say(question(asks), [message], { asks, first: false, key: "q" });
+    await say(question(asks), [message], { asks, first: false, key: "q", again: true });
     const asked = await get(task.id);
-    expect(asked.state).toBe("input-required");
+    expect([asked.state, asked.messages.length]).toEqual(["input-required", 2]);
     expect(asked.said?.parts).toEqual([
-      { kind: "text", text: "May I do this?" },
-      { kind: "text", text: "bank__pay 7" },
+      { kind: "text", text: "I would pay." },
+      { kind: "text", text: "bank__pay for ask-number-1----" },
       { kind: "data", data: { choices: buttons } },
     ]);
-    const pressed = await send(answer ?? "", { task: task.id });
-    expect(pressed.message.message.parts).toMatchObject([{ kind: "press", button }]);
-    await say(text("paid"), [pressed.message]);
+    const part: TaskPart = typeof answer === "string" ? { kind: "text", text: answer } : { kind: "data", data: answer };
+    const { message: pressed } = await give([part], { task: task.id });
+    expect(pressed.message.parts).toMatchObject([{ kind: "press", button: `${word}:${asks.id}` }]);
+    await say(text("paid"), [pressed], { decides: asks });
     expect((await get(task.id)).state).toBe("completed");
   }
 });
 
-test("what waits for an operator goes on; any other words of the gateway's own are a failure", async () => {
+test("other words than a choice are a message; the question stands again when they are answered, and a number is no word on it then", async () => {
+  const { send, say, get, messages } = await open();
+  const { task, message } = await send("pay");
+  const asks = askOf(1, [message]);
+  await say(question(asks), [message], { asks });
+  const other = await send("what for?", { task: task.id });
+  expect(other.message.message.parts).toMatchObject([{ kind: "text" }]);
+  await say(text("For the tea."), [other.message], { key: "tea" });
+  expect(await get(task.id)).toMatchObject({ state: "input-required", said: { parts: [{}, { kind: "data" }] } });
+  const number = await send("1", { task: task.id });
+  expect(number.message.message.parts).toMatchObject([{ kind: "text", text: "1" }]);
+  await say(text("Sorry."), [number.message], { notice: true, noticeKey: "failed" });
+  expect(await get(task.id)).toMatchObject({ state: "input-required", said: { parts: [{}, { kind: "data" }] } });
+  const word = await send("Approve", { task: task.id });
+  expect(word.message.message.parts).toMatchObject([{ kind: "press" }]);
+  await say(text("For the tea."), [other.message], { key: "tea", again: true });
+  expect((await get(task.id)).state).toBe("working");
+  await say(text("paid"), [word.message], { decides: asks });
+  expect((await get(task.id)).state).toBe("completed");
+  expect(new Set(messages().map(({ id }) => id)).size).toBe(4);
+});
+
+test("a second word on the same question is one too, and nobody waits for an answer to it", async () => {
+  for (const late of [false, true]) {
+    const { send, say, get } = await open();
+    const { task, message } = await send("pay");
+    const asks = askOf(1, [message]);
+    await say(question(asks), [message], { asks });
+    const first = await send("approve", { task: task.id });
+    const other = await send("and tea", { task: task.id });
+    if (late) await say(text("paid"), [first.message], { decides: asks });
+    const second = await send("deny", { task: task.id });
+    expect(second.message.message.parts).toMatchObject([{ kind: "press", label: "Deny" }]);
+    if (!late) await say(text("paid"), [first.message], { decides: asks });
+    expect((await get(task.id)).state).toBe("working");
+    await say(text("tea"), [other.message]);
+    expect((await get(task.id)).state).toBe("completed");
+  }
+});
+
+test("what waits for an operator goes on, whatever is said meanwhile, and ends with what came of it", async () => {
   const { send, say, get } = await open();
   const { task, message } = await send("pay");
-  await say(text("Somebody has to allow this."), [message], { notice: true, noticeKey: "approvalByOperator" });
-  expect(await get(task.id)).toMatchObject({
-    state: "working",
-    said: { parts: [{ text: "Somebody has to allow this." }] },
+  const asks = askOf(1, [message], "operator");
+  await say(text("Somebody has to allow this."), [message], { asks });
+  const waits = { state: "working", said: { parts: [{ text: "Somebody has to allow this." }] } };
+  expect(await get(task.id)).toMatchObject(waits);
+  const other = await send("are you there?", { task: task.id });
+  await say(text("Yes."), [other.message]);
+  expect(await get(task.id)).toMatchObject(waits);
+  // It answers no message: an operator's word is nobody's here.
+  const nobody = { answers: [], decides: asks };
+  const [next] = [askOf(2, [message])];
+  await say(question(next), [message], { ...nobody, asks: next });
+  expect(await get(task.id)).toMatchObject({ state: "input-required", messages: { length: 4 } });
+  await say(text("Nobody has decided in time."), [message], {
+    answers: [],
+    decides: next,
+    notice: true,
+    noticeKey: "approvalExpired",
   });
+  expect(await get(task.id)).toMatchObject({
+    state: "failed",
+    said: { parts: [{ text: "Nobody has decided in time." }] },
+  });
+});
+
+test("a call that came of messages of two tasks is a question of both, and decided for both", async () => {
+  const { send, say, get } = await open();
+  const one = await send("pay", { context: "c" });
+  const two = await send("pay too", { context: "c" });
+  const asks = askOf(1, [one.message, two.message]);
+  await say(question(asks), [one.message, two.message], { asks });
+  const word = await send("deny", { context: "c", task: two.task.id });
+  expect((await get(one.task.id)).state).toBe("input-required");
+  await say(text("not paid"), [word.message], { decides: asks });
+  for (const { task } of [one, two])
+    expect([(await get(task.id)).state, textsOf(await get(task.id))]).toEqual([
+      "completed",
+      [{ kind: "text", text: "not paid" }],
+    ]);
+});
+
+test("words of the gateway's own that are no answer are a failure", async () => {
+  const { send, say, get } = await open();
+  const { task, message } = await send("pay");
   await say(text("Sorry."), [message], { notice: true, noticeKey: "failed" });
   expect(await get(task.id)).toMatchObject({ state: "failed", said: { parts: [{ text: "Sorry." }] } });
 });
@@ -193,6 +295,17 @@ test("a growing answer is shown to who watches", async () => {
   await channel.preview?.(message.address, { turn: "t", text: "Once upon", answers: [message.id] });
   await watching;
   expect(seen).toEqual(["Once upon"]);
+});
+
+test("a file that is gone fails the task, and is a dead letter", async () => {
+  const { send, say, get } = await open();
+  const { task, message } = await send("the file");
+  const media = { kind: "file", type: "text/plain", source: { from: "blob", id: "gone" } } as const;
+  await expect(say({ kind: "media", media }, [message])).rejects.toBeInstanceOf(TerminalError);
+  expect(await get(task.id)).toMatchObject({
+    state: "failed",
+    said: { parts: [{ text: expect.stringContaining("file") }] },
+  });
 });
 
 test("an answer that no task can hold fails the task, and says so", async () => {

@@ -353,7 +353,7 @@ describe("whoever waits for an answer", () => {
 describe("the gateway's sentences", () => {
   it("are there in every language, with everything that stands in them", () => {
     for (const key of noticeKeys) {
-      const values = { code: "ABCD-EFGH", seconds: "17", from: "shop" };
+      const values = { code: "ABCD-EFGH", seconds: "17", minutes: "23", from: "shop" };
       const all = ["en", "de", "es"].map((locale) => noticeText(key, locale, values));
       // "No" is English and Spanish.
       expect(new Set(all).size).toBe(key === "no" ? 2 : 3);
@@ -361,6 +361,7 @@ describe("the gateway's sentences", () => {
         expect(text).not.toMatch(/\{\{|undefined/);
         expect(text.includes("ABCD-EFGH")).toBe(key === "unpaired");
         expect(text.includes("17")).toBe(key === "tooMany");
+        expect(text.includes("23")).toBe(key === "personAsked");
       }
     }
   });

@@ -98,6 +98,11 @@ function play(traits: Partial<AgentTraits> = {}) {
     asks: () => thread()?.asks?.map(({ id }) => id) ?? [],
     aside: () => state.inbox.aside?.map(({ id, rule }) => [id.split(":").at(-1), rule]),
     said: () => state.outbox.entries.map(({ answer, answers }) => [answer.notice ?? "answer", answers.length]),
+    /** What each says of calls that wait, with the names of the messages that led to them. */
+    about: () =>
+      state.outbox.entries.map(({ asks, decides }) =>
+        [asks, decides].map((of) => of && [of.id, of.by, ...of.from.map((one) => one.split(":").at(-1))]),
+      ),
     history: () => state.history.items.map(({ role, text }) => `${role}: ${text}`),
   };
 }
@@ -130,6 +135,25 @@ describe("a call that needs a word", () => {
     expect(game.rows.size).toBe(0);
     expect(game.running().command).toBeUndefined();
     expect(game.history()).toContain("agent: paid");
+  });
+
+  it("is named by what asks and by what comes of it, with what led to it, whoever decides", () => {
+    const { game, id } = asked();
+    game.receive(pressed("yes", `approve:${id}`));
+    const next = game.ask("operator");
+    game.receive({ ...pressed("operator", `approve:${next}`), note: { topic: "approval" } });
+    game.answer("paid");
+    expect(game.about()).toEqual([
+      [[id, "person", "pay"], undefined],
+      [
+        [next, "operator", "pay", "yes"],
+        [id, "person", "pay"],
+      ],
+      [undefined, [next, "operator", "pay", "yes"]],
+    ]);
+    const late = asked();
+    late.game.tell({ type: "expired", conversation, ask: late.id });
+    expect(late.game.about().at(-1)).toEqual([undefined, [late.id, "person", "pay"]]);
   });
 
   it("pressed twice is decided once; the second press is set aside by its rule", () => {

@@ -44,6 +44,16 @@ describe("the environment", () => {
     expect((await loadConfig(environment)).model.spec).toMatch(spec);
   });
 
+  it("serves agents by gRPC where it says so, to whom could ask, at an address that is one", async () => {
+    const asked = { ASCENT_A2A_KEYS: "a-key-of-sixteen-letters", ASCENT_A2A_GRPC_PORT: "3080" };
+    const { a2a } = await loadConfig({ ...asked, ASCENT_A2A_GRPC_URL: "agents.example.com:443" });
+    expect(a2a).toMatchObject({ grpcPort: 3080, grpcUrl: "agents.example.com:443" });
+    expect((await loadConfig({ ASCENT_A2A_KEYS: asked.ASCENT_A2A_KEYS })).a2a.grpcPort).toBeUndefined();
+    expect(await problems({ ASCENT_A2A_GRPC_PORT: "3080" })).toEqual([expect.stringContaining("set a2a.keys")]);
+    for (const url of ["two words", "host:port", "https://example.com/path"])
+      expect(await problems({ ...asked, ASCENT_A2A_GRPC_URL: url })).toEqual([expect.stringContaining("host:port")]);
+  });
+
   it("asks for the model when only an address is given", async () => {
     expect(await problems({ OPENAI_BASE_URL: "http://127.0.0.1:1/v1" })).toEqual([
       expect.stringContaining("ASCENT_MODEL=compatible:"),

@@ -354,6 +354,23 @@ describe("commands", () => {
     expect(game.answers()).toEqual([{ seq: 1, answers: [id("/stop")], notice: "stopped" }]);
   });
 
+  it("/stop and /reset also set aside what was sent before them and comes when they are answered: the bus kept it meanwhile", () => {
+    const game = play();
+    const at = (n: number) => ({ arrival: { at: "ingress", n } });
+    game.receive(message("m1", at(1)));
+    game.receive({ ...command("reset"), ...at(4) });
+    expect(game.receive(message("m2", at(2)))).toBe("accepted");
+    expect(game.receive({ ...command("help"), ...at(3) })).toBe("accepted");
+    expect(game.pending()).toEqual([]);
+    expect(game.aside()?.slice(1)).toEqual([
+      [id("m2"), "reset"],
+      [id("/help"), "reset"],
+    ]);
+    game.receive(message("m5", at(5)));
+    game.receive(message("another's", { arrival: { at: "another", n: 1 } }));
+    expect(game.pending()).toEqual([id("m5"), id("another's")]);
+  });
+
   it("/reset forgets the history, and an unknown command goes to the agent", () => {
     const game = play();
     game.receive(message("m1"));

@@ -32,7 +32,7 @@ export function scriptedPeer(name = "tester", of: Partial<Peer> & { readonly car
   const tasks = new Map<string, PeerTask & { readonly message: string; readonly caller: TaskCaller }>();
   const sent: PeerMessage[] = [];
   const cancelled: string[] = [];
-  const state = { down: false, first: (): Partial<PeerTask> => ({ state: "working" }) };
+  const state = { down: false, erases: true, first: (): Partial<PeerTask> => ({ state: "working" }) };
   const reached = () => {
     if (state.down) throw new RetryableError("down");
   };
@@ -70,12 +70,19 @@ export function scriptedPeer(name = "tester", of: Partial<Peer> & { readonly car
       cancelled.push(id);
       set(id, { state: "canceled" });
     },
+    async erase(caller, only) {
+      reached();
+      if (!state.erases) return false;
+      for (const [id, task] of tasks) if (task.caller.id === caller.id && (only ?? id) === id) tasks.delete(id);
+      return true;
+    },
     ...of,
   };
   return { peer, tasks, sent, cancelled, state, set };
 }
 
-export function delegationWorld(peers: readonly Peer[]) {
+/** @param returning names of those that may be back when they are not among `peers`. */
+export function delegationWorld(peers: readonly Peer[], returning: ReadonlySet<string> = new Set()) {
   const records = memoryRecords();
   const jobs = new Map<string, { readonly dueAt: number; readonly data: unknown }>();
   const notes = new Map<string, Note & { readonly conversation: string }>();
@@ -114,14 +121,17 @@ export function delegationWorld(peers: readonly Peer[]) {
       runtime: { records, jobs: port, blobs },
       clock,
       log: quiet,
-      peers: { all: async () => peers, of: async (name) => peers.find((peer) => peer.name === name) },
+      peers: {
+        all: async () => peers,
+        of: async (name) => peers.find((peer) => peer.name === name),
+        mayReturn: (name) => returning.has(name),
+      },
       async prompt(to, id, note) {
         const { conversation } = (to as { to: Address }).to;
         if (!notes.has(id)) notes.set(id, { ...note, conversation });
         if (crashes.splice(0, 1).length > 0) throw new Error("the process dies here");
         return { id: id as never, conversation };
       },
-      toMission: async () => undefined,
       safeFetch: Object.assign(() => Promise.reject(new Error("no fetch here")), { refusal: async () => undefined }),
       secret: "a secret of the gateway",
       pushUrl,

@@ -1,7 +1,9 @@
-import { describe, expect, it } from "vitest";
-import { createEffects } from "../../src/effects.ts";
-import type { TurnId } from "../../src/ids.ts";
+import { describe, expect, it, vi } from "vitest";
+import { InfrastructureError } from "../../src/errors.ts";
+import type { AgentId, TurnId } from "../../src/ids.ts";
 import type { Delegations } from "../../src/delegation.ts";
+import { listOfTask } from "../../src/delegation-nested.ts";
+import { callerOf } from "../../src/delegation-parts.ts";
 import type { PeerTask } from "../../src/peers.ts";
 import { ann, rejection } from "./client-agent.fixture.ts";
 import { delegationWorld, elsewhere, file, made, scriptedPeer, text, toolCall } from "./delegation.fixture.ts";
@@ -55,6 +57,39 @@ describe("a delegation", () => {
       { conversation: "t:telegram:a:1", text: expect.stringContaining("six minutes") },
     ]);
     expect(world.jobs.size).toBe(0);
+  });
+
+  it("outlives a restart of an agent that says by itself that it runs; the result comes when it is back", async () => {
+    const { peer, set } = scriptedPeer();
+    const peers = [peer];
+    const world = delegationWorld(peers, new Set([peer.name]));
+    const one = world.start();
+    await ask(one);
+    peers.pop();
+    for (let waited = 0; waited < 60; waited += 1) await world.pass(minute, one);
+    expect(world.notes()).toEqual([]);
+    peers.push(peer);
+    set("task-1", done("six minutes"));
+    await world.pass(2 * minute, one);
+    expect(world.notes()).toMatchObject([{ text: expect.stringContaining("six minutes") }]);
+  });
+
+  it("is given up after a day without its agent, and at once where that cannot come back", async () => {
+    for (const [returning, days] of [
+      [true, 1],
+      [false, 0],
+    ] as const) {
+      const { peer } = scriptedPeer();
+      const peers = [peer];
+      const world = delegationWorld(peers, new Set(returning ? [peer.name] : []));
+      const one = world.start();
+      await ask(one);
+      peers.pop();
+      await world.pass(2 * minute, one);
+      expect(world.notes()).toHaveLength(1 - days);
+      await world.pass(25 * 60 * minute, one);
+      expect(world.notes()).toHaveLength(1);
+    }
   });
 
   it("that its agent ends without a word wakes nobody", async () => {
@@ -114,6 +149,37 @@ describe("a delegation", () => {
     expect(world.notes()).toEqual([]);
   });
 
+  it("is the same task where the turn that runs again asks in other words, as one with newer messages does", async () => {
+    const { peer, set, tasks } = scriptedPeer();
+    const world = delegationWorld([peer]);
+    const call = toolCall({ task: "boil an egg" });
+    const dying = new AbortController();
+    const first = world.start(60_000).source.call("tester", { ...call, signal: dying.signal });
+    await expect.poll(() => tasks.size).toBe(1);
+    dying.abort(new Error("the process is gone"));
+    await rejection(first);
+    const inOtherWords = { ...call, args: { task: "please boil an egg", files: true } };
+    const again = world.start(60_000).source.call("tester", inOtherWords);
+    set("task-1", done("six minutes"));
+    const result = await again;
+    expect(result.text).toContain("six minutes");
+    expect(result.text).toContain('asked "boil an egg"');
+    expect(await world.start().source.call("tester", inOtherWords)).toEqual(result);
+    expect(tasks.size).toBe(1);
+  });
+
+  it("that nobody could be asked for while the call waited is asked for soon after it", async () => {
+    const { peer, state, sent } = scriptedPeer();
+    const world = delegationWorld([peer]);
+    const one = world.start(1_500);
+    state.down = true;
+    expect((await ask(one)).text).toContain("cannot be reached now");
+    await world.pass(1_100, one);
+    state.down = false;
+    await world.pass(3_000, one);
+    expect(sent).toHaveLength(1);
+  });
+
   it("whose turn never comes back for it is told by a note after a while", async () => {
     const { peer, set, tasks } = scriptedPeer();
     const world = delegationWorld([peer]);
@@ -138,6 +204,41 @@ describe("a delegation", () => {
     await one.source.call("tester", call);
     expect(JSON.stringify(await one.source.standing?.(call))).toContain("six minutes");
     expect(await one.source.standing?.({ ...call, turn: "t2" as TurnId })).toBeUndefined();
+    // Another agent may have been there before: its turns have the same names.
+    expect(await one.source.standing?.({ ...call, agent: "person:2" as AgentId })).toBeUndefined();
+  });
+
+  it("is its call's result, also where the records fail that it is tidied up in", async () => {
+    const { peer, state } = scriptedPeer();
+    state.first = () => done("six minutes");
+    const world = delegationWorld([peer]);
+    const one = world.start();
+    const put = world.records.put.bind(world.records);
+    let fails = false;
+    vi.spyOn(world.records, "put").mockImplementation(async (key, value, options) => {
+      if (fails && key.startsWith("delegations:")) throw new InfrastructureError("the store is away");
+      fails ||= JSON.stringify(value).includes('"by":"call"');
+      return put(key, value, options);
+    });
+    expect((await one.source.call("tester", toolCall({ task: "boil an egg" }))).text).toContain("six minutes");
+    fails = false;
+    await world.pass(10 * minute, one);
+    expect(world.jobs.size).toBe(0);
+    expect(world.notes()).toEqual([]);
+  });
+
+  it("is told by a note where only an attempt that was left behind still waits", async () => {
+    const { peer, tasks, set } = scriptedPeer();
+    const world = delegationWorld([peer]);
+    const [behind, one] = [world.start(60_000), world.start(60_000)];
+    const call = toolCall({ task: "boil an egg" });
+    const waiting = behind.source.call("tester", call);
+    await expect.poll(() => tasks.size).toBe(1);
+    await one.source.standing?.(call);
+    set("task-1", done("six minutes"));
+    expect((await waiting).text).not.toContain("six minutes");
+    await world.pass(10 * minute, one);
+    expect(world.notes().map(({ text: words }) => words)).toEqual([expect.stringContaining("six minutes")]);
   });
 
   it("asks, and goes on with the answer of a later turn", async () => {
@@ -348,20 +449,23 @@ describe("what ends a delegation", () => {
     await expect.poll(() => tasks.size).toBe(2);
     turn.abort(new Error("stopped"));
     await rejection(waiting);
-    await one.stopped(call.to.conversation, call.turn);
+    await one.stopped({ agent: call.agent, conversation: call.to.conversation, turn: call.turn });
     await expect.poll(() => cancelled).toEqual(["task-2"]);
     await world.pass(60 * minute, one);
     expect(world.notes()).toEqual([]);
   });
 
-  it("is /stop, also where it came before the task was begun", async () => {
-    const { peer, cancelled } = scriptedPeer();
+  it("is /stop, also where it came before the task was begun: nothing is asked then", async () => {
+    const { peer, sent } = scriptedPeer();
     const world = delegationWorld([peer]);
     const one = world.start(60_000);
     const call = toolCall({ task: "boil an egg" }, { signal: AbortSignal.abort(new Error("stopped")) });
-    await one.stopped(call.to.conversation, call.turn);
-    await rejection(one.source.call("tester", call));
-    await expect.poll(() => cancelled).toEqual(["task-1"]);
+    await one.stopped({ agent: call.agent, conversation: call.to.conversation, turn: call.turn });
+    const error = await rejection(one.source.call("tester", call));
+    expect(error.message).toContain("stopped");
+    await world.pass(60 * minute, one);
+    expect(sent).toEqual([]);
+    expect(world.notes()).toEqual([]);
   });
 
   it("is /forget, which leaves nothing of it", async () => {
@@ -377,6 +481,68 @@ describe("what ends a delegation", () => {
     expect(cancelled).toEqual(["task-1"]);
     expect([...world.records.rows.keys()].filter((key) => key.startsWith("delegation:"))).toEqual([]);
     expect(world.notes()).toEqual([]);
+  });
+
+  it("is /forget, which has the agents erase what they hold of the person, what has ended long since too", async () => {
+    const { peer, tasks, state } = scriptedPeer();
+    const other = scriptedPeer("never-asked");
+    const world = delegationWorld([peer, other.peer]);
+    const one = world.start(0);
+    const { to, agent } = toolCall({});
+    const caller = callerOf(to.tenant, agent);
+    state.first = () => done("a secret");
+    for (let n = 0; n < 30; n += 1)
+      await one.source.call("tester", toolCall({ task: `wish ${n}` }, { turn: (n < 15 ? "t1" : `t${n}`) as TurnId }));
+    // Of those that nobody could find by the conversation nothing is kept.
+    expect([...world.records.rows.keys()].filter((key) => key.startsWith("delegation:"))).toHaveLength(20);
+    expect(tasks.size).toBe(30);
+    state.down = true;
+    await one.forget([to.conversation], [caller]);
+    expect(JSON.stringify([...world.records.rows, ...world.jobs])).not.toMatch(/wish|secret/);
+    state.down = false;
+    await world.pass(10 * minute, one);
+    await vi.waitFor(() => expect(tasks.size).toBe(0));
+    await world.pass(10 * minute, one);
+    expect([...world.jobs.keys()]).toEqual([]);
+    expect([...world.records.rows.keys()].filter((key) => key.startsWith("delegation:"))).toEqual([]);
+  });
+
+  it("is /forget, which cancels alone where an agent does not offer to erase, and asks nobody for who asked nobody", async () => {
+    const { peer, tasks, state, cancelled } = scriptedPeer();
+    const erase = vi.spyOn(peer, "erase");
+    state.erases = false;
+    const world = delegationWorld([peer]);
+    const one = world.start(0);
+    const { to, agent } = toolCall({});
+    await one.forget([to.conversation], [callerOf(to.tenant, agent)]);
+    expect(erase).not.toHaveBeenCalled();
+    await ask(one, "a wish");
+    await one.forget([to.conversation], [callerOf(to.tenant, agent)]);
+    await world.pass(10 * minute, one);
+    expect(cancelled).toEqual(["task-1"]);
+    expect(tasks.size).toBe(1);
+    expect([...world.jobs.keys()]).toEqual([]);
+  });
+
+  it("ends for what a skilled agent asked on a task that is erased", async () => {
+    const { peer, tasks, cancelled } = scriptedPeer();
+    const world = delegationWorld([peer]);
+    const one = world.start(0);
+    const run = { task: "outer", caller: { tenant: "t", id: "c" }, chain: [] };
+    const controller = new AbortController();
+    const asked = one.within({ agent: "asker", run }).call("tester", {
+      key: "k",
+      args: { task: "a nested secret" },
+      signal: controller.signal,
+      progress: () => undefined,
+    });
+    await vi.waitFor(() => expect(tasks.size).toBe(1));
+    controller.abort(new Error("superseded"));
+    await expect(asked).rejects.toThrow("superseded");
+    await one.forget([listOfTask("asker", "outer")]);
+    await vi.waitFor(() => expect(tasks.size).toBe(0));
+    expect(cancelled).toEqual(["task-1"]);
+    expect(JSON.stringify([...world.records.rows])).not.toContain("secret");
   });
 });
 
@@ -461,31 +627,41 @@ describe("who can be asked", () => {
     expect(sent).toMatchObject([{ chain: ["here/assistant", "here/other"] }]);
     expect(world.notes()).toEqual([]);
   });
+
+  it("that has ended has what it asked for cancelled, and keeps nothing of what it was told", async () => {
+    const { peer, set, tasks, cancelled } = scriptedPeer();
+    const world = delegationWorld([peer]);
+    const one = world.start(0);
+    const run = { task: "task-9", caller: { tenant: "t", id: "c" } };
+    const nested = one.within({ agent: "other", run });
+    const ask = (key: string, signal = new AbortController().signal) =>
+      nested.call("tester", { key, args: { task: `secret ${key}` }, signal, progress: () => undefined });
+    const first = ask("1");
+    await expect.poll(() => tasks.size).toBe(1);
+    set("task-1", done("here you are"));
+    await first;
+    const second = ask("2");
+    await expect.poll(() => tasks.size).toBe(2);
+    set("task-2", { state: "input-required", said: "Which one?" });
+    expect((await second).text).toContain("Which one?");
+    // Its process died with this one; nobody comes back for it.
+    const dying = new AbortController();
+    const third = ask("3", dying.signal);
+    await expect.poll(() => tasks.size).toBe(3);
+    dying.abort(new Error("the process is gone"));
+    await rejection(third);
+    await nested.end();
+    await expect.poll(() => cancelled.toSorted()).toEqual(["task-2", "task-3"]);
+    expect(JSON.stringify([...world.records.rows])).not.toContain("here you are");
+    const { signal } = new AbortController();
+    const reply = { key: "4", args: { task: "tester-2", answer: "x" }, signal, progress: () => undefined };
+    expect((await rejection(nested.call("reply", reply))).message).toContain("no task");
+    await nested.end();
+  });
 });
 
 it("only who knows a delegation's token tells of its changes", () => {
   const one = delegationWorld([]).start();
   expect(one.isGenuine("id", "")).toBe(false);
   expect(one.isGenuine("id", "guessed")).toBe(false);
-});
-
-it("the ledger of effects lets a call that is made again come back to its task", async () => {
-  const { peer, tasks, set } = scriptedPeer();
-  const world = delegationWorld([peer]);
-  const call = toolCall({ task: "boil an egg" });
-  const once = (by: Delegations, signal: AbortSignal) =>
-    createEffects({ records: world.records, clock: world.clock, belongings: { note: async () => undefined } }).once(
-      { key: call.key, effect: "idempotent", args: call.args, conversation: call.to.conversation },
-      () => by.source.call("tester", { ...call, signal }),
-    );
-  const dying = new AbortController();
-  const first = once(world.start(60_000), dying.signal);
-  await expect.poll(() => tasks.size).toBe(1);
-  dying.abort(new Error("the process is gone"));
-  await rejection(first);
-  set("task-1", done("six minutes"));
-  const result = await once(world.start(), new AbortController().signal);
-  expect(result.text).toContain("six minutes");
-  expect(await once(world.start(), new AbortController().signal)).toEqual(result);
-  expect(tasks.size).toBe(1);
 });

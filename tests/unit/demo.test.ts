@@ -272,7 +272,11 @@ describe("the demo with skilled agents", () => {
     const of = (agent: string, how: string) => `(task "${agent}-1" of the agent "${agent}", asked "x": ${how})`;
     const due = note("a task's end", `Reminder: drink tea\n${of("scheduler", "it is completed")}`);
     expect(await decided([due])).toEqual({ calls: [], text: "Reminder: drink tea" });
-    const result = note("a task's end", `Found it.\n${of("researcher", "it is completed")}\n[file {"name":"a.txt"}]`);
+    const along = '[the file "a.txt" (text/plain) goes to the person with your answer]';
+    const result = note(
+      "a task's end",
+      `Found it.\n${along}\n${of("researcher", "it is completed")}\n[file {"name":"a.txt"}]`,
+    );
     expect((await decided([result])).text).toBe("**researcher** says: Found it.");
     const question = note(
       "a task's question",

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { createAsk } from "../../src/asking.ts";
 import type { CallAgent } from "../../src/agent-calls.ts";
 import type { Channel } from "../../src/channel.ts";
@@ -31,10 +31,12 @@ const command = (name: string): Partial<Message> => ({ ...text(`/${name}`), comm
 
 function play(whileRunning: "queue" | "interrupt" = "queue") {
   let state = readState(new Map());
+  let woken = 0;
   const traits = { whileRunning, turnTimeoutMs: 60_000, historyItems: 20 };
   function tell(event: Record<string, unknown> & { type: AgentEvent["type"] }): Reply {
     const step = reduce(state, { agent, now: 1_000, instance: "here", ...event } as unknown as AgentEvent, traits);
     // As it is stored and read again.
+    woken += step.effects.filter(({ kind }) => kind === "wake").length;
     const stored = JSON.parse(JSON.stringify(step.state)) as Record<string, unknown>;
     state = { ...step.state, ...readState(new Map(Object.entries(stored))), seen: step.state.seen };
     return step.reply;
@@ -52,14 +54,17 @@ function play(whileRunning: "queue" | "interrupt" = "queue") {
     turn,
     thread,
     ask: (of = asking, more: object = {}) => tell({ type: "questioned", ...turn(), asking: of, ...more }),
-    close: (of = asking) => tell({ type: "unquestioned", conversation, id: of.id }),
+    close: (of = asking) => tell({ type: "unquestioned", ...turn(), id: of.id }),
+    /** How often its runner was told that something came of a question. */
+    woken: () => woken,
     state: (of = asking) => stateOf(thread(), of.id),
     batch: () => batchOf(thread() ?? { pending: [], to: direct, seq: 0 }).map(({ id }) => id),
-    finish: (messages: readonly MessageId[]) =>
+    finish: (messages: readonly MessageId[], heard?: readonly string[]) =>
       tell({
         type: "finished",
         ...turn(),
         messages,
+        ...(heard && { heard }),
         answer: { parts: [{ kind: "text", text: "done", format: "plain" }] },
       }),
     said: () => state.outbox.entries.map(({ answer, answers }) => [answer.notice ?? "answer", answers]),
@@ -77,7 +82,7 @@ describe("a question of a tool", () => {
     expect(game.state()).toBe("open");
     expect(game.buttons()).toEqual([{ id: `reply:${asking.id}:skip`, label: "Lieber nicht" }]);
     const reply = game.receive(text("@bot 4"));
-    expect(game.state()).toEqual({ text: "4" });
+    expect([game.state(), game.woken()]).toEqual([{ text: "4" }, 1]);
     const later = game.receive(text("and hurry"));
     expect(game.batch()).toEqual([first, later]);
     game.finish([first]);
@@ -166,9 +171,34 @@ describe("a question of a tool", () => {
     const first = late.receive(text("a table"));
     late.ask();
     late.close();
+    expect(late.woken()).toBe(1);
     const words = late.receive(text("4"));
     expect(late.batch()).toEqual([first, words]);
     expect(late.tell({ type: "questioned", ...late.turn(), attempt: 7, asking })).toBe("stale");
+  });
+
+  it("whose answer came when nobody waited any more leaves it to the next turn; a press of that kind is nothing", () => {
+    const game = play();
+    const first = game.receive(text("a table"));
+    game.ask();
+    const words = game.receive(text("4"));
+    game.finish([first], []);
+    expect(game.said().at(-1)).toEqual(["answer", [first]]);
+    expect(game.batch()).toEqual([words]);
+    const pressed = play();
+    const other = pressed.receive(text("a table"));
+    pressed.ask();
+    const press = pressed.receive({ parts: [{ kind: "press", button: `reply:${asking.id}:skip`, label: "no" }] });
+    pressed.finish([other], []);
+    expect(pressed.aside()).toEqual([[press, "the question is over"]]);
+    const again = play();
+    const third = again.receive(text("a table"));
+    again.ask();
+    const heard = again.receive(text("4"));
+    again.tell({ type: "silent", turns: [again.turn()] });
+    // The call has its result, and is not made again.
+    again.finish([third], []);
+    expect(again.said().at(-1)).toEqual(["answer", [third, heard]]);
   });
 });
 
@@ -182,16 +212,18 @@ describe("the runner that asks", () => {
   };
   const channel = { traits: { buttons: { max: 8, label: 20, id: 64 } }, reach: () => undefined } as unknown as Channel;
 
-  function asker(replies: readonly unknown[], own: Partial<Channel> = {}) {
+  function asker(replies: readonly unknown[], { speed = 100 } = {}) {
     const left = [...replies];
     const calls: string[] = [];
+    const heard: string[] = [];
     const call = (async (_id: AgentId, method: string) => {
       calls.push(method);
       return method === "unquestion" ? "accepted" : left.shift();
     }) as unknown as CallAgent;
     const turn = { conversation: conversation as ConversationId, turn: "t1" as TurnId, attempt: 1 };
     const signal = new AbortController().signal;
-    const clock = testClock({ speed: 100 });
+    const clock = testClock({ speed });
+    const asking = new Set<() => void>();
     const ask = createAsk({
       call,
       clock,
@@ -199,21 +231,40 @@ describe("the runner that asks", () => {
       agent,
       turn,
       signal,
-      channel: { ...channel, ...own },
+      asking,
+      channel,
       messages: [message("x")],
+      onHeard: (id) => heard.push(id),
     });
-    return { ask, calls };
+    return { ask, calls, heard, asking };
   }
 
   it("waits for its place and for the answer, and tells where nobody waits any more", async () => {
-    const { ask, calls } = asker(["busy", "accepted", "open", { text: "4" }]);
+    const { ask, calls, heard } = asker(["busy", "accepted", "open", { text: "4" }]);
     expect(await ask?.(question)).toEqual({ kind: "said", text: "4" });
     expect(calls).toEqual(["question", "question", "replied", "replied"]);
+    expect(heard).toEqual([asking.id]);
     const silent = asker(["accepted", ...Array.from({ length: 5_000 }, () => "open")]);
     expect(await silent.ask?.({ ...question, forMs: 2_000 })).toEqual({ kind: "silent" });
     expect(silent.calls.at(-1)).toBe("unquestion");
+    expect(silent.heard).toEqual([]);
     expect(await asker(["stale"]).ask?.(question)).toEqual({ kind: "silent" });
     expect(await asker(["accepted", {}]).ask?.(question)).toEqual({ kind: "declined" });
+  });
+
+  it("looks at once when it is told that something has come, also while it was looking", async () => {
+    const { ask, calls, asking } = asker(["busy", "accepted", "open", "open", { text: "4" }], { speed: 1 });
+    const began = performance.now();
+    const answered = ask?.({ ...question, forMs: 3_600_000 });
+    for (let n = 0; n < 3; n++) {
+      await vi.waitFor(() => expect(calls.length).toBeGreaterThan(n));
+      for (const wake of asking) wake();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    for (const wake of asking) wake();
+    expect(await answered).toEqual({ kind: "said", text: "4" });
+    expect(performance.now() - began).toBeLessThan(2_000);
+    expect(asking.size).toBe(0);
   });
 
   it("asks nobody where nobody could answer", () => {

@@ -31,6 +31,7 @@ function stage(places: Shares) {
     agentOf: never,
     channelOf: () => undefined,
     approvals: { want: never, close: never },
+    takeovers: { mayAsk: never, want: never, over: never },
     serve: never,
     tellAlive: false,
     places,

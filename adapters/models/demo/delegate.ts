@@ -101,6 +101,9 @@ function call(name: string, args: Readonly<Record<string, unknown>>): Outside {
 const closing =
   /^\(task ("(?:[^"\\]|\\.)*") of the agent ("(?:[^"\\]|\\.)*")(?:, asked (?:"(?:[^"\\]|\\.)*"))?: (.*)\)$/;
 
+/** For the model: the person sees the file. */
+const goesAlong = /^\[the file "(?:[^"\\]|\\.)*" \([^)]*\) goes to the person with your answer\]$/;
+
 /** What another agent says, as the demo tells it on. Undefined where the text is not of a task. */
 export function sayOfTask(text: string): string | undefined {
   const lines = text.split("\n");
@@ -108,13 +111,14 @@ export function sayOfTask(text: string): string | undefined {
   const at = lines.findLastIndex((line) => closing.test(line));
   const [, task, agent, how = ""] = closing.exec(lines[at] ?? "") ?? [];
   if (task === undefined || agent === undefined) return undefined;
-  const words = lines.slice(0, at).join("\n").trim();
+  const said = lines.slice(0, at).filter((line) => !goesAlong.test(line));
+  const words = said.join("\n").trim();
   const [name, who] = [String(JSON.parse(task)), String(JSON.parse(agent))];
   if (/^it asks\b/.test(how)) return `**${who}** asks: ${words}\n\nJust answer: I will pass it on.`;
   if (/background/.test(how)) {
-    const said =
+    const passed =
       words === "" ? `I passed that on to **${who}**.` : `I passed that on to **${who}**, which says: ${words}`;
-    return `${said}\n\nThe task \`${name}\` goes on by itself; I will tell you what comes of it.`;
+    return `${passed}\n\nThe task \`${name}\` goes on by itself; I will tell you what comes of it.`;
   }
   if (words === "") return `About the task \`${name}\` of **${who}**: ${how}.`;
   // What falls due speaks for itself.

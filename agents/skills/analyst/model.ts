@@ -3,6 +3,7 @@ import { z } from "zod";
 import { InputError } from "../../../src/errors.ts";
 import type { Sandbox, SandboxFile } from "../../../src/sandbox.ts";
 import type { TaskHooks, TaskMessage } from "../../../src/skilled.ts";
+import type { Asking } from "../asking.ts";
 import { runOnModel, skillTool, type ModelAnswer, type SkillModels } from "../run.ts";
 import type { SkillSettings } from "../settings.ts";
 import { describing, setup } from "./programs.ts";
@@ -27,8 +28,13 @@ run_javascript takes the body of an async function, in plain JavaScript (ES2023,
 When a program fails, read why, and correct it. Ask the person only what neither the data nor common sense can tell.
 `;
 
+const whenAsking = `
+Data that you do not have you may ask of the agents that you have as tools: put what they say into your programs as it stands, and name its source.
+`;
+
 const parameters = z.object({ code: z.string().describe("the body of an async function") });
 const mostTurns = 12;
+const turnsForAsking = 6;
 const mostRuns = 10;
 const mostMade = 8;
 const longestReturn = 8_000;
@@ -42,13 +48,15 @@ export interface ModelAnalysis {
   readonly messages: readonly TaskMessage[];
   readonly hooks: Pick<TaskHooks, "signal" | "progress">;
   readonly context: Readonly<Record<string, unknown>>;
+  /** Others that may be asked. */
+  readonly asking: Pick<Asking, "tools">;
 }
 
 /** @throws as {@link runOnModel}; InputError for files that cannot be read */
 export async function analyseOnModel(
   of: ModelAnalysis,
 ): Promise<{ readonly answer: ModelAnswer; readonly made: readonly Made[] }> {
-  const { settings, models, sandbox, files, messages, hooks, context } = of;
+  const { settings, models, sandbox, files, messages, hooks, context, asking } = of;
   const described = await descriptionOf(sandbox, files, hooks.signal);
   const made = new Map<string, Made>();
   let runs = 0;
@@ -78,11 +86,11 @@ export async function analyseOnModel(
   const answer = await runOnModel({
     settings,
     models,
-    instructions,
-    tools: [tool],
+    instructions: asking.tools.length === 0 ? instructions : `${instructions.trim()}\n${whenAsking}`,
+    tools: [tool, ...asking.tools],
     messages: withoutData(messages),
     hooks,
-    maxTurns: mostTurns,
+    maxTurns: mostTurns + (asking.tools.length === 0 ? 0 : turnsForAsking),
     context: { ...context, ...(files.length === 0 ? {} : { files: files.map(({ name }) => name) }) },
     mayAsk: true,
     shown: ({ name }) => (name === undefined ? undefined : described.get(name)),

@@ -1,11 +1,13 @@
 import type { Profile } from "../../../src/skilled.ts";
 
-export const profile: Profile = {
+/** @param asks whom it may ask. */
+export const profileOf = (asks: readonly string[]): Profile => ({
   name: "analyst",
   title: "Analyst",
   description:
     "Computes: arithmetic, and questions about tables. Pass the person's words on as they are, with the CSV or JSON files that they are " +
-    "about. It answers in text, with tables, and with charts as pictures. It remembers no files: send them with each new question.",
+    "about. It answers in text, with tables, and with charts as pictures. It remembers no files: send them with each new question." +
+    (asks.length === 0 ? "" : ` It may ask ${asks.join(", ")} for data, where they can be reached.`),
   version: "1",
   skills: [
     {
@@ -45,4 +47,4 @@ export const profile: Profile = {
     "application/json",
   ],
   outputModes: ["text/plain", "image/png", "text/csv"],
-};
+});

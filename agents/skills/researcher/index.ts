@@ -11,8 +11,10 @@ import { requestIn } from "../request.ts";
 import { runOnModel, skillTool, type SkillModels, type SkillTool } from "../run.ts";
 import { runsOnDemo, type SkillSettings } from "../settings.ts";
 import { openDesk, type Desk, type Source } from "./desk.ts";
+import { divideTool, workOnParts, type Answered } from "./divided.ts";
+import { findingParts, longestPartQuestion, type Plan } from "./plan.ts";
 import { profileOf } from "./profile.ts";
-import { createReader, type ReaderDeps } from "./reader.ts";
+import { createReader, type Page, type ReaderDeps } from "./reader.ts";
 import { createSearch } from "./search.ts";
 import type { ResearcherSettings } from "./settings.ts";
 
@@ -28,10 +30,17 @@ the number of the source after each statement, such as [2]. State nothing that n
 answer, say what is missing. Give no addresses: the sources are listed below your answer.
 `;
 
+const joining = `
+Others have looked into parts of the request: what they found follows it as data, with the numbers of its sources. Answer the whole request from
+that, and keep the numbers. Read on only where something is missing.
+`;
+
 const mostSearches = 6;
 const partChars = 12_000;
 const mostLinks = 60;
 const readOnDemo = 4;
+const partOnDemo = 3;
+const leastParts = 2;
 
 export function createResearcher(
   settings: ResearcherSettings & Pick<SkillSettings, "model">,
@@ -41,6 +50,7 @@ export function createResearcher(
   const { searchUrl } = settings;
   const reader = createReader(deps);
   const search = searchUrl === undefined ? undefined : createSearch(searchUrl, searchFetch, userAgent);
+  const divides = settings.parts >= leastParts;
 
   async function execute(run: TaskRun, hooks: TaskHooks): Promise<TaskOutcome> {
     const desk = openDesk({ run, hooks, settings, reader, clock });
@@ -52,17 +62,32 @@ export function createResearcher(
       };
     }
     if (runsOnDemo(settings)) return demonstrate(run, hooks, desk);
+    const said = desk.plan() === undefined ? await asked(run, hooks, desk) : "";
+    const plan = desk.plan();
+    if (plan === undefined) return outcomeOf(run, concluded(said, desk), desk);
+    const found = await workOnParts(plan, desk, hooks, settings);
+    // Where nobody has read anything there is nothing to be said.
+    if (desk.sources.length === 0) return unread(desk);
+    return outcomeOf(run, concluded(await asked(run, hooks, desk, found), desk), desk);
+  }
+
+  /** The model's answer; or nothing, where it has divided the request. @param found what became of its parts. */
+  async function asked(run: TaskRun, hooks: TaskHooks, desk: Desk, found?: readonly Answered[]): Promise<string> {
+    const mayDivide = divides && run.isChild !== true && found === undefined;
+    const searching = search === undefined ? [] : [searchTool(desk, hooks)];
+    const dividing = mayDivide ? [divideTool(desk, settings.parts, search !== undefined)] : [];
     const answer = await runOnModel({
       settings,
       models,
-      instructions,
-      tools: [readTool(desk), ...(search === undefined ? [] : [searchTool(desk, hooks)])],
-      messages: run.messages,
+      instructions: found === undefined ? instructions : `${instructions.trim()}\n${joining}`,
+      tools: [readTool(desk), ...searching, ...dividing],
+      messages: run.isChild ? withoutBounds(run.messages) : run.messages,
       hooks,
       maxTurns: settings.pages + mostSearches + 2,
       context: { today: new Date(clock.now()).toISOString().slice(0, 10) },
+      ...(found === undefined ? { ends: () => desk.plan() !== undefined } : { found: shownFindings(found, desk) }),
     });
-    return concluded(answer.kind === "said" ? answer.text : answer.question, desk);
+    return answer.kind === "said" ? answer.text : answer.question;
   }
 
   function readTool(desk: Desk): SkillTool {
@@ -108,25 +133,83 @@ export function createResearcher(
       const hits = await found(desk, requestIn(run.messages).slice(0, 200), hooks, hooks.signal);
       return completed(hits === "" ? "Nothing was found." : `${words} this is what the search found.\n${hits}`);
     }
-    for (const url of desk.named.slice(0, readOnDemo)) await desk.read(url, hooks.signal).catch(onlyInput);
-    if (desk.sources.length === 0) return unread(desk);
-    const lines = desk.sources.map((source) => `- ${source.title}: ${beginningOf(source)} [${source.number}]`);
-    const all = [`${words} this is how the pages begin.`, ...lines, "", listOf(desk, desk.sources)];
+    const plan = await planOnDemo(run, desk);
+    if (plan !== undefined) {
+      const parts = await workOnParts(plan, desk, hooks, settings);
+      if (desk.sources.length === 0) return unread(desk);
+      const texts = parts.flatMap(({ text, failed }) => (failed ? [] : [text]));
+      const divided = `${words} ${parts.length} tasks of mine have read the pages, and this is how they begin.`;
+      return completed(desk.addresses.clean([divided, ...texts, "", listOf(desk, desk.sources)].join("\n")));
+    }
+    const pages: (Page & Source)[] = [];
+    for (const url of desk.named.slice(0, readOnDemo)) {
+      await desk.read(url, hooks.signal).then((page) => pages.push(page), onlyInput);
+    }
+    const text = pages.map((page) => `- ${page.title}: ${beginningOf(page)} [${page.number}]`).join("\n");
+    if (run.isChild || pages.length === 0) return outcomeOf(run, { text, cited: desk.sources }, desk);
+    const all = [`${words} this is how the pages begin.`, text, "", listOf(desk, desk.sources)];
     return completed(desk.addresses.clean(all.join("\n")));
   }
 
-  return { profile: profileOf(search !== undefined), execute };
+  /** More pages than one reads are divided. */
+  async function planOnDemo(run: TaskRun, desk: Desk): Promise<Plan | undefined> {
+    const { named } = desk;
+    if (!divides || run.isChild || named.length <= readOnDemo) return undefined;
+    const most = Math.min(settings.parts, Math.ceil(named.length / partOnDemo));
+    const parts = Array.from({ length: most }, (_, at) => ({
+      question: requestIn(run.messages)
+        .replace(/https?:\S+/g, "")
+        .trim()
+        .slice(0, longestPartQuestion),
+      addresses: named.slice(at * partOnDemo, (at + 1) * partOnDemo),
+    }));
+    if (desk.plan() === undefined) await desk.divide(parts, false).catch(onlyInput);
+    return desk.plan();
+  }
+
+  return { profile: profileOf(search !== undefined, divides), execute };
+}
+
+/** With its sources in a list for people, or for the task that this is a part of. */
+function outcomeOf({ isChild }: TaskRun, said: Said, desk: Desk): TaskOutcome {
+  const { sources, failures, addresses } = desk;
+  if (sources.length === 0) return unread(desk);
+  const { text, cited } = said;
+  if (isChild) {
+    return {
+      kind: "completed",
+      parts: findingParts({ text: addresses.clean(text), sources: [...cited], failures: [...failures] }),
+    };
+  }
+  return completed(addresses.clean(`${text}\n\n${listOf(desk, cited)}`));
+}
+
+interface Said {
+  readonly text: string;
+  readonly cited: readonly Source[];
+}
+
+/** What else a part was told is not for its model. */
+function withoutBounds(messages: TaskRun["messages"]): TaskRun["messages"] {
+  return messages.map((one) => ({ ...one, parts: one.parts.filter(({ kind }) => kind !== "data") }));
+}
+
+function shownFindings(found: readonly Answered[], { sources }: Desk) {
+  const about = found.map(({ question, text, failed }) => ({
+    about: { part: question, ...(failed && { failed }) },
+    text,
+  }));
+  const list = sources.map(({ number, title, url }) => `[${number}] ${title} – ${url}`).join("\n");
+  return [...about, { about: { sources: "all of them" }, text: list }];
 }
 
 /** The model's words, held to what was read. */
-function concluded(said: string, desk: Desk): TaskOutcome {
-  const { sources, addresses } = desk;
-  if (sources.length === 0) return unread(desk);
+function concluded(said: string, desk: Desk): Said {
+  const { sources } = desk;
   const { text, numbers } = citedIn(said, (number) => number >= 1 && number <= sources.length);
   const cited = numbers.flatMap((number) => sources[number - 1] ?? []);
-  const list = listOf(desk, cited.length === 0 ? sources : cited);
-  const warning = cited.length === 0 ? "\n\nThe answer names no source for what it says; these pages were read." : "";
-  return completed(addresses.clean(`${text}${warning}\n\n${list}`));
+  if (cited.length > 0) return { text, cited };
+  return { text: `${text}\n\nThe answer names no source for what it says; these pages were read.`, cited: sources };
 }
 
 function unread({ failures }: Desk): TaskOutcome {
@@ -142,7 +225,7 @@ function listOf({ failures }: Desk, sources: readonly Source[]): string {
   return ["Sources:", ...lines, ...missing].join("\n");
 }
 
-function shown({ number, title, url, text, cut, links }: Source, part: number, follows: boolean): string {
+function shown({ number, title, url, text, cut, links }: Page & Source, part: number, follows: boolean): string {
   const parts = Math.max(1, Math.ceil(text.length / partChars));
   if (part > parts) throw new InputError(`it has ${parts} ${parts === 1 ? "part" : "parts"}`);
   const lines = [
@@ -158,7 +241,7 @@ function shown({ number, title, url, text, cut, links }: Source, part: number, f
 }
 
 /** Its first sentences, without its headings. */
-function beginningOf({ text, title }: Source): string {
+function beginningOf({ text, title }: Page): string {
   const lines = text.split("\n").filter((line) => line.trim() !== "" && !line.startsWith("#") && line.trim() !== title);
   const sentences = lines.join(" ").match(/[^.!?]+(?:[.!?]+(?=\s|$)|$)/g) ?? [];
   const beginning = sentences.slice(0, 3).join("").trim();

@@ -18,6 +18,8 @@ export const researcherSettings = skillSettings.extend({
   pageBytes: z.number().int().positive().max(15_000_000).default(5_000_000),
   /** Of one task. */
   totalBytes: z.number().int().positive().default(25_000_000),
+  /** Parts of a broad question that are worked on side by side; 0: it is never divided. They share the bounds of the task. */
+  parts: z.number().int().min(0).max(8).default(4),
   /** After which no further page is read. */
   seconds: z.number().positive().max(1_500).default(300),
 });

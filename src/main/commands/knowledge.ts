@@ -1,4 +1,4 @@
-/** The documents that the agent `knowledge` answers from. They are a file of their own: a gateway that runs sees each change at once. */
+/** The documents that the agent `knowledge` answers from. They are apart from the gateway's data: one that runs sees each change at once. */
 import { existsSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { basename, join, resolve, sep } from "node:path";
@@ -6,14 +6,13 @@ import { createSafeFetch } from "../../../adapters/fetch/index.ts";
 import { createModels } from "../../../adapters/models/index.ts";
 import { findPassages, placeOf } from "../../../agents/skills/knowledge/finding.ts";
 import { ingest } from "../../../agents/skills/knowledge/ingest.ts";
-import { knowledgeSettings } from "../../../agents/skills/knowledge/settings.ts";
 import { InputError, RetryableError, TerminalError } from "../../errors.ts";
 import type { StoredDocument } from "../../knowledge.ts";
 import type { Documents, Medium } from "../../reading.ts";
 import { modelsSettings } from "../agents.ts";
 import { systemClock } from "../clock.ts";
 import { loadRunningConfig, type Config } from "../config.ts";
-import { createLibrary } from "../library.ts";
+import { createLibrary, knowledgeOf } from "../library.ts";
 import { createLog } from "../log.ts";
 import { isUrl, walk } from "./knowledge-files.ts";
 import { printable } from "./printable.ts";
@@ -33,20 +32,22 @@ export type RemoveOptions = Omit<ListOptions, "json">;
 
 const clock = systemClock;
 
-async function withLibrary<Result>(work: (parts: ReturnType<typeof openLibrary>) => Promise<Result>): Promise<Result> {
-  const parts = openLibrary(await loadRunningConfig());
+async function withLibrary<Result>(
+  work: (parts: Awaited<ReturnType<typeof openLibrary>>) => Promise<Result>,
+): Promise<Result> {
+  const parts = await openLibrary(await loadRunningConfig());
   try {
     return await work(parts);
   } finally {
-    parts.knowledge.close();
+    await parts.knowledge.close();
   }
 }
 
-function openLibrary(config: Config) {
+async function openLibrary(config: Config) {
   const log = createLog("error");
   const { embedder } = createModels(modelsSettings(config), { clock });
   const safeFetch = createSafeFetch({ allowHosts: config.webhooks.allowHosts });
-  return { ...createLibrary(config.data, { clock, log }), config, embedder, safeFetch, log };
+  return { ...(await createLibrary(config, { clock, log })), config, embedder, safeFetch, log };
 }
 
 /** Each by itself: one that cannot be read is named, and leaves the others alone. */
@@ -113,7 +114,7 @@ export async function remove(what: readonly string[], { tenant, collection }: Re
 
 export async function search(question: string, { tenant, collection, json }: ListOptions): Promise<void> {
   await withLibrary(async ({ knowledge, embedder, config, log }) => {
-    const limits = knowledgeSettings.parse(withoutEnabled(config.skills["knowledge"]));
+    const limits = knowledgeOf(config);
     const within = collection === undefined ? limits : { ...limits, collections: [collection] };
     const found = await findPassages({ base: knowledge, embedder, log }, tenant, question, within);
     if (json) return printJson(found);
@@ -158,11 +159,6 @@ function isUnder(source: string, given: string): boolean {
 function told({ title, source, collection, passages, cut }: StoredDocument): string {
   const size = `${passages} ${passages === 1 ? "passage" : "passages"}${cut ? ", its beginning alone" : ""}`;
   return `${title}  (${collection}, ${size})  ${source}`;
-}
-
-function withoutEnabled(given: unknown): unknown {
-  const { enabled: _enabled, ...own } = { ...(given as { readonly enabled?: boolean } | undefined) };
-  return own;
 }
 
 function isSystem(error: unknown): error is Error {

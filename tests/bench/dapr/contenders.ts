@@ -15,7 +15,7 @@ export interface OnDapr extends Measured {
 /** Redis and Redis, one replica, Telegram by polling. */
 export async function startOurs(options: StartOptions): Promise<OnDapr> {
   const stack = await startStack(options.session);
-  const env = { ...stack.env, ASCENT_RUNTIME: "dapr", REDIS_URL: stack.redisUrl };
+  const env = { ...stack.env, ASCENT_RUNTIME: "dapr", REDIS_URL: stack.redisUrl, ...options.env };
   const { process } = await startGateway({ ...options, env });
   return onDapr("ours on Dapr", options, stack, process);
 }

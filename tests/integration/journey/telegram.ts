@@ -12,6 +12,11 @@ export async function telegramStop(): Promise<Stop> {
   });
   let people = 7_600_000;
 
+  function draftsOf(id: number): string[] {
+    const drafts = fake.log.calls.filter(({ method, chat }) => method === "sendmessagedraft" && chat === id);
+    return drafts.map(({ params }) => String(params["text"]));
+  }
+
   function visitor(): Visitor {
     const id = (people += 1);
     const user = fake.user(id);
@@ -25,13 +30,16 @@ export async function telegramStop(): Promise<Stop> {
       again: async (update) => void (await fake.redeliver(Number(update))),
       sendsPicture: async (caption, bytes) =>
         void (await user.sends(id, { kind: "photo", data: bytes.toString("base64"), caption })),
+      sendsDocument: async (caption, { name, type, bytes }) =>
+        void (await user.sends(id, { kind: "document", data: bytes.toString("base64"), name, mime: type, caption })),
       edits: async (update, text) => void (await user.edits(id, messages.get(update) ?? 0, text)),
       async presses(message, label) {
         const key = keysOf(fake.log.calls, Number(message.id)).find(({ text }) => text === label);
         await user.presses(id, Number(message.id), key?.callback_data ?? "");
       },
       got: async () => shown(fake.log.calls.filter((call) => call.chat === id)),
-      grew: () => fake.log.calls.filter(({ method, chat }) => method === "sendmessagedraft" && chat === id).length,
+      grew: () => draftsOf(id).length,
+      drafts: () => draftsOf(id),
       slowsDown: () => fake.fault({ method: "sendMessage", chat: id, kind: "rate_limit", retryAfter: 1, times: 1 }),
       takesUnheard: () => fake.fault({ method: "sendMessage", chat: id, kind: "hang", accepted: true, times: 1 }),
       breaksOff: () => fake.fault({ method: "sendMessage", chat: id, kind: "close", times: 1 }),
@@ -78,7 +86,8 @@ function shown(calls: readonly CallEntry[]): Got[] {
     if (!isAnswer(call)) continue;
     const file = call.files?.[0]?.name;
     const buttons = keysOf(calls, call.messageId).map(({ text }) => text);
-    const of = { id: String(call.messageId), text: call.text, buttons };
+    const at = messages.get(call.messageId)?.at ?? call.acceptedAt ?? 0;
+    const of = { id: String(call.messageId), text: call.text, buttons, at };
     messages.set(call.messageId, file === undefined ? of : { ...of, file });
   }
   return [...messages.values()];

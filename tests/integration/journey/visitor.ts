@@ -7,6 +7,15 @@ export interface Got {
   readonly buttons: readonly string[];
   /** The name of a file that came with it. */
   readonly file?: string;
+  /** When the platform took it, in monotonic milliseconds of this process; absent where nothing is taken twice. */
+  readonly at?: number;
+}
+
+export interface SentFile {
+  readonly name: string;
+  /** Media type. */
+  readonly type: string;
+  readonly bytes: Buffer;
 }
 
 /** What a channel lacks is absent: {@link Stop.deviations} says why. */
@@ -16,13 +25,18 @@ export interface Visitor {
   /** The platform hands the same event over again. */
   again(said: string): Promise<void>;
   sendsPicture?(text: string, bytes: Buffer): Promise<void>;
+  sendsDocument?(text: string, file: SentFile): Promise<void>;
   edits?(said: string, text: string): Promise<void>;
   /** Presses a button of that message, or chooses from the list that stands for buttons. */
   presses(message: Got, label: string): Promise<void>;
   /** The bot's messages, in the order in which they came, drafts aside. */
   got(): Promise<readonly Got[]>;
+  /** The bytes of the file that came with it. */
+  opens?(message: Got): Promise<Buffer>;
   /** How often an answer was seen to grow. */
   grew?(): number;
+  /** What was seen of answers before they were there, and of what agents do meanwhile. */
+  drafts?(): readonly string[];
   /** Their platform tells the bot to slow down for a second, once. */
   slowsDown?(): Promise<void>;
   /** The platform takes the next answer and its sender never hears of it. */

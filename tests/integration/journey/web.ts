@@ -2,13 +2,13 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createParser } from "eventsource-parser";
 import { outbox } from "../../contract/web-outbox.ts";
-import type { Got, Stop, Visitor } from "./visitor.ts";
+import type { Got, SentFile, Stop, Visitor } from "./visitor.ts";
 
 interface PageMessage {
   readonly id: string;
   readonly role: string;
   readonly text: string;
-  readonly attachments: readonly { readonly name: string }[];
+  readonly attachments: readonly { readonly name: string; readonly url: string }[];
   readonly buttons: readonly { readonly id: string; readonly label: string }[];
 }
 
@@ -19,7 +19,7 @@ export async function webStop(): Promise<Stop> {
 
   async function visitor(): Promise<Visitor> {
     const seen: PageMessage[] = [];
-    let deltas = 0;
+    const deltas: string[] = [];
     let lastEventId = "0";
     let connection = new AbortController();
     const call = (path: string, init: RequestInit = {}, type = "application/json") =>
@@ -32,7 +32,7 @@ export async function webStop(): Promise<Stop> {
       const parser = createParser({
         onEvent({ event, data, id }) {
           if (id !== undefined) lastEventId = id;
-          if (event === "delta") deltas += 1;
+          if (event === "delta") deltas.push((JSON.parse(data) as { text: string }).text);
           if (event === "message") seen.push(JSON.parse(data) as PageMessage);
         },
       });
@@ -55,20 +55,27 @@ export async function webStop(): Promise<Stop> {
       box.add(id, { id, ...body });
       return id;
     };
+    async function sendsFile(text: string, { name, type, bytes }: SentFile): Promise<void> {
+      const init = { method: "POST", body: new Uint8Array(bytes) };
+      const { id } = (await (await call(`/api/attachments?name=${name}`, init, type)).json()) as { id: string };
+      post({ text, attachments: [{ id }] });
+    }
     return {
       says: async (text) => post({ text }),
       again: (id) => box.again(id),
-      async sendsPicture(text, bytes) {
-        const init = { method: "POST", body: new Uint8Array(bytes) };
-        const { id } = (await (await call("/api/attachments?name=in.png", init, "image/png")).json()) as { id: string };
-        post({ text, attachments: [{ id }] });
-      },
+      sendsPicture: (text, bytes) => sendsFile(text, { name: "in.png", type: "image/png", bytes }),
+      sendsDocument: sendsFile,
       async presses({ id }, label) {
         const button = seen.find((one) => one.id === id)?.buttons.find((one) => one.label === label);
         post({ press: { message: id, button: button?.id ?? "" } });
       },
       got: async () => seen.filter(({ role }) => role !== "user").map(shownOf),
-      grew: () => deltas,
+      async opens({ id }) {
+        const [file] = seen.find((one) => one.id === id)?.attachments ?? [];
+        return Buffer.from(await (await call(file?.url ?? "")).arrayBuffer());
+      },
+      grew: () => deltas.length,
+      drafts: () => deltas,
       async breaksOff() {
         const broken = connection;
         connection = new AbortController();

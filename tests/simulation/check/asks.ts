@@ -112,7 +112,9 @@ function told(evidence: Evidence, lives: readonly Life[]): Violation[] {
 /** Something that people did may have ended what waited. */
 function mayEnd({ posts }: Evidence): boolean {
   const ends = ["stop", "reset", "link", "unlink"];
-  return posts.some(({ action: { does } }) => does.kind === "command" && ends.includes(does.name));
+  return posts.some(
+    ({ action: { does } }) => does.kind === "operate" || (does.kind === "command" && ends.includes(does.name)),
+  );
 }
 
 function jobsOf({ jobs }: Evidence, id: string) {

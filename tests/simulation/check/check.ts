@@ -5,8 +5,11 @@ import { repliesOf, type Evidence, type Violation } from "./evidence.ts";
 import { checkHistory } from "./history.ts";
 import { checkLinks } from "./links.ts";
 import { checkOrder } from "./order.ts";
+import { checkQuestions } from "./questions.ts";
 import { checkSends } from "./sends.ts";
+import { checkTakeovers } from "./takeovers.ts";
 import { checkTurns } from "./turns.ts";
+import { checkWork } from "./work.ts";
 
 export type { Violation } from "./evidence.ts";
 
@@ -21,6 +24,9 @@ export function check(evidence: Evidence): Violation[] {
     ...checkHistory(evidence, replies),
     ...checkLinks(evidence, replies),
     ...checkAsks(evidence),
+    ...checkTakeovers(evidence, replies),
+    ...checkWork(evidence, replies),
+    ...checkQuestions(evidence, replies),
     ...checkIdle(evidence),
   ];
 }

@@ -1,5 +1,5 @@
 /** I1, I2 and I6: every message that was taken has one end, and never two answers; what was not taken is taken later. */
-import { postId } from "../events.ts";
+import { addressOf, postId } from "../events.ts";
 import type { Post } from "../platform.ts";
 import { wasInFlight } from "./flight.ts";
 import { isNote, owed, type Evidence, type Reply, type Violation } from "./evidence.ts";
@@ -12,7 +12,7 @@ function endsOf(evidence: Evidence, replies: readonly Reply[], post: Post): Viol
   const { letters, journal } = evidence;
   const token = post.action.id;
   const id = postId(post);
-  const own = replies.filter(({ tokens }) => tokens.includes(token));
+  const own = replies.filter(({ tokens, replied }) => tokens.includes(token) || replied.includes(token));
   if (own.length > 1) return [{ rule: "I2", text: `${token} has ${own.length} answers: ${names(own)}` }];
   if (post.acknowledgedAt === undefined) return [{ rule: "I6", text: `${token} was never taken` }];
 
@@ -33,6 +33,7 @@ function endsOf(evidence: Evidence, replies: readonly Reply[], post: Post): Viol
     ...(rules.size > 0 ? [`set aside: ${[...rules].join(", ")}`] : []),
   ];
   if (ends.length === 0 && post.refused !== undefined) return [];
+  if (ends.length === 0 && isNote(post) && evidence.held.includes(addressOf(post.conversation).conversation)) return [];
   if (ends.length === 0) {
     const half = own.length > 0 ? `only half of an answer (${names(own)})` : "no end";
     return [{ rule: "I1", text: `${token} was taken and has ${half}` }];

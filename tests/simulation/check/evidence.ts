@@ -1,6 +1,9 @@
 /** What a run is judged by: the platform's log, the agent's view of its turns, the journal and the dead letters. */
 import type { DeadLetter, SetAside } from "../../../src/ports.ts";
 import type { Journey } from "../broker.ts";
+import type { Written } from "../keyed.ts";
+import type { Execution } from "../near-agent.ts";
+import type { Note, Told } from "../work-log.ts";
 import { codeIn, postId } from "../events.ts";
 import type { JobRun } from "../jobs.ts";
 import { markersIn, type Done, type Run } from "../model.ts";
@@ -19,8 +22,19 @@ export interface Evidence {
   /** What was done in the world, and who was asked about jobs. */
   readonly done: readonly Done[];
   readonly jobs: readonly JobRun[];
+  /** What skilled agents were asked, what was told of it by notes, and what was kept of it. */
+  readonly tasks: readonly Told[];
+  readonly notes: readonly Note[];
+  readonly executions: readonly Execution[];
+  readonly delegations: readonly Written[];
+  /** Tasks that have not ended. */
+  readonly working: readonly string[];
   /** Asks and jobs that are left. */
   readonly waiting: readonly string[];
+  /** Conversations that an operator has at the end. */
+  readonly held: readonly string[];
+  /** The same as operators are shown it. */
+  readonly shownHeld: readonly string[];
   readonly journeys: readonly Journey[];
   readonly journal: readonly SetAside[];
   readonly letters: readonly DeadLetter[];
@@ -50,6 +64,10 @@ export interface Reply {
   readonly conversation: string;
   /** Plan ids of the messages it answers. */
   readonly tokens: readonly string[];
+  /** What skilled agents said in calls, and people to tools, as it says. */
+  readonly told: readonly string[];
+  /** What the gateway says that it answers besides. */
+  readonly replied: readonly string[];
   /** In their order; a part that never came is absent. */
   readonly parts: readonly Part[];
   readonly complete: boolean;
@@ -60,7 +78,13 @@ export function repliesOf({ received, posts }: Evidence): Reply[] {
   const tokenOf = new Map(posts.map((post) => [postId(post) as string, post.action.id]));
   const drafts = new Map<
     string,
-    { tokens: readonly string[]; of: number; conversation: string; parts: Map<number, Received[]> }
+    {
+      tokens: readonly string[];
+      told: string[];
+      of: number;
+      conversation: string;
+      parts: Map<number, Received[]>;
+    }
   >();
   const add = (
     name: string,
@@ -69,14 +93,16 @@ export function repliesOf({ received, posts }: Evidence): Reply[] {
     part: number,
     of: number,
     send: Received,
+    told: readonly string[] = [],
   ) => {
-    const draft = drafts.get(name) ?? { tokens, of, conversation, parts: new Map<number, Received[]>() };
+    const draft = drafts.get(name) ?? { tokens, told: [], of, conversation, parts: new Map<number, Received[]>() };
     drafts.set(name, draft);
+    if (draft.told.length === 0) draft.told.push(...told);
     draft.parts.set(part, [...(draft.parts.get(part) ?? []), send]);
   };
   for (const send of received) {
     const markers = markersIn(send.text);
-    for (const { run, tokens, part, of } of markers) add(run, send.conversation, tokens, part, of, send);
+    for (const { run, tokens, part, of, told } of markers) add(run, send.conversation, tokens, part, of, send, told);
     const [, word] = /^says (m\d+)$/.exec(send.text) ?? [];
     if (word !== undefined) add(`the words ${word}`, send.conversation, [word], 1, 1, send);
     if (markers.length > 0 || word !== undefined) continue;
@@ -88,10 +114,12 @@ export function repliesOf({ received, posts }: Evidence): Reply[] {
     const name = tokens.length === 0 ? send.key : `${what} for ${tokens.join(" ")}`;
     add(name, send.conversation, tokens, isCode ? 2 : 1, of, send);
   }
-  return [...drafts].map(([name, { tokens, of, conversation, parts }]) => ({
+  return [...drafts].map(([name, { tokens, told, of, conversation, parts }]) => ({
     name,
     conversation,
     tokens,
+    told,
+    replied: repliedIn([...parts.values()].flat(), tokens, tokenOf),
     parts: [...parts]
       .toSorted(([one], [other]) => one - other)
       .map(([part, sends]) => ({ name: `${name} ${part}/${of}`, sends })),
@@ -99,15 +127,38 @@ export function repliesOf({ received, posts }: Evidence): Reply[] {
   }));
 }
 
+/** Messages that an answer of the agent's covers without being a turn's. */
+function repliedIn(
+  sends: readonly Received[],
+  tokens: readonly string[],
+  tokenOf: ReadonlyMap<string, string>,
+): readonly string[] {
+  if (!sends.some(({ text }) => markersIn(text).length > 0)) return [];
+  const covered = sends.flatMap(({ answers }) => answers.map((id) => tokenOf.get(id) ?? id));
+  return [...new Set(covered.filter((token) => !tokens.includes(token)))];
+}
+
 /** Messages, commands, requests and words: what an answer is owed for. */
 export function owed(posts: readonly Post[]): Post[] {
-  return posts.filter(({ action }) =>
-    ["say", "command", "join", "request", "press", "decide"].includes(action.does.kind),
+  return posts.filter(
+    (post) =>
+      isOperators(post) ||
+      ["say", "command", "join", "request", "press", "decide", "reply"].includes(post.action.does.kind),
   );
+}
+
+/** Said by an operator who has the conversation. */
+export function isOperators({ action: { does } }: Post): boolean {
+  return does.kind === "operate" && does.step === "say";
 }
 
 export function isWords({ action: { does } }: Post): boolean {
   return does.kind === "request" && does.form === "words";
+}
+
+/** Said by a skilled agent, and told to the agent by a note. */
+export function isSaying(token: string): boolean {
+  return token.startsWith("w");
 }
 
 /** Told to the agent by the gateway, not by a person: an operator's word too. */

@@ -14,7 +14,8 @@ export function checkHistory(evidence: Evidence, replies: readonly Reply[]): Vio
 
 const past = ({ summary, history }: Run) => [summary, ...history.map(({ text }) => text)].join("\n");
 const wordsIn = (text: string) => [...text.matchAll(/\bsays (m\d+)/g)].map(([whole]) => whole);
-const saidIn = (text: string) => [...text.matchAll(/\b(m\d+), (?:please|put better)/g)].map(([, token = ""]) => token);
+const sayings = /\b(m\d+|w\d+[ab](?:[eq]|a\d)), (?:please|put better|done|which|sorry|given up)/g;
+const saidIn = (text: string) => [...text.matchAll(sayings)].map(([, token = ""]) => token);
 
 function twice(run: Run): Violation[] {
   const text = past(run);
@@ -41,7 +42,9 @@ function forgotten(evidence: Evidence, replies: readonly Reply[], run: Run): Vio
     if (answeredAt >= run.startedAt || reset === "perhaps") return [];
     const owed = [
       other.name,
-      ...other.tokens.filter((token) => !wasDeleted(evidence, token) && !wasTyped(evidence, token)),
+      ...other.tokens.filter(
+        (token) => !wasDeleted(evidence, token) && !wasTyped(evidence, token) && !/^w.*x$/.test(token),
+      ),
     ];
     const missing = owed.filter((item) => !known.has(item));
     return missing.map((item) => ({

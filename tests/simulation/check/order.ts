@@ -10,7 +10,16 @@
 import { postId } from "../events.ts";
 import type { Post } from "../platform.ts";
 import { stoodStill } from "./flight.ts";
-import { hasItsPlace, isWords, owed, type Evidence, type Reply, type Violation } from "./evidence.ts";
+import {
+  hasItsPlace,
+  isNote,
+  isOperators,
+  isWords,
+  owed,
+  type Evidence,
+  type Reply,
+  type Violation,
+} from "./evidence.ts";
 
 const gapMs = 15_000;
 /** The wait is measured in the actor, a little after an event was handed to the subscriber. */
@@ -30,7 +39,9 @@ function pairsOf(posts: readonly Post[]): [Post, Post][] {
     posts
       .filter(({ arrivedAt = 0 }) => (first.acknowledgedAt ?? Infinity) < arrivedAt)
       // Words wait for no turn.
-      .filter((second) => isWords(first) === isWords(second))
+      .filter((second) => isWords(first) === isWords(second) && isOperators(first) === isOperators(second))
+      // A note waits for an operator to let go.
+      .filter(() => !(isNote(first) && first.conversation.actions.some(({ does }) => does.kind === "operate")))
       .filter(({ channel, sequence }) => channel.order === "arrival" || first.sequence < sequence)
       .map((second): [Post, Post] => [first, second]),
   );

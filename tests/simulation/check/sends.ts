@@ -3,7 +3,7 @@ import { postId } from "../events.ts";
 import type { Plan } from "../plan.ts";
 import type { Received } from "../platform.ts";
 import { wasInFlight } from "./flight.ts";
-import { isNote, isWords } from "./evidence.ts";
+import { isNote, isOperators, isSaying, isWords } from "./evidence.ts";
 import type { Evidence, Part, Reply, Violation } from "./evidence.ts";
 
 export function checkSends(evidence: Evidence, replies: readonly Reply[]): Violation[] {
@@ -45,7 +45,7 @@ function mislabelled({ posts }: Evidence, reply: Reply): Violation[] {
   // No platform knows what nobody wrote.
   const written = reply.tokens.filter((token) => {
     const post = postOf(token);
-    return post === undefined || !(isNote(post) || isWords(post));
+    return post === undefined ? !isSaying(token) : !(isNote(post) || isWords(post) || isOperators(post));
   });
   const ids = new Set(
     written.map((token) => {
@@ -55,7 +55,11 @@ function mislabelled({ posts }: Evidence, reply: Reply): Violation[] {
   );
   const wrong = reply.parts
     .flatMap(({ sends }) => sends)
-    .find(({ answers }) => answers.length !== ids.size || !answers.every((id) => ids.has(id)));
+    // What answered a question is checked with the questions.
+    .find(
+      ({ answers }) =>
+        answers.length !== ids.size + reply.replied.length || ids.size !== answers.filter((id) => ids.has(id)).length,
+    );
   if (wrong === undefined) return [];
   return [
     { rule: "I2", text: `${reply.name} in ${reply.conversation} says that it answers ${wrong.answers.join(" ")}` },

@@ -49,13 +49,20 @@ function superseded({ plan, posts, journeys }: Evidence, run: Run, later: Run): 
   return posts.some((post) => {
     const { action, conversation, arrivedAt = Infinity } = post;
     const { does, id } = action;
+    if (does.kind === "operate" && does.step === "take") return mayTake(post, run, later);
     if (run.tokens.includes(id) || arrivedAt > later.startedAt) return false;
     if (addressOf(conversation).conversation !== run.input.to.conversation) return false;
     const waits = plan.settings.whileRunning === "queue";
-    if (isWord(post) || does.kind === "request" || (does.kind === "say" && waits)) return false;
+    if (isWord(post) || does.kind === "request" || (["say", "reply"].includes(does.kind) && waits)) return false;
     const own = journeys.filter((journey) => journey.topic === "inbound" && journey.id === postId(post));
     return own.some(({ firstHandled = Infinity }) => firstHandled >= run.startedAt);
   });
+}
+
+/** An operator may have taken it between the two. */
+function mayTake({ conversation, at, acknowledgedAt = Infinity }: Post, run: Run, later: Run): boolean {
+  const own = addressOf(conversation).conversation === run.input.to.conversation;
+  return own && at < later.startedAt && acknowledgedAt > run.startedAt;
 }
 
 /** A word calls no turn off; a number that is typed may be something else. */

@@ -69,6 +69,7 @@ async function ask(text: string, { model, files = {}, data, locale, tenant = "de
     artifact: async () => {},
     others: async () => [],
     end: async () => {},
+    child: () => Promise.reject(new Error("nobody else works on it")),
   };
   const outcome = await agent.execute(
     {

@@ -2,7 +2,7 @@
 import { assistantMessage, functionCall, type ScriptedModel } from "@openai/agents/testing";
 import { createDocuments } from "../../../adapters/documents/index.ts";
 import type { SkillModels } from "../../../agents/skills/run.ts";
-import type { SkilledAgent, TaskMessage, TaskOutcome } from "../../../src/skilled.ts";
+import type { ChildEnd, SkilledAgent, TaskMessage, TaskOutcome } from "../../../src/skilled.ts";
 import { listen } from "../../fakes/http.ts";
 import { clock } from "../../integration/embedded-fixture.ts";
 import { quiet } from "../client-agent.fixture.ts";
@@ -36,6 +36,9 @@ export interface Given {
   readonly state?: unknown;
   readonly signal?: AbortSignal;
   readonly save?: (state: unknown) => Promise<void>;
+  /** What became of its parts, by their keys: what is there is not done again. */
+  readonly children?: Map<string, ChildEnd>;
+  readonly isChild?: true;
 }
 
 export async function runTask(
@@ -48,8 +51,12 @@ export async function runTask(
   const messages: readonly TaskMessage[] =
     typeof said === "string" ? [{ id: "m1", role: "user", parts: [{ kind: "text", text: said }] }] : said;
   const caller = { tenant: given.tenant ?? "default", id: "ann" };
+  const person = { locale: undefined, timeZone: undefined, ...(given.isChild && { isChild: given.isChild }) };
+  const { children = new Map<string, ChildEnd>() } = given;
+  // One after the other, so that a script has an order.
+  let last: Promise<unknown> = Promise.resolve();
   const outcome = await agent.execute(
-    { task: "t1", caller, context: "c1", messages, state, because: "said", locale: undefined, timeZone: undefined },
+    { task: "t1", caller, context: "c1", messages, state, because: "said", ...person },
     {
       signal: given.signal ?? new AbortController().signal,
       progress: (text) => void progress.push(text),
@@ -60,6 +67,22 @@ export async function runTask(
       artifact: async () => {},
       others: async () => [],
       end: async () => {},
+      child(key, { parts }) {
+        const own = last.then(async () => {
+          const known = children.get(key);
+          if (known !== undefined) return known;
+          const ran = await runTask(agent, [{ id: key, role: "user", parts: [...parts] }], { isChild: true });
+          for (const words of ran.progress) progress.push(`part: ${words}`);
+          const end: ChildEnd =
+            ran.outcome.kind === "completed"
+              ? { kind: "completed", parts: ran.outcome.parts }
+              : { kind: "failed", reason: ran.text };
+          children.set(key, end);
+          return end;
+        });
+        last = own;
+        return own;
+      },
     },
   );
   return { outcome, text: textOf(outcome), progress, state };

@@ -1,9 +1,9 @@
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ScriptedModel } from "@openai/agents/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createKnowledgeBase } from "../../../adapters/vectors/index.ts";
+import { createKnowledgeBase } from "../../../adapters/vectors/sqlite/index.ts";
 import { createKnowledge } from "../../../agents/skills/knowledge/index.ts";
 import { ingest } from "../../../agents/skills/knowledge/ingest.ts";
 import { passagesOf } from "../../../agents/skills/knowledge/passages.ts";
@@ -21,8 +21,8 @@ beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), "ascent-knowledge-"));
   base = createKnowledgeBase({ directory, clock: { now: () => 1_000 } });
 });
-afterEach(() => {
-  base.close();
+afterEach(async () => {
+  await base.close();
   rmSync(directory, { recursive: true });
 });
 
@@ -125,7 +125,7 @@ describe("an answer", () => {
 });
 
 describe("whose documents", () => {
-  it("are a tenant's own, in a file of its own", async () => {
+  it("are a tenant's own", async () => {
     await add("a.txt", "The password of the blue safe is 1111.", { tenant: "acme" });
     await add("b.txt", "The password of the red safe is 2222.", { tenant: "../other" });
     const ask = async (tenant: string) => {
@@ -137,8 +137,6 @@ describe("whose documents", () => {
     expect(await ask("acme")).not.toContain("2222");
     expect(await ask("../other")).not.toContain("1111");
     expect((await runTask(agentOf(), "password", { tenant: "stranger" })).text).toContain("There are no documents yet");
-    const files = readdirSync(directory).filter((name) => name.endsWith(".db"));
-    expect(files.toSorted()).toEqual(["..%2Fother.db", "acme.db"]);
   });
 
   it("of which collection is the configuration's word, not the model's", async () => {
@@ -184,37 +182,8 @@ describe("taking documents in", () => {
     expect(found.map(({ text }) => text)).toEqual(["Tea is green."]);
   });
 
-  it("keeps what was there when it breaks off in the middle of writing", async () => {
-    const { document } = await add("a.txt", "Tea is green.");
-    const passages = [{ text: "Tea is white." }, { text: null as unknown as string }];
-    const { collection, source, title } = document;
-    await rejection(base.put("default", { collection, source, title, digest: "", cut: false, passages }));
-    const found = await base.search("default", { text: "tea", limit: 5, least: { words: 0.1, sense: 1 } });
-    expect(found.map(({ text }) => text)).toEqual(["Tea is green."]);
-    expect(await base.list("default")).toEqual([document]);
-  });
-
-  it("refuses what has no text, and what there is no room for", async () => {
+  it("refuses what has no text", async () => {
     expect(await rejection(add("scan.pdf", pdfOf("")))).toBeInstanceOf(InputError);
-    base.close();
-    base = createKnowledgeBase({ directory, clock: { now: () => 1_000 }, mostPassages: 2 });
-    await add("a.md", "# A\none\n# B\ntwo");
-    expect((await rejection(add("b.txt", "three"))).message).toContain("2 of 2 passages are taken");
-    expect((await add("a.md", "# A\none\n# B\nthree")).did).toBe("changed");
-  });
-
-  it("forgets what is removed, in the file too", async () => {
-    const { document } = await add("a.txt", "The codeword is xylophonist.", { embedder: embedderOf() });
-    await add("b.txt", "Another one stays.");
-    const bytes = () =>
-      readdirSync(directory)
-        .map((name) => readFileSync(join(directory, name), "latin1"))
-        .join("");
-    expect(bytes()).toContain("xylophonist");
-    expect(await base.remove("default", document.id)).toBe(true);
-    expect(await base.remove("default", document.id)).toBe(false);
-    expect(bytes().toLowerCase()).not.toContain("xylophon");
-    expect(await base.list("default")).toHaveLength(1);
   });
 });
 
@@ -230,29 +199,6 @@ describe("finding", () => {
     expect((await ask("days of leave?", failing)).text).toContain("30 days of leave");
     // Vectors of another model have nothing to do with these.
     expect((await ask("vacation?", embedderOf("openai:other"))).text).toContain("no passage in them fits");
-  });
-
-  it("takes any characters of a question for words", async () => {
-    await add("a.txt", "Tea is green.");
-    for (const question of [
-      '"',
-      "tea AND NOT (",
-      "text:tea*",
-      "NEAR(tea green)",
-      "' OR 1=1 --",
-      "茶",
-      "the of and",
-      "\u0000",
-    ]) {
-      await expect(ask(question)).resolves.toBeDefined();
-    }
-    expect((await ask("TEA* greén")).text).toContain("Tea is green.");
-  });
-
-  it("puts the passage that has most of the question first", async () => {
-    await add("a.md", "# A\nThe red car is fast.\n# B\nThe red bike is slow.\n# C\nThe blue car is slow.");
-    const found = await base.search("default", { text: "slow blue car", limit: 2, least: { words: 0.1, sense: 1 } });
-    expect(found).toMatchObject([{ section: "C", words: 1 }, { words: expect.any(Number) }]);
   });
 });
 

@@ -81,6 +81,7 @@ export function openDesk(options: DeskOptions = {}) {
         const other = tasks.get(id);
         if (other !== undefined && other.caller.id === task.caller.id) other.ended = true;
       },
+      child: () => Promise.reject(new Error("a reminder has no parts")),
     };
     const { id, caller, messages, locale, timeZone } = task;
     const given = { task: id, caller, context: "c", messages, state: task.state, because, locale, timeZone };

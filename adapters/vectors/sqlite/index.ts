@@ -1,35 +1,25 @@
 /** Documents in SQLite, a file for each tenant, beside the runtime's data and independent of it: a command may write while a gateway reads. */
-import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
-import { InputError } from "../../src/errors.ts";
-import type {
-  DocumentRef,
-  FoundPassage,
-  KnowledgeBase,
-  NewDocument,
-  Question,
-  StoredDocument,
-} from "../../src/knowledge.ts";
-import type { Clock } from "../../src/ports.ts";
+import type { FoundPassage, KnowledgeBase, NewDocument, Question, StoredDocument } from "../../../src/knowledge.ts";
+import type { Clock } from "../../../src/ports.ts";
+import { aboutOf, checkRoom, defaultMostPassages, idOf } from "../document.ts";
+import { fuse, mostByWay } from "../fusion.ts";
 import { openFile, pathOf } from "./schema.ts";
 import { bySense, bytesOf } from "./senses.ts";
-import { byWords, type Scored } from "./words.ts";
+import { byWords } from "./words.ts";
 
 export interface KnowledgeBaseOptions {
   readonly directory: string;
   readonly clock: Pick<Clock, "now">;
-  /** Of one tenant. Default 20,000: some 20 MB of text. */
+  /** Of one tenant. */
   readonly mostPassages?: number;
 }
 
 type Row = Readonly<Record<string, unknown>>;
-/** What the two ways find is compared by rank: reciprocal rank fusion with its usual constant. */
-const rankConstant = 60;
-const mostByWay = 100;
 
 export function createKnowledgeBase(options: KnowledgeBaseOptions): KnowledgeBase {
-  const { directory, clock, mostPassages = 20_000 } = options;
+  const { directory, clock, mostPassages = defaultMostPassages } = options;
   const open = new Map<string, DatabaseSync>();
 
   /** Undefined where the tenant has none: reading makes no file. */
@@ -54,10 +44,7 @@ export function createKnowledgeBase(options: KnowledgeBaseOptions): KnowledgeBas
       inTransaction(db, () => {
         db.prepare("DELETE FROM document WHERE id = ?").run(id);
         const taken = db.prepare("SELECT count(*) AS n FROM passage").get()?.["n"] as number;
-        if (taken + document.passages.length > mostPassages) {
-          const room = `${taken} of ${mostPassages} passages are taken, and this document has ${document.passages.length}`;
-          throw new InputError(`There is no room for it: ${room}. Remove documents first.`, { status: 507 });
-        }
+        checkRoom(taken, document, mostPassages);
         insert(db, id, document, clock.now());
       });
       return find(db, id) as StoredDocument;
@@ -80,18 +67,12 @@ export function createKnowledgeBase(options: KnowledgeBaseOptions): KnowledgeBas
       const db = fileOf(tenant);
       return db === undefined ? [] : searchIn(db, question);
     },
-    close() {
+    prepare: async () => {},
+    async close() {
       for (const db of open.values()) db.close();
       open.clear();
     },
   };
-}
-
-function idOf({ collection, source }: DocumentRef): string {
-  return createHash("sha256")
-    .update(JSON.stringify([collection, source]))
-    .digest("hex")
-    .slice(0, 16);
 }
 
 function insert(db: DatabaseSync, id: string, document: NewDocument, now: number): void {
@@ -110,7 +91,7 @@ function insert(db: DatabaseSync, id: string, document: NewDocument, now: number
   const passage = db.prepare("INSERT INTO passage (document, about, section, page, text) VALUES (?, ?, ?, ?, ?)");
   const vector = db.prepare("INSERT INTO vector (n, document, of) VALUES (?, ?, ?)");
   for (const [at, { text, section, page }] of passages.entries()) {
-    const about = section === undefined ? title : `${title} ${section}`;
+    const about = aboutOf(document, { text, ...(section !== undefined && { section }) });
     const { lastInsertRowid } = passage.run(id, about, section ?? null, page ?? null, text);
     const of = vectors?.of[at];
     if (of !== undefined) vector.run(lastInsertRowid, id, bytesOf(of));
@@ -129,28 +110,17 @@ function inTransaction(db: DatabaseSync, work: () => void): void {
 }
 
 async function searchIn(db: DatabaseSync, question: Question): Promise<FoundPassage[]> {
-  const { text, vector, limit, least } = question;
+  const { text, vector } = question;
   const collections = question.collections === undefined ? null : JSON.stringify(question.collections);
   const words = byWords(db, text, collections);
   const senses = vector === undefined ? [] : await bySense(db, vector, collections, mostByWay);
-  const fitting = [
-    words.filter(({ score }) => score >= least.words).toSorted((a, b) => b.score - a.score),
-    senses.filter(({ score }) => score >= least.sense),
-  ];
-  const ranks = new Map<number, number>();
-  for (const way of fitting)
-    for (const [at, { n }] of way.entries()) ranks.set(n, (ranks.get(n) ?? 0) + 1 / (rankConstant + at));
-  const best = [...ranks].toSorted((a, b) => b[1] - a[1] || a[0] - b[0]).slice(0, limit);
   const select = db.prepare(`
     SELECT passage.text, section, page, document.id, title, source, collection
     FROM passage JOIN document ON document.id = passage.document WHERE n = ?`);
-  const scoreIn = (way: readonly Scored[], n: number) => way.find((one) => one.n === n)?.score;
-  return best.flatMap(([n]) => {
+  return fuse(words, senses, question).flatMap(({ n, ...scores }) => {
     const row = select.get(n);
-    const sense = scoreIn(senses, n);
     // Gone meanwhile: another process writes, too.
-    if (row === undefined) return [];
-    return [{ ...passageOf(row), words: scoreIn(words, n) ?? 0, ...(sense === undefined ? {} : { sense }) }];
+    return row === undefined ? [] : [{ ...passageOf(row), ...scores }];
   });
 }
 

@@ -4,7 +4,7 @@
  */
 import type { DatabaseSync } from "node:sqlite";
 import { setImmediate as turn } from "node:timers/promises";
-import type { Scored } from "./words.ts";
+import type { Scored } from "../fusion.ts";
 
 const slice = 500;
 

@@ -2,7 +2,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { encodePart } from "../../src/ids.ts";
+import { encodePart } from "../../../src/ids.ts";
 
 /** Raised with every change of what follows; see {@link openFile}. */
 const layout = 1;
