@@ -6,7 +6,7 @@ import { z } from "zod";
 import type { Belongings } from "./belongings.ts";
 import { missionList, type MissionTasks } from "./delegation-missions.ts";
 import type { MissionStepRef, TaskNews } from "./delegation-work.ts";
-import { InfrastructureError, InputError } from "./errors.ts";
+import { InfrastructureError, InputError, reasonOf, RetryableError } from "./errors.ts";
 import { encodePart, tenantOf, type AgentId, type ParticipantId } from "./ids.ts";
 import type { Address } from "./message.ts";
 import { missionProgram, missionState, type MissionEffect, type MissionSignal } from "./mission.ts";
@@ -106,7 +106,12 @@ export function createMissions(options: MissionOptions): Missions {
   async function begin(mission: Mission): Promise<void> {
     await jobs.schedule(jobOf(mission.id), { dueAt: clock.now() + beginMs }, { id: mission.id, to: mission.to });
     await store.create(mission);
-    await started(mission);
+    try {
+      await started(mission);
+    } catch (error) {
+      if (!(error instanceof RetryableError)) throw error;
+      log.warn({ mission: mission.id, reason: reasonOf(error) }, "a mission is written down, and begins by its job");
+    }
   }
 
   async function started({ id, plan, forMs }: Mission): Promise<void> {

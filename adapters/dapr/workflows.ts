@@ -4,6 +4,7 @@
  * The SDK speaks gRPC and is loaded when the first workflow begins here, or once there is one in the store; until then nothing of it
  * costs anything, and the sidecar hosts no workflows of this process.
  */
+import type * as Dapr from "@dapr/dapr";
 import type { DaprWorkflowClient, Task, WorkflowContext, WorkflowState } from "@dapr/dapr";
 import { InfrastructureError, reasonOf } from "../../src/errors.ts";
 import type { Clock, Log, Program, Records, WorkflowEvent, Workflows } from "../../src/ports.ts";
@@ -23,7 +24,7 @@ export interface DaprWorkflows extends Workflows {
   stop(): Promise<void>;
 }
 
-type Sdk = typeof import("@dapr/dapr");
+type Sdk = typeof Dapr;
 type Client = InstanceType<Sdk["DaprWorkflowClient"]>;
 
 /** What an activity answers: the program's result, or that it has to be asked again. */
@@ -31,8 +32,8 @@ type Done = { readonly result: unknown } | { readonly again: true };
 
 const usedKey = "workflows";
 const lookEveryMs = 60_000;
-/** The worker ends where it loses its sidecar; who starts it again finds out whether it has. */
-const reviveEveryMs = 2_000;
+/** The worker ends where it loses its sidecar; who starts it again finds out whether it has. Rarer while it ends at once. */
+const revive = { firstMs: 2_000, mostMs: 30_000 } as const;
 const callMs = 15_000;
 const backoff = { firstMs: 1_000, mostMs: 300_000 } as const;
 const activity = "effect";
@@ -76,15 +77,17 @@ export function createWorkflows(options: WorkflowsOptions): DaprWorkflows {
     worker.registerActivityWithName(activity, (_context: unknown, effect: Parameters<Program["run"]>[0]) =>
       perform(of, effect),
     );
-    const revive = (): void => {
+    const look = (waitMs: number): void => {
       worker.start().then(
-        () => log.debug({}, "the worker of workflows has started"),
+        () => later(Math.min(waitMs * 2, revive.mostMs)),
         // It runs.
-        () => undefined,
+        () => later(revive.firstMs),
       );
-      if (open) cancelRevive = clock.after(reviveEveryMs, revive);
     };
-    revive();
+    const later = (waitMs: number): void => {
+      if (open) cancelRevive = clock.after(waitMs, () => look(waitMs));
+    };
+    look(revive.firstMs / 2);
     closing.push(() => worker.stop());
   }
 

@@ -4,6 +4,10 @@ import { passedOn, type Offered, type Outside } from "./delegate.ts";
 const start = "mission__start";
 const units: Readonly<Record<string, number>> = { second: 1, minute: 60, hour: 3_600 };
 
+interface Step extends Readonly<Record<string, unknown>> {
+  readonly id: string;
+}
+
 /** What stands before a "then" comes first; what stands between two of them goes side by side. Undefined where it is no plan. */
 export function planIn(text: string, offered: Offered): Outside | undefined {
   const [, words = ""] = /^plan:\s*([^]+)$/i.exec(text.trim()) ?? [];
@@ -23,25 +27,20 @@ export function planIn(text: string, offered: Offered): Outside | undefined {
   return { kind: "call", name: start, arguments: { title: titleOf(words), goal: words.slice(0, 2_000), steps } };
 }
 
-function stepOf(
-  item: string,
-  n: number,
-  after: readonly string[],
-  offered: Offered,
-): { readonly id: string } | undefined {
+function stepOf(item: string, n: number, after: readonly string[], offered: Offered): Step | undefined {
   const common = { id: `step${n}`, ...(after.length === 0 ? {} : { after }) };
   const [, number, unit = ""] = /^wait (?:for )?(\d+) (second|minute|hour)s?\.?$/i.exec(item) ?? [];
   if (number !== undefined)
-    return { ...common, ...{ do: "wait", seconds: Number(number) * (units[unit.toLowerCase()] ?? 1) } };
+    return { ...common, do: "wait", seconds: Number(number) * (units[unit.toLowerCase()] ?? 1) };
   const [, question, choices] = /^ask me:? ([^(]+?)\s*(?:\(([^)]+)\))?\.?$/i.exec(item) ?? [];
   if (question !== undefined) {
     const options = choices?.split(/\s*\/\s*/).filter((one) => one !== "");
-    return { ...common, ...{ do: "ask", question, ...(options === undefined ? {} : { options }) } };
+    return { ...common, do: "ask", question, ...(options === undefined ? {} : { options }) };
   }
   const given = passedOn(item, { ...offered, files: false });
   const [, agent] = /^agent__(?!(?:reply|cancel|tasks)$)(.+)$/.exec(given?.name ?? "") ?? [];
   if (agent === undefined) return undefined;
-  return { ...common, ...{ do: "delegate", agent, task: String(given?.arguments["task"] ?? "") } };
+  return { ...common, do: "delegate", agent, task: String(given?.arguments["task"] ?? "") };
 }
 
 const titleOf = (words: string): string => {
