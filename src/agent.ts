@@ -2,6 +2,7 @@
  * The agent port: who answers. `agents/client` implements it on the OpenAI Agents SDK; the core knows only this.
  */
 import type { Address, Answer, InboundMessage, MediaPart, Participant } from "./message.ts";
+import type { ModelCaller, ModelWait } from "./model-line.ts";
 import type { AskPerson } from "./tools.ts";
 import type { AgentId, MessageId, TurnId } from "./ids.ts";
 
@@ -76,6 +77,8 @@ export interface TurnHooks {
   readonly onText?: (text: string) => void;
   /** What it is doing meanwhile, in a few words, for the person to see. */
   readonly onProgress?: (text: string) => void;
+  /** Its model is asked by too many at once, and it stands in line until it is told `undefined`: that time is not the turn's. */
+  readonly onWait?: (wait: ModelWait | undefined) => void;
   /** Asks the person while a tool's call waits. Absent where nobody could answer. */
   readonly onQuestion?: AskPerson | undefined;
   /** A person of the operator's can take over here. */
@@ -108,6 +111,8 @@ export interface Agent {
     readonly summary: string | undefined;
     readonly items: readonly HistoryItem[];
     readonly signal: AbortSignal;
+    /** Whose history it is. */
+    readonly caller?: ModelCaller;
   }): Promise<string>;
 }
 

@@ -27,6 +27,9 @@ import {
   type Thread,
 } from "./state.ts";
 
+/** What the gateway says when something went wrong, or was only looked up. */
+const passing: ReadonlySet<NoticeKey> = new Set<NoticeKey>(["failed", "timeout", "overloaded", "unsaid", "help"]);
+
 /** Blobs that stand in the history; of more, the older half moves to a key of its own. */
 const mostMedia = 256;
 
@@ -275,7 +278,7 @@ export function createDraft(before: AgentState, traits: AgentTraits): Draft {
       const entry = { ...unnumbered, seq: (draft.thread(conversation)?.seq ?? 0) + 1 };
       // What was offered before is not the latest any more, unless the gateway only said that something went wrong.
       const { notice } = entry.answer;
-      const stays = notice === "failed" || notice === "timeout" || notice === "unsaid" || notice === "help";
+      const stays = notice !== undefined && passing.has(notice);
       draft.patch(conversation, { seq: entry.seq, ...(stays ? {} : { choices: undefined }) });
       draft.outbox([...state.outbox.entries, entry]);
       effects.push({ kind: "deliver", entry });

@@ -14,6 +14,11 @@ export class UnacceptableError extends TerminalError {
   override readonly name = "UnacceptableError";
 }
 
+/** So many ask that this would take too long: the person is told to come back. */
+export class BusyError extends TerminalError {
+  override readonly name = "BusyError";
+}
+
 /** Worth another try, after the usual backoff or after `retryAfterMs` where the other side said so. */
 export class RetryableError extends Error {
   override readonly name: string = "RetryableError";

@@ -133,6 +133,8 @@ export const noticeKeys = [
   "stopped",
   "failed",
   "timeout",
+  "overloaded",
+  "inLine",
   "unsaid",
   "undelivered",
   "unpaired",

@@ -16,6 +16,8 @@ const en: Sentences = {
   stopped: "Stopped.",
   failed: "Sorry, I could not answer that: something went wrong on my side. Please try again in a moment.",
   timeout: "Sorry, that took too long and I had to give up. Please try again, perhaps with a smaller question.",
+  overloaded: "Sorry, too many are asking me at once, and your turn would come too late. Please try again in a while.",
+  inLine: "Many are asking at once: you are in line, about {{minutes}} min.",
   linkCode: "Send this to me on the other channel within 10 minutes. Show it to nobody: whoever sends it reads along.",
   linkUnknown:
     "That is not a code I know. Codes are good once, for 10 minutes: ask for one with /link on the other channel.",
@@ -71,6 +73,9 @@ const de: Sentences = {
     "Das konnte ich leider nicht beantworten: Bei mir ist etwas schiefgegangen. Bitte versuch es gleich noch einmal.",
   timeout:
     "Das hat leider zu lange gedauert, ich musste aufgeben. Bitte versuch es noch einmal, vielleicht mit einer kleineren Frage.",
+  overloaded:
+    "Gerade fragen mich zu viele auf einmal, und du kämst leider zu spät an die Reihe. Bitte versuch es später noch einmal.",
+  inLine: "Gerade fragen viele auf einmal: Du bist in der Reihe, etwa {{minutes}} min.",
   linkCode:
     "Schick mir das innerhalb von 10 Minuten auf dem anderen Kanal. Zeig es niemandem: Wer es schickt, liest mit.",
   linkUnknown:
@@ -126,6 +131,9 @@ const es: Sentences = {
   stopped: "Parado.",
   failed: "Lo siento, no he podido responder: algo ha fallado por mi parte. Inténtalo de nuevo en un momento.",
   timeout: "Lo siento, ha tardado demasiado y lo he dejado. Inténtalo de nuevo, quizá con una pregunta más pequeña.",
+  overloaded:
+    "Lo siento: demasiados me preguntan a la vez y tu turno llegaría demasiado tarde. Vuelve a intentarlo más tarde.",
+  inLine: "Muchos preguntan a la vez: estás en la cola, unos {{minutes}} min.",
   linkCode:
     "Envíame esto en el otro canal en menos de 10 minutos. No se lo enseñes a nadie: quien lo envía, lee contigo.",
   linkUnknown: "No conozco ese código. Cada código vale una vez y 10 minutos: pide uno con /link en el otro canal.",

@@ -3,6 +3,7 @@ import type { Channel } from "./channel.ts";
 import { reasonOf } from "./errors.ts";
 import type { MessageId } from "./ids.ts";
 import type { Address } from "./message.ts";
+import { noticeText } from "./notices.ts";
 import type { Clock, Log } from "./ports.ts";
 
 /** An answer that comes sooner needs no typing shown. */
@@ -10,12 +11,16 @@ const typingAfterMs = 300;
 /** Of what an agent does meanwhile, the last ones are shown. */
 const mostSteps = 3;
 const longestStep = 200;
+/** A line that is shorter is not worth a word. */
+const shownWaitMs = 5_000;
 
 export interface Progress {
   /** Absent where the channel shows no previews, so that the agent need not stream. */
   readonly onText?: (text: string) => void;
   /** What it does meanwhile: shown until there is text. */
   readonly onProgress?: (text: string) => void;
+  /** It stands in line, and its turn comes in so long; undefined: not any more. */
+  readonly inLine?: (expectedMs: number | undefined) => void;
   end(): void;
 }
 
@@ -26,11 +31,13 @@ export interface ProgressOptions {
   readonly turn: string;
   /** The messages that the turn answers. */
   readonly answers: readonly MessageId[];
+  /** The person's language, where it is known. */
+  readonly locale?: string | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
 
-export function showProgress({ channel, to, turn, answers, clock, log }: ProgressOptions): Progress {
+export function showProgress({ channel, to, turn, answers, locale, clock, log }: ProgressOptions): Progress {
   let ended = false;
   let stopTyping: (() => void) | undefined;
   const forget = (what: string) => (error: unknown) => {
@@ -88,15 +95,24 @@ export function showProgress({ channel, to, turn, answers, clock, log }: Progres
   };
   let written = "";
   let steps: readonly string[] = [];
+  let line: string | undefined;
+  const showAll = (): void =>
+    show([written, ...steps, ...(line === undefined ? [] : [line])].filter((part) => part !== "").join("\n"));
   return {
     onText(text) {
       written = text;
       show(text);
     },
     onProgress(step) {
-      const line = `… ${step.replace(/\s+/g, " ").trim().slice(0, longestStep)}`;
-      steps = [...steps.filter((other) => other !== line), line].slice(-mostSteps);
-      show([written, ...steps].filter((part) => part !== "").join("\n"));
+      const shown = `… ${step.replace(/\s+/g, " ").trim().slice(0, longestStep)}`;
+      steps = [...steps.filter((other) => other !== shown), shown].slice(-mostSteps);
+      showAll();
+    },
+    inLine(expectedMs) {
+      if (expectedMs === undefined || expectedMs < shownWaitMs) return void (line = undefined);
+      const minutes = String(Math.max(1, Math.round(expectedMs / 60_000)));
+      line = `… ${noticeText("inLine", locale, { minutes })}`;
+      showAll();
     },
     end,
   };

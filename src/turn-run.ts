@@ -1,5 +1,5 @@
 /** One turn: its messages are taken, its agent runs, and what comes of it is brought back. */
-import type { Agent, AgentTraits, Resume, TurnOutput } from "./agent.ts";
+import type { Agent, AgentTraits, Resume, TurnHooks, TurnOutput } from "./agent.ts";
 import { untilAborted } from "./abort.ts";
 import { keepAlive } from "./alive.ts";
 import type { Channel } from "./channel.ts";
@@ -7,12 +7,13 @@ import type { CallAgent, Decided, Taken } from "./agent-calls.ts";
 import type { Approvals } from "./approvals.ts";
 import { createAsk } from "./asking.ts";
 import { askIdOf, questionOf } from "./asks.ts";
-import { fateOf, InfrastructureError, reasonOf } from "./errors.ts";
+import { BusyError, fateOf, InfrastructureError, reasonOf } from "./errors.ts";
 import type { Asked, TurnRef } from "./events.ts";
 import type { SafeFetch } from "./fetch.ts";
 import { listsButtons } from "./format.ts";
 import type { AgentId } from "./ids.ts";
 import { openMedia } from "./media.ts";
+import type { ModelWait } from "./model-line.ts";
 import { fromPeople, type Address, type Answer, type InboundMessage, type NoticeKey } from "./message.ts";
 import type { Blobs, Clock, Log } from "./ports.ts";
 import { showProgress, type Progress } from "./progress.ts";
@@ -22,12 +23,13 @@ import type { Serve } from "./services.ts";
 import { personAsked } from "./takeover.ts";
 import type { WantedPerson } from "./takeover-state.ts";
 import type { Takeovers } from "./takeovers.ts";
+import { createTimeLimit } from "./time-limit.ts";
 
 /** The turn was stopped, superseded or handed over: its runner ends without a word. */
 export class TurnAbandoned extends Error {
   override readonly name = "TurnAbandoned";
 }
-/** The agent took longer than its `turnTimeoutMs`. */
+/** The agent took longer than its `turnTimeoutMs`, what it stood in line not counted. */
 export class TurnTimeout extends Error {
   override readonly name = "TurnTimeout";
 }
@@ -84,18 +86,26 @@ export async function runTurn(options: RunOptions, run: Running): Promise<void> 
       to: taken.to,
       turn: `${id} ${turn.turn}`,
       answers: fromPeople(taken.messages).map((message) => message.id),
+      locale: fromPeople(taken.messages).at(-1)?.participant.locale,
       clock,
       log,
     });
-    const stopTimer = clock.after(traits.turnTimeoutMs, () =>
+    const limit = createTimeLimit(clock, traits.turnTimeoutMs, () =>
       abort.abort(new TurnTimeout(`no answer within ${traits.turnTimeoutMs} ms`)),
     );
+    const { inLine } = progress;
+    const onWait = (wait: ModelWait | undefined): void => {
+      if (wait === undefined) limit.resume();
+      else limit.pause();
+      inLine?.(wait?.expectedMs);
+    };
     const heard: string[] = [];
-    const outcome = await answer(options, run, agent, taken, { progress, onHeard: (id) => heard.push(id) }).then(
+    const onHeard = (question: string) => void heard.push(question);
+    const outcome = await answer(options, run, agent, taken, { progress, onWait, onHeard }).then(
       (output) => ({ output }),
       (error: unknown) => ({ error }),
     );
-    stopTimer();
+    limit.end();
     if ("output" in outcome) {
       const { output } = outcome;
       if (output === undefined) return;
@@ -114,7 +124,7 @@ export async function runTurn(options: RunOptions, run: Running): Promise<void> 
     }
     const reason: unknown = abort.signal.aborted ? abort.signal.reason : outcome.error;
     if (reason instanceof TurnAbandoned) return;
-    const notice: NoticeKey = reason instanceof TurnTimeout ? "timeout" : "failed";
+    const notice = noticeOf(reason);
     log.error(
       { agent: id, conversation: turn.conversation, turn: turn.turn, reason: reasonOf(reason) },
       "the agent gave no answer; the person is told so",
@@ -129,12 +139,23 @@ export async function runTurn(options: RunOptions, run: Running): Promise<void> 
   }
 }
 
+function noticeOf(reason: unknown): NoticeKey {
+  if (reason instanceof TurnTimeout) return "timeout";
+  return reason instanceof BusyError ? "overloaded" : "failed";
+}
+
+/** What a turn tells while it runs. */
+interface Showing extends Pick<TurnHooks, "onWait"> {
+  readonly progress: Progress;
+  readonly onHeard: (question: string) => void;
+}
+
 async function answer(
   options: RunOptions,
   run: Running,
   agent: Agent,
   taken: Taken,
-  { progress, onHeard }: { readonly progress: Progress; readonly onHeard: (question: string) => void },
+  { progress, onWait, onHeard }: Showing,
 ): Promise<TurnOutput | undefined> {
   const { signal } = run.abort;
   const first = taken.messages[0];
@@ -155,6 +176,7 @@ async function answer(
     {
       signal,
       ...(progress.onText === undefined ? {} : { onText: progress.onText }),
+      ...(onWait === undefined ? {} : { onWait }),
       onQuestion: createAsk({
         ...options,
         ...run,

@@ -4,13 +4,15 @@
  * A turn is known by its id and its attempt. Whatever happens to the runner, only the active attempt's answer counts, and the
  * agent's watchdog starts another when this one falls silent.
  */
-import type { HistoryItem } from "./agent.ts";
+import type { Agent } from "./agent.ts";
 import type { TurnRunner } from "./agent-calls.ts";
 import { reasonOf } from "./errors.ts";
 import type { TurnRef } from "./events.ts";
 import type { AgentId } from "./ids.ts";
 import type { Address } from "./message.ts";
+import type { ModelWait } from "./model-line.ts";
 import { createRoundRobin, type Shares } from "./shares.ts";
+import { createTimeLimit } from "./time-limit.ts";
 import { runTurn, TurnAbandoned, TurnTimeout, type LeftTurn, type RunOptions, type Running } from "./turn-run.ts";
 
 const foldTimeoutMs = 60_000;
@@ -96,8 +98,11 @@ export function createTurns(options: TurnOptions): Turns {
       if (draining || folding.has(agent)) return;
       const abort = new AbortController();
       folding.set(agent, abort);
-      const stopTimer = clock.after(foldTimeoutMs, () => abort.abort(new TurnTimeout("summary took too long")));
-      void foldHistory(options, agent, to, summary, items, abort.signal)
+      const limit = createTimeLimit(clock, foldTimeoutMs, () => abort.abort(new TurnTimeout("summary took too long")));
+      const onWait = (wait: ModelWait | undefined) => (wait === undefined ? limit.resume() : limit.pause());
+      // The person's next message does not stand behind it.
+      const caller = { tenant: to.tenant, line: `${to.conversation} summary`, onWait };
+      void foldHistory(options, agent, to, { summary, items, caller, signal: abort.signal })
         .catch((error: unknown) => {
           log.warn(
             { agent, reason: reasonOf(error) },
@@ -105,7 +110,7 @@ export function createTurns(options: TurnOptions): Turns {
           );
         })
         .finally(() => {
-          stopTimer();
+          limit.end();
           folding.delete(agent);
         });
     },
@@ -135,13 +140,11 @@ async function foldHistory(
   options: TurnOptions,
   id: AgentId,
   to: Address,
-  summary: string | undefined,
-  items: readonly HistoryItem[],
-  signal: AbortSignal,
+  of: Parameters<Agent["summarize"]>[0],
 ): Promise<void> {
-  const last = items.at(-1);
+  const last = of.items.at(-1);
   if (last === undefined) return;
-  const text = await options.agentOf(to).agent.summarize({ summary, items, signal });
-  signal.throwIfAborted();
+  const text = await options.agentOf(to).agent.summarize(of);
+  of.signal.throwIfAborted();
   await options.call(id, "summarized", { through: last.turn, summary: text });
 }

@@ -8,7 +8,27 @@ import { ModelBehaviorError } from "@openai/agents";
 import { APIConnectionError, APIConnectionTimeoutError, APIError } from "openai";
 import { InputError, UnacceptableError, RetryableError, TerminalError } from "../../src/errors.ts";
 import { SilentStreamError } from "./fetch.ts";
+import { retryAfterOf } from "./said.ts";
 import { keyNames, type Vendor } from "./spec.ts";
+
+/** What keeps a model from answering any request. */
+export type Trouble = "limit" | "spent" | "failing" | "timeout" | "connection" | "key" | "missing";
+
+/** The model cannot be had now: another one may answer the same request. */
+export class UnavailableError extends TerminalError {
+  override readonly name = "UnavailableError";
+  readonly trouble: Trouble;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(message: string, options: ErrorOptions & { trouble: Trouble; retryAfterMs?: number | undefined }) {
+    super(message, options);
+    this.trouble = options.trouble;
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}
+
+/** More than this model takes at once; another may take more. */
+export class TooLongError extends UnacceptableError {}
 
 export interface FailureContext {
   /** As configured: `openai:gpt-5`. */
@@ -30,11 +50,14 @@ export function failureOf(error: unknown, context: FailureContext): Error {
   const { spec, host, tries } = context;
   const times = tries === 1 ? "once" : `${tries} times`;
   if (error instanceof APIConnectionTimeoutError) {
-    return new TerminalError(`${spec} did not answer within ${seconds(context)}; asked ${times}`);
+    return new UnavailableError(`${spec} did not answer within ${seconds(context)}; asked ${times}`, {
+      trouble: "timeout",
+    });
   }
   if (error instanceof APIConnectionError) {
     const code = networkCode(error);
-    return new TerminalError(`${spec}: no connection to ${host} (${code}); tried ${times}`, { cause: kept(code) });
+    const options = { trouble: "connection", cause: kept(code) } as const;
+    return new UnavailableError(`${spec}: no connection to ${host} (${code}); tried ${times}`, options);
   }
   if (error instanceof APIError && typeof error.status === "number") return ofStatus(error, error.status, context);
   if (error instanceof APIError) {
@@ -53,26 +76,33 @@ export function failureOf(error: unknown, context: FailureContext): Error {
 
 function ofStatus(error: APIError, status: number, context: FailureContext): TerminalError {
   const { spec, vendor, host, tries } = context;
-  const code = [word(error.code) ?? word(error.type), word(error.param)].filter((part) => part !== undefined);
-  const http = `HTTP ${[status, ...code].join(" ")}`;
-  const options = { cause: kept(http) };
-  if (status === 401 || status === 403) {
-    return new TerminalError(`${spec}: ${host} refused the key (${http}); check ${keyNames[vendor]}`, options);
-  }
-  if (status === 404) {
-    return new TerminalError(`${spec}: ${host} has no such model or no such path (${http})`, options);
-  }
+  const codes = [word(error.code) ?? word(error.type), word(error.param)].filter((part) => part !== undefined);
+  const http = `HTTP ${[status, ...codes].join(" ")}`;
+  const cause = kept(http);
+  const times = tries === 1 ? "once" : `${tries} times`;
+  const unavailable = (trouble: Trouble, words: string) =>
+    new UnavailableError(`${spec}: ${host} ${words}`, {
+      trouble,
+      cause,
+      retryAfterMs: error.headers && retryAfterOf(error.headers),
+    });
+  if (status === 401 || status === 403)
+    return unavailable("key", `refused the key (${http}); check ${keyNames[vendor]}`);
+  if (status === 404) return unavailable("missing", `has no such model or no such path (${http})`);
   if (status === 429) {
-    return new TerminalError(
-      `${spec}: ${host} allows no more requests for now (${http}); asked ${tries} times; check the plan's limits`,
-      options,
-    );
+    const trouble = codes.includes("insufficient_quota") ? "spent" : "limit";
+    return unavailable(trouble, `allows no more requests for now (${http}); asked ${times}; check the plan's limits`);
   }
-  if (status >= 500 || status === 408 || status === 409) {
-    return new TerminalError(`${spec}: ${host} is failing (${http}); asked ${tries} times`, options);
-  }
-  return new UnacceptableError(`${spec}: ${host} does not take the request (${http})`, options);
+  if (status >= 500 || status === 408 || status === 409)
+    return unavailable("failing", `is failing (${http}); asked ${times}`);
+  const words = `${spec}: ${host} does not take the request (${http})`;
+  // Servers that speak OpenAI's protocol say it in words of their own.
+  const long = tooLong.test(`${error.code ?? ""} ${error.type ?? ""} ${error.message}`);
+  return long ? new TooLongError(words, { cause }) : new UnacceptableError(words, { cause });
 }
+
+const tooLong =
+  /context_length_exceeded|exceed_context_size|context (?:length|size|window)|input token count .*exceed/i;
 
 function seconds({ timeoutMs }: FailureContext): string {
   return `${Number((timeoutMs / 1000).toPrecision(2))} s`;

@@ -2,25 +2,31 @@ import type { Model, ModelRequest, ModelResponse, StreamEvent } from "@openai/ag
 import { RetryableError } from "../../src/errors.ts";
 import { failureOf, type FailureContext } from "./failures.ts";
 
+/** One model, asked once at a time. `tries`: how often it has been asked then, for the words of a failure. */
+export interface GuardedModel {
+  getResponse(request: ModelRequest, tries: number): Promise<ModelResponse>;
+  getStreamedResponse(request: ModelRequest, tries: number): AsyncIterable<StreamEvent>;
+}
+
 /**
  * A model whose failures are the core's errors (see {@link failureOf}) and whose streams are whole or fail: the SDK takes
  * a stream that breaks off for a finished answer. An abort rejects with the signal's reason.
  */
-export function guarded(inner: Model, context: FailureContext): Model {
-  const explained = (error: unknown, signal: AbortSignal | undefined): Error => {
+export function guarded(inner: Model, context: Omit<FailureContext, "tries">): GuardedModel {
+  const explained = (error: unknown, signal: AbortSignal | undefined, tries: number): Error => {
     if (signal?.aborted) return signal.reason instanceof Error ? signal.reason : new Error("aborted");
-    return failureOf(error, context);
+    return failureOf(error, { ...context, tries });
   };
 
-  async function getResponse(request: ModelRequest): Promise<ModelResponse> {
+  async function getResponse(request: ModelRequest, tries: number): Promise<ModelResponse> {
     try {
       return await inner.getResponse(request);
     } catch (error) {
-      throw explained(error, request.signal);
+      throw explained(error, request.signal, tries);
     }
   }
 
-  async function* getStreamedResponse(request: ModelRequest): AsyncIterable<StreamEvent> {
+  async function* getStreamedResponse(request: ModelRequest, tries: number): AsyncIterable<StreamEvent> {
     let whole = false;
     let finish: "unknown" | "missing" | "seen" = "unknown";
     try {
@@ -33,7 +39,7 @@ export function guarded(inner: Model, context: FailureContext): Model {
         yield event;
       }
     } catch (error) {
-      throw explained(error, request.signal);
+      throw explained(error, request.signal, tries);
     }
     // An aborted stream just ends.
     request.signal?.throwIfAborted();

@@ -3,7 +3,6 @@
  * `gemini:<model>` and `compatible:<model>` (Chat Completions).
  */
 import {
-  OpenAIProvider,
   setSensitiveDataLoggingEnabled,
   setTraceProcessors,
   setTracingDisabled,
@@ -11,34 +10,47 @@ import {
   type Model,
   type ModelProvider,
 } from "@openai/agents";
-import OpenAI from "openai";
+import type OpenAI from "openai";
 import type { Finding } from "../../src/channel.ts";
 import { TerminalError } from "../../src/errors.ts";
 import type { Embedder } from "../../src/knowledge.ts";
-import type { Clock } from "../../src/ports.ts";
+import type { ModelCaller } from "../../src/model-line.ts";
+import type { Log } from "../../src/ports.ts";
 import type { Transcriber } from "../../src/reading.ts";
+import { createBreaker } from "./breaker.ts";
 import { checkServer } from "./check.ts";
 import type { DemoOptions } from "./demo/index.ts";
 import { createEmbedder } from "./embedder.ts";
 import type { FailureContext } from "./failures.ts";
 import { createKeepAliveFetch, type KeepAliveFetch } from "./fetch.ts";
 import { guarded } from "./guard.ts";
-import { keyNames, parseEmbeddingSpec, parseModelSpec, parseTranscriptionSpec, type Vendor } from "./spec.ts";
+import { accessOf, clientAt, createProvider, type Access, type ProviderDeps, type ProviderLimits } from "./provider.ts";
+import { routed } from "./route.ts";
+import type { Candidate, RouteOptions } from "./search.ts";
+import { parseEmbeddingSpec, parseModelList, parseModelSpec, parseTranscriptionSpec, type Vendor } from "./spec.ts";
 import { createTranscriber } from "./transcriber.ts";
 
-export interface ModelsSettings {
-  readonly apiKeys?: Partial<Readonly<Record<Vendor, string | undefined>>>;
-  /** Where the vendor is reached, with the version in the path. `compatible` has no default. */
-  readonly baseURLs?: Partial<Readonly<Record<Vendor, string | undefined>>>;
+export interface ModelsSettings extends Access {
   /** For one request until its answer is whole; for a stream, until its first and between two of its events. 120 s. */
   readonly timeoutMs?: number;
-  /** Further tries after 408, 409, 429, 5xx and failed connections, after the server's Retry-After where it gives one. 2. */
+  /** Further tries after 408, 409, 5xx and failed connections, after the server's Retry-After where it gives one. 2. */
   readonly maxRetries?: number;
+  /** Of the models that answer; absent: what the vendor says itself. */
+  readonly limits?: Partial<Readonly<Record<Vendor, ProviderLimits>>>;
+  /** How long a request may stand in line. 15 minutes. */
+  readonly waitMs?: number;
+  /** How long it may where another model of its list is to be had sooner. 20 s. */
+  readonly fallbackMs?: number;
   /** Lets the SDK send traces, with message text, to OpenAI. Off unless configured. */
   readonly tracing?: boolean;
   readonly demo?: DemoOptions;
   readonly transcription?: TranscriptionSettings;
   readonly embedding?: EmbeddingSettings;
+}
+
+export interface ModelsDeps extends ProviderDeps {
+  /** Told of every change from one model to another. */
+  readonly log?: Log;
 }
 
 /** A model of another kind than those that answer. */
@@ -63,10 +75,12 @@ export interface Models extends ModelProvider {
   /** Whether runs on these models are traced. */
   readonly tracing: boolean;
   /**
-   * The same object for the same spec. Its failures are TerminalError or RetryableError, its aborts the signal's reason.
+   * The same object for the same spec, or list of specs. Its failures are TerminalError or RetryableError, its aborts the signal's reason.
    * @throws InputError for an unknown spec, TerminalError where the key or the address is missing.
    */
   getModel(spec?: string): Model;
+  /** The same for one run, which keeps the model of the list that answers it, and stands in line as the caller's. */
+  modelFor(spec: string, caller: ModelCaller): Model;
   /** Undefined where none is configured. */
   readonly transcriber: Transcriber | undefined;
   /** Undefined where none is configured. */
@@ -79,52 +93,56 @@ export interface Models extends ModelProvider {
   checkEmbedding(signal: AbortSignal): Promise<Finding | undefined>;
 }
 
-const defaultURLs: Partial<Record<Vendor, string>> = {
-  openai: "https://api.openai.com/v1",
-  gemini: "https://generativelanguage.googleapis.com/v1beta/openai/",
-};
+const nobody: ModelCaller = { tenant: "", line: "" };
+const silent: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
-/** Called once per process: tracing is the SDK's global state. */
-export function createModels(settings: ModelsSettings, deps: { readonly clock: Clock }): Models {
+/** Called once per process: tracing is the SDK's global state, and the lines are those of all who ask. */
+export function createModels(settings: ModelsSettings, deps: ModelsDeps): Models {
+  const { clock, log = silent } = deps;
   const timeoutMs = settings.timeoutMs ?? 120_000;
-  const maxRetries = settings.maxRetries ?? 2;
   const tracing = settings.tracing ?? false;
   configureTracing(tracing, settings.apiKeys?.openai);
 
   const fetch = createKeepAliveFetch(timeoutMs);
-  const clients = new Map<Vendor, OpenAI>();
-  const providers = new Map<Vendor, OpenAIProvider>();
-  const models = new Map<string, Model>();
-
-  const clientOf = (vendor: Vendor): OpenAI => {
-    const known = clients.get(vendor);
-    if (known !== undefined) return known;
-    const client = clientAt(accessOf(vendor, settings), timeoutMs, maxRetries, fetch);
-    clients.set(vendor, client);
-    return client;
+  const providerOf = once((vendor: Vendor) =>
+    createProvider({ vendor, access: settings, limits: settings.limits?.[vendor] ?? {}, timeoutMs, fetch }, deps),
+  );
+  const contextOf = (vendor: Vendor, spec: string): FailureContext => {
+    return { spec, vendor, host: new URL(providerOf(vendor).client.baseURL).host, timeoutMs, tries: 1 };
   };
-  const providerOf = (vendor: Vendor): OpenAIProvider => {
-    const known = providers.get(vendor);
-    if (known !== undefined) return known;
-    const made = new OpenAIProvider({ openAIClient: clientOf(vendor), useResponses: vendor === "openai" });
-    providers.set(vendor, made);
-    return made;
+  const options: RouteOptions = {
+    clock,
+    log,
+    retries: settings.maxRetries ?? 2,
+    waitMs: settings.waitMs ?? 900_000,
+    fallbackMs: settings.fallbackMs ?? 20_000,
   };
-  const contextOf = (vendor: Vendor, spec: string): FailureContext => ({
-    spec,
-    vendor,
-    host: new URL(clientOf(vendor).baseURL).host,
-    timeoutMs,
-    tries: maxRetries + 1,
-  });
-  const make = (spec: string): Model => {
+  const candidateOf = once((spec: string): Candidate => {
     const parsed = parseModelSpec(spec);
-    if (parsed.vendor === "demo")
-      return later(async () => (await import("./demo/index.ts")).createDemoModel(deps.clock, settings.demo));
+    if (parsed.vendor === "demo") throw new TerminalError("The demo model has no server.");
     const { vendor, model } = parsed;
-    const inner = later(() => providerOf(vendor).getModel(model));
-    return guarded(inner, contextOf(vendor, spec));
-  };
+    const { gate, models } = providerOf(vendor);
+    const inner = later(() => models.getModel(model));
+    const countsTokens = settings.limits?.[vendor]?.tokensPerMinute !== undefined;
+    return { spec, model: guarded(inner, contextOf(vendor, spec)), gate, breaker: createBreaker(clock), countsTokens };
+  });
+  /** What makes a run's model of a spec. */
+  const routeOf = once((spec: string): ((caller: ModelCaller) => Model) => {
+    const [first, ...others] = parseModelList(spec);
+    if (first === "demo") {
+      const demo = later(async () => (await import("./demo/index.ts")).createDemoModel(clock, settings.demo));
+      return () => demo;
+    }
+    const list = [candidateOf(first), ...others.map(candidateOf)] as const;
+    return (caller) => routed(list, options, caller);
+  });
+  const modelOf = once((spec: string): Model => {
+    const runs = routeOf(spec);
+    return {
+      getResponse: (request) => runs(nobody).getResponse(request),
+      getStreamedResponse: (request) => runs(nobody).getStreamedResponse(request),
+    };
+  });
 
   const transcription =
     settings.transcription === undefined
@@ -151,13 +169,8 @@ export function createModels(settings: ModelsSettings, deps: { readonly clock: C
     tracing,
     transcriber: transcription && createTranscriber(transcription),
     embedder: embedding && createEmbedder(embedding),
-    getModel(spec = "demo") {
-      const known = models.get(spec);
-      if (known !== undefined) return known;
-      const model = make(spec);
-      models.set(spec, model);
-      return model;
-    },
+    getModel: (spec = "demo") => modelOf(spec),
+    modelFor: (spec, caller) => routeOf(spec)(caller),
     async check(spec, signal) {
       const parsed = parseModelSpec(spec);
       if (parsed.vendor === "demo") {
@@ -165,7 +178,7 @@ export function createModels(settings: ModelsSettings, deps: { readonly clock: C
       }
       const { vendor, model } = parsed;
       return check(
-        () => clientOf(vendor),
+        () => providerOf(vendor).client,
         model,
         () => contextOf(vendor, spec),
         signal,
@@ -199,25 +212,16 @@ function otherOf(
   return { client, model, context };
 }
 
-/** Nulls keep the client from reading its own environment variables; its log would print what a server sent. */
-function clientAt(
-  access: { readonly apiKey: string; readonly baseURL: string },
-  timeout: number,
-  maxRetries: number,
-  fetch: KeepAliveFetch,
-): OpenAI {
-  const environment = { organization: null, project: null, webhookSecret: null, adminAPIKey: null } as const;
-  return new OpenAI({ ...environment, ...access, timeout, maxRetries, fetch, logLevel: "off" });
-}
-
-/** @throws TerminalError that names the setting to set. */
-function accessOf(vendor: Vendor, settings: ModelsSettings): { readonly apiKey: string; readonly baseURL: string } {
-  const apiKey = settings.apiKeys?.[vendor] || (vendor === "compatible" ? "none" : undefined);
-  const baseURL = settings.baseURLs?.[vendor] || defaultURLs[vendor];
-  if (apiKey === undefined) throw new TerminalError(`${vendor} needs a key: ${keyNames[vendor]} is not set`);
-  if (baseURL === undefined) throw new TerminalError(`${vendor} needs an address: OPENAI_BASE_URL is not set`);
-  if (!URL.canParse(baseURL)) throw new TerminalError(`The address of ${vendor} is not a URL`);
-  return { apiKey, baseURL };
+/** The same for the same key, made when it is first asked for. */
+function once<Key, Value>(make: (key: Key) => Value): (key: Key) => Value {
+  const made = new Map<Key, Value>();
+  return (key) => {
+    const known = made.get(key);
+    if (known !== undefined) return known;
+    const value = make(key);
+    made.set(key, value);
+    return value;
+  };
 }
 
 /** The provider hands out its models by promise; nobody should have to wait for one. */

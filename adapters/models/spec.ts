@@ -27,6 +27,30 @@ export function parseModelSpec(spec: string): ModelSpec {
   );
 }
 
+/**
+ * Reads one or several of them, with commas between: the first one that can be had answers. @returns them as they are written, each once.
+ * @throws InputError as {@link parseModelSpec}, and where `demo` is one of several: it would answer people with nonsense.
+ */
+export function parseModelList(list: string): readonly [string, ...string[]] {
+  const [first = "", ...others] = new Set(list.split(",").map((spec) => spec.trim()));
+  for (const spec of [first, ...others]) {
+    if (parseModelSpec(spec).vendor === "demo" && others.length > 0)
+      throw new InputError("The demo model stands in for no other: leave it out of the list.");
+  }
+  return [first, ...others];
+}
+
+/** An agent's settings, of which at most one is given. */
+export interface NamedModels {
+  readonly model?: string | undefined;
+  readonly models?: readonly string[] | undefined;
+}
+
+/** As one spec: a list has commas between. Undefined where the agent names none. */
+export function modelsOfAgent({ model, models }: NamedModels): string | undefined {
+  return models?.join(",") ?? model;
+}
+
 interface OtherSpec {
   readonly vendor: Vendor;
   readonly model: string;

@@ -1,8 +1,10 @@
-/** How fast people write, counted for all replicas together. While Redis is away each counts by itself. */
+/** How fast people write, and models are asked, counted for all replicas together. While Redis is away each counts by itself. */
 import { createHash } from "node:crypto";
 import { Redis, type Result } from "ioredis";
 import { createLoopGuard, createRates, loop, type LoopGuard, type Rates } from "../../src/rates.ts";
+import type { MinuteLimits, RequestWindow } from "../../src/model-line.ts";
 import type { Clock, Log } from "../../src/ports.ts";
+import { defineWindow, sharedWindow } from "./window.ts";
 
 declare module "ioredis" {
   interface RedisCommander<Context> {
@@ -13,6 +15,8 @@ declare module "ioredis" {
 
 export interface RedisCounts {
   readonly rates: Rates;
+  /** Of a model's provider. @param own counts while Redis is away. */
+  window(provider: string, limits: MinuteLimits, own: RequestWindow): RequestWindow;
   readonly loops: LoopGuard;
   close(): void;
 }
@@ -41,10 +45,15 @@ export function connectCounts({ url, clock, log }: { url: string; clock: Clock; 
   const redis = new Redis(url, { enableOfflineQueue: false, maxRetriesPerRequest: 0, commandTimeout: answerMs });
   redis.defineCommand("ascentTake", { numberOfKeys: 1, lua: take });
   redis.defineCommand("ascentGiveBack", { numberOfKeys: 1, lua: giveBack });
+  defineWindow(redis);
   const own = { rates: createRates(clock), loops: createLoopGuard(clock) };
   let away = false;
   redis.on("error", (error) => {
-    if (!away) log.warn({ reason: error.message }, "Redis is away: each replica counts messages by itself");
+    if (!away)
+      log.warn(
+        { reason: error.message },
+        "Redis is away: each replica counts messages and requests of models by itself",
+      );
     away = true;
   });
   redis.on("ready", () => (away = false));
@@ -84,6 +93,7 @@ export function connectCounts({ url, clock, log }: { url: string; clock: Clock; 
         return orOwn(counted, () => own.loops.bot(conversation));
       },
     },
+    window: (provider, limits, by) => sharedWindow(redis, `${prefix}model:${provider}`, limits, by, clock),
     close: () => redis.disconnect(),
   };
 }

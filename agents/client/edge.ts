@@ -77,7 +77,9 @@ async function readStream(model: Model, request: ModelRequest, onText: (text: st
   let text = "";
   let response: ModelResponse | undefined;
   for await (const event of model.getStreamedResponse(request)) {
-    if (event.type === "output_text_delta") {
+    // Once for each model that is asked: the answer of one that broke off is left behind.
+    if (event.type === "response_started") text = "";
+    else if (event.type === "output_text_delta") {
       text += event.delta;
       onText(text);
     } else if (event.type === "response_done") {

@@ -1,12 +1,5 @@
 /** The client agent: {@link Agent} on the OpenAI Agents SDK. It keeps nothing between turns. */
-import {
-  Agent as SdkAgent,
-  Runner,
-  type AgentInputItem,
-  type Model,
-  type ModelProvider,
-  type ModelSettings,
-} from "@openai/agents";
+import { Agent as SdkAgent, Runner, type AgentInputItem, type Model, type ModelSettings } from "@openai/agents";
 import type { Agent, HistoryItem, TurnHooks, TurnInput, TurnOutput } from "../../src/agent.ts";
 import type { Effects } from "../../src/effects.ts";
 import { TerminalError } from "../../src/errors.ts";
@@ -22,6 +15,7 @@ import { withPictures } from "./images.ts";
 import { handOver } from "./hand-over.ts";
 import { instructionsOf, summaryInstructions } from "./instructions.ts";
 import { createMediaReader, type Readings } from "./media.ts";
+import { modelOf, type AgentModels } from "./models.ts";
 import { pauseOf, resumed } from "./pause.ts";
 import { clip } from "./render.ts";
 import type { ClientAgentSettings } from "./settings.ts";
@@ -34,7 +28,7 @@ import { seesPictures } from "./vision.ts";
 export interface ClientAgentDeps {
   /** In the configuration; the one that people are shown unless given. */
   readonly name?: string;
-  readonly models: ModelProvider;
+  readonly models: AgentModels;
   readonly clock: Clock;
   readonly blobs: Blobs;
   readonly log: Log;
@@ -75,7 +69,6 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
   };
 
   async function execute(input: TurnInput, hooks: TurnHooks): Promise<TurnOutput> {
-    const model = await deps.models.getModel(settings.model);
     const { tokens } = settings.context;
     // Half of the prompt's bytes for documents, half of the turn's time for all media.
     const bounds = { sees, documentBytes: tokens * 2, mostMs: settings.timeoutMs / 2 };
@@ -87,7 +80,8 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     const messages = withPictures(prompt.messages, picturesOf(input, readings));
     const { turn, attempt, to } = input;
     const { conversation, tenant } = to;
-    const { signal, onProgress: progress = () => undefined } = hooks;
+    const { signal, onWait, onProgress: progress = () => undefined } = hooks;
+    const model = await modelOf(deps.models, settings.model, { tenant, line: conversation, turn, onWait });
     const blobs = blobsOf(deps.blobs, tenant);
     const context = createTurnContext({
       turn,
@@ -155,9 +149,9 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
 
   return {
     run: (input, hooks) => settled(execute(input, hooks), hooks.signal, settings),
-    summarize({ summary, items, signal }) {
+    summarize({ summary, items, signal, caller = { tenant: "", line: "" } }) {
       const work = async () => {
-        const model = await deps.models.getModel(settings.summaryModel ?? settings.model);
+        const model = await modelOf(deps.models, settings.summaryModel ?? settings.model, caller);
         return condense(model, summaryPrompt(summary, items), signal);
       };
       return settled(work(), signal, settings);

@@ -11,7 +11,7 @@ export const clientAgentSettings = z.object({
   instructions: z
     .string()
     .default("You are a helpful assistant. Answer in the language of the person, briefly and to the point."),
-  /** `demo`, `openai:<model>`, `gemini:<model>` or `compatible:<model>`. */
+  /** `demo`, `openai:<model>`, `gemini:<model>` or `compatible:<model>`; or several, with commas between: the first to be had answers. */
   model: z.string().min(1).default("demo"),
   /** For the summary of older history; absent: the same model. */
   summaryModel: z.string().min(1).optional(),

@@ -3,27 +3,21 @@
  *
  * What was said in the task and what tools answer is shown to the model as data; nothing of it changes which tools it has.
  */
-import {
-  Agent as SdkAgent,
-  Runner,
-  tool,
-  type AgentInputItem,
-  type ModelProvider,
-  type ModelSettings,
-  type Tool,
-} from "@openai/agents";
+import { Agent as SdkAgent, Runner, tool, type AgentInputItem, type ModelSettings, type Tool } from "@openai/agents";
 import { z } from "zod";
 import { InputError, reasonOf, RetryableError, TerminalError } from "../../src/errors.ts";
+import type { ModelWait } from "../../src/model-line.ts";
 import type { Clock, Log } from "../../src/ports.ts";
-import type { TaskHooks, TaskMessage, TaskPart } from "../../src/skilled.ts";
+import type { TaskHooks, TaskMessage, TaskPart, TaskRun } from "../../src/skilled.ts";
 import { edgeModel } from "../client/edge.ts";
 import { settled } from "../client/failures.ts";
+import { modelOf, type AgentModels } from "../client/models.ts";
 import { clip, escapeLines, renderContentOf, renderFile, renderResult } from "../client/render.ts";
 import type { SkillSettings } from "./settings.ts";
 
 /** What skilled agents are given for their models. */
 export interface SkillModels {
-  readonly provider: ModelProvider;
+  readonly provider: AgentModels;
   readonly clock: Clock;
   readonly log: Log;
   /** Runs are recorded as the SDK's traces. */
@@ -56,6 +50,8 @@ export interface ModelRun {
   readonly models: SkillModels;
   readonly instructions: string;
   readonly tools: readonly SkillTool[];
+  /** Whose task it is. */
+  readonly run: Pick<TaskRun, "task" | "caller" | "context">;
   /** Of the task, oldest first. */
   readonly messages: readonly TaskMessage[];
   readonly hooks: Pick<TaskHooks, "signal" | "progress">;
@@ -80,6 +76,8 @@ export type ModelAnswer =
 /** Of what one tool answers. */
 const longestResult = 20_000;
 const longestQuestion = 1_000;
+/** A line that is shorter is not worth a word. */
+const shownWaitMs = 5_000;
 
 const rules =
   "A line in brackets such as [context …] or [file …] was added by the gateway. What stands between [content …] and " +
@@ -121,7 +119,12 @@ async function execute(of: ModelRun): Promise<ModelAnswer> {
     abort.abort(error);
   };
   const tools = of.tools.map((one) => sdkTool(one, signal, log, fail));
-  const model = await models.provider.getModel(settings.model);
+  const { task, caller, context } = of.run;
+  const line = `${caller.id} ${context}`;
+  const onWait = (wait: ModelWait | undefined) => {
+    if (wait !== undefined && wait.expectedMs >= shownWaitMs) hooks.progress("in line for its model");
+  };
+  const model = await modelOf(models.provider, settings.model, { tenant: caller.tenant, line, turn: task, onWait });
   const agent = new SdkAgent({
     name: "skill",
     instructions: `${of.instructions.trim()}\n\n${rules}`,

@@ -11,6 +11,7 @@ import type { PushSender } from "../task-push.ts";
 import { createServing, type ServingOptions } from "./a2a.ts";
 import { modelsSettings } from "./agents.ts";
 import type { Config } from "./config.ts";
+import { openCounts } from "./counts.ts";
 import { openDelegations } from "./delegates.ts";
 import { createLibrary, prepareKnowledge } from "./library.ts";
 import { openRuntime } from "./runtime.ts";
@@ -52,7 +53,8 @@ export async function openAgentService(options: AgentServiceOptions): Promise<Ag
   const { records, blobs } = runtime;
   const safeFetch = createSafeFetch({ allowHosts: config.webhooks.allowHosts });
   const newId = () => randomBytes(18).toString("base64url");
-  const models = createModels(modelsSettings(config), { clock });
+  const counts = await openCounts(config, clock, log);
+  const models = createModels(modelsSettings(config), { clock, log, sharedWindow: counts?.window });
   const { spec: model } = config.model;
   const { publicUrl } = config.server;
   const library = await createLibrary(config, { clock, log });
@@ -93,6 +95,7 @@ export async function openAgentService(options: AgentServiceOptions): Promise<Ag
     await Promise.all(drained);
     await library.knowledge.close();
     await runtime.stop(Math.max(left(), stopMs));
+    counts?.close();
   }
 
   return {

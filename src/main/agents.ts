@@ -2,7 +2,9 @@
 import { createClientAgent, type ClientAgentDeps } from "../../agents/client/index.ts";
 import { traitsOf } from "../../agents/client/settings.ts";
 import { createDocuments } from "../../adapters/documents/index.ts";
-import { createModels, type ModelsSettings } from "../../adapters/models/index.ts";
+import type { Models, ModelsSettings } from "../../adapters/models/index.ts";
+import type { ProviderLimits } from "../../adapters/models/provider.ts";
+import { modelsOfAgent } from "../../adapters/models/spec.ts";
 import type { CoreOptions } from "../core.ts";
 import type { Blobs, Clock, Log } from "../ports.ts";
 import type { Profile } from "../skilled.ts";
@@ -21,6 +23,8 @@ export interface Agents {
 
 export interface AgentsOptions {
   readonly config: Config;
+  /** The same as skilled agents': the lines before them are everybody's. */
+  readonly models: Models;
   readonly clock: Clock;
   readonly log: Log;
   readonly blobs: Blobs;
@@ -34,8 +38,11 @@ export function modelsSettings({ models }: Config): ModelsSettings {
   return {
     apiKeys: { openai: openai.apiKey, gemini: gemini.apiKey, compatible: compatible.apiKey ?? openai.apiKey },
     baseURLs: { openai: openai.baseUrl, gemini: gemini.baseUrl, compatible: compatible.baseUrl },
+    limits: { openai: limitsOf(openai), gemini: limitsOf(gemini), compatible: limitsOf(compatible) },
     timeoutMs: timeoutSeconds * 1_000,
     maxRetries: retries,
+    waitMs: models.queueSeconds * 1_000,
+    fallbackMs: models.fallbackSeconds * 1_000,
     tracing,
     ...(transcription.model === undefined
       ? {}
@@ -61,13 +68,16 @@ export function modelsSettings({ models }: Config): ModelsSettings {
   };
 }
 
-export function createAgents({ config, clock, log, blobs, outside }: AgentsOptions): Agents {
-  const models = createModels(modelsSettings(config), { clock });
+function limitsOf({ requestsPerMinute, tokensPerMinute, concurrency }: ProviderLimits): ProviderLimits {
+  return { requestsPerMinute, tokensPerMinute, concurrency };
+}
+
+export function createAgents({ config, models, clock, log, blobs, outside }: AgentsOptions): Agents {
   const documents = createDocuments({ clock, log });
   const { transcriber, tracing } = models;
   const made = new Map(
     Object.entries(config.agents).map(([name, given]) => {
-      const settings = { ...given, model: given.model ?? config.model.spec };
+      const settings = { ...given, model: modelsOfAgent(given) ?? config.model.spec };
       const deps = { name, models, clock, blobs, log, transcriber, documents, tracing, outside };
       const agent = createClientAgent(settings, deps);
       return [name, { name, agent, traits: traitsOf(settings), settings }] as const;

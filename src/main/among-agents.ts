@@ -1,12 +1,11 @@
 /** What the gateway's agents have to do with others: they serve and are served by A2A, and use the tools of MCP servers. */
-import { createModels } from "../../adapters/models/index.ts";
+import type { Models } from "../../adapters/models/index.ts";
 import type { Delegations } from "../delegation.ts";
 import { listOfTask, type NestedRun } from "../delegation-nested.ts";
 import { withLocalPush } from "../delegation-push.ts";
 import type { PushSender } from "../task-push.ts";
 import type { ToolSource } from "../tools.ts";
 import { createServing, type Serving, type ServingOptions } from "./a2a.ts";
-import { modelsSettings } from "./agents.ts";
 import { openDelegations, type DelegationsOptions } from "./delegates.ts";
 import { createLibrary, type Library } from "./library.ts";
 import { openMcpClients } from "./mcp.ts";
@@ -22,10 +21,10 @@ export interface AmongAgents {
 }
 
 export type AmongAgentsOptions = Omit<ServingOptions, "sender" | "alone" | "erased"> &
-  Pick<DelegationsOptions, "prompt" | "toMission" | "reaches">;
+  Pick<DelegationsOptions, "prompt" | "toMission" | "reaches"> & { readonly models: Models };
 
 export async function openAmongAgents(options: AmongAgentsOptions): Promise<AmongAgents> {
-  const { config, runtime, clock, log, safeFetch, secret, newId, prompt, toMission, reaches } = options;
+  const { config, runtime, clock, log, safeFetch, secret, newId, models, prompt, toMission, reaches } = options;
   const servers = await openMcpClients({ config, runtime, clock, log }, safeFetch);
   const sender = (outside: PushSender) => withLocalPush(outside, () => delegations);
   const serving = createServing({
@@ -36,7 +35,6 @@ export async function openAmongAgents(options: AmongAgentsOptions): Promise<Amon
   });
   runtime.invoked?.("/a2a", serving.server.handle);
   const { records, blobs } = runtime;
-  const models = createModels(modelsSettings(config), { clock });
   const { spec: model } = config.model;
   const { publicUrl } = config.server;
   const library = await createLibrary(config, { clock, log });

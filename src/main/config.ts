@@ -2,9 +2,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { z } from "zod";
-import { keyNames, parseModelSpec, parseEmbeddingSpec, parseTranscriptionSpec } from "../../adapters/models/spec.ts";
 import { besideDapr } from "./dapr/beside.ts";
 import { isMap, variableOf, withEnvironment, type Environment } from "./environment.ts";
+import { modelProblems } from "./model-settings.ts";
 import { storedSettings, withSecrets } from "./sidecar-settings.ts";
 import { settings, type Settings } from "./settings.ts";
 import { tenantProblems } from "./tenant-settings.ts";
@@ -23,7 +23,7 @@ export class ConfigError extends Error {
 export interface Config extends Settings {
   /** The file it came from, or the store, in words. */
   readonly file: string | undefined;
-  /** The model of agents that name none, and why it is that one. */
+  /** The model of agents that name none, or a list with commas between, and why it is that one. */
   readonly model: { readonly spec: string; readonly because: string };
 }
 
@@ -196,6 +196,12 @@ function checkDelegates({ delegates, skills, runtime }: Settings): void {
   if (problems.length > 0) throw new ConfigError(problems);
 }
 
+/** A model that cannot answer is found at the start, not by the first person who writes. */
+function checkModels(given: Settings, spec: string): void {
+  const problems = modelProblems(given, spec);
+  if (problems.length > 0) throw new ConfigError(problems);
+}
+
 function checkTenants(given: Settings): void {
   const problems = tenantProblems(given);
   if (problems.length > 0) throw new ConfigError(problems);
@@ -260,61 +266,4 @@ function checkDapr({ runtime, dapr }: Settings): void {
     "dapr.appToken (APP_API_TOKEN): is not set, so that anybody who reaches the sidecar's port could speak for it: " +
       "give the gateway and its sidecar the same value",
   ]);
-}
-
-/** A model that cannot answer is found at the start, not by the first person who writes. */
-function checkModels({ agents, models }: Settings, spec: string): void {
-  const problems = Object.entries(agents).flatMap(([name, { model, summaryModel }]) => [
-    ...modelProblem(
-      model === undefined ? "models.default (ASCENT_MODEL)" : `agents.${name}.model`,
-      model ?? spec,
-      models,
-    ),
-    ...(summaryModel === undefined ? [] : modelProblem(`agents.${name}.summaryModel`, summaryModel, models)),
-  ]);
-  problems.push(...otherModelProblem("transcription", models.transcription, models));
-  problems.push(...otherModelProblem("embedding", models.embedding, models));
-  if (problems.length > 0) throw new ConfigError([...new Set(problems)]);
-}
-
-type OtherModel = {
-  readonly model?: string | undefined;
-  readonly baseUrl?: string | undefined;
-  readonly apiKey?: string | undefined;
-};
-
-/** Models that hear, and that make vectors. @param kind as in the names of its variables. */
-function otherModelProblem(
-  kind: "transcription" | "embedding",
-  { model, baseUrl, apiKey }: OtherModel,
-  models: Settings["models"],
-): string[] {
-  if (model === undefined) return [];
-  const variable = kind.toUpperCase();
-  const place = `models.${kind}.model (${variable}_MODEL)`;
-  try {
-    const { vendor } = kind === "embedding" ? parseEmbeddingSpec(model) : parseTranscriptionSpec(model);
-    if (vendor === "compatible") {
-      if ((baseUrl ?? models.compatible.baseUrl) !== undefined) return [];
-      return [`${place}: ${model} needs an address: set ${variable}_BASE_URL or OPENAI_BASE_URL`];
-    }
-    const elsewhere = baseUrl !== undefined;
-    if ((apiKey ?? (elsewhere ? undefined : models[vendor].apiKey)) !== undefined) return [];
-    return [`${place}: ${model} needs a key: set ${elsewhere ? `${variable}_API_KEY` : keyNames[vendor]}`];
-  } catch (error) {
-    return [`${place}: ${error instanceof Error ? error.message : String(error)}`];
-  }
-}
-
-function modelProblem(place: string, spec: string, models: Settings["models"]): string[] {
-  try {
-    const { vendor } = parseModelSpec(spec);
-    if (vendor === "demo") return [];
-    if (vendor === "compatible") {
-      return models.compatible.baseUrl === undefined ? [`${place}: ${spec} needs an address: set OPENAI_BASE_URL`] : [];
-    }
-    return models[vendor].apiKey === undefined ? [`${place}: ${spec} needs a key: set ${keyNames[vendor]}`] : [];
-  } catch (error) {
-    return [`${place}: ${error instanceof Error ? error.message : String(error)}`];
-  }
 }

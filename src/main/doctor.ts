@@ -1,6 +1,7 @@
 /** What is wrong with the configuration and with what the gateway works with; the channels say it of themselves. */
 import { createSafeFetch } from "../../adapters/fetch/index.ts";
-import { createModels } from "../../adapters/models/index.ts";
+import { createModels, type Models } from "../../adapters/models/index.ts";
+import { modelsOfAgent, parseModelList, type NamedModels } from "../../adapters/models/spec.ts";
 import type { Finding } from "../channel.ts";
 import { reasonOf } from "../errors.ts";
 import type { Report } from "../operations.ts";
@@ -20,9 +21,12 @@ export async function* examine(config: Config): AsyncGenerator<Report> {
   yield { topic: "node", findings: [{ ok: true, text: process.version }] };
   yield { topic: "public address", findings: [checkPublicUrl(config)] };
   yield { topic: "access", findings: describeAccess(config).map(accessFinding) };
-  for (const [name, spec] of modelsOf(config))
-    yield { topic: `agent ${name}`, findings: [await checkModel(config, spec)] };
   const models = createModels(modelsSettings(config), { clock: systemClock });
+  for (const [topic, specs] of modelsOf(config)) {
+    const findings: Finding[] = [];
+    for (const spec of specs) findings.push(await checkModel(models, spec));
+    yield { topic, findings };
+  }
   const transcription = await models.checkTranscription(AbortSignal.timeout(checkMs));
   if (transcription !== undefined) yield { topic: "transcription", findings: [transcription] };
   const embedding = await models.checkEmbedding(AbortSignal.timeout(checkMs));
@@ -72,12 +76,22 @@ function checkPublicUrl({ server }: Config): Finding {
   return { ok: true, text: `${server.publicUrl}: platforms call webhooks by https only` };
 }
 
-function modelsOf(config: Config): [string, string][] {
-  return Object.entries(config.agents).map(([name, { model }]) => [name, model ?? config.model.spec]);
+/** Every model that may be asked, by who asks it; of a skilled agent only those of its own. */
+function modelsOf(config: Config): (readonly [string, readonly string[]])[] {
+  const agents = Object.entries(config.agents).map(([name, own]) => {
+    const specs = parseModelList(modelsOfAgent(own) ?? config.model.spec);
+    const summary = own.summaryModel === undefined ? [] : parseModelList(own.summaryModel);
+    return [`agent ${name}`, [...new Set([...specs, ...summary])]] as const;
+  });
+  const all = config.skills as Record<string, NamedModels & { readonly enabled?: boolean }>;
+  const skills = Object.entries(all).flatMap(([name, own]) => {
+    const spec = modelsOfAgent(own);
+    return spec === undefined || own.enabled === false ? [] : [[`agent ${name}`, parseModelList(spec)] as const];
+  });
+  return [...agents, ...skills];
 }
 
-async function checkModel(config: Config, spec: string): Promise<Finding> {
-  const models = createModels(modelsSettings(config), { clock: systemClock });
+async function checkModel(models: Models, spec: string): Promise<Finding> {
   try {
     return await models.check(spec, AbortSignal.timeout(checkMs));
   } catch (error) {

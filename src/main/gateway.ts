@@ -2,6 +2,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { createSafeFetch } from "../../adapters/fetch/index.ts";
 import { createServer } from "../../adapters/http/index.ts";
+import { createModels } from "../../adapters/models/index.ts";
 import type { Announce } from "../announce.ts";
 import type { Channel, HttpHandler } from "../channel.ts";
 import { createBelongings } from "../belongings.ts";
@@ -11,13 +12,14 @@ import { pushHandler } from "../delegation-push.ts";
 import { createEffects } from "../effects.ts";
 import { operationsOf, type Operated } from "../operations.ts";
 import type { AccountRef } from "../ids.ts";
-import type { Clock, Log, Signals } from "../ports.ts";
+import type { Log, Signals } from "../ports.ts";
 import type { Serving } from "./a2a.ts";
 import { accountKey } from "./accounts.ts";
-import { createAgents } from "./agents.ts";
+import { createAgents, modelsSettings } from "./agents.ts";
 import type { Config } from "./config.ts";
 import { consoleOf } from "./console.ts";
 import { createControl } from "./control.ts";
+import { openCounts } from "./counts.ts";
 import { openMcpGateway } from "./mcp.ts";
 import { openMissions } from "./missions.ts";
 import { accessOf } from "./policies.ts";
@@ -40,6 +42,8 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const channels = new Map<string, Channel>();
   const safeFetch = createSafeFetch({ allowHosts: config.webhooks.allowHosts });
   const signals = config.redis.url === undefined ? undefined : await openSignals(config.redis.url, instance, log);
+  const counts = await openCounts(config, clock, log);
+  const models = createModels(modelsSettings(config), { clock, log, sharedWindow: counts?.window });
   const newId = () => randomBytes(18).toString("base64url");
   const reaches = (to: AccountRef) => channels.get(accountKey(to))?.reach !== undefined;
   const among = await openAmongAgents({
@@ -52,6 +56,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     safeFetch,
     signals,
     newId,
+    models,
     prompt: (...of) => core.proactive.prompt(...of),
     toMission: async (...of) => missions?.told(...of),
     reaches,
@@ -64,8 +69,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const given = { config, runtime, clock, log, belongings, delegations, chainName, reaches, core: () => core };
   const missions = openMissions(given);
   const outside = { sources: [...among.sources, ...(missions === undefined ? [] : [missions.source])], effects };
-  const agents = createAgents({ config, clock, log, blobs, outside });
-  const counts = config.redis.url === undefined ? undefined : await openCounts(config.redis.url, clock, log);
+  const agents = createAgents({ config, models, clock, log, blobs, outside });
   const subscribers = subscribersOf(config, { safeFetch, clock, bindings: runtime.bindings });
   const subscriptions = createSubscriptions({ runtime, belongings, clock, log, subscribers });
   runtime.jobs.handle(async (job, data) => {
@@ -185,11 +189,6 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
 function takeoverOf({ takeover: { waitSeconds, silentSeconds } }: Config) {
   const silentMs = silentSeconds === "off" ? undefined : silentSeconds * 1_000;
   return { waitMs: waitSeconds === "off" ? 0 : waitSeconds * 1_000, silentMs };
-}
-
-async function openCounts(url: string, clock: Clock, log: Log) {
-  const { connectCounts } = await import("../../adapters/redis/counts.ts");
-  return connectCounts({ url, clock, log });
 }
 
 async function openSignals(url: string, instance: string, log: Log): Promise<Signals & { close(): void }> {

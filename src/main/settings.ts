@@ -19,7 +19,13 @@ const grpcAddress = /^(?:[a-z]+:\/\/)?(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?\/?
 /** Names of accounts stand in addresses and ids. */
 const slug = z.string().regex(/^[a-z0-9][a-z0-9-]*$/, "is no name: use small letters, digits and dashes");
 const key = z.string().min(1, "is empty: set it, or leave it out").optional();
-const vendor = z.strictObject({ apiKey: key, baseUrl: address.optional() }).prefault({});
+const countWords = "must be a whole number from 1 on";
+const count = z.coerce.number(countWords).int(countWords).min(1, countWords).optional();
+/** What it takes in a minute and at once, where that is known: what is more stands in line. */
+const providerLimits = { requestsPerMinute: count, tokensPerMinute: count, concurrency: count };
+const vendor = z.strictObject({ apiKey: key, baseUrl: address.optional(), ...providerLimits }).prefault({});
+/** In order of preference: the first that can be had answers. */
+const modelList = z.array(z.string().min(1)).min(1, "names no model: leave it out").optional();
 
 const access = z.enum(accessKinds, `must be one of ${accessKinds.join(", ")}`);
 /** Of people and groups, as their platform gives them: a number that YAML cannot hold exactly is somebody else's. */
@@ -153,7 +159,7 @@ export const settings = z.strictObject({
   logLevel: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
   models: z
     .strictObject({
-      /** The model of every agent that names none. */
+      /** The model of every agent that names none, or several with commas between: the first that can be had. */
       default: z.string().optional(),
       openai: vendor,
       gemini: vendor,
@@ -186,12 +192,19 @@ export const settings = z.strictObject({
         .prefault({}),
       timeoutSeconds: z.number().positive().default(120),
       retries: z.number().int().min(0).max(10).default(2),
+      /** How long a request may stand in line; then the person is told to come back. */
+      queueSeconds: z.number().positive().default(900),
+      /** How long it may where another model of the list is to be had sooner. */
+      fallbackSeconds: z.number().min(0).default(20),
       /** Sends the runs of agents, with message text, to OpenAI. */
       tracing: z.boolean().default(false),
     })
     .prefault({}),
   agents: z
-    .record(z.string().min(1), clientAgentSettings.extend({ model: z.string().min(1).optional() }).strict())
+    .record(
+      z.string().min(1),
+      clientAgentSettings.extend({ model: z.string().min(1).optional(), models: modelList }).strict(),
+    )
     .prefault({ assistant: {} }),
   /** MCP servers whose tools agents may use. */
   mcp: z.record(mcpName, mcpServer).prefault({}),

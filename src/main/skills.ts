@@ -13,6 +13,7 @@ import { createScheduler } from "../../agents/skills/scheduler/index.ts";
 import { schedulerSettings } from "../../agents/skills/scheduler/settings.ts";
 import type { SkillModels } from "../../agents/skills/run.ts";
 import type { Models } from "../../adapters/models/index.ts";
+import { modelsOfAgent, type NamedModels } from "../../adapters/models/spec.ts";
 import type { Delegating, NestedRun } from "../delegation-nested.ts";
 import type { SafeFetch } from "../fetch.ts";
 import type { Blobs, Clock, Log, Records } from "../ports.ts";
@@ -59,7 +60,7 @@ export const skillKinds: SkillKinds = {
     on: true,
     make: (settings, deps) =>
       createAnalyst(modelOf(settings, deps), {
-        models: modelsOf(deps),
+        models: providerOf(deps),
         sandbox: createSandbox(deps, { timeMs: settings.programSeconds * 1_000 }),
         charts: createCharts(deps),
         blobs: deps.blobs,
@@ -69,7 +70,7 @@ export const skillKinds: SkillKinds = {
   scheduler: skill({
     settings: schedulerSettings,
     on: true,
-    make: (settings, deps) => createScheduler(modelOf(settings, deps), { models: modelsOf(deps), clock: deps.clock }),
+    make: (settings, deps) => createScheduler(modelOf(settings, deps), { models: providerOf(deps), clock: deps.clock }),
   }),
   researcher: skill({
     settings: researcherSettings,
@@ -83,7 +84,7 @@ export const skillKinds: SkillKinds = {
       const { models, library, log } = deps;
       const { embedder } = models;
       return createKnowledge(modelOf(settings, deps), {
-        models: modelsOf(deps),
+        models: providerOf(deps),
         base: library.knowledge,
         embedder,
         log,
@@ -93,18 +94,18 @@ export const skillKinds: SkillKinds = {
 };
 
 /** An agent that names no model has that of all others. */
-function modelOf<Settings extends { readonly model?: string | undefined }>(settings: Settings, { model }: SkillDeps) {
-  return { ...settings, model: settings.model ?? model };
+function modelOf<Settings extends NamedModels>(settings: Settings, { model }: SkillDeps) {
+  return { ...settings, model: modelsOfAgent(settings) ?? model };
 }
 
-function modelsOf({ models, clock, log }: SkillDeps): SkillModels {
+function providerOf({ models, clock, log }: SkillDeps): SkillModels {
   return { provider: models, clock, log, tracing: models.tracing };
 }
 
 function webOf(searchUrl: string | undefined, deps: SkillDeps): ResearcherDeps {
   const { clock, safeFetch, library, publicUrl } = deps;
   return {
-    models: modelsOf(deps),
+    models: providerOf(deps),
     clock,
     safeFetch,
     documents: library.documents,

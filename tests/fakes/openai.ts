@@ -1,4 +1,5 @@
 import { controlCall, listen, sendJson, serveControl } from "./http.ts";
+import { createLimiter, type RateLimit } from "./openai/limit.ts";
 import { createRules } from "./openai/reply.ts";
 import { serveOpenAi, type OpenAiServerState, type Script } from "./openai/server.ts";
 import type { Pace, RequestEntry, Rule } from "./openai/types.ts";
@@ -35,6 +36,8 @@ export interface OpenAiFake extends OpenAiControl {
   readonly log: readonly RequestEntry[];
   /** Decides each reply before the rules; undefined takes it away. */
   script(script: Script | undefined): void;
+  /** Refuses with 429 what is more; undefined takes it away. */
+  limit(limit: RateLimit | undefined): void;
   close(): Promise<void>;
 }
 
@@ -46,6 +49,7 @@ export async function startOpenAiFake(options: OpenAiFakeOptions = {}): Promise<
     models: options.models ?? ["fake-model"],
     apiKey: options.apiKey,
     script: undefined,
+    limiter: undefined,
     pace: { latencyMs: options.latencyMs ?? 0, tokensPerSecond: options.tokensPerSecond ?? 0 },
   };
   const control = controlOf(state);
@@ -62,6 +66,9 @@ export async function startOpenAiFake(options: OpenAiFakeOptions = {}): Promise<
     log: state.requests,
     script(script) {
       state.script = script;
+    },
+    limit(limit) {
+      state.limiter = limit && createLimiter(limit);
     },
     close: server.close,
   };

@@ -157,6 +157,12 @@ describe.concurrent("one sentence and the next step", () => {
   });
 });
 
+test("every model of a list is looked at", async () => {
+  const said = await doctor({ ...good.model, ASCENT_MODEL: "compatible:test, compatible:nope" });
+  expect(said.out).toMatch(/ok     agent assistant: compatible:test: .* has it/);
+  expect(complaints(said)).toEqual([[expect.stringContaining("compatible:nope: "), "It has test."]]);
+});
+
 test("good credentials are good, and a channel without any is off", async () => {
   const all = await doctor(Object.assign({}, ...Object.values(good)) as Env);
   expect(complaints(all)).toEqual([]);

@@ -16,6 +16,8 @@ export interface GatewayOptions {
   readonly config?: object;
   /** Of `ascent`: "start" unless given. What it runs has to answer at /readyz. */
   readonly command?: readonly string[];
+  /** A program that is the gateway instead of `ascent start`. */
+  readonly script?: string;
   /** Given to it. */
   readonly args?: readonly string[];
   /** The project it is run from; this one unless given. */
@@ -61,7 +63,7 @@ const startMs = 30_000;
 const commandMs = 20_000;
 
 export async function createGateway(options: GatewayOptions): Promise<GatewayProcess> {
-  const { env, config, command = ["start"], args: startArgs = [], root = project } = options;
+  const { env, config, command = ["start"], args: startArgs = [], root = project, script } = options;
   const home = await mkdtemp(join(tmpdir(), "ascent-test-"));
   const data = join(home, "data");
   const [port = 0] = await freePorts(1);
@@ -83,8 +85,11 @@ export async function createGateway(options: GatewayOptions): Promise<GatewayPro
   let child: ChildProcess | undefined;
   let gone: Promise<unknown> = Promise.resolve();
 
+  const ascent = [join(root, "bin/ascent")];
+  const started = script === undefined ? [...ascent, ...command] : [join(root, "bin/node"), script];
+
   function run(args: readonly string[], print: (text: string, from: "out" | "err") => void): ChildProcess {
-    const made = spawn("sh", [join(root, "bin/ascent"), ...args], {
+    const made = spawn("sh", args, {
       cwd: home,
       env: environment,
       stdio: ["ignore", "pipe", "pipe"],
@@ -111,7 +116,7 @@ export async function createGateway(options: GatewayOptions): Promise<GatewayPro
     launch() {
       if (running()) throw new Error("the gateway runs already");
       lines.push(`--- start ${kills.length + 1}\n`);
-      child = run([...command, ...startArgs], (text) => lines.push(text));
+      child = run([...started, ...startArgs], (text) => lines.push(text));
       gone = once(child, "close");
     },
     async ready(timeoutMs = startMs) {
@@ -145,7 +150,7 @@ export async function createGateway(options: GatewayOptions): Promise<GatewayPro
     },
     async ascent(...args) {
       const said = { out: "", err: "" };
-      const one = run(args, (text, from) => (said[from] += text));
+      const one = run([...ascent, ...args], (text, from) => (said[from] += text));
       const timer = setTimeout(() => one.kill("SIGKILL"), commandMs);
       await once(one, "close");
       clearTimeout(timer);

@@ -1,6 +1,7 @@
 /** Two replicas that count what people write, on a real Redis. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { connectCounts, type RedisCounts } from "../../adapters/redis/counts.ts";
+import { createWindow } from "../../adapters/models/window.ts";
 import { loop } from "../../src/rates.ts";
 import { clock } from "../contract/channel-deps.ts";
 import { needs } from "../needs.ts";
@@ -43,6 +44,26 @@ describe.skipIf(needs("redis-server").missing)("messages of one person at two re
     await expect.poll(async () => Number(await replicas[1]?.loops.bot("room"))).toBeLessThanOrEqual(2);
   });
 
+  it("count together what models are asked, in requests and in tokens, and say when there is room", async () => {
+    const limits = { requestsPerMinute: 5, tokensPerMinute: 1_000 };
+    const [one, other] = replicas.map((of) => of.window("provider", limits, createWindow(limits, clock)));
+    const takes = await Promise.all(Array.from({ length: 8 }, async (_, n) => (n % 2 === 0 ? one : other)?.take(10)));
+    const waits = takes.filter((taken) => typeof taken === "number");
+    expect(waits).toHaveLength(3);
+    for (const ms of waits) expect(ms).toBeGreaterThan(58_000);
+    for (const ms of waits) expect(ms).toBeLessThanOrEqual(62_000);
+    // As whoever was refused last knows it.
+    expect(Math.max(...[one, other].map((of) => of?.waitMs(1, 10) ?? 0))).toBeGreaterThan(58_000);
+
+    const byTokens = { tokensPerMinute: 1_000 };
+    const [a, b] = replicas.map((of) => of.window("tokens", byTokens, createWindow(byTokens, clock)));
+    const taken = await a?.take(900);
+    expect(await b?.take(200)).toBeGreaterThan(58_000);
+    if (typeof taken === "object") taken.settle(100);
+    await expect.poll(async () => typeof (await b?.take(200))).toBe("object");
+    expect(await b?.take(5_000)).toBeGreaterThan(58_000);
+  });
+
   it("count each by itself while Redis is away, and nobody waits for it", async () => {
     await redis.kill();
     await expect.poll(async () => replicas[0]?.rates.take("eve", 2)).toBe(0);
@@ -50,6 +71,10 @@ describe.skipIf(needs("redis-server").missing)("messages of one person at two re
     const waits = [];
     for (let n = 0; n < 4; n++) waits.push(await replicas[1]?.rates.take("eve", 2));
     expect(waits.filter((ms) => ms === 0).length).toBe(2);
+    const limits = { requestsPerMinute: 2 };
+    const window = replicas[1]?.window("provider", limits, createWindow(limits, clock));
+    const taken = await Promise.all([1, 2, 3].map(async () => window?.take(0)));
+    expect(taken.filter((one) => typeof one === "object")).toHaveLength(2);
     expect(performance.now() - begun).toBeLessThan(2_000);
   });
 });

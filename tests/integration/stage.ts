@@ -14,6 +14,7 @@ import {
 import { startOpenAiFake, type OpenAiFake } from "../fakes/openai.ts";
 import { startTelegramFake, type TelegramFake } from "../fakes/telegram.ts";
 import { isAnswer, type CallEntry } from "../fakes/telegram/log.ts";
+import type { RateLimit } from "../fakes/openai/limit.ts";
 import type { RequestEntry } from "../fakes/openai/types.ts";
 import { tokensIn } from "../fakes/tokens.ts";
 import { createGateway, type GatewayProcess } from "./gateway-process.ts";
@@ -37,6 +38,11 @@ export interface StageOptions {
   /** Turns on the web chat, whose page is built where it is not. */
   readonly web?: boolean;
   readonly seed?: number;
+  /** See {@link createGateway}. */
+  readonly script?: string;
+  readonly args?: readonly string[];
+  /** What the model's provider takes. */
+  readonly limit?: RateLimit;
 }
 
 export interface Stage {
@@ -63,12 +69,16 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
     webhookTimeoutMs: 10_000,
   });
   const model = await startOpenAiFake({ apiKey: secrets.apiKey, models: ["test"] });
+  model.limit(options.limit);
   const base = {
     channels: { web: { main: { enabled: options.web ?? false } } },
     models: { timeoutSeconds: 20, retries: 1 },
     server: { graceSeconds: 5 },
   };
+  const { script, args = [] } = options;
   const gateway = await createGateway({
+    args,
+    ...(script !== undefined && { script }),
     config: { ...base, ...options.config },
     env: (url) => ({
       ASCENT_CONFIG: "ascent.yaml",

@@ -134,6 +134,53 @@ describe("the model that makes vectors", () => {
   });
 });
 
+describe("a list of models", () => {
+  const keys = { OPENAI_API_KEY: "k", GEMINI_API_KEY: "k" };
+
+  it("is taken with commas between, or as a list of an agent, skilled or not", async () => {
+    const given = file(
+      "agents: { a: { models: [gemini:x, openai:y] } }\nskills: { analyst: { models: [openai:z, gemini:x] } }",
+    );
+    const config = await loadConfig({ ...keys, ...given, ASCENT_MODEL: "openai:gpt-5-mini, gemini:x" });
+    expect(config.model.spec).toBe("openai:gpt-5-mini, gemini:x");
+    expect(config.agents["a"]?.models).toEqual(["gemini:x", "openai:y"]);
+    expect(config.skills["analyst"]).toMatchObject({ models: ["openai:z", "gemini:x"] });
+  });
+
+  it.each([
+    [{ ASCENT_MODEL: "openai:a,gemini:b", OPENAI_API_KEY: "k" }, "models.default (ASCENT_MODEL): gemini:b needs a key"],
+    [
+      { ...keys, ASCENT_MODEL: "openai:a,demo" },
+      "models.default (ASCENT_MODEL): The demo model stands in for no other",
+    ],
+    [{ ...keys, ASCENT_MODEL: "openai:a," }, 'models.default (ASCENT_MODEL): The model "" is not known'],
+  ])("%j is refused: %s", async (environment, words) => {
+    expect(await problems(environment)).toEqual([expect.stringContaining(words)]);
+  });
+
+  it("is refused by the agent's name, skilled or not, and beside a single one", async () => {
+    const given = file(
+      "agents: { a: { models: [gemini:x, other:y] }, b: { model: gemini:x, models: [gemini:x] } }\n" +
+        "skills: { analyst: { model: compatible:x }, researcher: { enabled: false, model: compatible:x } }",
+    );
+    expect(await problems({ ...keys, ...given })).toEqual([
+      expect.stringMatching(/^agents.a.models: The model "other:y" is not known/),
+      "agents.b: has model and models: leave one of them out",
+      expect.stringMatching(/^skills.analyst.model: compatible:x needs an address/),
+    ]);
+  });
+
+  it("stands in line at providers whose limits are given", async () => {
+    const given = file("models: { openai: { concurrency: 3, tokensPerMinute: 1000 } }");
+    const { models } = await loadConfig({ ...given, GEMINI_REQUESTS_PER_MINUTE: "5" });
+    expect(models.gemini).toEqual({ requestsPerMinute: 5 });
+    expect(models.openai).toEqual({ concurrency: 3, tokensPerMinute: 1000 });
+    expect(await problems({ GEMINI_REQUESTS_PER_MINUTE: "none" })).toEqual([
+      "models.gemini.requestsPerMinute (GEMINI_REQUESTS_PER_MINUTE): must be a whole number from 1 on",
+    ]);
+  });
+});
+
 describe("ascent.yaml", () => {
   it("the annotated example is valid as it stands, and names every variable", async () => {
     const example = readFileSync(join(import.meta.dirname, "../../ascent.example.yaml"), "utf8");

@@ -19,6 +19,7 @@ function look(run: SkillTool["run"], more: { readonly outside?: true } = {}): Sk
 
 function runOf(model: ScriptedModel, more: Partial<ModelRun> = {}) {
   return runOnModel({
+    run: { task: "task-1", caller: { tenant: "t", id: "caller" }, context: "context" },
     settings: { model: "openai:test", retries: 2 },
     models: { provider: { getModel: () => model }, clock: testClock({ speed: 100 }), log: quiet },
     instructions: "Do it.",

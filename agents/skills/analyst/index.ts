@@ -54,7 +54,7 @@ export function createAnalyst(
     const context = given === undefined ? {} : { locale: given };
     const delegating = delegatingFor(run);
     const asking = await askingOthers({ delegating, names: settings.asks, messages, hooks });
-    const on = { settings, models, sandbox, files, messages, hooks, context, asking };
+    const on = { settings, models, sandbox, files, run, hooks, context, asking };
     const { answer, made } = await analyseOnModel(on);
     if (answer.kind === "asked") return { kind: "input-required", question: answer.question };
     const asked = asking.asked();

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { InputError } from "../../../src/errors.ts";
 import type { Sandbox, SandboxFile } from "../../../src/sandbox.ts";
-import type { TaskHooks, TaskMessage } from "../../../src/skilled.ts";
+import type { TaskHooks, TaskMessage, TaskRun } from "../../../src/skilled.ts";
 import type { Asking } from "../asking.ts";
 import { runOnModel, skillTool, type ModelAnswer, type SkillModels } from "../run.ts";
 import type { SkillSettings } from "../settings.ts";
@@ -45,7 +45,7 @@ export interface ModelAnalysis {
   readonly models: SkillModels;
   readonly sandbox: Sandbox;
   readonly files: readonly SandboxFile[];
-  readonly messages: readonly TaskMessage[];
+  readonly run: TaskRun;
   readonly hooks: Pick<TaskHooks, "signal" | "progress">;
   readonly context: Readonly<Record<string, unknown>>;
   /** Others that may be asked. */
@@ -56,7 +56,7 @@ export interface ModelAnalysis {
 export async function analyseOnModel(
   of: ModelAnalysis,
 ): Promise<{ readonly answer: ModelAnswer; readonly made: readonly Made[] }> {
-  const { settings, models, sandbox, files, messages, hooks, context, asking } = of;
+  const { settings, models, sandbox, files, run, hooks, context, asking } = of;
   const described = await descriptionOf(sandbox, files, hooks.signal);
   const made = new Map<string, Made>();
   let runs = 0;
@@ -88,7 +88,8 @@ export async function analyseOnModel(
     models,
     instructions: asking.tools.length === 0 ? instructions : `${instructions.trim()}\n${whenAsking}`,
     tools: [tool, ...asking.tools],
-    messages: withoutData(messages),
+    run,
+    messages: withoutData(run.messages),
     hooks,
     maxTurns: mostTurns + (asking.tools.length === 0 ? 0 : turnsForAsking),
     context: { ...context, ...(files.length === 0 ? {} : { files: files.map(({ name }) => name) }) },

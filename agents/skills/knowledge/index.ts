@@ -56,6 +56,7 @@ export function createKnowledge(
       models,
       instructions,
       tools: [searchTool(tenant, known, numbers, hooks)],
+      run,
       messages: run.messages,
       hooks,
       maxTurns: mostTurns,

@@ -81,6 +81,7 @@ export function createResearcher(
       models,
       instructions: found === undefined ? instructions : `${instructions.trim()}\n${joining}`,
       tools: [readTool(desk), ...searching, ...dividing],
+      run,
       messages: run.isChild ? withoutBounds(run.messages) : run.messages,
       hooks,
       maxTurns: settings.pages + mostSearches + 2,

@@ -1,7 +1,7 @@
 /** Requests as a model understands them: it fills in a schedule, and what it fills in is checked here. */
 import { z } from "zod";
 import { InputError } from "../../../src/errors.ts";
-import type { TaskHooks, TaskMessage } from "../../../src/skilled.ts";
+import type { TaskHooks, TaskRun } from "../../../src/skilled.ts";
 import { runOnModel, skillTool, type SkillModels, type SkillTool } from "../run.ts";
 import type { SkillSettings } from "../settings.ts";
 import { listOf, whenOf, type Decision, type Deed, type Scene, type Standing } from "./decision.ts";
@@ -56,17 +56,17 @@ const none = z.object({});
 export interface ModelUnderstanding {
   readonly settings: SkillSettings;
   readonly models: SkillModels;
-  readonly messages: readonly TaskMessage[];
+  readonly run: TaskRun;
   readonly hooks: Pick<TaskHooks, "signal" | "progress">;
   readonly scene: Scene;
-  readonly locale: string | undefined;
 }
 
 const mostTurns = 6;
 
 /** @throws as {@link runOnModel} */
 export async function understandOnModel(of: ModelUnderstanding): Promise<Decision> {
-  const { settings, models, messages, hooks, scene, locale } = of;
+  const { settings, models, run, hooks, scene } = of;
+  const { messages, locale } = run;
   const { own, all, now, zone } = scene;
   const decided: { deed?: Deed } = {};
   const decide = (deed: Deed) => {
@@ -91,6 +91,7 @@ export async function understandOnModel(of: ModelUnderstanding): Promise<Decisio
     models,
     instructions,
     tools: toolsOf(scene, decide),
+    run,
     messages,
     hooks,
     maxTurns: mostTurns,

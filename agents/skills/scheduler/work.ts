@@ -76,7 +76,7 @@ export function createWork(
     const decision = runsOnDemo(settings)
       ? // What reads times is large, and nobody needs it who has a model.
         (await import("./rules.ts")).understand(text, asking, scene)
-      : await understandOnModel({ settings, models, messages: run.messages, hooks, scene, locale: run.locale });
+      : await understandOnModel({ settings, models, run, hooks, scene });
     return decided(decision, run, set, scene, hooks);
   }
 

@@ -5,6 +5,7 @@ import type { Answer, Frame } from "./answer.ts";
 import { chatCompletion, chatFrames } from "./chat.ts";
 import { chatPrompt, embeddingPrompt, repeatedTokens, responsesPrompt, transcriptionPrompt } from "./prompt.ts";
 import { vectorOf } from "./vectors.ts";
+import type { Limiter } from "./limit.ts";
 import { echo, summaryOf, type Rules } from "./reply.ts";
 import { responseFrames, responseObject } from "./responses.ts";
 import type { Failure, Pace, Prompt, Reply, RequestEntry } from "./types.ts";
@@ -21,6 +22,8 @@ export interface OpenAiServerState {
   readonly apiKey: string | undefined;
   script: Script | undefined;
   pace: Pace;
+  /** Of the models that answer. */
+  limiter: Limiter | undefined;
 }
 
 type Handler = (
@@ -68,6 +71,12 @@ function generate(
     }
     const prompt = read(parsed);
     const entry = record(state, prompt, response);
+    const { taken, headers = {} } = state.limiter?.take(entry.at) ?? { taken: true };
+    if (!taken) {
+      entry.outcome = "failed";
+      return sendError(response, 429, "Rate limit reached.", "requests", "rate_limit_exceeded", headers);
+    }
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     const reply = (await state.script?.(prompt)) ?? state.rules.reply(prompt) ?? {};
     const latencyMs = reply.latencyMs ?? state.pace.latencyMs;
     if (latencyMs > 0) await pause(latencyMs);

@@ -35,6 +35,7 @@ async function run(model: ScriptedModel, delegating: Delegating, names: readonly
   const hooks = { signal: new AbortController().signal, progress: () => undefined };
   const asking = await askingOthers({ delegating, names, messages: said(words), hooks });
   await runOnModel({
+    run: { task: "task-1", caller: { tenant: "t", id: "caller" }, context: "context" },
     settings: { model: "openai:test", retries: 0 },
     models: { provider: { getModel: () => model }, clock: testClock(), log: quiet },
     instructions: "Do it.",

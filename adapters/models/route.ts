@@ -1,0 +1,53 @@
+/**
+ * The way of one run's requests to a model: through the line of its provider, to the first of an ordered list that can be had.
+ *
+ * - a run keeps the model that answered it, unless that fails;
+ * - a model that fails in any way that another may not is left for the next of the list; a request that the server does not take, or
+ *   whose content it refuses, is refused by all;
+ * - a refusal for now (429) is no failure: the line stands still, and the request has its turn first, unless another model answers sooner.
+ */
+import type { Model, ModelRequest, ModelResponse, StreamEvent } from "@openai/agents";
+import type { ModelCaller } from "../../src/model-line.ts";
+import { createSearch, type Candidates, type RouteOptions, type Run } from "./search.ts";
+
+/** For the requests of one run, one after the other. */
+export function routed(candidates: Candidates, options: RouteOptions, caller: ModelCaller): Model {
+  const run: Run = { caller, current: undefined, asked: candidates[0], answered: new Set() };
+
+  async function getResponse(request: ModelRequest): Promise<ModelResponse> {
+    const search = createSearch(candidates, options, run, request);
+    for (;;) {
+      const { model, asked, tries } = await search.next();
+      try {
+        const response = await model.getResponse(asked, tries);
+        search.answered(response.usage);
+        return response;
+      } catch (error) {
+        await search.failed(error);
+      }
+    }
+  }
+
+  /** A model that is asked instead of one that broke off begins its answer anew, with a `response_started` of its own. */
+  async function* getStreamedResponse(request: ModelRequest): AsyncIterable<StreamEvent> {
+    const search = createSearch(candidates, options, run, request);
+    try {
+      for (;;) {
+        const { model, asked, tries } = await search.next();
+        try {
+          for await (const event of model.getStreamedResponse(asked, tries)) {
+            if (event.type === "response_done") search.answered(event.response.usage);
+            yield event;
+          }
+          return;
+        } catch (error) {
+          await search.failed(error);
+        }
+      }
+    } finally {
+      search.left();
+    }
+  }
+
+  return { getResponse, getStreamedResponse };
+}
