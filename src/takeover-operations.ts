@@ -19,6 +19,7 @@ export const takeOrder = z.object({
 export type TakeOrder = z.infer<typeof takeOrder>;
 /** What is done in a conversation that is taken; `n`: only if it is still as it was when it was taken. */
 export interface TakenOrder {
+  /** As {@link TakeOrder.conversation}. */
   readonly conversation: string;
   readonly n?: number | undefined;
 }
@@ -71,7 +72,15 @@ export interface TakeoverOperationsOptions {
 }
 
 export function takeoverOperations({ core, channels, name, act }: TakeoverOperationsOptions): TakeoverOperations {
-  const placeOf = (conversation: string) => core.takeovers.find(conversation, channels);
+  const reached = (to: string, kind: "direct" | "group" = "direct", thread?: string) =>
+    core.proactive.reach(recipientOf(channels, { to, kind, thread }));
+
+  /** By its id, or by channel/account/id: what is taken there, else that person's direct chat. */
+  async function placeOf(given: string) {
+    if (!isPlace(given)) return core.takeovers.find(given, channels);
+    const known = (await core.takeovers.list(channels)).find((one) => placesOf(one).includes(given));
+    return known === undefined ? reached(given) : { to: known.to, participant: known.participant };
+  }
 
   return {
     takeovers: async () => (await core.takeovers.list(channels)).map(shownTakeover),
@@ -82,9 +91,7 @@ export function takeoverOperations({ core, channels, name, act }: TakeoverOperat
     take: ({ conversation: given, kind, thread, force, as: by = name }) => {
       const about = { conversation: given, by, ...(force && { forced: true }) };
       return act("take", about, async () => {
-        const isPlace = given.includes("/");
-        const to = isPlace ? recipientOf(channels, { to: given, kind, thread }) : undefined;
-        const place = to === undefined ? await placeOf(given) : await core.proactive.reach(to);
+        const place = await (isPlace(given) ? reached(given, kind, thread) : placeOf(given));
         const { n, ...held } = await core.takeovers.take(place, { by, force });
         return { ...shownTakeover({ ...place, ...held }), n };
       });
@@ -98,6 +105,14 @@ export function takeoverOperations({ core, channels, name, act }: TakeoverOperat
         core.takeovers.release(await placeOf(conversation), { by, n, force, note }),
       ),
   };
+}
+
+/** The delimiters of conversations' ids are others. */
+const isPlace = (given: string) => given.includes("/");
+
+/** As `take` is told it, and as operators are shown it. */
+function placesOf({ to: { channel, account, chat }, participant: { user } }: Listed): readonly string[] {
+  return [`${channel}/${account}/${chat}`, `${channel}/${account}/${user}`];
 }
 
 function shownTakeover(of: Omit<Listed, "reason"> & Pick<Partial<Listed>, "reason">): ShownTakeover {

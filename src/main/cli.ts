@@ -116,7 +116,7 @@ takeover
 takeover
   .command("show")
   .description("show what was said in a conversation")
-  .argument("<conversation>", "its id")
+  .argument("<conversation>", "its id, or channel/account/id of a person")
   .option("--json", "as JSON")
   .action(async (conversation: string, options: { json?: true }) =>
     (await import("./commands/takeover.ts")).show(conversation, options),
@@ -135,7 +135,7 @@ takeover
 takeover
   .command("say")
   .description("say something there; without any text it is read from the standard input")
-  .argument("<conversation>", "its id")
+  .argument("<conversation>", "its id, or channel/account/id of a person")
   .argument("[text]", "markdown")
   .option("--id <id>", "the same id once more says nothing again")
   .addOption(asWhom())
@@ -145,7 +145,7 @@ takeover
 takeover
   .command("release")
   .description("leave the conversation to the agent again, or tell who asks that nobody can come")
-  .argument("<conversation>", "its id")
+  .argument("<conversation>", "its id, or channel/account/id of a person")
   .option("--note <words>", "for the agent")
   .option("--force", "also what another operator has")
   .addOption(asWhom())

@@ -61,17 +61,27 @@ describe("an operator", () => {
     await sees("until six");
     await platform.user(ann).sends(ann, `and tomorrow ${token(ann, 3)}`);
     await aside(stage, 2);
-    const heard = (await gateway.ascent("takeover", "show", annId)).out;
+    const heard = (await gateway.ascent("takeover", "show", `telegram/main/${ann}`)).out;
     for (const words of [token(ann, 2), "operator bob: until six", token(ann, 3)]) expect(heard).toContain(words);
     expect((await gateway.ascent("takeover", "say", annId, "no", "--as", "eve")).err).toContain("bob has");
     expect(runsOf(stage, token(ann, 2))).toEqual([]);
 
     await gateway.kill();
-    expect(await gateway.ascent("takeover", "say", annId, "while none runs", "--as", "bob")).toMatchObject({ code: 0 });
+    expect(
+      await gateway.ascent("takeover", "say", `telegram/main/${ann}`, "while none runs", "--as", "bob"),
+    ).toMatchObject({ code: 0 });
     await gateway.start();
     await sees("while none runs");
     expect((await gateway.ascent("takeover", "list")).out).toContain("bob has it");
-    const released = ["takeover", "release", annId, "--as", "bob", "--note", "she is a regular"] as const;
+    const released = [
+      "takeover",
+      "release",
+      `telegram/main/${ann}`,
+      "--as",
+      "bob",
+      "--note",
+      "she is a regular",
+    ] as const;
     expect(await gateway.ascent(...released)).toMatchObject({ code: 0 });
     await sees("it is me again");
     expect((await gateway.ascent("takeover", "list")).out).toContain("nobody has a conversation");
