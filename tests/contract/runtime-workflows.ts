@@ -118,6 +118,7 @@ export function workflowContract(check: Check): void {
     const id = await begin(stage, () => new Promise(() => undefined));
     const other = stage.unique("other");
     await flowsOf(stage.runtime).begin(other, "x");
+    ok(await flowsOf(stage.runtime).pause(other));
     await flowsOf(stage.runtime).remove(other);
     await flowsOf(stage.runtime).remove(other);
     ok(await flowsOf(stage.runtime).signal(id, "early"));
