@@ -35,6 +35,8 @@ const lookEveryMs = 60_000;
 /** The worker ends where it loses its sidecar; who starts it again finds out whether it has. Rarer while it ends at once. */
 const revive = { firstMs: 2_000, mostMs: 30_000 } as const;
 const callMs = 15_000;
+const mostReads = 8;
+const readAgainMs = 25;
 const backoff = { firstMs: 1_000, mostMs: 300_000 } as const;
 const activity = "effect";
 const signalName = "signal";
@@ -110,11 +112,15 @@ export function createWorkflows(options: WorkflowsOptions): DaprWorkflows {
   }
 
   async function stateOf(client: DaprWorkflowClient, id: string): Promise<WorkflowState | undefined> {
-    try {
-      return await client.getWorkflowState(id, true);
-    } catch (error) {
-      if (isAbsent(error)) return undefined;
-      throw error;
+    for (let tries = 1; ; tries++) {
+      try {
+        return await client.getWorkflowState(id, true);
+      } catch (error) {
+        if (isAbsent(error)) return undefined;
+        // The sidecar reads a workflow key by key: one that moves on meanwhile it may find half written.
+        if (tries === mostReads) throw error;
+        await new Promise<void>((resolve) => clock.after(readAgainMs * tries, resolve));
+      }
     }
   }
 
