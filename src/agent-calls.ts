@@ -59,6 +59,7 @@ export interface AgentCalls {
       messages: readonly MessageId[];
       answer: Answer;
       read?: readonly ReadPart[];
+      outside?: true;
       listed?: boolean;
       asked?: Asked;
       wanted?: WantedPerson;

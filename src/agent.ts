@@ -24,6 +24,8 @@ export interface HistoryItem {
   /** The message this item came from, for edits and deletions; absent for the agent's own. */
   readonly message?: MessageId;
   readonly name?: string;
+  /** The agent said it with content from outside before it, which it may pass on; see {@link TurnOutput.outside}. */
+  readonly outside?: true;
   /** What of the text stands for media of the message: kept where it is edited later. */
   readonly read?: readonly Pick<ReadPart, "part" | "text">[];
 }
@@ -58,6 +60,8 @@ export interface Pause {
   readonly by: "person" | "operator";
   /** How long the word is waited for. */
   readonly forMs: number;
+  /** Who asked is not shown the calls: they hold what is held back from them. */
+  readonly unshown?: true;
 }
 
 export interface Resume {
@@ -96,6 +100,8 @@ export interface TurnOutput {
   /** A person of the operator's is to take over, with the reason for them: `answer` may have no parts then. */
   readonly handsOver?: { readonly reason: string };
   readonly read?: readonly ReadPart[];
+  /** What was said may come of content from outside: of a file, a tool, another agent, or of what did before. */
+  readonly outside?: true;
   readonly usage?: { readonly inputTokens: number; readonly outputTokens: number; readonly requests: number };
 }
 

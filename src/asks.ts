@@ -40,9 +40,13 @@ export function describeCalls(calls: readonly AskedCall[]): string {
 export function questionOf(
   said: Answer["parts"],
   id: string,
-  { calls, by }: Pause,
+  { calls, by, unshown }: Pause,
   locale: string | undefined,
 ): Answer {
+  if (unshown === true) {
+    const text = noticeText("reviewWanted", locale);
+    return { parts: [...said, { kind: "text" as const, text, format: "plain" as const }] };
+  }
   const words = noticeText(by === "operator" ? "approvalByOperator" : "approvalWanted", locale);
   const parts = [
     ...said,

@@ -52,6 +52,7 @@ export type AgentEvent = Moment &
         readonly messages: readonly MessageId[];
         readonly answer: Answer;
         readonly read?: readonly ReadPart[];
+        readonly outside?: true;
         /** The platform shows the answer's buttons as a numbered list. */
         readonly listed?: boolean;
         /** The run goes on when somebody has decided; the answer asks for it. */

@@ -171,6 +171,8 @@ export const noticeKeys = [
   "missionOver",
   "yes",
   "no",
+  "withheld",
+  "reviewWanted",
 ] as const;
 export type NoticeKey = (typeof noticeKeys)[number];
 /** What a sentence has places for. */

@@ -188,7 +188,9 @@ export function createMissionSource(options: MissionSourceOptions): ToolSource {
       if (name !== "start") return [];
       const steps = planSchema.safeParse(args).data?.steps ?? [];
       return steps.flatMap((one) =>
-        one.do === "delegate" ? [{ source: "agent", tool: one.agent, args: { task: one.task } }] : [],
+        one.do === "delegate"
+          ? [{ source: "agent", tool: one.agent, args: { task: one.task }, content: one.after.length > 0 }]
+          : [],
       );
     },
     async standing(caller) {

@@ -62,6 +62,8 @@ const en: Sentences = {
   missionOver: "That is not asked any more.",
   yes: "Yes",
   no: "No",
+  withheld: "I may not answer that here.",
+  reviewWanted: "Somebody who runs this service looks at this first. I will come back to you.",
 };
 
 const de: Sentences = {
@@ -122,6 +124,8 @@ const de: Sentences = {
   missionOver: "Das ist nicht mehr gefragt.",
   yes: "Ja",
   no: "Nein",
+  withheld: "Darauf darf ich hier nicht antworten.",
+  reviewWanted: "Das sieht sich erst jemand an, der diesen Dienst betreibt. Ich melde mich wieder.",
 };
 
 const es: Sentences = {
@@ -177,6 +181,8 @@ const es: Sentences = {
   missionOver: "Eso ya no se pregunta.",
   yes: "Sí",
   no: "No",
+  withheld: "Eso no lo puedo responder aquí.",
+  reviewWanted: "Antes lo revisa quien lleva este servicio. Te avisaré.",
 };
 
 const sentences: Readonly<Record<Language, Sentences>> = { en, de, es };

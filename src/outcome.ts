@@ -62,9 +62,10 @@ export function ended(draft: Draft, event: Of<"finished" | "failed">): Reply {
   const asks = event.type === "finished" ? open(draft, event, covered, decides?.from) : undefined;
   const text = event.type === "finished" ? describeAnswer(answer) : "(no answer: the model failed)";
   draft.media(blobsIn(answer.parts));
-  const read = event.type === "finished" ? event.read : undefined;
+  const { read, outside } = event.type === "finished" ? event : {};
   // The gateway's own commands are nothing that the agent was told.
-  if (thread.turn.command === undefined || decided.length > 0) remember(draft, event, covered, { text, read, replies });
+  if (thread.turn.command === undefined || decided.length > 0)
+    remember(draft, event, covered, { text, read, outside, replies });
   draft.answer(agent, conversation, covered, answer, now, { ...(asks && { asks }), ...(decides && { decides }) });
   if (event.type === "finished" && event.listed === true)
     draft.patch(conversation, { choices: choicesOf(answer, covered) });
@@ -108,10 +109,12 @@ function remember(
   {
     text,
     read = [],
+    outside,
     replies,
   }: {
     readonly text: string;
     readonly read: readonly ReadPart[] | undefined;
+    readonly outside: true | undefined;
     readonly replies: ReadonlyMap<MessageId, Question>;
   },
 ): void {
@@ -127,7 +130,8 @@ function remember(
     const question = asked === undefined ? [] : [{ role: "agent", text: asked, at: item.at, turn } as const];
     return [...told, ...question, item];
   });
-  const said = { role: "agent", text: text.slice(0, itemChars), at: now, turn } as const;
+  const marked = outside === undefined ? {} : { outside };
+  const said = { role: "agent", text: text.slice(0, itemChars), at: now, turn, ...marked } as const;
   add(draft, [...items, said]);
 }
 

@@ -237,6 +237,7 @@ const stored = {
         turn: z.string(),
         message: z.string().optional(),
         name: z.string().optional(),
+        outside: z.literal(true).optional(),
         read: z.array(z.object({ part: z.number(), text: z.string() })).optional(),
       }),
     ),

@@ -18,19 +18,31 @@ export const toolRule = z.strictObject({
   tool: z.string().min(1),
   /** Conditions on arguments; all of them hold. "payment.amount" is an argument within one. */
   where: z.record(z.string().min(1), condition).optional(),
+  /** It counts from where the turn holds content from outside: a file, a tool's answer, what another agent said. */
+  after: z.literal("content", 'must be "content", or be left out').optional(),
   needs: z.enum(needs, `must be one of ${needs.join(", ")}`),
 });
 export type ToolRule = z.infer<typeof toolRule>;
 
-/** @param otherwise what a tool with effects needs where no rule speaks of it. */
-export function needOf(
-  call: { readonly tool: string; readonly effect: ToolSpec["effect"]; readonly args: unknown },
-  rules: readonly ToolRule[],
-  otherwise: Need,
-): Need {
-  const rule = rules.find((one) => matchesName(one.tool, call.tool) && fits(one, call.args));
+export interface JudgedCall {
+  readonly tool: string;
+  readonly effect: ToolSpec["effect"];
+  readonly args: unknown;
+  /** The model had content from outside before it when it made the call. */
+  readonly content: boolean;
+}
+
+/**
+ * @param otherwise what a tool with effects needs where no rule speaks of it. What cannot be taken back needs the person's word at
+ *   least once there is content that may have asked for it: only a rule says otherwise.
+ */
+export function needOf(call: JudgedCall, rules: readonly ToolRule[], otherwise: Need): Need {
+  const rule = rules.find(
+    (one) => (one.after === undefined || call.content) && matchesName(one.tool, call.tool) && fits(one, call.args),
+  );
   if (rule !== undefined) return rule.needs;
-  return call.effect === "none" ? "nothing" : otherwise;
+  if (call.effect === "none") return "nothing";
+  return call.effect === "once" && call.content && otherwise === "nothing" ? "person" : otherwise;
 }
 
 /** What is in doubt counts for the stricter rule: an argument that is absent or of another kind evades none. */

@@ -103,7 +103,13 @@ export interface ToolSource {
   implies?(
     name: string,
     args: unknown,
-  ): readonly { readonly source: string; readonly tool: string; readonly args: unknown }[];
+  ): readonly {
+    readonly source: string;
+    readonly tool: string;
+    readonly args: unknown;
+    /** It is made with what others have answered before. */
+    readonly content: boolean;
+  }[];
   /** @throws InputError whose words the model is told; of any other error it learns only that there was one. */
   call(name: string, call: ToolCall): Promise<ToolResult>;
 }

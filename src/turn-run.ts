@@ -110,9 +110,10 @@ export async function runTurn(options: RunOptions, run: Running): Promise<void> 
       const { output } = outcome;
       if (output === undefined) return;
       const { answer: said, ...waits } = await waiting(options, run, taken, output);
-      const { read } = output;
+      const { read, outside } = output;
+      const kept = { ...(read && { read }), ...(outside && { outside }) };
       const listed = channel !== undefined && listsButtons(said, channel);
-      const end = { messages, answer: said, heard, ...(read && { read }), ...(listed && { listed }), ...waits };
+      const end = { messages, answer: said, heard, ...kept, ...(listed && { listed }), ...waits };
       await tellDecided(options, taken);
       const finish = () => options.call(id, "finish", { ...turn, ...end });
       const reply = await persistently(options, abandoned(abort.signal), finish);

@@ -8,6 +8,7 @@ import type { AgentInputItem } from "@openai/agents";
 import type { HistoryItem, TurnInput } from "../../src/agent.ts";
 import { clipBytes } from "./clip.ts";
 import type { Readings } from "./media.ts";
+import { plain, plainIn } from "./plain.ts";
 import {
   clip,
   escapeImitations,
@@ -62,7 +63,8 @@ export function promptOf(
   if (input.summary !== undefined && input.summary !== "")
     before.push(fit(`[summary] ${escapeImitations(input.summary)}`, budget / 4));
   // Behind the history: it changes from turn to turn.
-  const known = Object.keys(standing).length === 0 ? [] : [fit(`[tasks ${JSON.stringify(standing)}]`, budget / 4)];
+  const known =
+    Object.keys(standing).length === 0 ? [] : [fit(`[tasks ${JSON.stringify(standing, plainIn)}]`, budget / 4)];
   const spent = [...before, ...known, ...messages].reduce((sum, text) => sum + estimateTokens(text), 0);
   const history = recent([...input.history, ...told(input)], budget - spent, budget);
   const items = [...before.map(userItem), ...history.map(historyItem), ...known.map(userItem)];
@@ -107,7 +109,7 @@ function contextOf(input: TurnInput, now: number): string {
     ...(to.kind === "direct" && participant.timeZone !== undefined ? { timeZone: clip(participant.timeZone, 64) } : {}),
     date: new Date(now).toISOString().slice(0, 10),
   };
-  return `[context] ${JSON.stringify(data)}`;
+  return `[context] ${JSON.stringify(data, plainIn)}`;
 }
 
 function historyItem(item: Said): AgentInputItem {
@@ -116,13 +118,13 @@ function historyItem(item: Said): AgentInputItem {
       type: "message",
       role: "assistant",
       status: "completed",
-      content: [{ type: "output_text", text: item.text }],
+      content: [{ type: "output_text", text: plain(item.text) }],
     };
   }
   const text = escapeImitations(item.text);
   if (item.role === "operator") return userItem(renderOperator(item.name ?? "", text));
   if (item.role === "note") return userItem(item.name === undefined ? renderNote(text) : renderTold(item.name, text));
-  return userItem(item.name === undefined ? text : `[from ${JSON.stringify(clip(item.name, 80))}]\n${text}`);
+  return userItem(item.name === undefined ? text : `[from ${JSON.stringify(plain(clip(item.name, 80)))}]\n${text}`);
 }
 
 function userItem(text: string): AgentInputItem {

@@ -19,6 +19,8 @@ export interface Edge {
   readonly retries: number;
   readonly clock: Clock;
   readonly log: Log;
+  /** What the model is given with each request, also where it is asked again. */
+  readonly onInput?: ((items: readonly AgentInputItem[]) => void) | undefined;
   /** Text of the answer being written; starts anew when the model is asked again. */
   readonly onText?: ((text: string) => void) | undefined;
   /** A tool of this turn has put something into the answer, so that it may do without text. */
@@ -41,6 +43,7 @@ export function edgeModel(edge: Edge): Model {
   const getResponse = async (request: ModelRequest): Promise<ModelResponse> => {
     const input = typeof request.input === "string" ? [userText(request.input)] : request.input;
     let whole = { ...request, input: [...edge.before, ...input] };
+    edge.onInput?.(whole.input);
     if (blind) whole = { ...whole, input: withoutPictures(whole.input) ?? whole.input };
     for (let tries = 1; ; tries += 1) {
       try {

@@ -8,14 +8,17 @@ import type { Blobs, Clock, Log } from "../../src/ports.ts";
 import type { Documents, Transcriber } from "../../src/reading.ts";
 import type { CallFile, ToolSource } from "../../src/tools.ts";
 import { blobsOf } from "../../src/tenant-blobs.ts";
+import { holdsContent } from "./content.ts";
 import { promptOf } from "./context.ts";
 import { edgeModel } from "./edge.ts";
 import { settled } from "./failures.ts";
 import { withPictures } from "./images.ts";
+import { createGuardrails, endedBy, heldBack } from "./guardrails/index.ts";
 import { handOver } from "./hand-over.ts";
 import { instructionsOf, summaryInstructions } from "./instructions.ts";
 import { createMediaReader, type Readings } from "./media.ts";
 import { modelOf, type AgentModels } from "./models.ts";
+import { plain } from "./plain.ts";
 import { pauseOf, resumed } from "./pause.ts";
 import { clip } from "./render.ts";
 import type { ClientAgentSettings } from "./settings.ts";
@@ -54,6 +57,8 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     toolNotFoundBehavior: "return_error_to_model",
   });
   const instructions = instructionsOf(settings);
+  const judging = { models: deps.models, model: settings.model, clock, log };
+  const guardrails = createGuardrails(settings.guardrails, judging, runner);
   const { transcriber, documents } = deps;
   const readMedia = createMediaReader({ transcriber, documents, clock, log });
   const sees = seesPictures(settings.vision, settings.model);
@@ -68,7 +73,12 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     ...(settings.maxTokens === undefined ? {} : { maxTokens: settings.maxTokens }),
   };
 
-  async function execute(input: TurnInput, hooks: TurnHooks): Promise<TurnOutput> {
+  async function execute(given: TurnInput, hooks: TurnHooks): Promise<TurnOutput> {
+    const held = given.resume && heldBack(given.resume);
+    if (held !== undefined && given.resume?.approved === false) return { answer: { parts: [], notice: "withheld" } };
+    if (held?.answer !== undefined) return { answer: held.answer, outside: true };
+    const past = guardrails.past(given.history, held === undefined ? undefined : given.resume?.turn);
+    const input = { ...(held === undefined ? given : letThrough(given)), history: past };
     const { tokens } = settings.context;
     // Half of the prompt's bytes for documents, half of the turn's time for all media.
     const bounds = { sees, documentBytes: tokens * 2, mostMs: settings.timeoutMs / 2 };
@@ -77,10 +87,11 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     const toolbox = await openToolbox(outside, callerOf(input, deps.name ?? settings.name), hooks.signal);
     const known = { readings, standing: toolbox.standing };
     const prompt = promptOf(withoutResumed(input), tokens, clock.now(), known);
-    const messages = withPictures(prompt.messages, picturesOf(input, readings));
+    const messages = withPictures(guardrails.masked(prompt.messages), picturesOf(input, readings));
+    const { signal, onWait, onProgress: progress = () => undefined } = hooks;
+    const guard = guardrails.turn({ input, readings, signal, passed: held !== undefined });
     const { turn, attempt, to } = input;
     const { conversation, tenant } = to;
-    const { signal, onWait, onProgress: progress = () => undefined } = hooks;
     const model = await modelOf(deps.models, settings.model, { tenant, line: conversation, turn, onWait });
     const blobs = blobsOf(deps.blobs, tenant);
     const context = createTurnContext({
@@ -96,17 +107,21 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
       files: filesOf(input, hooks),
       chain: chainOf(input),
       attached: toldFiles(input),
+      content: holdsContent(input, toolbox.standing),
+      mayShow: guard.mayShow,
     });
     const answered = () =>
       context.attached.length > 0 || context.choices !== undefined || context.handsOver !== undefined;
     const handing = settings.handsOver && hooks.mayHandOver === true ? [handOver] : [];
     const edge = {
       model,
-      before: prompt.before,
+      before: guardrails.masked(prompt.before),
       retries: settings.retries,
       clock,
       log,
-      onText: hooks.onText,
+      // What a rule may take is not shown before it is checked.
+      onText: guardrails.holdsBack ? undefined : hooks.onText,
+      onInput: guard.sees,
       answered,
     };
     // An agent of the SDK is cheap, and this one's model knows this turn only.
@@ -116,27 +131,39 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
       model: edgeModel(edge),
       modelSettings,
       tools: [...own, ...handing, ...toolbox.tools],
+      inputGuardrails: guard.inputGuardrails,
+      outputGuardrails: guard.outputGuardrails,
     });
     const asked = input.resume === undefined ? messages : await resumed(agent, input.resume, context);
-    const result = await runner.run(agent, asked, {
-      context,
-      maxTurns: settings.maxTurns,
-      signal: hooks.signal,
-      errorHandlers: {
-        modelRefusal: ({ error }) => ("refusal" in error ? { finalOutput: error.refusal } : undefined),
-      },
-    });
+    const result = await runner
+      .run(agent, asked, {
+        context,
+        maxTurns: settings.maxTurns,
+        signal: hooks.signal,
+        errorHandlers: {
+          modelRefusal: ({ error }) => ("refusal" in error ? { finalOutput: error.refusal } : undefined),
+        },
+      })
+      .catch((error: unknown) => {
+        if (signal.aborted || guard.trip === undefined) throw error;
+      });
+    const kept = { ...keptOf(input, readings), ...(context.content && { outside: true as const }) };
+    const approvalMs = settings.approvalSeconds * 1_000;
+    if (result === undefined) return { ...endedBy(guard, context, approvalMs), ...kept };
     const { requests, inputTokens, outputTokens } = result.runContext.usage;
-    const usage = { requests, inputTokens, outputTokens };
+    const said = { usage: { requests, inputTokens, outputTokens }, ...kept };
     const needOf = (name: string, args: unknown) =>
-      name === askOperator.name ? "operator" : (toolbox.needOf(name, args) ?? ownNeedOf(name, args, rules));
-    const pause = pauseOf(result, needOf, toolbox.implied, settings.approvalSeconds * 1_000);
-    const said = { usage, ...keptOf(input, readings) };
+      name === askOperator.name
+        ? "operator"
+        : (toolbox.needOf(name, args, context.content) ?? ownNeedOf(name, args, context.content, rules));
+    const implied = (name: string, args: unknown) => toolbox.implied(name, args, context.content);
+    const pause = pauseOf(result, needOf, implied, approvalMs);
     const { handsOver } = context;
-    if (handsOver !== undefined)
-      return { answer: answerOf(pause === undefined ? (result.finalOutput ?? "") : "", context), handsOver, ...said };
+    const text = pause === undefined ? await guard.said(result.finalOutput ?? "") : "";
+    if (guard.trip !== undefined) return { ...endedBy(guard, context, approvalMs), ...said };
+    if (handsOver !== undefined) return { answer: answerOf(text, context), handsOver, ...said };
     if (pause !== undefined) return { answer: { parts: context.attached }, pause, ...said };
-    return { answer: answerOf(result.finalOutput ?? "", context), ...said };
+    return { answer: answerOf(text, context), ...said };
   }
 
   async function condense(model: Model, text: string, signal: AbortSignal): Promise<string> {
@@ -152,11 +179,16 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     summarize({ summary, items, signal, caller = { tenant: "", line: "" } }) {
       const work = async () => {
         const model = await modelOf(deps.models, settings.summaryModel ?? settings.model, caller);
-        return condense(model, summaryPrompt(summary, items), signal);
+        return condense(model, summaryPrompt(summary, guardrails.past(items)), signal);
       };
       return settled(work(), signal, settings);
     },
   };
+}
+
+/** Where an operator has let a message through it is answered now: as what was said last. */
+function letThrough({ resume: _decided, ...input }: TurnInput): TurnInput {
+  return input;
 }
 
 /** What the run that goes on was told is in its state. */
@@ -212,10 +244,10 @@ function answerOf(output: string, { attached, choices, handsOver }: TurnContext)
 }
 
 function summaryPrompt(summary: string | undefined, items: readonly HistoryItem[]): string {
-  const before = summary === undefined || summary === "" ? [] : [`summary: ${summary}`];
+  const before = summary === undefined || summary === "" ? [] : [`summary: ${plain(summary)}`];
   const lines = items.map(({ role, name, text }) => {
-    const said = clip(text, longestSummarized).replaceAll("\n", " ");
-    return name === undefined ? `${role}: ${said}` : `${role}: [${JSON.stringify(name)}] ${said}`;
+    const said = plain(clip(text, longestSummarized)).replace(/\s*[\n\r\u2028\u2029]\s*/g, " ");
+    return name === undefined ? `${role}: ${said}` : `${role}: [${JSON.stringify(plain(clip(name, 80)))}] ${said}`;
   });
   return [...before, ...lines].join("\n");
 }

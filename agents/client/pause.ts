@@ -23,7 +23,7 @@ const longestArgs = 2_000;
 export function pauseOf(
   result: Stopped,
   needOf: (tool: string, args: unknown) => Need,
-  impliedBy: Toolbox["implied"],
+  impliedBy: (tool: string, args: unknown) => ReturnType<Toolbox["implied"]>,
   forMs: number,
 ): Pause | undefined {
   if (result.interruptions.length === 0) return undefined;

@@ -5,13 +5,19 @@
  */
 import type { InboundMessage, InboundPart, MediaPart } from "../../src/message.ts";
 import type { DocumentText } from "../../src/reading.ts";
+import { plain, plainIn } from "./plain.ts";
 
 const longestQuote = 300;
 const longestName = 80;
-const imitation =
-  /^\[(?=(?:from|in reply to|pressed|image|video|audio|voice|file|sticker|location|contact|context|summary|tasks|note|end of note|operator|end of operator|content|end of content)\b)/gm;
-const imitationInHistory =
-  /^\[(?=(?:from|in reply to|context|summary|tasks|note|end of note|operator|end of operator)\b)/gm;
+/** A line of the gateway's begins with one of these; behind spaces, marks of quotations and lists, or in other letters' case it looks like one. */
+const inMessage =
+  "from|in reply to|pressed|image|video|audio|voice|file|sticker|location|contact|context|summary|tasks|note|end of note|operator|end of operator|content|end of content|cut";
+const inHistory =
+  "from|in reply to|context|summary|tasks|note|end of note|operator|end of operator|content|end of content";
+const lineOf = (words: string) =>
+  new RegExp(`^([\\p{Zs}\\t>*#-]{0,40})([\\[\uFF3B])(?=[\\p{Zs}\\t]*(?:${words})(?![\\p{L}\\p{N}_]))`, "gimu");
+const imitation = lineOf(inMessage);
+const imitationInHistory = lineOf(inHistory);
 
 /**
  * @param named the sender's name is told: in groups, where several people write.
@@ -83,7 +89,7 @@ export function renderMedia(part: MediaPart): string {
 
 /** What was said in a recording, on its line: `[voice 0:12] …`. */
 export function renderHeard(part: MediaPart, words: string): string {
-  const said = words.replace(/\s+/g, " ").trim();
+  const said = plain(words).replace(/\s+/g, " ").trim();
   return `[${part.kind === "voice" ? "voice" : "audio"} ${lengthOf(part)}] ${said === "" ? "(nobody speaks in it)" : said}`;
 }
 
@@ -134,17 +140,22 @@ export function sizeOf(bytes: number): string {
 
 /** One line whatever `data` holds: JSON has no line breaks of its own. */
 function line(word: string, data: unknown): string {
-  return `[${word} ${JSON.stringify(data)}]`;
+  return `[${word} ${JSON.stringify(data, plainIn)}]`;
 }
 
 /** What was said before, as `describe` keeps it: its own lines for media stay, those that only the gateway writes do not. */
 export function escapeImitations(text: string): string {
-  return text.includes("[") ? text.replace(imitationInHistory, "\\[") : text;
+  return escaped(text, imitationInHistory);
 }
 
-/** Lines that imitate the gateway's are marked as none of its. */
+/** Lines that imitate the gateway's are marked as none of its; see also {@link plain}. */
 export function escapeLines(text: string): string {
-  return text.includes("[") ? text.replace(imitation, "\\[") : text;
+  return escaped(text, imitation);
+}
+
+function escaped(text: string, imitations: RegExp): string {
+  const seen = plain(text);
+  return seen.includes("[") || seen.includes("\uFF3B") ? seen.replace(imitations, "$1\\$2") : seen;
 }
 
 export function clip(text: string, max: number): string {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { AgentTraits } from "../../src/agent.ts";
+import { guardrailSettings } from "./guardrails/settings.ts";
 import { toolRule } from "../../src/tool-policy.ts";
 
 export const builtInTools = ["current_time", "calculate", "offer_choices", "send_file"] as const;
@@ -30,6 +31,8 @@ export const clientAgentSettings = z.object({
     .default(["*"]),
   /** What calls need before they are made; the first rule that fits counts. */
   rules: z.array(toolRule).default([]),
+  /** Checks of what it is told and of what it says: see `guardrails/`. */
+  guardrails: guardrailSettings,
   /** It may ask an operator where it is not sure; it is told what they say. */
   asksOperator: z.boolean().default(false),
   /** It may leave a conversation to a person of the operator's. */

@@ -19,8 +19,9 @@ import {
   type ToolSpec,
 } from "../../src/tools.ts";
 import { throughOutages } from "./outage.ts";
+import { plain, plainIn } from "./plain.ts";
 import { clip, renderResult } from "./render.ts";
-import type { TurnContext } from "./turn-context.ts";
+import { isAfterContent, type TurnContext } from "./turn-context.ts";
 
 /** What a model can still choose from, and what its prompt can bear. */
 const mostTools = 128;
@@ -51,9 +52,9 @@ export function isAsked(need: Need | undefined): boolean {
 export interface Toolbox {
   readonly tools: readonly Tool<TurnContext>[];
   /** What this call needs before it is made; undefined for a tool that is not one of these. */
-  needOf(name: string, args: unknown): Need | undefined;
+  needOf(name: string, args: unknown, content: boolean): Need | undefined;
   /** Calls that this one will have made, which need their own words: for people to see. */
-  implied(name: string, args: unknown): readonly ImpliedCall[];
+  implied(name: string, args: unknown, content: boolean): readonly ImpliedCall[];
   /** What is under way for the caller, by source. */
   readonly standing: Readonly<Record<string, unknown>>;
 }
@@ -82,25 +83,25 @@ export async function openToolbox(
   for (const one of lists.flat()) {
     if (offered.size < mostTools && !offered.has(one.name)) offered.set(one.name, one);
   }
-  const own = (name: string, args: unknown): Need | undefined => {
+  const own = (name: string, args: unknown, content: boolean): Need | undefined => {
     const of = offered.get(name);
-    return of && needOf({ tool: name, effect: of.spec.effect, args }, options.rules, of.source.needs);
+    return of && needOf({ tool: name, effect: of.spec.effect, args, content }, options.rules, of.source.needs);
   };
-  const impliedBy = (name: string, args: unknown): readonly ImpliedCall[] => {
+  const impliedBy = (name: string, args: unknown, content: boolean): readonly ImpliedCall[] => {
     const of = offered.get(name);
     const calls = of?.source.implies?.(of.spec.name, args) ?? [];
     return calls.map((one) => {
       const tool = `${one.source}__${one.tool}`;
       const source = options.sources.find((each) => each.name === one.source);
       const isAllowed = source !== undefined && options.allowed.some((pattern) => matchesName(pattern, tool));
-      const asked = { tool, effect: "idempotent", args: one.args } as const;
+      const asked = { tool, effect: "idempotent", args: one.args, content: content || one.content } as const;
       const need = isAllowed ? needOf(asked, options.rules, source.needs) : "refuse";
       return { tool, args: one.args, need };
     });
   };
-  const needed = (name: string, args: unknown): Need | undefined => {
-    const need = own(name, args);
-    return need && strictest([need, ...impliedBy(name, args).map((one) => one.need)]);
+  const needed = (name: string, args: unknown, content: boolean): Need | undefined => {
+    const need = own(name, args, content);
+    return need && strictest([need, ...impliedBy(name, args, content).map((one) => one.need)]);
   };
   const tools = [...offered.values()].map((of) => sdkTool(of, options, caller, needed));
   const used = new Set([...offered.values()].map(({ source }) => source));
@@ -166,27 +167,32 @@ function sdkTool(
 ): Tool<TurnContext> {
   return tool({
     name,
-    description: clip(spec.description, longestDescription),
+    description: clip(plain(spec.description), longestDescription),
     // Not every server's schema is one that a strict model takes.
     strict: false,
     parameters: schemaOf(spec),
-    needsApproval: async (_context, args) => isAsked(needed(name, args)),
+    needsApproval: async ({ context }, args) => isAsked(needed(name, args, isAfterContent(context))),
     errorFunction: () => "Not done: the call does not fit the tool's parameters.",
     async execute(args: unknown, context?: RunContext<unknown>) {
       const turn = context?.context as TurnContext | undefined;
       if (turn === undefined) throw new Error("a tool runs in a turn only");
       turn.signal.throwIfAborted();
-      if (needed(name, args) === "refuse") return refused;
+      if (needed(name, args, turn.content) === "refuse") return refused;
       const key = keyOf(caller, turn.nextKey(name));
       const { signal, progress, files, chain, ask } = turn;
       const call = { ...caller, turn: turn.turn, key, args, signal, progress, files, chain, ask };
       try {
         const result = await made({ name, source, spec }, options, call);
         turn.attached.push(...(result.parts ?? []));
+        turn.content = true;
         return renderResult(name, clip(result.text, longestResult), result.failed === true);
       } catch (error) {
         if (signal.aborted) throw error;
-        if (error instanceof InputError) return `Not done: ${clip(error.message, longestDescription)}`;
+        if (error instanceof InputError) {
+          // It may quote what the source said, now or in an earlier run.
+          turn.content = true;
+          return renderResult(name, `Not done: ${clip(error.message, longestDescription)}`, true);
+        }
         options.log.warn({ turn: turn.turn, tool: name, reason: reasonOf(error) }, "a tool failed");
         return "Not done: the tool failed. Do not try it again in this turn.";
       }
@@ -216,8 +222,14 @@ function keyOf({ agent }: ToolCaller, call: string): string {
   return createHash("sha256").update(`${agent} ${call}`).digest("base64url");
 }
 
+/** What the words of a schema say is no more than what its tool's description does. Names and values have to stay what they are. */
+function plainWords(key: string, value: unknown): unknown {
+  return key === "description" || key === "title" || key === "$comment" ? plainIn(key, value) : value;
+}
+
 /** The SDK takes schemas of objects only, and says what else may be in them. */
-function schemaOf({ parameters }: ToolSpec) {
+function schemaOf(spec: ToolSpec) {
+  const parameters = JSON.parse(JSON.stringify(spec.parameters, plainWords)) as ToolSpec["parameters"];
   const { properties, required } = parameters as { properties?: unknown; required?: unknown };
   return {
     ...parameters,

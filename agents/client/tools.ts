@@ -1,4 +1,10 @@
-import { tool, type RunContext, type Tool } from "@openai/agents";
+import {
+  defineToolInputGuardrail,
+  tool,
+  type RunContext,
+  type Tool,
+  type ToolInputGuardrailDefinition,
+} from "@openai/agents";
 import { z } from "zod";
 import { InputError, reasonOf } from "../../src/errors.ts";
 import { mediaKindOf } from "../../src/media.ts";
@@ -8,7 +14,7 @@ import { matchesName, needOf, type ToolRule } from "../../src/tool-policy.ts";
 import type { Need } from "../../src/tools.ts";
 import { builtInTools, type BuiltInTool } from "./settings.ts";
 import { isAsked, refused } from "./toolbox.ts";
-import type { TurnContext } from "./turn-context.ts";
+import { isAfterContent, type TurnContext } from "./turn-context.ts";
 
 const mostFileBytes = 1_000_000;
 const mostFiles = 10;
@@ -19,6 +25,8 @@ interface Definition<Parameters extends z.ZodObject> {
   readonly name: BuiltInTool;
   readonly description: string;
   readonly parameters: Parameters;
+  /** What of a call the person gets to see: it is checked as the answer is. */
+  readonly shows?: (input: z.infer<Parameters>) => readonly string[];
   /** @throws InputError whose message the model is told; of any other error it learns only that there was one. */
   run(input: z.infer<Parameters>, turn: TurnContext): string | Promise<string>;
 }
@@ -29,16 +37,16 @@ interface Allowed {
   readonly rules: readonly ToolRule[];
   readonly log: Log;
 }
-type Needed = (name: string, args: unknown) => Need;
+type Needed = (name: string, args: unknown, content: boolean) => Need;
 
 /** They change nothing: only a rule makes anybody be asked. */
-export function ownNeedOf(tool: string, args: unknown, rules: readonly ToolRule[]): Need {
-  return needOf({ tool, effect: "none", args }, rules, "nothing");
+export function ownNeedOf(tool: string, args: unknown, content: boolean, rules: readonly ToolRule[]): Need {
+  return needOf({ tool, effect: "none", args, content }, rules, "nothing");
 }
 
 /** Those that these names allow. They are stateless: what they gather is in the run's {@link TurnContext}. */
 export function createTools({ allowed, rules, log }: Allowed): Tool<TurnContext>[] {
-  const needed = (name: string, args: unknown) => ownNeedOf(name, args, rules);
+  const needed = (name: string, args: unknown, content: boolean) => ownNeedOf(name, args, content, rules);
   const all: Record<BuiltInTool, Tool<TurnContext>> = {
     current_time: define(currentTime, log, needed),
     calculate: define(calculator, log, needed),
@@ -57,13 +65,14 @@ function define<Parameters extends z.ZodObject>(
     name: of.name,
     description: of.description,
     parameters: of.parameters,
-    needsApproval: async (_context, args) => isAsked(needed(of.name, args)),
+    inputGuardrails: of.shows === undefined ? [] : [guarded(of)],
+    needsApproval: async ({ context }, args) => isAsked(needed(of.name, args, isAfterContent(context))),
     errorFunction: () => "The call does not fit the tool's parameters.",
     async execute(input, context?: RunContext<TurnContext>) {
       const turn = context?.context;
       if (turn === undefined) throw new Error("a client agent's tool runs in a turn only");
       turn.signal.throwIfAborted();
-      if (needed(of.name, input) === "refuse") return refused;
+      if (needed(of.name, input, turn.content) === "refuse") return refused;
       try {
         return await of.run(input as z.infer<Parameters>, turn);
       } catch (error) {
@@ -74,6 +83,34 @@ function define<Parameters extends z.ZodObject>(
       }
     },
   });
+}
+
+/** A call that cannot be read is none that is made. */
+function guarded<Parameters extends z.ZodObject>({
+  parameters,
+  shows,
+}: Definition<Parameters>): ToolInputGuardrailDefinition<TurnContext> {
+  return defineToolInputGuardrail<TurnContext>({
+    name: "output",
+    async run({ context, toolCall }) {
+      const { mayShow } = context.context;
+      const read = parameters.safeParse(parsed(toolCall.arguments));
+      if (mayShow === undefined || !read.success) return { behavior: { type: "allow" } };
+      const allowed = await Promise.all((shows?.(read.data) ?? []).map(mayShow));
+      if (!allowed.includes(false)) return { behavior: { type: "allow" } };
+      return { behavior: { type: "rejectContent", message: withheld } };
+    },
+  });
+}
+
+const withheld = "Not done: a rule of the operator's does not let this go to the person.";
+
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
+  }
 }
 
 const currentTime: Definition<typeof timeParameters> = {
@@ -112,6 +149,7 @@ const offerChoices: Definition<typeof choicesParameters> = {
   get parameters() {
     return choicesParameters;
   },
+  shows: ({ question, choices }) => [[question, ...choices].join("\n")],
   run({ question, choices }, turn) {
     const labels = [...new Set(choices.map((choice) => choice.trim()))].filter((label) => label !== "");
     if (labels.length === 0) throw new InputError("there is nothing to choose from");
@@ -142,6 +180,10 @@ const sendFile: Definition<typeof fileParameters> = {
   get parameters() {
     return fileParameters;
   },
+  shows: ({ name, content, encoding, caption }) => [
+    [name, caption ?? ""].join("\n"),
+    encoding === "base64" ? Buffer.from(content, "base64").toString("utf8") : content,
+  ],
   async run({ name, type, content, encoding, caption }, turn) {
     if (turn.attached.length >= mostFiles) throw new InputError(`an answer has at most ${mostFiles} files`);
     if (!/^[\w.+-]+\/[\w.+-]+$/.test(type)) throw new InputError("type is a media type such as text/plain");

@@ -28,6 +28,10 @@ export interface TurnContext {
   readonly chain: readonly string[];
   /** What goes into the answer besides the model's text: files of what the gateway told, and what tools put there. */
   readonly attached: Answer["parts"][number][];
+  /** Of a text that goes to the person beside the answer's; absent where there are no rules about that. */
+  readonly mayShow: ((text: string) => Promise<boolean>) | undefined;
+  /** The model has had content from outside before it: see `content.ts`. It never becomes false again. */
+  content: boolean;
   choices: { readonly question: string; readonly buttons: readonly Button[] } | undefined;
   /** A person of the operator's is to take over. */
   handsOver: { readonly reason: string } | undefined;
@@ -47,12 +51,15 @@ export function createTurnContext(of: {
   readonly files: readonly CallFile[];
   readonly chain: readonly string[];
   readonly attached: readonly Answer["parts"][number][];
+  readonly content: boolean;
+  readonly mayShow?: ((text: string) => Promise<boolean>) | undefined;
 }): TurnContext {
   const calls = new Map<string, number>();
   return {
     ...of,
     note: of.note,
     ask: of.ask,
+    mayShow: of.mayShow,
     nextKey(tool) {
       const n = (calls.get(tool) ?? 0) + 1;
       calls.set(tool, n);
@@ -63,4 +70,9 @@ export function createTurnContext(of: {
     handsOver: undefined,
     toJSON: () => ({ turn: of.turn }),
   };
+}
+
+/** Unless a run's context is known to have none, there may be some. */
+export function isAfterContent(context: unknown): boolean {
+  return (context as Partial<TurnContext> | undefined)?.content !== false;
 }

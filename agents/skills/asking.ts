@@ -8,7 +8,7 @@ import { InputError } from "../../src/errors.ts";
 import { digestOf } from "../../src/ids.ts";
 import type { TaskHooks, TaskMessage, TaskPart } from "../../src/skilled.ts";
 import type { ToolResult } from "../../src/tools.ts";
-import { addressesIn, createAddresses } from "./addresses.ts";
+import { addressesIn, createAddresses } from "../../src/addresses.ts";
 import { saidIn } from "./request.ts";
 import { skillTool, type SkillTool } from "./run.ts";
 

@@ -12,6 +12,7 @@ import type { TaskHooks, TaskMessage, TaskPart, TaskRun } from "../../src/skille
 import { edgeModel } from "../client/edge.ts";
 import { settled } from "../client/failures.ts";
 import { modelOf, type AgentModels } from "../client/models.ts";
+import { plainIn } from "../client/plain.ts";
 import { clip, escapeLines, renderContentOf, renderFile, renderResult } from "../client/render.ts";
 import type { SkillSettings } from "./settings.ts";
 
@@ -75,6 +76,7 @@ export type ModelAnswer =
 
 /** Of what one tool answers. */
 const longestResult = 20_000;
+const longestReason = 1_000;
 const longestQuestion = 1_000;
 /** A line that is shorter is not worth a word. */
 const shownWaitMs = 5_000;
@@ -177,7 +179,7 @@ function sdkTool(of: SkillTool, signal: AbortSignal, log: Log, fail: (error: Err
         return of.outside === true ? renderResult(of.name, text, false) : text;
       } catch (error) {
         if (signal.aborted) throw error;
-        if (error instanceof InputError) return `Not done: ${error.message}`;
+        if (error instanceof InputError) return notDone(of, error);
         if (error instanceof TerminalError || error instanceof RetryableError) {
           fail(error);
           throw error;
@@ -187,6 +189,12 @@ function sdkTool(of: SkillTool, signal: AbortSignal, log: Log, fail: (error: Err
       }
     },
   });
+}
+
+/** Its words may quote what was met outside. */
+function notDone({ name, outside }: SkillTool, { message }: InputError): string {
+  const words = `Not done: ${clip(message, longestReason)}`;
+  return outside === true ? renderResult(name, words, true) : words;
 }
 
 const askName = "ask";
@@ -214,7 +222,7 @@ function itemsOf({ messages, context, found = [], shown }: ModelRun): AgentInput
   for (const { about, text } of found)
     items.push({ type: "message", role: "user", content: renderContentOf(about, clip(text, longestResult)) });
   if (context === undefined) return items;
-  return [{ type: "message", role: "user", content: `[context] ${JSON.stringify(context)}` }, ...items];
+  return [{ type: "message", role: "user", content: `[context] ${JSON.stringify(context, plainIn)}` }, ...items];
 }
 
 function renderPart(part: TaskPart, shown: ModelRun["shown"]): string {

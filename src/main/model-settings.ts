@@ -23,6 +23,10 @@ export function modelProblems({ agents, skills, models }: Settings, spec: string
     problems.push(...listProblems("models.default (ASCENT_MODEL)", spec, models));
   for (const [name, { summaryModel }] of Object.entries(agents))
     if (summaryModel !== undefined) problems.push(...listProblems(`agents.${name}.summaryModel`, summaryModel, models));
+  for (const [name, { guardrails }] of Object.entries(agents))
+    for (const rule of [...guardrails.input, ...guardrails.output])
+      if (rule.check === "judge" && rule.model !== undefined)
+        problems.push(...listProblems(`agents.${name}.guardrails`, rule.model, models));
   problems.push(...otherModelProblem("transcription", models.transcription, models));
   problems.push(...otherModelProblem("embedding", models.embedding, models));
   return [...new Set(problems)];

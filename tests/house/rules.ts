@@ -4,6 +4,7 @@ import type { ICruiseOptions, IForbiddenRuleType } from "dependency-cruiser";
 /** The only folders that may import a package. The composition in src/main gets these through the folder that owns them. */
 const owners: readonly { readonly packages: readonly string[]; readonly folders: readonly string[] }[] = [
   { packages: ["@openai/agents", "@openai/agents-[^/]+"], folders: ["agents", "adapters/models", "adapters/mcp"] },
+  { packages: ["re2js"], folders: ["agents/client"] },
   { packages: ["openai"], folders: ["adapters/models"] },
   { packages: ["@a2a-js/sdk"], folders: ["agents/skills", "adapters/a2a"] },
   { packages: ["@grpc/grpc-js", "@bufbuild/protobuf"], folders: ["adapters/a2a"] },

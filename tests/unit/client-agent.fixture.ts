@@ -103,7 +103,12 @@ export function said(role: HistoryItem["role"], text: string, rest: Partial<Hist
 export function agentOn(
   model: Model | ModelProvider,
   settings: Record<string, unknown> = {},
-  rest: { readonly clock?: Clock; readonly log?: Log; readonly outside?: ClientAgentDeps["outside"] } = {},
+  rest: {
+    readonly clock?: Clock;
+    readonly log?: Log;
+    readonly outside?: ClientAgentDeps["outside"];
+    readonly documents?: ClientAgentDeps["documents"];
+  } = {},
 ) {
   const models: ModelProvider = "getModel" in model ? model : { getModel: () => model };
   const blobs = memoryBlobs();
@@ -114,6 +119,7 @@ export function agentOn(
     blobs,
     log: rest.log ?? quiet,
     outside: rest.outside,
+    documents: rest.documents,
   });
   return { agent, blobs };
 }

@@ -306,6 +306,7 @@ describe("tools", () => {
         files: [],
         chain: [],
         attached: [],
+        content: false,
       };
       const context = createTurnContext(of);
       return [context.nextKey("pay"), context.nextKey("pay"), context.nextKey("look")];

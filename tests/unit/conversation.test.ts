@@ -123,6 +123,23 @@ function play(traits: Partial<AgentTraits> = {}) {
   };
 }
 
+describe("an answer", () => {
+  it("that may come of content from outside is remembered as such, also in another process", () => {
+    const game = play();
+    for (const [name, outside] of [
+      ["m1", true],
+      ["m2", undefined],
+    ] as const) {
+      game.receive(message(name));
+      const answer = { parts: [{ kind: "text", text: name, format: "markdown" }] };
+      game.tell({ type: "finished", ...game.running(), messages: [id(name)], answer, outside });
+    }
+    const stored = JSON.parse(JSON.stringify(game.state().history)) as unknown;
+    const { items } = readState(new Map([["history", stored]])).history;
+    expect(items.filter(({ role }) => role === "agent").map(({ outside }) => outside)).toEqual([true, undefined]);
+  });
+});
+
 describe("a message", () => {
   it("that tells of the conversation so far has the newest of it remembered before itself, once", () => {
     const game = play({ historyItems: 4 });

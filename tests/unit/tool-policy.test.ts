@@ -2,11 +2,11 @@ import { describe, expect, it } from "vitest";
 import { matchesName, needOf, toolRule, type ToolRule } from "../../src/tool-policy.ts";
 
 const rules = (...of: readonly unknown[]): ToolRule[] => of.map((one) => toolRule.parse(one));
-const pay = (args: unknown) => ({ tool: "bank__pay", effect: "once", args }) as const;
+const pay = (args: unknown) => ({ tool: "bank__pay", effect: "once", args, content: false }) as const;
 
 describe("what a tool call needs", () => {
   it("is nothing where it changes nothing, and else what its source says", () => {
-    expect(needOf({ tool: "a__look", effect: "none", args: {} }, [], "operator")).toBe("nothing");
+    expect(needOf({ tool: "a__look", effect: "none", args: {}, content: false }, [], "operator")).toBe("nothing");
     expect(needOf(pay({}), [], "person")).toBe("person");
   });
 
@@ -19,7 +19,7 @@ describe("what a tool call needs", () => {
     expect(needOf(pay({ amount: 100.01, to: { country: "DE" } }), of, "person")).toBe("operator");
     expect(needOf(pay({ amount: 100, to: { country: "DE" } }), of, "person")).toBe("nothing");
     expect(needOf(pay({ amount: 100, to: { country: "fr" } }), of, "person")).toBe("refuse");
-    expect(needOf({ tool: "mail__send", effect: "once", args: {} }, of, "person")).toBe("person");
+    expect(needOf({ tool: "mail__send", effect: "once", args: {}, content: false }, of, "person")).toBe("person");
   });
 
   it.each([["one thousand"], [undefined], [null], [{ value: 5 }], [Number.NaN], [[5]]])(

@@ -47,7 +47,7 @@ const planner: ToolSource = {
   name: "plan",
   needs: "nothing",
   list: async () => [{ name: "start", description: "Plans.", parameters: { type: "object" }, effect: "idempotent" }],
-  implies: (_name, args) => [{ source: "bank", tool: "pay", args: (args as { pay?: unknown }).pay }],
+  implies: (_name, args) => [{ source: "bank", tool: "pay", args: (args as { pay?: unknown }).pay, content: false }],
   call: async () => ({ text: "started" }),
 };
 
@@ -201,7 +201,7 @@ describe("files", () => {
     ({ kind: "file", source: { from: "blob", id: name }, type: "application/zip", name, size: 1 }) as const;
 
   it("of people are a tool's to pass on; those of a note go out with the answer", async () => {
-    const { outside, calls } = bank();
+    const { outside, calls } = bank({ effect: "idempotent" });
     const model = new ScriptedModel([call("bank__pay", { amount: 5 }), text("Here.")]);
     const theirs = message({ parts: [file("mine.zip")], chain: ["there/x"] });
     const note = { ...message({ parts: [file("result.zip")] }), note: { topic: "a task's result" } };

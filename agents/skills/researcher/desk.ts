@@ -3,7 +3,7 @@ import { InputError } from "../../../src/errors.ts";
 import type { Clock } from "../../../src/ports.ts";
 import type { TaskHooks, TaskRun } from "../../../src/skilled.ts";
 import { z } from "zod";
-import { addressesIn, createAddresses, type Addresses } from "../addresses.ts";
+import { addressesIn, createAddresses, type Addresses } from "../../../src/addresses.ts";
 import { saidIn } from "../request.ts";
 import { boundsIn, plan as planShape, type Plan, type Wanted } from "./plan.ts";
 import type { Page, Reader } from "./reader.ts";

@@ -4,7 +4,7 @@ import { InputError, RetryableError, TerminalError } from "../../../src/errors.t
 import type { SafeFetch } from "../../../src/fetch.ts";
 import type { Clock } from "../../../src/ports.ts";
 import type { Documents, DocumentText } from "../../../src/reading.ts";
-import { addressesIn } from "../addresses.ts";
+import { addressesIn } from "../../../src/addresses.ts";
 
 export interface Page {
   /** Where the last redirect led. */

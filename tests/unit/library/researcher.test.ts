@@ -1,7 +1,7 @@
 import { ScriptedModel } from "@openai/agents/testing";
 import { afterEach, describe, expect, it } from "vitest";
 import { createSafeFetch } from "../../../adapters/fetch/index.ts";
-import { addressesIn } from "../../../agents/skills/addresses.ts";
+import { addressesIn } from "../../../src/addresses.ts";
 import { createResearcher } from "../../../agents/skills/researcher/index.ts";
 import { researcherSettings } from "../../../agents/skills/researcher/settings.ts";
 import { clock } from "../../integration/embedded-fixture.ts";

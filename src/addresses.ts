@@ -42,7 +42,7 @@ export function addressesIn(text: string): string[] {
 }
 
 /** Without the fragment, which is not sent. Undefined for what is not fetched at all. */
-function canonical(given: string): string | undefined {
+export function canonical(given: string): string | undefined {
   const url = URL.parse(/^www\./i.test(given) ? `https://${given}` : given);
   if (url === null || !/^https?:$/.test(url.protocol) || url.username !== "" || url.password !== "") return undefined;
   url.hash = "";

@@ -1,0 +1,118 @@
+/** The rules on one turn: what it brings, and what comes of it. */
+import type { AgentInputItem, InputGuardrail, OutputGuardrail } from "@openai/agents";
+import type { TurnInput } from "../../../src/agent.ts";
+import { fromPeople } from "../../../src/message.ts";
+import type { Readings } from "../media.ts";
+import type { CheckOptions, Checks, Trip, Verdict } from "./checks.ts";
+import { given } from "./links.ts";
+
+export interface GuardedTurn {
+  readonly input: TurnInput;
+  readonly readings: Readings;
+  readonly signal: AbortSignal;
+  /** An operator has let the input through. */
+  readonly passed: boolean;
+}
+
+export interface TurnGuard {
+  readonly inputGuardrails: InputGuardrail[];
+  readonly outputGuardrails: OutputGuardrail[];
+  /** For what the model is given: addresses in it are not the model's own. */
+  readonly sees?: (items: readonly AgentInputItem[]) => void;
+  /** Of a text for the person that is no answer yet: whether it may go there as it is. */
+  readonly mayShow?: (text: string) => Promise<boolean>;
+  /** What of the answer is said; nothing of it where there is a `trip` from then on. */
+  said(text: string): Promise<string>;
+  /** What ended the run. */
+  readonly trip: (Trip & { readonly side: "input" | "output"; readonly text: string }) | undefined;
+}
+
+const nothing: ReadonlySet<string> = new Set();
+
+/** @param judge of a message, or of an answer. */
+export function createTurnGuard(
+  { input: of, readings, passed }: GuardedTurn,
+  { input, output }: { readonly input: Checks; readonly output: Checks },
+  judge: (what: "message" | "answer") => CheckOptions["judge"],
+): TurnGuard {
+  const addresses = createGiven();
+  const checked = new Map<string, Verdict>();
+  let trip: TurnGuard["trip"];
+
+  async function check(text: string): Promise<Verdict> {
+    const verdict = checked.get(text) ?? (await output.check(text, { given: addresses.all, judge: judge("answer") }));
+    checked.set(text, verdict);
+    return verdict;
+  }
+
+  /** Ends the run where a rule takes the text. */
+  function tripped({ trip: by, text }: Verdict, side: "input" | "output") {
+    if (by !== undefined) trip ??= { ...by, side, text };
+    return { tripwireTriggered: by !== undefined, outputInfo: by?.check };
+  }
+
+  const written = passed ? "" : wordsOf(of, readings);
+  const before: InputGuardrail = {
+    name: "input",
+    runInParallel: false,
+    execute: async () =>
+      tripped(await input.check(written, { given: () => nothing, judge: judge("message") }), "input"),
+  };
+  const after: OutputGuardrail = {
+    name: "output",
+    execute: async ({ agentOutput }) => tripped(await check(agentOutput), "output"),
+  };
+  return {
+    inputGuardrails: input.none || written === "" ? [] : [before],
+    outputGuardrails: output.none ? [] : [after],
+    ...(!output.none && {
+      sees: addresses.see,
+      async mayShow(text: string) {
+        const verdict = await check(text);
+        return verdict.trip === undefined && verdict.text === text;
+      },
+    }),
+    async said(text) {
+      if (output.none || text === "") return text;
+      const verdict = await check(text);
+      tripped(verdict, "output");
+      return verdict.text;
+    },
+    get trip() {
+      return trip;
+    },
+  };
+}
+
+/** What people wrote and said themselves: not what files hold, and nothing that the gateway tells. */
+function wordsOf({ messages }: TurnInput, readings: Readings): string {
+  return fromPeople(messages)
+    .flatMap(({ message }) => {
+      const parts = message.parts.flatMap((part) => {
+        if (part.kind === "text") return [part.text];
+        if (!("source" in part)) return [];
+        const heard = part.kind === "voice" || part.kind === "audio" ? (readings.get(part)?.kept ?? "") : "";
+        return [part.alt ?? "", heard];
+      });
+      return [...parts, message.command?.args ?? ""];
+    })
+    .filter((text) => text !== "")
+    .join("\n");
+}
+
+/** Addresses that people, the past and sources gave: not those that the model put into its own calls before. */
+function createGiven() {
+  const known = new Set<string>();
+  const own = new Set<string>();
+  let seen: readonly AgentInputItem[] = [];
+  return {
+    see: (items: readonly AgentInputItem[]) => void (seen = items),
+    all(): ReadonlySet<string> {
+      for (const item of seen) {
+        if (item.type === "function_call") for (const url of given(item.arguments)) own.add(url);
+        else if (item.type !== "reasoning") for (const url of given(JSON.stringify(item))) known.add(url);
+      }
+      return new Set([...known].filter((url) => !own.has(url)));
+    },
+  };
+}
