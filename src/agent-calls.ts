@@ -1,7 +1,7 @@
 /** What an agent's actor can be asked, and who runs its turns. */
 import type { HistoryItem, ReadPart } from "./agent.ts";
 import type { Decision } from "./asks.ts";
-import type { Asked, Reply, TurnRef } from "./events.ts";
+import type { Asked, Once, Reply, TurnRef } from "./events.ts";
 import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
 import type { Import, Serving } from "./link-events.ts";
 import type { MissionOrder } from "./mission-order.ts";
@@ -66,7 +66,7 @@ export interface AgentCalls {
       heard?: readonly string[];
     },
   ): Reply;
-  fail(data: TurnRef & { messages: readonly MessageId[]; notice: NoticeKey }): Reply;
+  fail(data: TurnRef & { messages: readonly MessageId[]; notice: NoticeKey; once?: Once | undefined }): Reply;
   /** A runner's sign of life, from its fifth second on. */
   alive(data: TurnRef): "accepted" | "stale";
   /** Its runner stops before its end: the agent's next host starts it again at once. @returns one of its messages. */

@@ -14,6 +14,8 @@ export const announcedKinds = [
   "delivery.failed",
   "human-review-required",
   "human-decision-made",
+  "budget.warned",
+  "budget.ended",
   "human-handoff-requested",
   "human-handoff-started",
   "human-handoff-ended",
@@ -99,6 +101,24 @@ export function approvalDecided(
   at: number,
 ): Announcement {
   return announcement("human-decision-made", to, at, { approval: id, ...outcome }, `decided:${id}`);
+}
+
+interface BudgetFact {
+  /** Unique to whom it is for: tells nothing of who that is. */
+  readonly account: string;
+  readonly scope: string;
+  readonly window: string;
+  readonly period: string;
+}
+
+/** Most of a budget is used. @param to the conversation whose call came to that. */
+export function budgetWarned({ account, ...fact }: BudgetFact, to: Address, at: number): Announcement {
+  return announcement("budget.warned", to, at, fact, `warned:${account}:${fact.period}`);
+}
+
+/** A budget is used up: no call is made for it before its next day, or month. */
+export function budgetEnded({ account, ...fact }: BudgetFact, to: Address, at: number): Announcement {
+  return announcement("budget.ended", to, at, fact, `ended:${account}:${fact.period}`);
 }
 
 interface Handoff {

@@ -90,6 +90,14 @@ export const commands: readonly Command[] = [
     },
   },
   {
+    name: "usage",
+    words: {
+      en: "show how much you have used today",
+      de: "zeigen, wie viel du heute verbraucht hast",
+      es: "mostrar cuánto has gastado hoy",
+    },
+  },
+  {
     name: "forget",
     words: {
       en: "erase what you said and what I remember of you",

@@ -3,6 +3,7 @@
  */
 import type { Agent, AgentTraits } from "./agent.ts";
 import type { Announce } from "./announce.ts";
+import type { Budgets } from "./budget-meter.ts";
 import type { Channel, Inbound } from "./channel.ts";
 import { createAccess, type AccessOptions } from "./access.ts";
 import { createBelongings } from "./belongings.ts";
@@ -69,6 +70,8 @@ export interface CoreOptions {
   /** Ten letters or digits that nobody can guess; random ones unless given. */
   readonly newCode?: () => string;
   readonly missions?: Pick<Missions, "forget" | "ordered" | "pressed"> | undefined;
+  /** Where anybody has a budget. */
+  readonly budgets?: Budgets | undefined;
   /** Who works for agents beside their turns. */
   readonly delegations?:
     | {
@@ -185,6 +188,7 @@ export function createCore(options: CoreOptions): Core {
       clock,
       belongings,
       newCode: options.newCode,
+      budgets: options.budgets,
       mayHandOver: takeovers.mayAsk,
       forget,
       missionPressed: options.missions?.pressed,

@@ -70,6 +70,8 @@ export function createFollow(parts: DelegationParts, words: Words): Follow {
     });
     if (written?.end === undefined) return background(row, task, parts.reaches);
     await tidied(row.id, async () => {
+      // Whoever ended it meanwhile may still owe the note of it.
+      if (!isOver(written)) return parts.arm(written, clock.now() + 1_000);
       await store.delist(row.by.list, row.id, true);
       await parts.disarm(row.id);
     });

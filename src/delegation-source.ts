@@ -100,11 +100,14 @@ export function specOf({ name }: Peer, card: PeerCard): ToolSpec {
 export function agentSource(parts: DelegationParts, follow: Follow): ToolSource {
   const { store, peers, clock } = parts;
 
-  /** Those of this agent in this conversation, with what is kept of them. */
-  async function rows(caller: ToolCaller, of: "open" | "ended" | "all"): Promise<readonly (Delegation & Entry)[]> {
+  /** Those of this agent in this conversation, with what is kept of them. @param of a turn: what is open, and what ended in that. */
+  async function rows(
+    caller: ToolCaller,
+    of: "open" | "all" | { readonly turn: string | undefined },
+  ): Promise<readonly (Delegation & Entry)[]> {
     const { open, ended } = await store.list(listOf(caller.to));
-    const entries = of === "all" ? [...ended, ...open] : of === "open" ? open : ended;
-    const own = entries.filter(({ agentName }) => agentName === caller.agentName);
+    const over = of === "all" ? ended : of === "open" ? [] : ended.filter(({ turn }) => turn === of.turn);
+    const own = [...over, ...open].filter(({ agentName }) => agentName === caller.agentName);
     const found = await Promise.all(own.map(async (one) => ({ one, row: await store.find(one.id) })));
     return found.flatMap(({ one, row }) => (row === undefined ? [] : [{ ...one, ...row }]));
   }
@@ -130,12 +133,13 @@ export function agentSource(parts: DelegationParts, follow: Follow): ToolSource 
   });
 
   /** An attempt before was left behind: what it may still wait for is told to those who ask again, or by a note. */
-  async function leave({ id, caller: by }: Delegation, { agent, turn }: ToolCaller & { turn: string }): Promise<void> {
-    await store.change(id, ({ telling, ...now }) => {
+  async function leave(row: Delegation, { agent, turn }: ToolCaller & { turn: string }): Promise<void> {
+    const left = ({ telling, ...now }: Delegation): Delegation | undefined => {
       if (now.end !== undefined || telling === "note" || telling.turn !== turn) return undefined;
-      if (by.id !== callerIdOf(agent) || telling.claim === "") return undefined;
+      if (now.caller.id !== callerIdOf(agent) || telling.claim === "") return undefined;
       return { ...now, telling: { ...telling, claim: "" } };
-    });
+    };
+    if (left(row) !== undefined) await store.change(row.id, left);
   }
 
   async function cancel(call: ToolCall): Promise<ToolResult> {
@@ -178,7 +182,7 @@ export function agentSource(parts: DelegationParts, follow: Follow): ToolSource 
     },
     async standing(caller) {
       if ((await peers.all()).length === 0) return undefined;
-      const now = await rows(caller, "all");
+      const now = await rows(caller, { turn: caller.turn });
       for (const row of now) await leave(row, caller);
       // Of an earlier attempt of the turn, whose answer nobody saw.
       const isOwn = (row: Delegation, turn: string | undefined) =>

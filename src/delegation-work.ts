@@ -52,8 +52,11 @@ export interface Standing {
 }
 
 export interface Work {
-  /** One step, with as many others as there are at once. Undefined where there is no such delegation. */
-  advance(id: string): Promise<Standing | undefined>;
+  /**
+   * One step, with as many others as there are at once. Undefined where there is no such delegation.
+   * @param known it as it was just read.
+   */
+  advance(id: string, known?: Delegation): Promise<Standing | undefined>;
   /** It is over: what was open is told by the call that waits, by a note, or to nobody. */
   end(row: Delegation, told: Outcome, options: { readonly cancel: boolean }): Promise<Delegation>;
 }
@@ -71,9 +74,16 @@ export const questionOf = ({ said, saidId }: PeerTask): string => digestOf(saidI
 export function createWork(options: WorkOptions): Work {
   const { store, peers, words, clock, log } = options;
 
-  async function advance(id: string): Promise<Standing | undefined> {
-    const found = await store.find(id);
+  async function advance(id: string, known?: Delegation): Promise<Standing | undefined> {
+    const found = known ?? (await store.find(id));
     if (found === undefined) return undefined;
+    const standing = await step(found);
+    // What it tells is on its way first. Whoever ended it may have died before this.
+    if (standing?.row.end !== undefined) await store.delist(found.by.list, id, !standing.row.forgotten);
+    return standing;
+  }
+
+  async function step(found: Delegation): Promise<Standing | undefined> {
     const row = await delivered(found);
     if (row.canceling !== undefined) return { row: await cancel(row, row.canceling.since) };
     if (isOver(row)) return { row };
@@ -94,8 +104,11 @@ export function createWork(options: WorkOptions): Work {
     // Nobody needs what it has: before it is forgotten what that was.
     const own = blobsOf(options.blobs, row.caller.tenant);
     for (const part of row.outgoing?.parts ?? []) if (part.kind === "file") await own.remove(part.blob);
-    const fresh = await took(row, task);
+    const ending =
+      isEnded(task) && row.telling === "note" ? await endOf({ ...row, state: task.state }, task) : undefined;
+    const fresh = await took(row, task, ending);
     if (fresh === undefined) return undefined;
+    if (fresh.note !== undefined) return { row: await delivered(fresh), task };
     if (fresh.end !== undefined || fresh.telling !== "note") return { row: fresh, task };
     return { row: await tell(fresh, task, peer), task };
   }
@@ -140,20 +153,26 @@ export function createWork(options: WorkOptions): Work {
     );
   }
 
-  async function took(before: Delegation, task: PeerTask): Promise<Delegation | undefined> {
+  /** @param ending is written with it, where nothing else was told meanwhile. */
+  async function took(before: Delegation, task: PeerTask, ending?: Ending): Promise<Delegation | undefined> {
     return store.change(before.id, (now) => {
-      const { outgoing, failing: _failing, ...rest } = now;
-      const left = outgoing === undefined || outgoing.id === before.outgoing?.id ? {} : { outgoing };
-      const isNew = now.state !== task.state || untold(now, task).length > 0 || before.outgoing !== undefined;
-      const isDue = task.dueAt !== undefined && Math.abs(task.dueAt - clock.now()) < 10_000;
-      return {
-        ...rest,
-        ...left,
-        ...(task.id === undefined ? {} : { task: task.id }),
-        state: task.state,
-        looks: isNew || isDue ? 0 : now.looks + 1,
-      };
+      const seen = takenIn(before, now, task);
+      return ending === undefined ? seen : (withEnd(before, seen, ending) ?? seen);
     });
+  }
+
+  function takenIn(before: Delegation, now: Delegation, task: PeerTask): Delegation {
+    const { outgoing, failing: _failing, ...rest } = now;
+    const left = outgoing === undefined || outgoing.id === before.outgoing?.id ? {} : { outgoing };
+    const isNew = now.state !== task.state || untold(now, task).length > 0 || before.outgoing !== undefined;
+    const isDue = task.dueAt !== undefined && Math.abs(task.dueAt - clock.now()) < 10_000;
+    return {
+      ...rest,
+      ...left,
+      ...(task.id === undefined ? {} : { task: task.id }),
+      state: task.state,
+      looks: isNew || isDue ? 0 : now.looks + 1,
+    };
   }
 
   /** The peer cannot be asked, now or ever. */
@@ -178,36 +197,40 @@ export function createWork(options: WorkOptions): Work {
     return end(row, told, { cancel: canceling });
   }
 
-  async function end(
-    row: Delegation,
-    told: Outcome,
-    { cancel: canceling, silent = false }: { readonly cancel: boolean; readonly silent?: boolean },
-  ): Promise<Delegation> {
-    const written = await store.change(row.id, ({ failing: _failing, ...now }) => {
-      const { telling } = now;
-      // What came meanwhile is told first, by whom it is to be told: the next look comes back to this.
-      if (now.end !== undefined || now.note !== undefined || isToldOtherwise(row, now)) return undefined;
-      const by = telling === "note" ? ({ by: "note" } as const) : ({ by: "call", turn: telling.turn } as const);
-      const still = canceling ? { canceling: { since: clock.now() } } : {};
-      const state = isEnded(now) ? now.state : "failed";
-      const topic = told.failed ? "a task's failure" : "a task's result";
-      const note =
-        telling === "note" && (!silent || now.by.mission !== undefined) ? { note: { what: "end", topic, told } } : {};
-      return { ...now, state, end: { told, ...by }, ...still, ...note };
-    });
-    if (written === undefined) return row;
-    if (written.end !== undefined) await store.delist(row.by.list, row.id, true);
-    return delivered(written);
+  async function end(row: Delegation, told: Outcome, how: { readonly cancel: boolean }): Promise<Delegation> {
+    const written = await store.change(row.id, (now) => withEnd(row, now, { told, ...how, silent: false }));
+    return written === undefined ? row : delivered(written);
+  }
+
+  function withEnd(before: Delegation, now: Delegation, ending: Ending): Delegation | undefined {
+    const { failing: _failing, ...rest } = now;
+    const { telling } = rest;
+    const { told, silent } = ending;
+    // What came meanwhile is told first, by whom it is to be told: the next look comes back to this.
+    if (rest.end !== undefined || rest.note !== undefined || isToldOtherwise(before, rest)) return undefined;
+    const by = telling === "note" ? ({ by: "note" } as const) : ({ by: "call", turn: telling.turn } as const);
+    const still = ending.cancel ? { canceling: { since: clock.now() } } : {};
+    const state = isEnded(rest) ? rest.state : "failed";
+    const topic = told.failed ? "a task's failure" : "a task's result";
+    const note =
+      telling === "note" && (!silent || rest.by.mission !== undefined) ? { note: { what: "end", topic, told } } : {};
+    return { ...rest, state, end: { told, ...by }, ...still, ...note };
+  }
+
+  async function endOf(row: Delegation, task: PeerTask): Promise<Ending> {
+    const failed = task.state !== "completed";
+    const fresh = untold(row, task);
+    const told = await words.of(row, fresh, failed ? task.said : undefined, closing(row), failed);
+    // What its agent ended without a word, since it was asked to elsewhere, is no news.
+    return { told, cancel: false, silent: !failed && fresh.length === 0 };
   }
 
   /** What nobody waits for: in order, each of it once. */
   async function tell(row: Delegation, task: PeerTask, peer: Peer): Promise<Delegation> {
     if (isEnded(task)) {
-      const failed = task.state !== "completed";
-      const fresh = untold(row, task);
-      const told = await words.of(row, fresh, failed ? task.said : undefined, closing(row), failed);
-      // What its agent ended without a word, since it was asked to elsewhere, is no news.
-      return end(row, told, { cancel: false, silent: !failed && fresh.length === 0 });
+      const ending = await endOf(row, task);
+      const written = await store.change(row.id, (now) => withEnd(row, now, ending));
+      return written === undefined ? row : delivered(written);
     }
     const now = await tellArtifacts(row, task, peer);
     if (task.state !== "input-required") return now;
@@ -323,6 +346,13 @@ export function createWork(options: WorkOptions): Work {
 
 /** A mission knows whose words they are. */
 const closing = (row: Delegation, how?: string): string => (row.by.mission === undefined ? closingOf(row, how) : "");
+interface Ending {
+  readonly told: Outcome;
+  /** The peer is still to be told to stop. */
+  readonly cancel: boolean;
+  /** There is nothing to tell. */
+  readonly silent: boolean;
+}
 
 const away = () => new RetryableError("the agent does not run now");
 

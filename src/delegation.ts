@@ -116,8 +116,6 @@ export function createDelegations(options: DelegationOptions): Delegations {
     const isTold = peer !== undefined && row.pushed && pushOf(peer, row.id) !== undefined;
     const next = nextLook(row, task, isTold, clock.now());
     if (next !== undefined) return arm(row, next);
-    // Whoever ended it may have died before this.
-    await store.delist(row.by.list, row.id, !row.forgotten);
     await disarm(row.id);
   }
 
@@ -125,13 +123,14 @@ export function createDelegations(options: DelegationOptions): Delegations {
     const row = await store.find(id);
     if (row === undefined) return disarm(id);
     const { telling, canceling, end } = row;
-    if (telling !== "note" && canceling === undefined && end === undefined) {
+    const waits = telling !== "note" && canceling === undefined && end === undefined;
+    if (waits) {
       if (clock.now() < telling.until) return rest({ row });
       const { stopped } = await store.list(row.by.list);
       if (stopped.includes(stopMark(row.caller, telling.turn))) return follow.abandon(id, row.by.list);
       await gaveWay(row, telling.call);
     }
-    const standing = await work.advance(id);
+    const standing = await work.advance(id, waits ? undefined : row);
     if (standing !== undefined) await rest(standing);
   }
 

@@ -28,7 +28,15 @@ import {
 } from "./state.ts";
 
 /** What the gateway says when something went wrong, or was only looked up. */
-const passing: ReadonlySet<NoticeKey> = new Set<NoticeKey>(["failed", "timeout", "overloaded", "unsaid", "help"]);
+const passing: ReadonlySet<NoticeKey> = new Set<NoticeKey>([
+  "failed",
+  "timeout",
+  "overloaded",
+  "budgetDay",
+  "budgetMonth",
+  "unsaid",
+  "help",
+]);
 
 /** Blobs that stand in the history; of more, the older half moves to a key of its own. */
 const mostMedia = 256;
@@ -126,9 +134,9 @@ export function createDraft(before: AgentState, traits: AgentTraits): Draft {
     if (quiet.length === 0) return [];
     const away = new Set(quiet.map(([conversation]) => conversation));
     let count = awayCount(state.inbox);
-    const kept = quiet.map(([conversation, { to, seq, failed, choices, locale, unheard, listed }]) => {
+    const kept = quiet.map(([conversation, { to, seq, failed, choices, locale, unheard, told, listed }]) => {
       if (listed === undefined) rows.set(awayKey(count++), conversation);
-      const heard = { ...(locale && { locale }), ...(unheard && { unheard }) };
+      const heard = { ...(locale && { locale }), ...(unheard && { unheard }), ...(told && { told }) };
       const rest = { ...(failed && { failed }), ...(choices && { choices }), ...heard };
       return [conversation, { to, seq, listed: true, ...rest }];
     });

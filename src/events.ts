@@ -30,6 +30,12 @@ export interface Asked {
   readonly state: string;
 }
 
+/** What people are told once in a period; messages that come to the same after it are set aside by the rule. */
+export interface Once {
+  readonly period: string;
+  readonly rule: string;
+}
+
 export type AgentEvent = Moment &
   (
     | LinkEvent
@@ -66,6 +72,7 @@ export type AgentEvent = Moment &
         readonly agent: AgentId;
         readonly messages: readonly MessageId[];
         readonly notice: NoticeKey;
+        readonly once?: Once | undefined;
       })
     /** A tool of the turn has a question for the person. */
     | (TurnRef & {

@@ -5,15 +5,18 @@
  * A tenant's documents are nobody else's. Within a tenant a document belongs to one collection, and is known there by its source.
  */
 
+import type { Payer } from "./budgets.ts";
+
 /** Texts to vectors, by a model. */
 export interface Embedder {
   /** As configured. Vectors of different models cannot be compared. */
   readonly model: string;
   /**
    * One vector of length 1 for each text, in their order.
+   * @param payer in whose budgets it counts; in nobody's unless given.
    * @throws TerminalError once its own retries are used up or cannot help; the reason of `signal` when it aborts.
    */
-  embed(texts: readonly string[], signal?: AbortSignal): Promise<readonly Float32Array[]>;
+  embed(texts: readonly string[], signal?: AbortSignal, payer?: Payer): Promise<readonly Float32Array[]>;
 }
 
 export interface Passage {

@@ -1,3 +1,5 @@
+import type { Payer } from "./budgets.ts";
+
 /**
  * Models have lines before them where their provider takes so much a minute and no more. Who asks one says whose request it is:
  * tenants take turns, and so do each one's conversations.
@@ -6,6 +8,8 @@ export interface ModelCaller {
   readonly tenant: string;
   /** A conversation, or a task: its requests keep their order, and take turns with those of others. */
   readonly line: string;
+  /** Who has the budget that its requests are counted in; the tenant alone unless given. */
+  readonly payer?: Payer | undefined;
   /** Named in the log where another model is asked. */
   readonly turn?: string;
   /**

@@ -17,6 +17,10 @@ const en: Sentences = {
   failed: "Sorry, I could not answer that: something went wrong on my side. Please try again in a moment.",
   timeout: "Sorry, that took too long and I had to give up. Please try again, perhaps with a smaller question.",
   overloaded: "Sorry, too many are asking me at once, and your turn would come too late. Please try again in a while.",
+  budgetDay: "That is all for today: what may be used here in a day is used up. Please write to me again tomorrow.",
+  budgetMonth:
+    "That is all for this month: what may be used here in a month is used up. Please write to me again next month.",
+  usageNone: "What you use is not counted here.",
   inLine: "Many are asking at once: you are in line, about {{minutes}} min.",
   linkCode: "Send this to me on the other channel within 10 minutes. Show it to nobody: whoever sends it reads along.",
   linkUnknown:
@@ -77,6 +81,11 @@ const de: Sentences = {
     "Das hat leider zu lange gedauert, ich musste aufgeben. Bitte versuch es noch einmal, vielleicht mit einer kleineren Frage.",
   overloaded:
     "Gerade fragen mich zu viele auf einmal, und du kämst leider zu spät an die Reihe. Bitte versuch es später noch einmal.",
+  budgetDay:
+    "Für heute ist es genug: Was hier an einem Tag verbraucht werden darf, ist verbraucht. Bitte schreib mir morgen wieder.",
+  budgetMonth:
+    "Für diesen Monat ist es genug: Was hier in einem Monat verbraucht werden darf, ist verbraucht. Bitte schreib mir nächsten Monat wieder.",
+  usageNone: "Was du verbrauchst, wird hier nicht gezählt.",
   inLine: "Gerade fragen viele auf einmal: Du bist in der Reihe, etwa {{minutes}} min.",
   linkCode:
     "Schick mir das innerhalb von 10 Minuten auf dem anderen Kanal. Zeig es niemandem: Wer es schickt, liest mit.",
@@ -137,6 +146,10 @@ const es: Sentences = {
   timeout: "Lo siento, ha tardado demasiado y lo he dejado. Inténtalo de nuevo, quizá con una pregunta más pequeña.",
   overloaded:
     "Lo siento: demasiados me preguntan a la vez y tu turno llegaría demasiado tarde. Vuelve a intentarlo más tarde.",
+  budgetDay: "Por hoy es todo: lo que se puede gastar aquí en un día está gastado. Escríbeme de nuevo mañana.",
+  budgetMonth:
+    "Por este mes es todo: lo que se puede gastar aquí en un mes está gastado. Escríbeme de nuevo el mes que viene.",
+  usageNone: "Lo que gastas no se cuenta aquí.",
   inLine: "Muchos preguntan a la vez: estás en la cola, unos {{minutes}} min.",
   linkCode:
     "Envíame esto en el otro canal en menos de 10 minutos. No se lo enseñes a nadie: quien lo envía, lee contigo.",

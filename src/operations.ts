@@ -16,6 +16,8 @@ import type { Asked } from "./operators.ts";
 import type { DeadLetter, ListedLetter, Log, Runtime, SetAside } from "./ports.ts";
 import type { Requested } from "./proactive.ts";
 import type { Marks } from "./receipts.ts";
+import type { Budgets } from "./budget-meter.ts";
+import { usageOf, type UsageQuery, type UsageReport } from "./usage.ts";
 import type { LoggedDelivery, Subscriptions } from "./subscriptions.ts";
 import { recipientOf, takeoverOperations, type Act, type TakeoverOperations } from "./takeover-operations.ts";
 
@@ -97,6 +99,8 @@ export interface Operations extends TakeoverOperations {
   send(order: SendOrder): Promise<Requested>;
   /** How far a conversation's answers got, as its platform tells. */
   marks(conversation: string): Promise<Marks>;
+  /** @throws InputError where that is not counted, or is not this operator's. */
+  usage(query: UsageQuery): Promise<UsageReport>;
   /** Deliveries to subscribers, the newest first. */
   webhooks(limit: number): Promise<readonly LoggedDelivery[]>;
   /** @returns false where there is no such delivery. */
@@ -116,6 +120,8 @@ export interface Operated {
   readonly subscriptions: Pick<Subscriptions, "log" | "get" | "replay">;
   readonly connections: Pick<Connections, "stateOf">;
   readonly channels: readonly Channel[];
+  /** Where anybody has a budget. */
+  readonly budgets?: Budgets | undefined;
   readonly log: Log;
 }
 
@@ -204,6 +210,7 @@ export function operationsOf(of: Operated, { name, tenant }: Operator): Operatio
       return act("send", { to, form, request: id }, () => send(core, channels, order));
     },
     marks: async (conversation) => (isOf(conversation, tenant) ? core.marks(conversation as ConversationId) : {}),
+    usage: (query) => usageOf(of.budgets, query, tenant, channels),
     webhooks: (limit) =>
       newest(limit, tenant === undefined ? undefined : ownDelivery, (most) => subscriptions.log(most)),
     replay: (id) =>

@@ -3,8 +3,8 @@ import type { HistoryItem, ReadPart } from "./agent.ts";
 import { askedForBy, closeAsk, decisionOf, openAskIn, openAskOf } from "./asks.ts";
 import { choicesOf } from "./choices.ts";
 import type { Draft } from "./draft.ts";
-import type { AgentEvent, Reply } from "./events.ts";
-import { digestOf, type AgentId, type MessageId, type TurnId } from "./ids.ts";
+import type { AgentEvent, Once, Reply } from "./events.ts";
+import { digestOf, type AgentId, type ConversationId, type MessageId, type TurnId } from "./ids.ts";
 import {
   blobsIn,
   describeAnswer,
@@ -48,6 +48,7 @@ export function ended(draft: Draft, event: Of<"finished" | "failed">): Reply {
     turn: undefined,
     questions: undefined,
   });
+  const once = event.type === "failed" && notice === undefined ? event.once : undefined;
   draft.setAside(
     conversation,
     over.map(({ id }) => id),
@@ -55,6 +56,12 @@ export function ended(draft: Draft, event: Of<"finished" | "failed">): Reply {
     now,
   );
   const decided = covered.flatMap((message) => decisionOf(message) ?? []);
+  if (once !== undefined && decided.length === 0 && toldBefore(draft, conversation, once, thread.told)) {
+    const gone = covered.map(({ id }) => id);
+    draft.setAside(conversation, gone, once.rule, now);
+    advance(draft, conversation, event);
+    return "accepted";
+  }
   // It has a turn of its own, and was still open when that began.
   const [was] = decided.flatMap(({ ask }) => openAskOf(thread, ask) ?? []);
   for (const { ask } of decided) closeAsk(draft, conversation, ask);
@@ -73,6 +80,13 @@ export function ended(draft: Draft, event: Of<"finished" | "failed">): Reply {
     askForPerson(draft, { agent, conversation, now, wanted: event.wanted, answer });
   advance(draft, conversation, event);
   return "accepted";
+}
+
+/** In this period; else it is from now on. */
+function toldBefore(draft: Draft, conversation: ConversationId, { period }: Once, told: string | undefined): boolean {
+  if (told === period) return true;
+  draft.patch(conversation, { told: period });
+  return false;
 }
 
 /** What answered questions, and reached them. Where nobody waited any more it is said to the agent like anything else, or is nothing. */

@@ -1,4 +1,5 @@
 /** What turns media into text for agents: speech and documents. */
+import type { Payer } from "./budgets.ts";
 
 /** Speech to text, by a model. */
 export interface Transcriber {
@@ -6,10 +7,11 @@ export interface Transcriber {
   readonly maxBytes: number;
   /**
    * Bounded in time by itself.
+   * @param payer in whose budgets it counts; in nobody's unless given.
    * @returns what was said; empty where nobody speaks.
    * @throws TerminalError once its own retries are used up or cannot help.
    */
-  transcribe(recording: Medium): Promise<string>;
+  transcribe(recording: Medium, payer?: Payer): Promise<string>;
 }
 
 /** The text of documents. */

@@ -1,12 +1,15 @@
 /**
- * The gateway's own commands that need more than a sentence: /person, /link, /unlink, /export and /forget, and presses of buttons under
- * what a mission asks. Each is served by a turn of its
+ * The gateway's own commands that need more than a sentence: /person, /link, /unlink, /usage, /export and /forget, and presses of buttons
+ * under what a mission asks. Each is served by a turn of its
  * own, off the agent's lock, in its place among the person's messages; a turn that dies is served again, so every step here
  * may come twice.
  */
 import type { CallAgent, Holdings } from "./agent-calls.ts";
 import type { TurnOutput } from "./agent.ts";
 import type { Belongings } from "./belongings.ts";
+import type { Budgets } from "./budget-meter.ts";
+import { usageWords } from "./budget-words.ts";
+import { payerOf } from "./budgets.ts";
 import { personCommand } from "./commands.ts";
 import { codeMs, createCodes, randomCode } from "./codes.ts";
 import type { Reply, TurnRef } from "./events.ts";
@@ -29,6 +32,8 @@ export interface ServiceOptions {
   readonly belongings: Belongings;
   /** Ten letters or digits that nobody can guess. */
   readonly newCode?: (() => string) | undefined;
+  /** What people use, where anybody has a budget. */
+  readonly budgets?: Pick<Budgets, "standing" | "forget" | "currency"> | undefined;
   /** A person of the operator's can be asked to take over there. */
   readonly mayHandOver: (to: Address) => boolean;
   /** What others keep of these conversations, or do for them and for whoever asked there, ends with it. */
@@ -116,6 +121,14 @@ export function createServices(options: ServiceOptions): Serve {
     return say("exported", [{ kind: "file", source, type, name: "ascent-export.json", size: blob.size }]);
   }
 
+  async function usage({ agent, command }: Served): Promise<Answer> {
+    const { budgets } = options;
+    const standing = (await budgets?.standing("person", payerOf(agent, command.address))) ?? [];
+    if (budgets === undefined || standing.length === 0) return say("usageNone");
+    const text = usageWords(standing, budgets.currency, command.participant.locale);
+    return { parts: [{ kind: "text", text, format: "markdown" }] };
+  }
+
   async function forget(served: Served, args: string): Promise<Answer | undefined> {
     const { agent, command, signal } = served;
     const asked = `forget:${digestOf(agent)}`;
@@ -134,6 +147,9 @@ export function createServices(options: ServiceOptions): Serve {
       const callers = all.map(({ who }) => callerOf(command.address.tenant, who));
       await options.forget?.([...new Set(conversations)], callers);
       for (const one of all) await eraseAround(one.who, one.holdings, command);
+      await options.budgets?.forget(
+        all.flatMap(({ who, holdings: { conversations: own } }) => own.map(({ to }) => payerOf(who, to))),
+      );
       return call(agent, "forget", { ...serving(served), media: media.length, answers });
     });
     if (reply === "accepted") await records.remove(asked);
@@ -170,6 +186,7 @@ export function createServices(options: ServiceOptions): Serve {
     if (press !== undefined) return pressed(press, served.command);
     const { name = "", args = "" } = served.command.message.command ?? {};
     if (name === "link") return link(served, args.trim());
+    if (name === "usage") return usage(served);
     if (name === personCommand)
       return options.mayHandOver(served.command.address) ? { handsOver: { reason: args.trim() } } : say("noPerson");
     if (served.command.address.kind !== "direct") return say("directOnly");

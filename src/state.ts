@@ -90,13 +90,15 @@ export interface Thread {
   readonly listed?: true;
   /** The gateway has spoken for itself here, and nobody was heard yet. */
   readonly unheard?: true;
+  /** Of what ends a period and is said once in it, such as a budget: the latest period in which it was. */
+  readonly told?: string;
 }
 
 /** The conversations in the inbox beyond this number that nothing waits in are put away, the longest quiet first. */
 export const mostThreads = 32;
 
 /** A conversation that is put away: what has to survive until somebody writes there again. */
-export type QuietThread = Pick<Thread, "to" | "seq" | "failed" | "choices" | "locale" | "unheard" | "listed">;
+export type QuietThread = Pick<Thread, "to" | "seq" | "failed" | "choices" | "locale" | "unheard" | "told" | "listed">;
 
 /** The key under which a conversation is put away. */
 export function quietKey(conversation: ConversationId): string {
@@ -213,6 +215,7 @@ const thread = z.object({
   via: z.string().optional(),
   listed: z.literal(true).optional(),
   unheard: z.literal(true).optional(),
+  told: z.string().optional(),
 });
 
 const stored = {
@@ -254,6 +257,7 @@ const quietThread = thread.pick({
   choices: true,
   locale: true,
   unheard: true,
+  told: true,
   listed: true,
 });
 

@@ -1,7 +1,7 @@
 /**
  * Runs skilled agents' tasks, durably. A task's record says all that there is to know; one job per open task looks at it at its time,
  * and again every {@link watchMs} while it runs, so that a run that died with its process is made again. The job is there before
- * the record is; where the process lives nothing waits for it.
+ * the record is; where the process lives nothing waits for it. One that is due is over when its task rests ("task-jobs.ts").
  *
  * One run at a time of one task: a run claims the record by its ETag, and where other processes may take tasks over, its runner says
  * every four seconds that it lives. Only the outcome of the claim that holds is written.
@@ -24,6 +24,7 @@ import {
   type StoredTask,
   type TaskLimits,
 } from "./task-store.ts";
+import { createTaskJobs, taskJob } from "./task-jobs.ts";
 import { createTaskReads } from "./task-reads.ts";
 import { checkTold, fresh, view, withMessage, withoutDue } from "./task-told.ts";
 import { isEnded, isSettled, type Task, type TaskPush, type Tasks, type Told } from "./tasks.ts";
@@ -78,13 +79,14 @@ export interface TaskHost {
   drain(graceMs: number): Promise<void>;
 }
 
-const prefix = "task:";
 const mostProgress = 4_000;
 /** What a process that stops leaves to the next one, or to another. */
 const leftMs = 1_000;
 const defaultRunMs = 30 * 60_000;
 const defaultMostRuns = 64;
 const defaultWatchMs = 10_000;
+/** A job that is due may take so long, where another one costs calls. */
+const mostHeldMs = 5_000;
 
 export function createTaskHost(options: TaskHostOptions): TaskHost {
   const { runtime, clock, log, instance, signals, sender } = options;
@@ -98,8 +100,8 @@ export function createTaskHost(options: TaskHostOptions): TaskHost {
   const agents = new Map<string, SkilledAgent>();
   const hosted = new Map<string, Hosted>();
 
-  const disarm = (key: string) => jobs.cancel(`${prefix}${key}`);
-  const arm = (key: string, dueAt: number) => jobs.schedule(`${prefix}${key}`, { dueAt }, { key });
+  const taskJobs = createTaskJobs({ jobs, clock, watchMs, heldMs: Math.min(mostHeldMs, watchMs / 2) });
+  const { arm, disarm } = taskJobs;
 
   function changed(key: string, task: StoredTask): void {
     bell.ring(key);
@@ -304,7 +306,7 @@ export function createTaskHost(options: TaskHostOptions): TaskHost {
   return {
     add,
     async run(job, data) {
-      if (!job.startsWith(prefix)) return false;
+      if (!job.startsWith(taskJob)) return false;
       const { key } = data as { key: string };
       if (pursuits.draining) {
         await arm(key, clock.now() + leftMs);
@@ -316,11 +318,11 @@ export function createTaskHost(options: TaskHostOptions): TaskHost {
         return true;
       }
       // This job is not over before, so that whatever becomes of this process the task is looked at again.
-      const armed = arm(key, clock.now() + watchMs);
+      const armed = shared ? undefined : arm(key, clock.now() + watchMs);
       // Its run may take long: who was not reached meanwhile is told again. What begins now tells where it rests.
       if (pursuits.has(key)) pushes.deliver(key).catch(() => undefined);
       wake(key, agent);
-      await armed;
+      await (armed ?? taskJobs.hold(key, pursuits.resting(key)));
       return true;
     },
     drain: pursuits.drain,

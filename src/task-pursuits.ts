@@ -24,6 +24,8 @@ export interface Pursuits {
   isRunning(key: string): boolean;
   /** Has this process look at the task now, once more where it is at it already. */
   wake(key: string, agent: SkilledAgent): void;
+  /** Resolves when this process is at it no more. */
+  resting(key: string): Promise<void>;
   /** Its run here, where there is one, counts no more. */
   abort(key: string, reason: string): void;
   /** No more runs; those that still run after `graceMs` are left to the next process. */
@@ -32,6 +34,7 @@ export interface Pursuits {
 
 interface Pursuit {
   again: boolean;
+  over: Promise<void>;
   abort: AbortController | undefined;
 }
 
@@ -46,9 +49,9 @@ export function createPursuits(options: PursuitsOptions): Pursuits {
     const known = pursuits.get(key);
     if (known !== undefined) return void (known.again = true);
     if (draining) return;
-    const pursuit: Pursuit = { again: true, abort: undefined };
+    const pursuit: Pursuit = { again: true, abort: undefined, over: Promise.resolve() };
     pursuits.set(key, pursuit);
-    void pursue(key, agent, pursuit)
+    pursuit.over = pursue(key, agent, pursuit)
       .catch((error: unknown) => log.warn({ job: key, reason: reasonOf(error) }, "a task waits for its job"))
       .finally(() => {
         pursuits.delete(key);
@@ -67,12 +70,12 @@ export function createPursuits(options: PursuitsOptions): Pursuits {
   async function step(key: string, agent: SkilledAgent, pursuit: Pursuit): Promise<void> {
     const task = await store.find(key);
     if (task === undefined) return void (await cancel(key));
-    if (await rests(key, agent, task)) return;
+    if (await rests(key, agent, task, pushes.deliver)) return;
     if (await isOrphan(options, task)) return options.family.cancel(task);
     if (task.runner !== undefined && task.runner !== instance && shared && (await showsLife(records, clock, key)))
-      return rest(key, task, clock.now() + watchMs);
+      return rest(key, await pushes.deliver(key, task), clock.now() + watchMs);
     const left = await run(key, agent, pursuit, task);
-    if (left === undefined || !(await rests(key, agent, left))) pursuit.again = true;
+    if (left === undefined || !(await rests(key, agent, left, pushes.delivered))) pursuit.again = true;
   }
 
   /** @returns the task as its run left it; undefined where that is not known, or there was none. */
@@ -108,18 +111,22 @@ export function createPursuits(options: PursuitsOptions): Pursuits {
   }
 
   /** Whether nothing is to be done for it now; its job is set then. */
-  async function rests(key: string, agent: SkilledAgent, task: StoredTask): Promise<boolean> {
+  async function rests(
+    key: string,
+    agent: SkilledAgent,
+    task: StoredTask,
+    deliver: Pushes["delivered"],
+  ): Promise<boolean> {
     const { dueAt } = task;
     if (isSettled(task)) await endChildren(options, task);
     if (isEnded(task)) await agent.ended?.({ task: task.id, caller: task.caller });
     if (!isSettled(task) && (dueAt === undefined || dueAt <= clock.now())) return false;
-    await rest(key, task, isSettled(task) ? undefined : dueAt);
+    await rest(key, await deliver(key, task), isSettled(task) ? undefined : dueAt);
     return true;
   }
 
-  /** Nothing runs until then: its job comes at that time, or when somebody is to be told again. */
-  async function rest(key: string, task: StoredTask, dueAt: number | undefined): Promise<void> {
-    const next = await pushes.deliver(key, task);
+  /** Nothing runs until then: its job comes at that time, or at `next` for who is to be told again. */
+  async function rest(key: string, next: number | undefined, dueAt: number | undefined): Promise<void> {
     const at = Math.min(dueAt ?? Infinity, next ?? Infinity);
     if (at === Infinity) await cancel(key);
     else await arm(key, at);
@@ -147,6 +154,7 @@ export function createPursuits(options: PursuitsOptions): Pursuits {
     has: (key) => pursuits.has(key),
     isRunning: (key) => pursuits.get(key)?.abort !== undefined,
     wake,
+    resting: async (key) => pursuits.get(key)?.over,
     abort: (key, reason) => pursuits.get(key)?.abort?.abort(new RunOver(reason)),
     async drain(graceMs) {
       draining = true;

@@ -4,6 +4,7 @@
  */
 import { InputError, reasonOf, TerminalError } from "./errors.ts";
 import type { Clock, Log } from "./ports.ts";
+import { createRecent } from "./recent.ts";
 import type { StoredPush, StoredTask, TaskStore } from "./task-store.ts";
 import type { Task, TaskPush } from "./tasks.ts";
 
@@ -30,11 +31,15 @@ export interface Pushes {
    * @param task as it was just seen, else it is looked up.
    */
   deliver(key: string, task?: StoredTask): Promise<number | undefined>;
+  /** As deliver, for a version whose writer has begun that: it is not done again. */
+  delivered(key: string, task: StoredTask): Promise<number | undefined>;
 }
 
 export function createPushes({ store, sender, clock, log, view }: PushesOptions): Pushes {
   /** By task: one at a time, and once more for what came meanwhile. */
   const under = new Map<string, Promise<number | undefined>>();
+  /** The last one that began with a version in hand. */
+  const begun = createRecent<string, { readonly version: number; readonly next: Promise<number | undefined> }>(clock);
 
   const isDue = (push: StoredPush, version: number) => push.sent < version && push.nextAt <= clock.now();
 
@@ -79,17 +84,24 @@ export function createPushes({ store, sender, clock, log, view }: PushesOptions)
     return left.length === 0 ? undefined : Math.min(...left.map(({ nextAt }) => nextAt));
   }
 
+  function deliver(key: string, task?: StoredTask): Promise<number | undefined> {
+    const before = under.get(key);
+    const next =
+      before === undefined ? round(key, task) : before.catch(() => undefined).then(() => round(key, undefined));
+    under.set(key, next);
+    if (before === undefined && task !== undefined) begun.set(key, { version: task.version, next });
+    const clear = () => {
+      if (under.get(key) === next) under.delete(key);
+    };
+    next.then(clear, clear);
+    return next;
+  }
+
   return {
-    deliver(key, task) {
-      const before = under.get(key);
-      const next =
-        before === undefined ? round(key, task) : before.catch(() => undefined).then(() => round(key, undefined));
-      under.set(key, next);
-      const clear = () => {
-        if (under.get(key) === next) under.delete(key);
-      };
-      next.then(clear, clear);
-      return next;
+    deliver,
+    delivered(key, task) {
+      const one = begun.get(key);
+      return one?.version === task.version ? one.next : deliver(key, task);
     },
   };
 }

@@ -7,6 +7,7 @@ import { z } from "zod";
 import { ConflictError, InputError } from "./errors.ts";
 import { encodePart } from "./ids.ts";
 import type { Clock, Records } from "./ports.ts";
+import { createRecent } from "./recent.ts";
 import type { TaskCaller } from "./skilled.ts";
 import { isEnded, task, taskPush, type Task } from "./tasks.ts";
 
@@ -74,6 +75,8 @@ export const defaultTaskLimits: TaskLimits = {
 const dayMs = 24 * 3_600_000;
 /** Of what waits for its caller, or for a run that nobody began. */
 const openDays = 30;
+/** Read longer ago a task may have been removed meanwhile, which not every store tells a guarded write. */
+const momentMs = 100;
 
 export const digest = (...parts: readonly string[]): string =>
   createHash("sha256").update(JSON.stringify(parts)).digest("base64url").slice(0, 24);
@@ -93,7 +96,8 @@ export interface TaskStore {
   /** @returns the one that is there already. */
   create(key: string, fresh: StoredTask): Promise<StoredTask>;
   /**
-   * @param change gives the whole new task, or undefined where nothing is to be written; again whenever another came first.
+   * @param change gives the whole new task, or undefined where nothing is to be written; again whenever another came first, or
+   * may have. It begins with what this process has just read or written.
    * @returns what was written.
    * @throws InputError where it would be larger than the limit.
    */
@@ -118,6 +122,12 @@ export function createTaskStore(records: Records, clock: Clock, limits: TaskLimi
   const pushRecord = (key: string) => `task-push:${key}`;
   const indexRecord = (agent: string, caller: TaskCaller) => `tasks:${callerPart(agent, caller)}`;
 
+  /** As read or written last here. */
+  const latest = createRecent<string, { readonly task: StoredTask; readonly etag: string; readonly at: number }>(
+    clock,
+    10 * momentMs,
+  );
+
   function keptMs(of: Task): number {
     if (isEnded(of)) return limits.endedDays * dayMs;
     return openDays * dayMs + Math.max(0, (of.dueAt ?? 0) - clock.now());
@@ -125,7 +135,10 @@ export function createTaskStore(records: Records, clock: Clock, limits: TaskLimi
 
   async function read(key: string) {
     const found = await records.get(taskRecord(key));
-    return found && { task: stored.parse(found.value), etag: found.etag };
+    if (found === undefined) return void latest.delete(key);
+    const one = { task: stored.parse(found.value), etag: found.etag, at: clock.monotonic() };
+    latest.set(key, one);
+    return one;
   }
 
   async function write(key: string, value: StoredTask, etag: string | null): Promise<void> {
@@ -134,7 +147,27 @@ export function createTaskStore(records: Records, clock: Clock, limits: TaskLimi
         `A task holds ${limits.taskBytes} bytes at most: begin another one, with the same context where it goes on.`,
         { status: 413 },
       );
-    await records.put(taskRecord(key), value, { etag, ttlMs: keptMs(value) });
+    latest.delete(key);
+    const written = await records.put(taskRecord(key), value, { etag, ttlMs: keptMs(value) });
+    latest.set(key, { task: value, etag: written, at: clock.monotonic() });
+  }
+
+  /** @returns undefined where it has to be read first. */
+  async function changeLatest(
+    key: string,
+    change: (task: StoredTask) => StoredTask | undefined,
+  ): Promise<StoredTask | undefined> {
+    const before = latest.get(key);
+    if (before === undefined || clock.monotonic() - before.at >= momentMs) return undefined;
+    try {
+      const next = change(before.task);
+      if (next !== undefined) await write(key, next, before.etag);
+      return next;
+    } catch (error) {
+      // What it is now may be changed all the same.
+      if (error instanceof ConflictError || error instanceof InputError) return undefined;
+      throw error;
+    }
   }
 
   /** What is left of the caller's tasks once the oldest ended ones are gone. */
@@ -163,6 +196,8 @@ export function createTaskStore(records: Records, clock: Clock, limits: TaskLimi
       }
     },
     async change(key, change) {
+      const done = await changeLatest(key, change);
+      if (done !== undefined) return done;
       for (;;) {
         const found = await read(key);
         const next = found && change(found.task);
@@ -200,6 +235,7 @@ export function createTaskStore(records: Records, clock: Clock, limits: TaskLimi
     },
     async remove(key) {
       for (const record of [pushRecord(key), beatRecord(key), taskRecord(key)]) await records.remove(record);
+      latest.delete(key);
     },
     async delist(agent, caller, gone) {
       const key = indexRecord(agent, caller);

@@ -7,8 +7,9 @@ import type { CallAgent, Decided, Taken } from "./agent-calls.ts";
 import type { Approvals } from "./approvals.ts";
 import { createAsk } from "./asking.ts";
 import { askIdOf, questionOf } from "./asks.ts";
+import { BudgetError } from "./budgets.ts";
 import { BusyError, fateOf, InfrastructureError, reasonOf } from "./errors.ts";
-import type { Asked, TurnRef } from "./events.ts";
+import type { Asked, Once, TurnRef } from "./events.ts";
 import type { SafeFetch } from "./fetch.ts";
 import { listsButtons } from "./format.ts";
 import type { AgentId } from "./ids.ts";
@@ -126,12 +127,16 @@ export async function runTurn(options: RunOptions, run: Running): Promise<void> 
     const reason: unknown = abort.signal.aborted ? abort.signal.reason : outcome.error;
     if (reason instanceof TurnAbandoned) return;
     const notice = noticeOf(reason);
-    log.error(
-      { agent: id, conversation: turn.conversation, turn: turn.turn, reason: reasonOf(reason) },
-      "the agent gave no answer; the person is told so",
-    );
+    // Who waits for an answer, as programs do, has one each time.
+    const once = channel?.traits.refuses === true ? undefined : onceOf(reason);
+    const about = { agent: id, conversation: turn.conversation, turn: turn.turn, reason: reasonOf(reason) };
+    // Nothing is wrong: who has to know of it is told where it ended.
+    if (reason instanceof BudgetError) log.info(about, "the agent gives no answer: there is nothing left for it");
+    else log.error(about, "the agent gave no answer; the person is told so");
     await tellDecided(options, taken);
-    await persistently(options, abandoned(abort.signal), () => options.call(id, "fail", { ...turn, messages, notice }));
+    await persistently(options, abandoned(abort.signal), () =>
+      options.call(id, "fail", { ...turn, messages, notice, once }),
+    );
   } catch (error) {
     if (!(error instanceof TurnAbandoned)) throw error;
   } finally {
@@ -142,7 +147,12 @@ export async function runTurn(options: RunOptions, run: Running): Promise<void> 
 
 function noticeOf(reason: unknown): NoticeKey {
   if (reason instanceof TurnTimeout) return "timeout";
+  if (reason instanceof BudgetError) return reason.window === "day" ? "budgetDay" : "budgetMonth";
   return reason instanceof BusyError ? "overloaded" : "failed";
+}
+
+function onceOf(reason: unknown): Once | undefined {
+  return reason instanceof BudgetError ? { period: reason.period, rule: "budget used up" } : undefined;
 }
 
 /** What a turn tells while it runs. */

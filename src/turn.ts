@@ -6,6 +6,7 @@
  */
 import type { Agent } from "./agent.ts";
 import type { TurnRunner } from "./agent-calls.ts";
+import { payerOf } from "./budgets.ts";
 import { reasonOf } from "./errors.ts";
 import type { TurnRef } from "./events.ts";
 import type { AgentId } from "./ids.ts";
@@ -101,7 +102,7 @@ export function createTurns(options: TurnOptions): Turns {
       const limit = createTimeLimit(clock, foldTimeoutMs, () => abort.abort(new TurnTimeout("summary took too long")));
       const onWait = (wait: ModelWait | undefined) => (wait === undefined ? limit.resume() : limit.pause());
       // The person's next message does not stand behind it.
-      const caller = { tenant: to.tenant, line: `${to.conversation} summary`, onWait };
+      const caller = { tenant: to.tenant, line: `${to.conversation} summary`, payer: payerOf(agent, to), onWait };
       void foldHistory(options, agent, to, { summary, items, caller, signal: abort.signal })
         .catch((error: unknown) => {
           log.warn(

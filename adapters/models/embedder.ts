@@ -1,8 +1,11 @@
 /** Texts to vectors: POST /embeddings of OpenAI, and of every server that has it too. */
 import type OpenAI from "openai";
+import type { Charge, Meter, Payer } from "../../src/budgets.ts";
 import { RetryableError, TerminalError } from "../../src/errors.ts";
 import type { Embedder } from "../../src/knowledge.ts";
 import { failureOf, type FailureContext } from "./failures.ts";
+import { isRefused } from "./metered.ts";
+import { tokensOfText } from "./request.ts";
 
 /** Of one request. */
 const mostTexts = 64;
@@ -12,21 +15,28 @@ export interface EmbedderOptions {
   readonly client: () => OpenAI;
   readonly model: string;
   readonly context: () => FailureContext;
+  /** Where anybody has a budget. */
+  readonly meter?: Meter | undefined;
 }
 
-export function createEmbedder({ client, model, context }: EmbedderOptions): Embedder {
+export function createEmbedder({ client, model, context, meter }: EmbedderOptions): Embedder {
   /** The client repeats what the server refused for now; what is no answer at all is asked for again here. */
-  async function ask(input: string[], signal: AbortSignal | undefined, triesLeft: number): Promise<Float32Array[]> {
+  async function ask(input: string[], of: Asking, triesLeft: number): Promise<Float32Array[]> {
+    const { signal, payer } = of;
+    const tokens = input.reduce((sum, text) => sum + tokensOfText(text), 0);
+    const charge = payer && (await meter?.reserve(payer, { model: context().spec, input: tokens, output: 0 }));
     try {
       const options = signal === undefined ? {} : { signal };
       // Not every server has the client's own default, which is base64.
       const answer = await client().embeddings.create({ model, input, encoding_format: "float" }, options);
+      charge?.settle(usageOf(answer, charge));
       return vectorsOf(answer, input.length);
     } catch (error) {
-      signal?.throwIfAborted();
       const failure = failureOf(error, context());
+      charge?.settle(isRefused(failure) ? nothing : charge.planned);
+      signal?.throwIfAborted();
       if (!(failure instanceof RetryableError)) throw failure;
-      if (triesLeft > 0) return ask(input, signal, triesLeft - 1);
+      if (triesLeft > 0) return ask(input, of, triesLeft - 1);
       throw new TerminalError(`no usable vectors: ${failure.message}`, { cause: failure });
     }
   }
@@ -34,14 +44,25 @@ export function createEmbedder({ client, model, context }: EmbedderOptions): Emb
     get model() {
       return context().spec;
     },
-    async embed(texts, signal) {
+    async embed(texts, signal, payer) {
       const vectors: Float32Array[] = [];
       for (let at = 0; at < texts.length; at += mostTexts) {
-        vectors.push(...(await ask(texts.slice(at, at + mostTexts), signal, context().tries - 1)));
+        vectors.push(...(await ask(texts.slice(at, at + mostTexts), { signal, payer }, context().tries - 1)));
       }
       return vectors;
     },
   };
+}
+
+interface Asking {
+  readonly signal: AbortSignal | undefined;
+  readonly payer: Payer | undefined;
+}
+
+const nothing = { input: 0, cached: 0, output: 0 };
+
+function usageOf({ usage }: { readonly usage?: { readonly prompt_tokens?: number } }, { planned }: Charge) {
+  return { ...planned, input: usage?.prompt_tokens || planned.input };
 }
 
 /** In the order of the texts, whatever that of the answer is. */

@@ -11,6 +11,7 @@ import {
   type ModelProvider,
 } from "@openai/agents";
 import type OpenAI from "openai";
+import type { Meter } from "../../src/budgets.ts";
 import type { Finding } from "../../src/channel.ts";
 import { TerminalError } from "../../src/errors.ts";
 import type { Embedder } from "../../src/knowledge.ts";
@@ -49,6 +50,8 @@ export interface ModelsSettings extends Access {
 }
 
 export interface ModelsDeps extends ProviderDeps {
+  /** Where anybody has a budget. */
+  readonly meter?: Meter | undefined;
   /** Told of every change from one model to another. */
   readonly log?: Log;
 }
@@ -98,7 +101,7 @@ const silent: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** Called once per process: tracing is the SDK's global state, and the lines are those of all who ask. */
 export function createModels(settings: ModelsSettings, deps: ModelsDeps): Models {
-  const { clock, log = silent } = deps;
+  const { clock, meter, log = silent } = deps;
   const timeoutMs = settings.timeoutMs ?? 120_000;
   const tracing = settings.tracing ?? false;
   configureTracing(tracing, settings.apiKeys?.openai);
@@ -110,13 +113,14 @@ export function createModels(settings: ModelsSettings, deps: ModelsDeps): Models
   const contextOf = (vendor: Vendor, spec: string): FailureContext => {
     return { spec, vendor, host: new URL(providerOf(vendor).client.baseURL).host, timeoutMs, tries: 1 };
   };
-  const options: RouteOptions = {
+  const options = {
+    meter,
     clock,
     log,
     retries: settings.maxRetries ?? 2,
     waitMs: settings.waitMs ?? 900_000,
     fallbackMs: settings.fallbackMs ?? 20_000,
-  };
+  } satisfies RouteOptions & { meter: Meter | undefined };
   const candidateOf = once((spec: string): Candidate => {
     const parsed = parseModelSpec(spec);
     if (parsed.vendor === "demo") throw new TerminalError("The demo model has no server.");
@@ -150,9 +154,12 @@ export function createModels(settings: ModelsSettings, deps: ModelsDeps): Models
       : {
           ...otherOf(settings, settings.transcription, parseTranscriptionSpec, fetch),
           maxBytes: settings.transcription.maxBytes,
+          meter,
         };
   const embedding =
-    settings.embedding === undefined ? undefined : otherOf(settings, settings.embedding, parseEmbeddingSpec, fetch);
+    settings.embedding === undefined
+      ? undefined
+      : { ...otherOf(settings, settings.embedding, parseEmbeddingSpec, fetch), meter };
   const check = async (client: () => OpenAI, model: string, context: () => FailureContext, signal: AbortSignal) => {
     try {
       return await checkServer(client(), model, { ...context(), tries: 1 }, signal);

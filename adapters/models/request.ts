@@ -6,17 +6,41 @@ const usualAnswer = 500;
 const perFile = 1_000;
 const charactersPerToken = 4;
 
+/** Fewer than in any usual text: what is reserved should be enough. */
+const bytesPerToken = 3;
+
 /** Roughly what the provider will count: what is sent, and an answer. */
-export function estimateTokens({ systemInstructions = "", input, tools, modelSettings }: ModelRequest): number {
-  const sent = charactersIn(input) + systemInstructions.length + charactersIn(tools);
-  return Math.ceil(sent / charactersPerToken) + (modelSettings.maxTokens ?? usualAnswer);
+export function estimateTokens(request: ModelRequest): number {
+  return estimateInput(request) + (request.modelSettings.maxTokens ?? usualAnswer);
 }
 
-function charactersIn(value: unknown): number {
-  if (typeof value === "string") return value.startsWith("data:") ? perFile * charactersPerToken : value.length;
-  if (typeof value !== "object" || value === null) return 2;
-  if (value instanceof Uint8Array) return perFile * charactersPerToken;
-  return Object.entries(value).reduce((sum, [key, item]) => sum + key.length + charactersIn(item), 0);
+function estimateInput(request: ModelRequest): number {
+  return tokensIn(request, charactersPerToken, (text) => text.length);
+}
+
+/** What is sent is hardly more than this, in any language. */
+export function mostInput(request: ModelRequest): number {
+  return tokensIn(request, bytesPerToken, (text) => Buffer.byteLength(text));
+}
+
+/** Of an answer that breaks off, or that the provider did not count. */
+export function tokensOfText(text: string): number {
+  return Math.ceil(Buffer.byteLength(text) / bytesPerToken);
+}
+
+function tokensIn(
+  { systemInstructions = "", input, tools }: ModelRequest,
+  perToken: number,
+  lengthOf: (text: string) => number,
+): number {
+  const file = perFile * perToken;
+  const sizeOf = (value: unknown): number => {
+    if (typeof value === "string") return value.startsWith("data:") ? file : lengthOf(value);
+    if (typeof value !== "object" || value === null) return 2;
+    if (value instanceof Uint8Array) return file;
+    return Object.entries(value).reduce((sum, [key, item]) => sum + key.length + sizeOf(item), 0);
+  };
+  return Math.ceil((sizeOf(input) + lengthOf(systemInstructions) + sizeOf(tools)) / perToken);
 }
 
 /**

@@ -7,6 +7,7 @@ import type { Breaker } from "./breaker.ts";
 import { UnavailableError } from "./failures.ts";
 import { LineTooLongError, type Gate, type Lease } from "./gate.ts";
 import type { GuardedModel } from "./guard.ts";
+import { pause } from "./pause.ts";
 import { finalError, isPassing, remedyOf, type Remedy } from "./remedy.ts";
 import { estimateTokens, withoutMarks } from "./request.ts";
 
@@ -45,6 +46,7 @@ export interface Run {
 }
 
 interface Attempt {
+  readonly spec: string;
   readonly model: GuardedModel;
   readonly asked: ModelRequest;
   readonly tries: number;
@@ -175,7 +177,7 @@ export function createSearch(candidates: Candidates, options: RouteOptions, run:
       tries.all += 1;
       tellSwitch(of);
       of.breaker.begin();
-      return { model: of.model, asked: requestFor(of), tries: tries.all };
+      return { spec: of.spec, model: of.model, asked: requestFor(of), tries: tries.all };
     },
 
     answered({ totalTokens }) {
@@ -214,14 +216,4 @@ export function createSearch(candidates: Candidates, options: RouteOptions, run:
 
 function works({ breaker }: Candidate): boolean {
   return breaker.admits();
-}
-
-/** Rejects with the signal's reason when it is aborted. */
-async function pause(clock: Clock, ms: number, signal: AbortSignal | undefined): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const cancel = clock.after(ms, resolve);
-  signal?.addEventListener("abort", () => resolve(), { once: true });
-  await promise;
-  cancel();
-  signal?.throwIfAborted();
 }

@@ -1,4 +1,4 @@
-import { MaxTurnsExceededError } from "@openai/agents";
+import { GuardrailExecutionError, MaxTurnsExceededError } from "@openai/agents";
 import { untilAborted } from "../../src/abort.ts";
 import { InputError, RetryableError, TerminalError } from "../../src/errors.ts";
 
@@ -21,6 +21,7 @@ export async function settled<Result>(work: Promise<Result>, signal: AbortSignal
 /** Retrying the run would repeat the same failure: the retries are within. Words of the SDK's errors may quote messages. */
 function finalError(error: unknown, { model, maxTurns }: RunBounds): Error {
   if (error instanceof TerminalError) return error;
+  if (error instanceof GuardrailExecutionError && error.error instanceof TerminalError) return error.error;
   if (error instanceof InputError) return new TerminalError(error.message);
   if (error instanceof MaxTurnsExceededError) {
     return new TerminalError(`the model went on calling tools and gave no answer in ${maxTurns} calls`);

@@ -1,6 +1,7 @@
 /** The client agent: {@link Agent} on the OpenAI Agents SDK. It keeps nothing between turns. */
 import { Agent as SdkAgent, Runner, type AgentInputItem, type Model, type ModelSettings } from "@openai/agents";
 import type { Agent, HistoryItem, TurnHooks, TurnInput, TurnOutput } from "../../src/agent.ts";
+import { payerOf, type Meter } from "../../src/budgets.ts";
 import type { Effects } from "../../src/effects.ts";
 import { TerminalError } from "../../src/errors.ts";
 import { fromPeople, type Answer } from "../../src/message.ts";
@@ -38,11 +39,18 @@ export interface ClientAgentDeps {
   /** Without it the agent is told that it could not hear what people said. */
   readonly transcriber?: Transcriber | undefined;
   /** Tools from outside, and the ledger of what they change; none unless given. */
-  readonly outside?: { readonly sources: readonly ToolSource[]; readonly effects: Effects } | undefined;
+  readonly outside?: OutsideTools | undefined;
   /** Without it the agent knows documents by name, type and size only. */
   readonly documents?: Documents | undefined;
   /** Runs are recorded as the SDK's traces. What becomes of those is set where the models are made. */
   readonly tracing?: boolean;
+}
+
+export interface OutsideTools {
+  readonly sources: readonly ToolSource[];
+  readonly effects: Effects;
+  /** Where anybody has a budget. */
+  readonly meter?: Meter | undefined;
 }
 
 /** Of a summary, whatever the model writes, and of one message that it is made from. */
@@ -92,7 +100,8 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     const guard = guardrails.turn({ input, readings, signal, passed: held !== undefined });
     const { turn, attempt, to } = input;
     const { conversation, tenant } = to;
-    const model = await modelOf(deps.models, settings.model, { tenant, line: conversation, turn, onWait });
+    const payer = payerOf(input.agent, to);
+    const model = await modelOf(deps.models, settings.model, { tenant, line: conversation, payer, turn, onWait });
     const blobs = blobsOf(deps.blobs, tenant);
     const context = createTurnContext({
       turn,

@@ -6,6 +6,7 @@
 import { untilAborted } from "../../src/abort.ts";
 import type { TurnInput } from "../../src/agent.ts";
 import { createBudget } from "../../src/budget.ts";
+import { payerOf, type Payer } from "../../src/budgets.ts";
 import { InputError, reasonOf } from "../../src/errors.ts";
 import type { MediaPart } from "../../src/message.ts";
 import type { Clock, Log } from "../../src/ports.ts";
@@ -73,12 +74,12 @@ export function createMediaReader(deps: MediaReaderDeps) {
     return begun;
   }
 
-  async function hear(part: MediaPart, key: string, hooks: Opener): Promise<Reading> {
+  async function hear(part: MediaPart, key: string, hooks: Opener, payer: Payer): Promise<Reading> {
     if (transcriber === undefined) throw new InputError("no transcription is set up here");
     const fetch = () => mediumOf(part, transcriber.maxBytes, hooks);
     const words = await once(heard, key, fetch, async (medium) => {
       try {
-        return await transcriber.transcribe(medium);
+        return await transcriber.transcribe(medium, payer);
       } catch (error) {
         log.error({ reason: reasonOf(error) }, "a recording could not be transcribed; the agent is told so");
         throw new InputError("its transcription failed", { cause: error });
@@ -103,10 +104,10 @@ export function createMediaReader(deps: MediaReaderDeps) {
     return { shown: renderMedia(part), picture: await pictureOf(part, hooks) };
   }
 
-  async function readOne(part: MediaPart, kind: Kind, key: string, hooks: Opener, options: ReadOptions & Share) {
+  async function readOne(part: MediaPart, kind: Kind, key: string, hooks: Opener, options: Asked) {
     // It may have waited for longer than anybody waits for it.
     hooks.signal.throwIfAborted();
-    if (kind === "recording") return hear(part, key, hooks);
+    if (kind === "recording") return hear(part, key, hooks, options.payer);
     if (kind === "picture") return show(part, hooks, options.sees);
     return study(part, key, hooks, options.share);
   }
@@ -119,6 +120,7 @@ export function createMediaReader(deps: MediaReaderDeps) {
     const share = Math.floor(options.documentBytes / Math.max(count, 1));
     const late = new AbortController();
     const stopTimer = deps.clock.after(options.mostMs, () => late.abort(new InputError("it took too long")));
+    const payer = payerOf(input.agent, input.to);
     const within = { ...hooks, signal: AbortSignal.any([hooks.signal, late.signal]) };
     const one = async (part: MediaPart): Promise<[MediaPart, Reading]> => {
       const kind = kindOf(part);
@@ -127,7 +129,7 @@ export function createMediaReader(deps: MediaReaderDeps) {
       try {
         if (!wanted.has(part)) throw new InputError("too many came at once");
         const bytes = Math.max(part.size ?? memory.bytes / 2, memory.least);
-        const work = inTurn(bytes, () => readOne(part, kind, key, within, { ...options, share }));
+        const work = inTurn(bytes, () => readOne(part, kind, key, within, { ...options, share, payer }));
         return [part, await untilAborted(work, within.signal)];
       } catch (error) {
         hooks.signal.throwIfAborted();
@@ -144,7 +146,8 @@ export function createMediaReader(deps: MediaReaderDeps) {
   };
 }
 
-interface Share {
+interface Asked extends ReadOptions {
+  readonly payer: Payer;
   /** Bytes of text that one document may bring. */
   readonly share: number;
 }

@@ -4,7 +4,8 @@
  */
 import { createHash } from "node:crypto";
 import { tool, type RunContext, type Tool } from "@openai/agents";
-import { InputError, reasonOf } from "../../src/errors.ts";
+import { BudgetError, payerOf, type Meter } from "../../src/budgets.ts";
+import { InputError, reasonOf, TerminalError } from "../../src/errors.ts";
 import type { Effects } from "../../src/effects.ts";
 import type { TurnId } from "../../src/ids.ts";
 import type { Clock, Log } from "../../src/ports.ts";
@@ -37,12 +38,17 @@ export interface ToolboxOptions {
   readonly allowed: readonly string[];
   readonly rules: readonly ToolRule[];
   readonly effects: Effects;
+  /** Where anybody has a budget. */
+  readonly meter?: Meter | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
 
 /** What the model is told of a call that a rule refuses. */
 export const refused = "Not done: the operator of this agent does not allow it.";
+
+/** And of one for which nothing is left. */
+const overBudget = "Not done: the budget for such calls is used up. Do not try it again.";
 
 /** Somebody's word is waited for. */
 export function isAsked(need: Need | undefined): boolean {
@@ -188,6 +194,7 @@ function sdkTool(
         return renderResult(name, clip(result.text, longestResult), result.failed === true);
       } catch (error) {
         if (signal.aborted) throw error;
+        if (error instanceof BudgetError) return overBudget;
         if (error instanceof InputError) {
           // It may quote what the source said, now or in an earlier run.
           turn.content = true;
@@ -203,19 +210,30 @@ function sdkTool(
 /** Where our own infrastructure fails it is made again under the same key, but not once that may do the same a second time. */
 function made(
   { name, source, spec }: Offered,
-  { effects, clock, log }: ToolboxOptions,
+  { effects, meter, clock, log }: ToolboxOptions,
   call: ToolCall,
 ): Promise<ToolResult> {
   const { key, args, signal, to } = call;
   let begun = false;
   const effect = spec.keeps === true ? "none" : spec.effect;
   const once = () =>
-    effects.once({ key, effect, args, conversation: to.conversation }, () => {
+    effects.once({ key, effect, args, conversation: to.conversation }, async () => {
+      await counted(meter, call, name);
       begun = true;
       return source.call(spec.name, call);
     });
   const mayRepeat = () => spec.effect !== "once" || !begun;
   return throughOutages(name, once, { clock, log, signal, mayRepeat });
+}
+
+/** What keeps it from being counted keeps the call from being made. */
+async function counted(meter: Meter | undefined, { agent, to }: ToolCaller, name: string): Promise<void> {
+  try {
+    await meter?.count(payerOf(agent, to), name);
+  } catch (error) {
+    if (error instanceof TerminalError) throw error;
+    throw new TerminalError("a call was not made: it could not be counted", { cause: error });
+  }
 }
 
 function keyOf({ agent }: ToolCaller, call: string): string {

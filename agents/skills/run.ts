@@ -5,6 +5,7 @@
  */
 import { Agent as SdkAgent, Runner, tool, type AgentInputItem, type ModelSettings, type Tool } from "@openai/agents";
 import { z } from "zod";
+import { BudgetError } from "../../src/budgets.ts";
 import { InputError, reasonOf, RetryableError, TerminalError } from "../../src/errors.ts";
 import type { ModelWait } from "../../src/model-line.ts";
 import type { Clock, Log } from "../../src/ports.ts";
@@ -97,6 +98,8 @@ export async function runOnModel(of: ModelRun): Promise<ModelAnswer> {
     return await settled(execute(of), hooks.signal, { model: settings.model, maxTurns });
   } catch (error) {
     if (hooks.signal.aborted || !(error instanceof TerminalError)) throw error;
+    if (error instanceof BudgetError)
+      throw new InputError("The budget for this is used up for now: ask again later.", { status: 429, cause: error });
     models.log.warn({ model: settings.model, reason: reasonOf(error) }, "a skilled agent's model failed");
     throw error.cause instanceof RetryableError ? again(error, error.cause) : error;
   }
@@ -126,7 +129,10 @@ async function execute(of: ModelRun): Promise<ModelAnswer> {
   const onWait = (wait: ModelWait | undefined) => {
     if (wait !== undefined && wait.expectedMs >= shownWaitMs) hooks.progress("in line for its model");
   };
-  const model = await modelOf(models.provider, settings.model, { tenant: caller.tenant, line, turn: task, onWait });
+  // The caller of a task that a person's agent gives is that person.
+  const payer = { tenant: caller.tenant, person: caller.id };
+  const asking = { tenant: caller.tenant, line, payer, turn: task, onWait };
+  const model = await modelOf(models.provider, settings.model, asking);
   const agent = new SdkAgent({
     name: "skill",
     instructions: `${of.instructions.trim()}\n\n${rules}`,

@@ -146,6 +146,11 @@ export function createApi(examine: () => Promise<readonly Report[]>) {
     return c.json({ ...(await c.env.operations.send({ ...c.req.valid("json"), id })) }, 202);
   });
 
+  api.openapi(routes.usage, async (c) => {
+    const { windows, rows, ...of } = await c.env.operations.usage(c.req.valid("query"));
+    return c.json({ ...of, windows: [...windows], rows: [...rows] }, 200);
+  });
+
   api.openapi(routes.webhooks, async (c) => {
     const { limit } = c.req.valid("query");
     return c.json({ deliveries: (await c.env.operations.webhooks(limit)).map(shownDelivery) }, 200);
@@ -206,7 +211,7 @@ export function createApi(examine: () => Promise<readonly Report[]>) {
       title: "Ascent for operators",
       version: "1",
       description:
-        "What the `ascent` commands do, for programs: writing first, pairing, approvals, takeovers, dead letters, the journal, webhooks, channels and the doctor. Every " +
+        "What the `ascent` commands do, for programs: writing first, pairing, approvals, takeovers, dead letters, the journal, usage, webhooks, channels and the doctor. Every " +
         "request brings an operator's key. An operator of one tenant sees that tenant's accounts alone; what is another's answers 404.",
     },
   });

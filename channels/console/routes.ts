@@ -3,6 +3,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { connectionStates } from "../../src/connections.ts";
 import { sendOrder, type missionActs } from "../../src/operations.ts";
 import { topics } from "../../src/ports.ts";
+import { budgetScopes, budgetWindows } from "../../src/budgets.ts";
 import { takeOrder } from "../../src/takeover-operations.ts";
 import { consolePath as base } from "./settings.ts";
 
@@ -115,6 +116,29 @@ const delivery = z
     tries: z.array(z.object({ at: time, status: z.number().int().optional(), reason: z.string().optional() })),
   })
   .openapi("Delivery");
+const amount = z.object({
+  tokens: z.number().optional(),
+  money: z.number().optional().openapi({ description: "In units of the currency" }),
+  calls: z.number().optional(),
+});
+const used = z
+  .object({
+    scope: z.enum(budgetScopes),
+    currency: z.string(),
+    windows: z.array(z.object({ window: z.enum(budgetWindows), used: amount, limits: amount })),
+    rows: z.array(
+      z.object({
+        day: z.string(),
+        name: z.string().openapi({ description: 'A model as configured, or "tool " and its name' }),
+        calls: z.number(),
+        input: z.number(),
+        cached: z.number(),
+        output: z.number(),
+        money: z.number(),
+      }),
+    ),
+  })
+  .openapi("Usage");
 const linkStates = z.enum(["no browser", "starting", "waiting for a scan", "ready"]);
 const account = z
   .object({
@@ -443,6 +467,28 @@ export const routes = {
       ...notFound,
       ...refusals,
     },
+  }),
+  usage: createRoute({
+    method: "get",
+    path: `${base}/usage`,
+    tags: ["Usage"],
+    summary: "What was used by day and by model, and how far its budgets are used",
+    ...common,
+    request: {
+      query: z.object({
+        scope: z
+          .enum(budgetScopes)
+          .optional()
+          .openapi({ description: "That of the operator's tenant, or of the whole gateway, unless given" }),
+        of: z
+          .string()
+          .max(2_000)
+          .optional()
+          .openapi({ description: "channel/account/user, a conversation's id, channel/account, or a tenant" }),
+        days: limitOf(400, 7),
+      }),
+    },
+    responses: { 200: json(used, "Usage, the latest day first"), ...notFound, ...refusedNow, ...refusals },
   }),
   webhooks: createRoute({
     method: "get",

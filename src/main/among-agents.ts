@@ -6,6 +6,8 @@ import { withLocalPush } from "../delegation-push.ts";
 import type { PushSender } from "../task-push.ts";
 import type { ToolSource } from "../tools.ts";
 import { createServing, type Serving, type ServingOptions } from "./a2a.ts";
+import type { Meter } from "../budgets.ts";
+import { countedDelegating } from "./budgets.ts";
 import { openDelegations, type DelegationsOptions } from "./delegates.ts";
 import { createLibrary, type Library } from "./library.ts";
 import { openMcpClients } from "./mcp.ts";
@@ -21,10 +23,13 @@ export interface AmongAgents {
 }
 
 export type AmongAgentsOptions = Omit<ServingOptions, "sender" | "alone" | "erased"> &
-  Pick<DelegationsOptions, "prompt" | "toMission" | "reaches"> & { readonly models: Models };
+  Pick<DelegationsOptions, "prompt" | "toMission" | "reaches"> & {
+    readonly models: Models;
+    readonly meter: Meter | undefined;
+  };
 
 export async function openAmongAgents(options: AmongAgentsOptions): Promise<AmongAgents> {
-  const { config, runtime, clock, log, safeFetch, secret, newId, models, prompt, toMission, reaches } = options;
+  const { config, runtime, clock, log, safeFetch, secret, newId, models, meter, prompt, toMission, reaches } = options;
   const servers = await openMcpClients({ config, runtime, clock, log }, safeFetch);
   const sender = (outside: PushSender) => withLocalPush(outside, () => delegations);
   const serving = createServing({
@@ -38,7 +43,7 @@ export async function openAmongAgents(options: AmongAgentsOptions): Promise<Amon
   const { spec: model } = config.model;
   const { publicUrl } = config.server;
   const library = await createLibrary(config, { clock, log });
-  const delegating = (run: NestedRun) => delegations.within(run);
+  const delegating = (run: NestedRun) => countedDelegating(delegations.within(run), run, meter);
   const deps = { records, blobs, safeFetch, clock, log, newId, models, model, library, publicUrl, delegating };
   const skilled = createSkills(skillKinds, config.skills, deps);
   for (const agent of skilled) serving.add(agent);

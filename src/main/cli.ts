@@ -1,9 +1,11 @@
 /** The command line: `ascent start | chat | send | doctor | pairing | …`. */
 import { Command, InvalidArgumentError, Option } from "commander";
+import { budgetScopes } from "../budgets.ts";
 import { reasonOf } from "../errors.ts";
 import { ConfigError } from "./config.ts";
 import type { AddOptions, ListOptions, RemoveOptions } from "./commands/knowledge.ts";
 import type { SendOptions } from "./commands/send.ts";
+import type { UsageOptions } from "./commands/usage.ts";
 import type { ReleaseOptions, SayOptions, TakeOptions } from "./commands/takeover.ts";
 import { roles, type Role } from "./roles.ts";
 
@@ -159,6 +161,15 @@ program
   .option("--limit <n>", "how many at most", count, 100)
   .option("--json", "as JSON")
   .action(async (options: { limit: number; json?: true }) => (await import("./commands/journal.ts")).journal(options));
+
+program
+  .command("usage")
+  .description("show what was used by day and by model, and how far its budgets are used")
+  .addOption(new Option("--scope <scope>", "whose; the whole gateway's unless given").choices(budgetScopes))
+  .option("--of <whom>", "channel/account/user, a conversation's id, channel/account, or a tenant")
+  .option("--days <n>", "the last ones, today included", count, 7)
+  .option("--json", "as JSON")
+  .action(async (options: UsageOptions) => (await import("./commands/usage.ts")).usage(options));
 
 program
   .command("receipts")

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { z } from "zod";
+import { budgetProblems } from "./budget-problems.ts";
 import { besideDapr } from "./dapr/beside.ts";
 import { isMap, variableOf, withEnvironment, type Environment } from "./environment.ts";
 import { modelProblems } from "./model-settings.ts";
@@ -62,6 +63,7 @@ export async function loadConfig(own: Environment = process.env): Promise<Config
   checkSubscribers(parsed.data);
   checkDapr(parsed.data);
   checkModels(parsed.data, model.spec);
+  checkBudgets(parsed.data, model.spec);
   return { ...parsed.data, data: resolve(parsed.data.data), file: source, model };
 }
 
@@ -199,6 +201,11 @@ function checkDelegates({ delegates, skills, runtime }: Settings): void {
 /** A model that cannot answer is found at the start, not by the first person who writes. */
 function checkModels(given: Settings, spec: string): void {
   const problems = modelProblems(given, spec);
+  if (problems.length > 0) throw new ConfigError(problems);
+}
+
+function checkBudgets(given: Settings, spec: string): void {
+  const problems = budgetProblems(given, spec);
   if (problems.length > 0) throw new ConfigError(problems);
 }
 

@@ -8,6 +8,7 @@ import { holderOf } from "../../adapters/embedded/lock.ts";
 import { createServer } from "../../adapters/http/index.ts";
 import { InputError } from "../errors.ts";
 import { missionActs, sendOrder, type Operations } from "../operations.ts";
+import { usageQuery } from "../usage.ts";
 import type { Log } from "../ports.ts";
 import { takeOrder } from "../takeover-operations.ts";
 
@@ -39,6 +40,7 @@ const order = z.discriminatedUnion("operation", [
   z.object({ operation: z.literal("orderMission"), id: z.string().max(100), act: z.enum(missionActs) }),
   z.object({ operation: z.literal("marks"), conversation: z.string().max(1_000) }),
   z.object({ operation: z.literal("send"), order: sendOrder }),
+  z.object({ operation: z.literal("usage"), query: usageQuery }),
   z.object({ operation: z.literal("webhooks"), limit }),
   z.object({ operation: z.literal("replay"), id: z.string() }),
   z.object({ operation: z.literal("check") }),
@@ -114,6 +116,8 @@ function perform(operations: CommandOperations, asked: Order): Promise<unknown> 
       return operations.marks(asked.conversation);
     case "send":
       return operations.send(asked.order);
+    case "usage":
+      return operations.usage(asked.query);
     case "webhooks":
       return operations.webhooks(asked.limit);
     case "replay":
@@ -182,6 +186,7 @@ export async function runningGateway(
       orderMission: (id, act) => ask({ operation: "orderMission", id, act }),
       marks: (conversation) => ask({ operation: "marks", conversation }),
       send: (given) => ask({ operation: "send", order: given }),
+      usage: (query) => ask({ operation: "usage", query }),
       webhooks: (most) => ask({ operation: "webhooks", limit: most }),
       replay: (id) => ask({ operation: "replay", id }),
       check: () => ask({ operation: "check" }),

@@ -16,6 +16,7 @@ import type { Log, Signals } from "../ports.ts";
 import type { Serving } from "./a2a.ts";
 import { accountKey } from "./accounts.ts";
 import { createAgents, modelsSettings } from "./agents.ts";
+import { openBudgets } from "./budgets.ts";
 import type { Config } from "./config.ts";
 import { consoleOf } from "./console.ts";
 import { createControl } from "./control.ts";
@@ -43,7 +44,11 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const safeFetch = createSafeFetch({ allowHosts: config.webhooks.allowHosts });
   const signals = config.redis.url === undefined ? undefined : await openSignals(config.redis.url, instance, log);
   const counts = await openCounts(config, clock, log);
-  const models = createModels(modelsSettings(config), { clock, log, sharedWindow: counts?.window });
+  const announce: Announce = async (facts) => {
+    if (subscribers.length > 0) await subscriptions.announce(facts);
+  };
+  const budgets = openBudgets({ config, runtime, clock, log, announce });
+  const models = createModels(modelsSettings(config), { clock, log, sharedWindow: counts?.window, meter: budgets });
   const newId = () => randomBytes(18).toString("base64url");
   const reaches = (to: AccountRef) => channels.get(accountKey(to))?.reach !== undefined;
   const among = await openAmongAgents({
@@ -57,6 +62,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     signals,
     newId,
     models,
+    meter: budgets,
     prompt: (...of) => core.proactive.prompt(...of),
     toMission: async (...of) => missions?.told(...of),
     reaches,
@@ -68,7 +74,8 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const { chainName } = serving.server;
   const given = { config, runtime, clock, log, belongings, delegations, chainName, reaches, core: () => core };
   const missions = openMissions(given);
-  const outside = { sources: [...among.sources, ...(missions === undefined ? [] : [missions.source])], effects };
+  const sources = [...among.sources, ...(missions === undefined ? [] : [missions.source])];
+  const outside = { sources, effects, meter: budgets };
   const agents = createAgents({ config, models, clock, log, blobs, outside });
   const subscribers = subscribersOf(config, { safeFetch, clock, bindings: runtime.bindings });
   const subscriptions = createSubscriptions({ runtime, belongings, clock, log, subscribers });
@@ -103,6 +110,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     delivers: role !== "agents",
     delegations,
     missions,
+    budgets,
     takeover: takeoverOf(config),
     erase: mcp?.erase,
     ...(announces.length === 0 ? {} : { announce: toAll(announces) }),
@@ -135,6 +143,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     subscriptions,
     connections,
     channels: all,
+    budgets,
     log,
   };
   const operations = operationsOf(operated, { name: "a command" });
@@ -182,6 +191,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
       servers,
       library,
       counts,
+      budgets,
     },
   );
 }

@@ -70,6 +70,7 @@ export interface Parts {
   readonly servers: { close(): Promise<void> };
   readonly library: Pick<Library, "knowledge">;
   readonly counts: { close(): void } | undefined;
+  readonly budgets: { drain(graceMs: number): Promise<void> } | undefined;
 }
 
 /** Starts it and stops it, each once. */
@@ -109,6 +110,7 @@ export function assemble({ config, clock, log, role }: GatewayOptions, parts: Pa
     await Promise.race([closed, new Promise<void>((resolve) => void clock.after(left(), resolve))]);
     await Promise.all([core.drain(left()), serving.host.drain(left())]);
     await delegations.drain(left());
+    await parts.budgets?.drain(Math.max(left(), stopMs));
     await drained;
     const ended = parts.servers.close().catch((error: unknown) => {
       log.warn({ reason: reasonOf(error) }, "tools' servers were not stopped in order");

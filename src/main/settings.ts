@@ -8,6 +8,7 @@ import { announcedKinds } from "../announce.ts";
 import { accessKinds, groupKinds } from "../policy.ts";
 import { isKey, keyAdvice } from "../api-keys.ts";
 import { mostSteps } from "../mission-plan.ts";
+import { budgetsSettings, pricesSettings } from "./budget-settings.ts";
 import { channelKinds } from "./channels.ts";
 import { delegateName, delegateSettings } from "./delegate-settings.ts";
 import { skillKinds, type SkillKinds } from "./skills.ts";
@@ -265,6 +266,9 @@ export const settings = z.strictObject({
   tenants: z
     .record(z.string().min(1), z.strictObject({ limits: z.strictObject(tenantLimits).prefault({}) }))
     .optional(),
+  /** What calls of models, tools and agents may come to; nothing is counted where nobody is named. */
+  budgets: budgetsSettings.prefault({}),
+  prices: pricesSettings.prefault({}),
   /** Persons of the operator's instead of the agent. */
   takeover: z
     .strictObject({

@@ -275,6 +275,33 @@ describe("an operator", () => {
     expect(early.body).toEqual({ entries: [] });
   }, 60_000);
 
+  test("sees what was used, of another tenant nothing, and is told what is not counted", async () => {
+    const budgets = { person: { day: { calls: 9 } }, tenant: {}, currency: "EUR" };
+    const stage = await open({ config: { access: "open", budgets } });
+    const { platform, root, acme: own, other: foreign } = stage;
+    await platform.user(ann).sends(ann, `question m-${ann}-1`);
+    await platform.waitForReply(ann, undefined, { timeoutMs: 15_000 });
+    const path = `GET /usage?scope=person&days=2&of=${encodeURIComponent(`telegram/main/${ann}`)}`;
+    for (const by of [root, own]) {
+      const { status, body } = await by(path);
+      expect(status).toBe(200);
+      expect(body).toMatchObject({
+        scope: "person",
+        currency: "EUR",
+        windows: [{ window: "day", used: { calls: 1 }, limits: { calls: 9 } }],
+      });
+    }
+    expect((await foreign(path)).status).toBe(404);
+    expect((await own("GET /usage")).body).toMatchObject({ scope: "tenant", windows: [{ used: { calls: 1 } }] });
+    expect((await foreign("GET /usage")).body).toMatchObject({ rows: [] });
+    expect((await foreign("GET /usage?scope=tenant&of=acme")).status).toBe(404);
+    expect((await root("GET /usage?scope=gateway")).text).toContain("there is no budgets.gateway");
+    const bad = ["days=0", "days=x", "scope=everybody", "scope=person", "scope=person&of=telegram/main"];
+    for (const wrong of bad) expect([wrong, (await root(`GET /usage?${wrong}`)).status]).toEqual([wrong, 400]);
+    // Whatever it is called: nobody by that name used anything.
+    expect((await root(`GET /usage?scope=tenant&of=${encodeURIComponent("%zz:x")}`)).body).toMatchObject({ rows: [] });
+  });
+
   test("is told why a channel is off", async () => {
     const stage = await open({ config: { ...config, access: "open" } });
     const wrong = await createGateway({

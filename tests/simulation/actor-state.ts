@@ -1,7 +1,7 @@
 /** The stored state of actors, and how an actor writes it: in one step (embedded) or in three (dapr). */
 import type { AgentId } from "../../src/ids.ts";
 import type { ActorCommit, ActorContext } from "../../src/ports.ts";
-import type { Inbox } from "../../src/state.ts";
+import type { Inbox, Spilled } from "../../src/state.ts";
 import type { Broker } from "./broker.ts";
 import type { Process } from "./process.ts";
 import type { Reminders } from "./reminders.ts";
@@ -16,6 +16,11 @@ export interface Hold {
   owns(): boolean;
 }
 
+export interface HeldConversation {
+  readonly id: string;
+  readonly waiting: readonly string[];
+}
+
 type Published = NonNullable<ActorCommit["publish"]>;
 
 type ContextOf = (id: AgentId, hold: Hold) => ActorContext;
@@ -24,8 +29,8 @@ export interface ActorState {
   readonly contextOf: ContextOf;
   /** What waits for a word, of all actors. */
   asks(): string[];
-  /** Conversations that an operator has. */
-  held(): string[];
+  /** Conversations that an operator has, and the messages that wait there for the agent. */
+  held(): HeldConversation[];
 }
 
 export function createActorState(world: World, broker: Broker, reminders: Reminders): ActorState {
@@ -48,10 +53,19 @@ export function createActorState(world: World, broker: Broker, reminders: Remind
       return [...open.map((ask) => `ask ${ask.id} of ${id}`), ...kept.map((key) => `row ${key} of ${id}`)];
     });
 
-  const held = (): string[] =>
+  const held = (): HeldConversation[] =>
     [...rows.values()].flatMap((stored) => {
       const { threads } = JSON.parse(stored.get("inbox") ?? '{"threads":{}}') as Inbox;
-      return Object.entries(threads).flatMap(([id, thread]) => (thread.held?.by === undefined ? [] : [id]));
+      return Object.entries(threads).flatMap(([id, { held: by, pending, spilled }]) => {
+        if (by?.by === undefined) return [];
+        const { first = 0, next = 0 } = spilled ?? {};
+        const behind = Array.from(
+          { length: next - first },
+          (_, at) => stored.get(`waiting:${id}:${first + at}`) ?? "{}",
+        );
+        const messages = [...pending, ...behind.flatMap((row) => (JSON.parse(row) as Spilled).message ?? [])];
+        return [{ id, waiting: messages.map((message) => message.id) }];
+      });
     });
 
   const contextOf: ContextOf = (id, { process, inCall, owns }) => {

@@ -116,6 +116,7 @@ type CoreOptions = Parameters<World["subject"]["createCore"]>[0];
 
 function coreOptions(world: World, outside: Outside, process: Process): Omit<CoreOptions, "runtime" | "log"> {
   const channels = outside.channelsOf(process);
+  const { silentMs } = world.plan.settings;
   const answering = { name: "agent", agent: outside.agentOf(process), traits: world.plan.settings };
   return {
     clock: process.clock,
@@ -126,7 +127,7 @@ function coreOptions(world: World, outside: Outside, process: Process): Omit<Cor
       const random = world.streams(`codes of ${process.slot}`);
       return Array.from({ length: 10 }, () => random.pick(["A", "B", "C", "D", "E", "F", "G", "H"])).join("");
     },
-    takeover: { waitMs: 40_000 },
+    takeover: { waitMs: 40_000, ...(silentMs !== undefined && { silentMs }) },
     delivers: process.slot < world.plan.senders,
     places: createShares(world.plan.settings.places, () => undefined),
   };

@@ -49,6 +49,7 @@ export function planOf(seed: number, flavour: Flavour): Plan {
       // Of a stream of its own: the others give what they gave before.
       places: streams(`places of ${flavour}`).chance(0.25) ? 2 : 2_000,
       inlineMs: streams(`waits of ${flavour}`).pick([1, 5, 20]) * second,
+      ...silenceOf(streams("silence")),
     },
     channels,
     conversations,
@@ -60,6 +61,11 @@ export function planOf(seed: number, flavour: Flavour): Plan {
           ...workFaultsOf(streams("faults of delegations"), conversations),
         ].toSorted((one, other) => one.at - other.at),
   };
+}
+
+/** How long operators may say nothing, where they may not for ever. */
+function silenceOf(random: Random): Pick<Plan["settings"], "silentMs"> {
+  return random.chance(0.3) ? { silentMs: random.pick([3, 10, 60]) * second } : {};
 }
 
 /** Often close to midnight: what is kept per day then changes its key in the middle of the run. */

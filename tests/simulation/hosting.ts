@@ -2,7 +2,7 @@
 import type { AgentId } from "../../src/ids.ts";
 import { resultOf } from "../../src/later.ts";
 import type { Actor, ActorContext, ActorHost } from "../../src/ports.ts";
-import { createActorState } from "./actor-state.ts";
+import { createActorState, type HeldConversation } from "./actor-state.ts";
 import type { Broker } from "./broker.ts";
 import { createPlacement } from "./placement.ts";
 import type { Process } from "./process.ts";
@@ -38,7 +38,7 @@ export interface Hosting {
   /** What waits for a word, in the stored state. */
   asks(): string[];
   /** Conversations that an operator has, in the stored state. */
-  held(): string[];
+  held(): HeldConversation[];
 }
 
 const callDeadlineMs = 20_000;

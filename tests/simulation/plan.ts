@@ -30,6 +30,8 @@ export interface Plan {
     readonly places: number;
     /** How long a call waits for its task. */
     readonly inlineMs: number;
+    /** How long an operator may say nothing; absent: for ever. */
+    readonly silentMs?: number;
   };
   readonly channels: readonly ChannelPlan[];
   readonly conversations: readonly ConversationPlan[];

@@ -157,6 +157,26 @@ export const bugs: readonly Bug[] = [
     replace: "",
   },
   {
+    name: "what the agent is told is an operator's while one has the conversation",
+    file: "scheduling.ts",
+    find: ".filter(({ note }) => note === undefined);",
+    replace: ";",
+  },
+  {
+    name: "what the agent is told is lost while an operator has the conversation",
+    file: "scheduling.ts",
+    find: `const rest = pending.filter((message) => !ahead.includes(message));
+    if (ahead.length > 0)`,
+    replace: `const rest = pending.filter((message) => !ahead.includes(message) && message.note === undefined);
+    if (rest.length < pending.length)`,
+  },
+  {
+    name: "who has a conversation is relieved though they say something",
+    file: "takeover.ts",
+    find: 'if (held.until !== event.until) return "busy";',
+    replace: "",
+  },
+  {
     name: "an operator's words are said again when they are asked for again",
     file: "takeover.ts",
     find: 'if (isSeen(draft.state, message)) return "duplicate";',

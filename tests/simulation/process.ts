@@ -95,7 +95,8 @@ export function createProcess(world: World, { slot, life, skew, revive }: Proces
     clock: {
       now: () => Math.floor(plan.epoch + loop.now() + skew()),
       monotonic: () => uptime + loop.now() - born,
-      after: schedule,
+      // As timers are: time goes on while one waits.
+      after: (ms, task) => schedule(Math.max(ms, 1), task),
     },
     schedule,
     perform: (operation, what, apply) =>

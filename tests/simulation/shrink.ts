@@ -34,6 +34,8 @@ function* smaller(plan: Plan): Generator<Plan> {
       if (actions.length > 0) yield withConversation(plan, at, { ...conversation, actions });
     }
   }
+  const { silentMs, ...settings } = plan.settings;
+  if (silentMs !== undefined) yield { ...plan, settings };
   if (plan.replicas > 2) yield { ...plan, replicas: plan.replicas - 1 };
   for (const [at, conversation] of plan.conversations.entries()) {
     for (const [which, action] of conversation.actions.entries()) {

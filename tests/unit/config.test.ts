@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { accountsOf } from "../../src/main/accounts.ts";
+import { budgetsOf } from "../../src/main/budget-settings.ts";
 import { ConfigError, loadConfig } from "../../src/main/config.ts";
 import { variables } from "../../src/main/environment.ts";
 
@@ -271,5 +272,51 @@ describe("delegates", () => {
     const { delegates, delegation } = await loadConfig(delegate("weather: { url: https://a.example/weather }"));
     expect(delegates["weather"]).toMatchObject({ headers: {}, signedBy: [], origins: [], sameSecret: false });
     expect(delegation.inlineSeconds).toBe(20);
+  });
+});
+
+describe("budgets", () => {
+  const key = { OPENAI_API_KEY: "k", ASCENT_MODEL: "openai:a,openai:b" };
+  const given = (yaml: string) => ({ ...key, ...file(yaml) });
+
+  it.each([
+    ["budgets: { person: { day: { tokens: 0 } } }", /^budgets\.person\.day\.tokens: must be a whole number from 1 on/],
+    ["budgets: { person: { week: {} } }", /^budgets\.person: has no setting week/],
+    ["budgets: { somebody: {} }", /^budgets: has no setting somebody/],
+    ["budgets: { timeZone: Mars/Olympus }", /^budgets\.timeZone: is no time zone/],
+    ["budgets: { keepDays: 7 }", /^budgets\.keepDays: must be 32 at least/],
+    ["budgets: { person: { day: { money: -1 } } }", /^budgets\.person\.day\.money: must be an amount above 0/],
+    ["prices: { models: { openai:a: { input: -1 } } }", /^prices\.models\.openai:a\.input: must be a price/],
+  ])("%s is refused in words that say what to do", async (yaml, words) => {
+    expect(await problems(given(yaml))).toEqual([expect.stringMatching(words)]);
+  });
+
+  it("of money need a price for every model that may be asked, wherever it is named", async () => {
+    const named = `
+budgets: { tenant: { month: { money: 5 } } }
+prices: { models: { "openai:a": { input: 1, output: 2 } } }
+agents: { one: {}, two: { models: [openai:c], summaryModel: "openai:d" } }
+skills: { analyst: { model: "openai:e" }, scheduler: { enabled: false, model: "openai:f" } }
+models: { transcription: { model: "openai:whisper-1" } }`;
+    const found = await problems(given(named));
+    expect(
+      found.map((line) => /^prices\.models: (\S+) has no price, and budgets\.tenant\.month\.money/.exec(line)?.[1]),
+    ).toEqual(expect.arrayContaining(["openai:b", "openai:c", "openai:d", "openai:e", "openai:whisper-1"]));
+    expect(found).toHaveLength(5);
+  });
+
+  it("of tokens and calls need none, and nobody has one unless given", async () => {
+    const { budgets } = await loadConfig(given("budgets: { person: { day: { tokens: 5, calls: 2 } }, gateway: {} }"));
+    expect(budgetsOf({ budgets, prices: { models: {}, tools: {} } })).toMatchObject({
+      timeZone: "UTC",
+      scopes: { person: { day: { tokens: 5, calls: 2 } }, gateway: {} },
+    });
+    const plain = await loadConfig(key);
+    expect(budgetsOf(plain)).toBeUndefined();
+  });
+
+  it("count money in whole billionths", async () => {
+    const { budgets, prices } = await loadConfig({ ...file("budgets: { person: { day: { money: 0.07 } } }") });
+    expect(budgetsOf({ budgets, prices })?.scopes.person?.day?.money).toBe(70_000_000);
   });
 });

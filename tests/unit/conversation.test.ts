@@ -693,3 +693,49 @@ describe("what is kept", () => {
     expect(game.tell({ type: "summarized", through: turn.turn, summary: "again" })).toBe("stale");
   });
 });
+
+describe("what is over for a day", () => {
+  const rule = "budget used up";
+  const over = (period: string) => ({ notice: "budgetDay", once: { period, rule } });
+  /** The turn that runs comes to it. */
+  const end = (game: ReturnType<typeof play>, of: object) =>
+    game.tell({ type: "failed", ...game.running(), messages: game.pending(), ...of });
+
+  it("is told once in it; then messages are set aside by the rule, without an answer and without a trace in the history", () => {
+    const game = play();
+    game.receive(message("m1"));
+    end(game, over("2026-11-26"));
+    expect(game.answers()).toEqual([{ seq: 1, answers: [id("m1")], notice: "budgetDay" }]);
+    game.receive(message("m2"));
+    game.receive(message("m3"));
+    end(game, over("2026-11-26"));
+    expect(game.aside()?.map(([of]) => of)).toContain(id("m2"));
+    expect(new Set(game.aside()?.map(([, by]) => by))).toEqual(new Set([rule]));
+    if (game.pending().length > 0) end(game, over("2026-11-26"));
+    expect(game.pending()).toEqual([]);
+    expect(game.answers()).toHaveLength(1);
+    expect(game.history().join()).not.toContain("m2");
+    game.receive(message("m4"));
+    end(game, over("2026-11-27"));
+    expect(game.answers().map(({ notice }) => notice)).toEqual(["budgetDay", "budgetDay"]);
+    game.receive(message("m5"));
+    game.finish(game.running());
+    expect(game.answers()).toHaveLength(3);
+  });
+
+  it("is told each time where it is not said that once is enough, and what fails otherwise is told as ever", () => {
+    const game = play();
+    for (const name of ["m1", "m2"]) {
+      game.receive(message(name));
+      end(game, { notice: "budgetDay" });
+    }
+    game.receive(message("m3"));
+    end(game, { notice: "failed" });
+    expect(game.answers().map(({ notice }) => notice)).toEqual(["budgetDay", "budgetDay", "failed"]);
+    expect(game.aside()).toBeUndefined();
+  });
+
+  it("stays told where the conversation is put away meanwhile", () => {
+    expect(readQuiet({ to, seq: 1, told: "2026-11-26", listed: true })).toMatchObject({ told: "2026-11-26" });
+  });
+});

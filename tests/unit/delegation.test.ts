@@ -241,6 +241,35 @@ describe("a delegation", () => {
     expect(world.notes().map(({ text: words }) => words)).toEqual([expect.stringContaining("six minutes")]);
   });
 
+  it("keeps its job where another process ended it in the last moment, and its note could not be told", async () => {
+    const { peer, state } = scriptedPeer();
+    state.first = () => done("six minutes");
+    const world = delegationWorld([peer]);
+    const [one, other] = [world.start(60_000), world.start()];
+    const { get } = world.records;
+    const deaths: Error[] = [];
+    let isDone = false;
+    // The call has seen the end, and is about to write that it tells it.
+    world.records.get = async (key) => {
+      const row = world.records.rows.get(key)?.value as Partial<PeerTask> | undefined;
+      if (!isDone && row?.state === "completed") {
+        isDone = true;
+        const jobs = new Map(world.jobs);
+        world.crash();
+        deaths.push(await rejection(world.pass(10 * minute, other)));
+        // As its job does in time.
+        for (const [name, job] of jobs) world.jobs.set(name, job);
+      }
+      return get(key);
+    };
+    expect((await ask(one)).text).toContain("told in this conversation already");
+    expect(deaths).toHaveLength(1);
+    expect(world.jobs.size).toBe(1);
+    await world.pass(minute, other);
+    expect(world.notes()).toMatchObject([{ text: expect.stringContaining("six minutes") }]);
+    expect(world.jobs.size).toBe(0);
+  });
+
   it("asks, and goes on with the answer of a later turn", async () => {
     const { peer, state, sent, set } = scriptedPeer();
     state.first = () => ({ state: "input-required", said: "Hard or soft?", saidId: "q1" });

@@ -7,6 +7,7 @@
  */
 import type { AgentInputItem, Runner } from "@openai/agents";
 import type { HistoryItem, Resume, TurnOutput } from "../../../src/agent.ts";
+import { payerOf } from "../../../src/budgets.ts";
 import { answer as answerShape, type Answer } from "../../../src/message.ts";
 import { z } from "zod";
 import { clip } from "../render.ts";
@@ -58,7 +59,8 @@ export function createGuardrails(
     turn: (of) =>
       createTurnGuard(of, { input, output }, (what) => {
         const { turn, to } = of.input;
-        const caller = { tenant: to.tenant, line: to.conversation, turn };
+        const payer = payerOf(of.input.agent, to);
+        const caller = { tenant: to.tenant, line: to.conversation, payer, turn };
         return (rule, text) => judged(rule, text, what, { ...deps, runner, caller }, of.signal);
       }),
   };

@@ -1,4 +1,5 @@
 /** What is found in the documents in the course of one task, numbered. */
+import type { Payer } from "../../../src/budgets.ts";
 import { reasonOf, TerminalError } from "../../../src/errors.ts";
 import type { Embedder, FoundPassage, KnowledgeBase, Question } from "../../../src/knowledge.ts";
 import type { Log } from "../../../src/ports.ts";
@@ -15,13 +16,13 @@ export type Limits = Pick<KnowledgeSettings, "collections" | "passages" | "least
 /** Where the model for vectors cannot be reached the words alone have to do. */
 export async function findPassages(
   { base, embedder, log }: FindingDeps,
-  tenant: string,
+  who: Payer,
   text: string,
   limits: Limits,
   signal?: AbortSignal,
 ): Promise<readonly FoundPassage[]> {
   const { collections, passages, leastWords, leastSense } = limits;
-  const vector = embedder && (await vectorOf(embedder, text, log, signal));
+  const vector = embedder && (await vectorOf(embedder, who, text, log, signal));
   const question: Question = {
     text,
     limit: passages,
@@ -29,12 +30,12 @@ export async function findPassages(
     ...(vector === undefined ? {} : { vector }),
     ...(collections === undefined ? {} : { collections }),
   };
-  return base.search(tenant, question);
+  return base.search(who.tenant, question);
 }
 
-async function vectorOf(embedder: Embedder, text: string, log: Log, signal: AbortSignal | undefined) {
+async function vectorOf(embedder: Embedder, who: Payer, text: string, log: Log, signal: AbortSignal | undefined) {
   try {
-    const [of] = await embedder.embed([text], signal);
+    const [of] = await embedder.embed([text], signal, who);
     return of === undefined ? undefined : { model: embedder.model, of };
   } catch (error) {
     if (!(error instanceof TerminalError)) throw error;

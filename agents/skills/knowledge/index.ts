@@ -2,6 +2,7 @@
  * The operator's documents, asked. What it says rests on passages that were found and that it names; an answer that names none is
  * not passed on. Documents are data: what stands in them changes neither the tools nor whose documents are searched.
  */
+import type { Payer } from "../../../src/budgets.ts";
 import { z } from "zod";
 import { InputError } from "../../../src/errors.ts";
 import type { FoundPassage } from "../../../src/knowledge.ts";
@@ -39,7 +40,8 @@ export function createKnowledge(
   const { base, models } = deps;
 
   async function execute(run: TaskRun, hooks: TaskHooks): Promise<TaskOutcome> {
-    const { tenant } = run.caller;
+    const { tenant, id: person } = run.caller;
+    const payer = { tenant, person };
     const question = requestIn(run.messages).slice(0, longestQuestion).trim();
     if (question === "") return { kind: "rejected", reason: "Ask a question in words." };
     const known = await collectionsOf(tenant);
@@ -49,13 +51,13 @@ export function createKnowledge(
       );
     }
     hooks.progress("searching the documents");
-    if (runsOnDemo(settings)) return demonstrate(tenant, question, hooks);
+    if (runsOnDemo(settings)) return demonstrate(payer, question, hooks);
     const numbers = createNumbers();
     const answer = await runOnModel({
       settings,
       models,
       instructions,
-      tools: [searchTool(tenant, known, numbers, hooks)],
+      tools: [searchTool(payer, known, numbers, hooks)],
       run,
       messages: run.messages,
       hooks,
@@ -70,7 +72,7 @@ export function createKnowledge(
     return settings.collections === undefined ? all : all.filter((one) => settings.collections?.includes(one));
   }
 
-  function searchTool(tenant: string, known: readonly string[], numbers: Numbers, hooks: TaskHooks): SkillTool {
+  function searchTool(payer: Payer, known: readonly string[], numbers: Numbers, hooks: TaskHooks): SkillTool {
     let searches = 0;
     return skillTool({
       name: "search",
@@ -88,15 +90,15 @@ export function createKnowledge(
         if (searches > mostSearches) throw new InputError("that is enough searching: answer with what was found");
         hooks.progress("searching the documents");
         const collections = collection === null ? [...known] : [collection];
-        const found = await findPassages(deps, tenant, question, { ...settings, collections }, signal);
+        const found = await findPassages(deps, payer, question, { ...settings, collections }, signal);
         return found.length === 0 ? "No passage fits." : found.map((one) => shown(one, numbers.of(one))).join("\n\n");
       },
     });
   }
 
-  async function demonstrate(tenant: string, question: string, hooks: TaskHooks): Promise<TaskOutcome> {
+  async function demonstrate(payer: Payer, question: string, hooks: TaskHooks): Promise<TaskOutcome> {
     const limits = { ...settings, passages: shownOnDemo };
-    const found = await findPassages(deps, tenant, question, limits, hooks.signal);
+    const found = await findPassages(deps, payer, question, limits, hooks.signal);
     if (found.length === 0) return completed(nothing);
     const numbers = createNumbers();
     const lines = found.map((one) => `- ${quoteFrom(one.text, question, 400)} [${numbers.of(one)}]`);

@@ -116,7 +116,7 @@ export async function search(question: string, { tenant, collection, json }: Lis
   await withLibrary(async ({ knowledge, embedder, config, log }) => {
     const limits = knowledgeOf(config);
     const within = collection === undefined ? limits : { ...limits, collections: [collection] };
-    const found = await findPassages({ base: knowledge, embedder, log }, tenant, question, within);
+    const found = await findPassages({ base: knowledge, embedder, log }, { tenant }, question, within);
     if (json) return printJson(found);
     for (const passage of found) {
       const { document, text, words, sense } = passage;

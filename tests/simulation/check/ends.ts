@@ -1,8 +1,8 @@
 /** I1, I2 and I6: every message that was taken has one end, and never two answers; what was not taken is taken later. */
-import { addressOf, postId } from "../events.ts";
+import { postId } from "../events.ts";
 import type { Post } from "../platform.ts";
 import { wasInFlight } from "./flight.ts";
-import { isNote, owed, type Evidence, type Reply, type Violation } from "./evidence.ts";
+import { isNote, owed, waitsForAgent, type Evidence, type Reply, type Violation } from "./evidence.ts";
 
 export function checkEnds(evidence: Evidence, replies: readonly Reply[]): Violation[] {
   return owed(evidence.posts).flatMap((post) => endsOf(evidence, replies, post));
@@ -33,7 +33,7 @@ function endsOf(evidence: Evidence, replies: readonly Reply[], post: Post): Viol
     ...(rules.size > 0 ? [`set aside: ${[...rules].join(", ")}`] : []),
   ];
   if (ends.length === 0 && post.refused !== undefined) return [];
-  if (ends.length === 0 && isNote(post) && evidence.held.includes(addressOf(post.conversation).conversation)) return [];
+  if (ends.length === 0 && isNote(post) && waitsForAgent(evidence, id)) return [];
   if (ends.length === 0) {
     const half = own.length > 0 ? `only half of an answer (${names(own)})` : "no end";
     return [{ rule: "I1", text: `${token} was taken and has ${half}` }];

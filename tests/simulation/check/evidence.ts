@@ -1,5 +1,6 @@
 /** What a run is judged by: the platform's log, the agent's view of its turns, the journal and the dead letters. */
 import type { DeadLetter, SetAside } from "../../../src/ports.ts";
+import type { HeldConversation } from "../actor-state.ts";
 import type { Journey } from "../broker.ts";
 import type { Written } from "../keyed.ts";
 import type { Execution } from "../near-agent.ts";
@@ -31,8 +32,8 @@ export interface Evidence {
   readonly working: readonly string[];
   /** Asks and jobs that are left. */
   readonly waiting: readonly string[];
-  /** Conversations that an operator has at the end. */
-  readonly held: readonly string[];
+  /** Conversations that an operator has at the end, and the messages that wait there for the agent. */
+  readonly held: readonly HeldConversation[];
   /** The same as operators are shown it. */
   readonly shownHeld: readonly string[];
   readonly journeys: readonly Journey[];
@@ -164,6 +165,11 @@ export function isSaying(token: string): boolean {
 /** Told to the agent by the gateway, not by a person: an operator's word too. */
 export function isNote({ action: { does } }: Post): boolean {
   return does.kind === "decide" || (does.kind === "request" && does.form === "note");
+}
+
+/** An operator has its conversation at the end, and the agent is told it when that one lets go. */
+export function waitsForAgent({ held }: Evidence, id: string): boolean {
+  return held.some(({ waiting }) => waiting.includes(id));
 }
 
 /** An edit gives one that mentions nobody its place, and one that it overtakes on the way or may overtake on the bus. */

@@ -6,7 +6,7 @@ import { postId } from "../events.ts";
 import type { Run } from "../model.ts";
 import type { Post } from "../platform.ts";
 import { workIn, type Told } from "../work-log.ts";
-import { isSaying, type Evidence, type Reply, type Violation } from "./evidence.ts";
+import { isSaying, waitsForAgent, type Evidence, type Reply, type Violation } from "./evidence.ts";
 import { nameOf } from "./links.ts";
 
 /** All that there is to see of one task. */
@@ -90,6 +90,7 @@ function lost(evidence: Evidence, replies: readonly Reply[], life: Life): Violat
     if (tellersOf(replies, saying).length > 0 || (gaveUp && !saying.endsWith("x"))) return [];
     const noted = notes.filter(({ tokens }) => tokens.includes(saying));
     if (noted.some(({ id }) => evidence.journal.some((entry) => entry.id === id))) return [];
+    if (noted.some(({ id }) => waitsForAgent(evidence, id))) return [];
     if (saying.endsWith("q") && told.some(({ replies: given }) => given.length > 0)) return [];
     // By a clock that is minutes off the call was waited for until the other had given up.
     if (saying.endsWith("q") && jumps && sayingsOf(life).includes(`${name}e`)) return [];
