@@ -6,6 +6,7 @@ import type { Asked, MemoryChange, Once, Reply, Speaker, TurnRef } from "./event
 import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
 import type { Import, Serving } from "./link-events.ts";
 import type { Note, NoteChange } from "./notes.ts";
+import type { MissionOrder } from "./mission-order.ts";
 import type { Asking, QuestionState } from "./question-state.ts";
 import type { Leaving, Via } from "./link-state.ts";
 import type {
@@ -120,6 +121,8 @@ export interface AgentCalls {
   holdings(data: { past?: true }): Holdings;
   /** @param data as {@link Holdings} were when all of them was deleted: "busy" where there is more now. */
   forget(data: Serving & { media: number; answers: number }): Reply;
+  /** By whom this agent is hosted, off its lock: nothing of its own. */
+  mission(data: MissionOrder): unknown;
   /**
    * Deletes all of the agent, as if it had never been; "busy" while it owes anything, "refused" where anything came after that
    * day (since the epoch), or where it is a part of somebody known elsewhere.

@@ -21,6 +21,7 @@ import { later, type Later } from "./later.ts";
 import { createLinking } from "./linking.ts";
 import { gapMs } from "./order.ts";
 import { notesFor } from "./notes.ts";
+import type { MissionOrder } from "./mission-order.ts";
 import { createOutgoing } from "./outgoing.ts";
 import { searchPast } from "./past.ts";
 import { stateOf } from "./questions.ts";
@@ -61,6 +62,8 @@ export interface ClientAgentOptions {
   readonly settled: (conversation: ConversationId) => Promise<number>;
   /** This process starts no turns any more, and another one will have its agents. */
   readonly isStopping: () => boolean;
+  /** Missions are where agents are hosted. */
+  readonly missionOrdered?: (order: MissionOrder) => Promise<unknown>;
   readonly announce?: Announce;
   /** Told at least once. */
   readonly stopped?: ((turn: StoppedTurn) => Promise<void>) | undefined;
@@ -530,6 +533,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
       stored = readState(new Map());
       return "accepted";
     },
+    mission: async (data) => later(Promise.resolve(options.missionOrdered?.(data))),
     watch: async () => (!isBusy(stored) || (await watch.arm()) ? "accepted" : "unwatched"),
   };
 

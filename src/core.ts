@@ -18,7 +18,9 @@ import type { Reply } from "./events.ts";
 import { createFeedback, type Feedback, type FeedbackOptions } from "./feedback.ts";
 import type { StoppedTurn } from "./state.ts";
 import type { SafeFetch } from "./fetch.ts";
-import { agentIdOf, digestOf, type AccountRef, type ConversationId, type MessageId } from "./ids.ts";
+import { agentIdOf, digestOf, type AccountRef, type AgentId, type ConversationId, type MessageId } from "./ids.ts";
+import type { MissionOrder } from "./mission-order.ts";
+import type { Missions } from "./missions.ts";
 import { createEndings, type EndingsKeeper } from "./endings.ts";
 import { createInbound } from "./inbound.ts";
 import { createOperators, type Operators } from "./operators.ts";
@@ -73,6 +75,7 @@ export interface CoreOptions {
   readonly feedback?: Pick<FeedbackOptions, "emoji" | "asks" | "keptMs" | "pseudonymOf"> | undefined;
   /** Ten letters or digits that nobody can guess; random ones unless given. */
   readonly newCode?: () => string;
+  readonly missions?: Pick<Missions, "forget" | "ordered" | "pressed"> | undefined;
   /** Where anybody has a budget. */
   readonly budgets?: Budgets | undefined;
   /** Who works for agents beside their turns. */
@@ -97,6 +100,8 @@ export interface Core {
   /** How far the conversation's platform says that its answers got; empty where it says nothing. */
   marks(conversation: ConversationId): Promise<Marks>;
   readonly endings: EndingsKeeper;
+  /** As a process without workflows asks for it. */
+  orderMission(agent: AgentId, order: MissionOrder): Promise<unknown>;
   /** What nobody asked for: the agent writes first. */
   readonly proactive: Proactive;
   /**
@@ -138,6 +143,7 @@ export function createCore(options: CoreOptions): Core {
   const call = runtime.actors.call.bind(runtime.actors) as CallAgent;
   const belongings = createBelongings(runtime, clock);
   const forget = async (conversations: readonly string[], callers: readonly TaskCaller[] = []) => {
+    await options.missions?.forget(conversations, callers);
     await delegations?.forget(conversations, callers);
     await takeovers.forget(conversations);
     await feedback?.forget(conversations);
@@ -203,6 +209,7 @@ export function createCore(options: CoreOptions): Core {
       mayHandOver: takeovers.mayAsk,
       forget,
       ratingsOf: feedback?.held,
+      missionPressed: options.missions?.pressed,
     }),
     switchAgent: createSwitch(agentOf, options.offered?.at ?? (() => [])),
     tellAlive: !runtime.actors.exclusive,
@@ -223,6 +230,10 @@ export function createCore(options: CoreOptions): Core {
         takeovers.over(to, id, by).catch((error: unknown) => {
           log.warn({ conversation: to.conversation, reason: reasonOf(error) }, "operators are still shown a takeover");
         });
+      },
+      missionOrdered: async (order) => {
+        if (options.missions === undefined) throw new InputError("missions are turned off");
+        return options.missions.ordered(order);
       },
       stopped: delegations && ((turn) => delegations.stopped(turn)),
       isStopping: () => stopping && !runtime.actors.exclusive,
@@ -268,6 +279,7 @@ export function createCore(options: CoreOptions): Core {
     endings: createEndings({ runtime, call, belongings, forget, clock, log }),
     operators: createOperators({ pairing, inbound, clock, channelOf, policyOf }),
     marks: (conversation) => readMarks(runtime.records, conversation),
+    orderMission: (agent, order) => call(agent, "mission", order),
     proactive: createProactive({ inbound, clock, channelOf, policyOf }),
     async retry(id) {
       const letter = await deadLetters.get(id);

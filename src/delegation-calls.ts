@@ -36,7 +36,7 @@ const mostFiles = 5;
 const filesBytes = 6 * 1024 * 1024;
 const longestAsked = 160;
 /** Of what was said in one task. */
-const mostSaid = 200;
+export const mostSaid = 200;
 
 export async function beginTask(
   parts: DelegationParts,
@@ -45,8 +45,8 @@ export async function beginTask(
   name: string,
   said: Said,
 ): Promise<ToolResult> {
-  const { store, peers, clock } = parts;
-  const { call, claim, by, caller, chain, turn } = asking;
+  const { store, peers } = parts;
+  const { call, claim, turn } = asking;
   const known = await store.find(call);
   const peer = await peers.of(name);
   const card = await peer?.card();
@@ -54,40 +54,57 @@ export async function beginTask(
   if (known === undefined) {
     if (peer === undefined || card === undefined)
       throw new InputError(`the agent ${quoted(name)} cannot be reached at the moment: nothing was asked of it`);
-    if (peer.local && chain.includes(parts.chainName(name)))
-      throw new InputError(
-        `the agent ${quoted(name)} is among those that ask: agents are delegating in a circle, which ends here`,
-      );
-    const taken = await partsOf(parts, said, peer, card, asking);
-    left = taken.left;
     const until = follow.until(asking.mostMs);
-    // Before anything else: what it finds nothing of it forgets.
-    await parts.arm({ id: call, by }, until);
-    const own = await store.enlist(by.list, { id: call, agentName: by.agentName, turn, caller }, name);
-    const at = clock.now();
-    await store.create({
-      v: 1,
-      id: call,
-      name: own,
-      peer: name,
-      by,
-      caller,
-      context: digestOf(`${caller.tenant} ${caller.id} ${by.list} ${name}`),
-      chain: [...chain],
-      asked: clip(said.text.replace(/\s+/g, " "), longestAsked),
-      outgoing: { id: call, parts: [...taken.parts] },
-      said: [digestOf(call)],
-      state: "submitted",
-      telling: { call, turn, until, claim },
-      artifacts: { told: {}, seen: {} },
-      notes: { since: 0, n: 0 },
-      at,
-      ...(peer.timeoutMs === undefined ? {} : { deadline: at + peer.timeoutMs }),
-      looks: 0,
-      pushed: peer.local || card.pushes,
-    });
+    left = await opened(parts, asking, { peer, card }, said, { until, telling: { call, turn, until, claim } });
   } else await renew(parts, follow, asking, known);
   return withLeft(await waitFor(follow, asking, call, name), left);
+}
+
+/**
+ * Writes it down: what the peer does not have yet is sent by the next step.
+ * @param options.until its job comes then at the latest. @returns what does not go along.
+ */
+export async function opened(
+  parts: DelegationParts,
+  asking: Omit<Asking, "claim" | "progress" | "isStopped" | "mostMs">,
+  { peer, card }: { readonly peer: Peer; readonly card: PeerCard },
+  said: Said,
+  { until, telling }: { readonly until: number; readonly telling: Delegation["telling"] },
+): Promise<readonly string[]> {
+  const { store, clock } = parts;
+  const { call, by, caller, chain, turn } = asking;
+  const { name } = peer;
+  if (peer.local && chain.includes(parts.chainName(name)))
+    throw new InputError(
+      `the agent ${quoted(name)} is among those that ask: agents are delegating in a circle, which ends here`,
+    );
+  const taken = await partsOf(parts, said, peer, card, asking);
+  // Before anything else: what it finds nothing of it forgets.
+  await parts.arm({ id: call, by }, until);
+  const own = await store.enlist(by.list, { id: call, agentName: by.agentName, turn, caller }, name);
+  const at = clock.now();
+  await store.create({
+    v: 1,
+    id: call,
+    name: own,
+    peer: name,
+    by,
+    caller,
+    context: digestOf(`${caller.tenant} ${caller.id} ${by.list} ${name}`),
+    chain: [...chain],
+    asked: clip(said.text.replace(/\s+/g, " "), longestAsked),
+    outgoing: { id: call, parts: [...taken.parts] },
+    said: [digestOf(call)],
+    state: "submitted",
+    telling,
+    artifacts: { told: {}, seen: {} },
+    notes: { since: 0, n: 0 },
+    at,
+    ...(peer.timeoutMs === undefined ? {} : { deadline: at + peer.timeoutMs }),
+    looks: 0,
+    pushed: peer.local || card.pushes,
+  });
+  return taken.left;
 }
 
 /** A call that is made again waits anew, where notes do not tell yet. */
@@ -174,7 +191,7 @@ async function partsOf(
   { text, files }: Said,
   peer: Peer,
   card: PeerCard,
-  { call, caller, signal }: Asking,
+  { call, caller, signal }: Pick<Asking, "call" | "caller" | "signal">,
 ): Promise<{ readonly parts: readonly TaskPart[]; readonly left: readonly string[] }> {
   const parts: TaskPart[] = [{ kind: "text", text }];
   const left: string[] = [];

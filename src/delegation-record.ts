@@ -35,6 +35,8 @@ export const delegationRow = z.object({
     list: z.string(),
     to: address.optional(),
     participant: participant.optional(),
+    /** It is a step of a mission, which is told instead of the conversation. */
+    mission: z.object({ id: z.string(), step: z.string() }).optional(),
   }),
   caller: taskCaller,
   context: z.string(),

@@ -29,11 +29,20 @@ export interface WorkOptions {
   readonly peers: Peers;
   readonly words: Words;
   readonly prompt: Proactive["prompt"];
+  readonly toMission?: ((of: MissionStepRef, told: TaskNews) => Promise<void>) | undefined;
   readonly blobs: Blobs;
   readonly clock: Clock;
   readonly log: Log;
   /** Where the peer tells of changes; undefined: nowhere. */
   readonly pushOf: (peer: Peer, id: string) => PeerMessage["push"];
+}
+
+export type MissionStepRef = NonNullable<Delegation["by"]["mission"]>;
+/** What a mission is told of one of its tasks. */
+export interface TaskNews extends Outcome {
+  readonly kind: "news" | "question" | "end";
+  /** The same whenever the same is told. */
+  readonly id: string;
 }
 
 /** The delegation as it stands, and its task as the peer just told it. */
@@ -203,14 +212,15 @@ export function createWork(options: WorkOptions): Work {
     const still = ending.cancel ? { canceling: { since: clock.now() } } : {};
     const state = isEnded(rest) ? rest.state : "failed";
     const topic = told.failed ? "a task's failure" : "a task's result";
-    const note = telling === "note" && !silent ? { note: { what: "end", topic, told } } : {};
+    const note =
+      telling === "note" && (!silent || rest.by.mission !== undefined) ? { note: { what: "end", topic, told } } : {};
     return { ...rest, state, end: { told, ...by }, ...still, ...note };
   }
 
   async function endOf(row: Delegation, task: PeerTask): Promise<Ending> {
     const failed = task.state !== "completed";
     const fresh = untold(row, task);
-    const told = await words.of(row, fresh, failed ? task.said : undefined, closingOf(row), failed);
+    const told = await words.of(row, fresh, failed ? task.said : undefined, closing(row), failed);
     // What its agent ended without a word, since it was asked to elsewhere, is no news.
     return { told, cancel: false, silent: !failed && fresh.length === 0 };
   }
@@ -226,7 +236,7 @@ export function createWork(options: WorkOptions): Work {
     if (task.state !== "input-required") return now;
     const digest = questionOf(task);
     if (now.question?.digest === digest) return now;
-    const told = await words.of(now, [], task.said, closingOf(now, "it asks, and goes on when it is answered"));
+    const told = await words.of(now, [], task.said, closing(now, "it asks, and goes on when it is answered"));
     const question = { digest, told, at: clock.now() };
     const note = { what: `question ${digest}`, topic: "a task's question", told };
     return noted(now, note, (one) => (one.question?.digest === digest ? undefined : { ...one, question }));
@@ -248,7 +258,7 @@ export function createWork(options: WorkOptions): Work {
         now = (await store.change(row.id, isNow("seen"))) ?? now;
         continue;
       }
-      const told = await words.of(now, [artifact], undefined, closingOf(now, "it goes on"));
+      const told = await words.of(now, [artifact], undefined, closing(now, "it goes on"));
       const note = { what: `artifact ${artifact.id} ${digest}`, topic: "news of a task", told };
       now = await noted(now, note, (one) => {
         const next = isNow("told")(one);
@@ -282,7 +292,11 @@ export function createWork(options: WorkOptions): Work {
 
   /** What of the delegation it is stands in the note's id. */
   async function tellNote(row: Delegation, { what, topic, told }: NonNullable<Delegation["note"]>): Promise<void> {
-    const { to, participant, agentName: agent } = row.by;
+    const { to, participant, mission, agentName: agent } = row.by;
+    if (mission !== undefined && !row.forgotten) {
+      const kind = what === "end" ? "end" : what.startsWith("question") ? "question" : "news";
+      return options.toMission?.(mission, { kind, id: digestOf(what), ...told });
+    }
     if (to === undefined || participant === undefined || row.forgotten) return;
     const files = told.parts.flatMap((part) => ("source" in part ? [part] : []));
     try {
@@ -335,6 +349,8 @@ export function createWork(options: WorkOptions): Work {
   return { advance, end };
 }
 
+/** A mission knows whose words they are. */
+const closing = (row: Delegation, how?: string): string => (row.by.mission === undefined ? closingOf(row, how) : "");
 interface Ending {
   readonly told: Outcome;
   /** The peer is still to be told to stop. */

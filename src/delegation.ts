@@ -12,8 +12,9 @@ import { createErasure } from "./delegation-erase.ts";
 import { createFollow } from "./delegation-follow.ts";
 import { callerIdOf, type DelegationParts } from "./delegation-parts.ts";
 import { asNote, bare, createDelegationStore, stopMark, type Delegation } from "./delegation-record.ts";
+import { missionTasks, type MissionTasks } from "./delegation-missions.ts";
 import { createWords } from "./delegation-words.ts";
-import { createWork, nextLook, type Standing } from "./delegation-work.ts";
+import { createWork, nextLook, type MissionStepRef, type Standing, type TaskNews } from "./delegation-work.ts";
 import type { StoppedTurn } from "./state.ts";
 import { blobsIn, type Address } from "./message.ts";
 import type { Peer, Peers } from "./peers.ts";
@@ -31,6 +32,8 @@ export interface DelegationOptions {
   readonly log: Log;
   readonly peers: Peers;
   readonly prompt: Proactive["prompt"];
+  /** What becomes of a mission's task; resolves when the mission has it for good, or is gone. */
+  readonly toMission?: ((of: MissionStepRef, told: TaskNews) => Promise<void>) | undefined;
   readonly safeFetch: SafeFetch;
   /** All replicas have the same one. */
   readonly secret: string;
@@ -49,6 +52,7 @@ export interface DelegationOptions {
 export interface Delegations {
   /** Tools for client agents. */
   readonly source: ToolSource;
+  readonly missions: MissionTasks;
   /** The same for a skilled agent that works on a task of its own. */
   within(run: NestedRun): Delegating;
   /** A job of this name is due. False where it is another's. */
@@ -77,7 +81,8 @@ export function createDelegations(options: DelegationOptions): Delegations {
   const { runtime, clock, log, peers, inlineMs, secret, pushUrl, random = Math.random } = options;
   const store = createDelegationStore(runtime.records, clock, random);
   const words = createWords({ blobs: runtime.blobs, safeFetch: options.safeFetch });
-  const work = createWork({ store, peers, words, prompt: options.prompt, blobs: runtime.blobs, clock, log, pushOf });
+  const { prompt, toMission } = options;
+  const work = createWork({ store, peers, words, prompt, toMission, blobs: runtime.blobs, clock, log, pushOf });
   const erasure = createErasure({ jobs: runtime.jobs, peers, clock, log });
   const ears = new Map<string, Set<() => void>>();
   const lines = new Map<string, Promise<unknown>>();
@@ -188,6 +193,7 @@ export function createDelegations(options: DelegationOptions): Delegations {
 
   return {
     source: agentSource(parts, follow),
+    missions: missionTasks(parts),
     within: (run) => nestedDelegating(parts, follow, run),
     isGenuine(id, token) {
       const [given, own] = [token, tokenOf(id)].map((one) => createHmac("sha256", "").update(one).digest());

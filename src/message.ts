@@ -184,6 +184,8 @@ export const noticeKeys = [
   "agentNamed",
   "agentGone",
   "ratherNot",
+  "missionAnswered",
+  "missionOver",
   "yes",
   "no",
   "withheld",

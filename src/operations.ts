@@ -10,6 +10,9 @@ import type { Core } from "./core.ts";
 import { reasonOf } from "./errors.ts";
 import { feedbackOperations, type FeedbackOperations } from "./feedback-operations.ts";
 import { encodePart, type ConversationId } from "./ids.ts";
+import type { MissionEntry } from "./mission-store.ts";
+import type { MissionView } from "./mission-order.ts";
+import type { MissionOperations } from "./missions.ts";
 import type { Asked } from "./operators.ts";
 import type { DeadLetter, ListedLetter, Log, Runtime, SetAside } from "./ports.ts";
 import type { Requested } from "./proactive.ts";
@@ -39,6 +42,16 @@ export interface WaitingCall extends Pick<Wanted, "id" | "by" | "calls" | "at" |
   readonly user: string;
   readonly name?: string;
 }
+/** A mission as operators are shown it: its title is an agent's word, what came of its steps is the person's. */
+export type ShownMission = Pick<MissionEntry, "id" | "title" | "conversation" | "agentName" | "at"> & {
+  readonly open: boolean;
+};
+export interface MissionDetails {
+  readonly status: MissionView["status"];
+  readonly steps: readonly { readonly id: string; readonly do: string; readonly is: string }[];
+}
+export const missionActs = ["pause", "resume", "cancel"] as const;
+export type MissionAct = (typeof missionActs)[number];
 export type AccountState = Pick<Channel, "channel" | "account" | "tenant"> & ConnectionState;
 
 /** Whom to write to first, and what. */
@@ -77,6 +90,12 @@ export interface Operations extends TakeoverOperations, FeedbackOperations {
     id: string,
     verdict: { readonly approved: boolean; readonly note?: string | undefined },
   ): Promise<WaitingCall>;
+  /** Those that are open, the newest first, then those that have ended. */
+  missions(limit: number): Promise<readonly ShownMission[]>;
+  /** How its steps stand. */
+  mission(id: string): Promise<(ShownMission & MissionDetails) | undefined>;
+  /** @returns false where there is no such mission. @throws InputError where it has ended. */
+  orderMission(id: string, order: MissionAct): Promise<boolean>;
   /** The agent writes first: see `proactive.ts`. */
   send(order: SendOrder): Promise<Requested>;
   /** How far a conversation's answers got, as its platform tells. */
@@ -100,6 +119,8 @@ export interface Operated {
     Core,
     "approvals" | "operators" | "proactive" | "retry" | "marks" | "takeovers" | "feedback" | "reviews"
   >;
+  /** Absent where they are turned off. */
+  readonly missions: MissionOperations | undefined;
   readonly subscriptions: Pick<Subscriptions, "log" | "get" | "replay">;
   readonly connections: Pick<Connections, "stateOf">;
   readonly channels: readonly Channel[];
@@ -122,6 +143,11 @@ export function operationsOf(of: Operated, { name, tenant }: Operator): Operatio
   async function letter(id: string): Promise<DeadLetter | undefined> {
     const found = await deadLetters.get(id);
     return found !== undefined && ownLetter(found) ? found : undefined;
+  }
+
+  async function ownMission(id: string) {
+    const found = await of.missions?.show(id);
+    return found !== undefined && isOf(found.to.conversation, tenant) ? found : undefined;
   }
 
   /** Who did it stands in the log, once it is done. */
@@ -164,6 +190,26 @@ export function operationsOf(of: Operated, { name, tenant }: Operator): Operatio
       act(approved ? "approve" : "deny", { approval: id }, async () =>
         waitingCall(await core.approvals.decide(id, { approved, by: name, ...(note && { note }) }, channels)),
       ),
+    async missions(limit) {
+      const tenants = [...new Set(channels.map((one) => one.tenant))];
+      const all = await Promise.all(tenants.map(async (one) => of.missions?.list(one, limit) ?? []));
+      const shown = all.flat().map(shownMission);
+      return shown.toSorted((a, b) => Number(b.open) - Number(a.open) || b.at - a.at).slice(0, limit);
+    },
+    async mission(id) {
+      const found = await ownMission(id);
+      if (found === undefined) return undefined;
+      const { plan, status, state, to, agentName, at, end } = found;
+      const steps = plan.steps.map((one) => ({ id: one.id, do: one.do, is: state?.steps[one.id]?.is ?? "waiting" }));
+      const { conversation } = to;
+      return { id, title: plan.title, conversation, agentName, at, open: end === undefined, status, steps };
+    },
+    orderMission: (id, order) =>
+      act(order, { mission: id }, async () => {
+        if ((await ownMission(id)) === undefined) return false;
+        await of.missions?.order(id, order);
+        return true;
+      }),
     async send(order) {
       const { to, form, id } = order;
       return act("send", { to, form, request: id }, () => send(core, channels, order));
@@ -189,6 +235,17 @@ export function operationsOf(of: Operated, { name, tenant }: Operator): Operatio
         channels.map(async (one) => ({ topic: `${one.channel}/${one.account}`, findings: await checkChannel(one) })),
       ),
   };
+}
+
+function shownMission({
+  id,
+  title,
+  conversation,
+  agentName,
+  at,
+  open,
+}: MissionEntry & { open: boolean }): ShownMission {
+  return { id, title, conversation, agentName, at, open };
 }
 
 function waitingCall({ id, by, calls, at, until, to, participant: { user, name } }: Wanted): WaitingCall {

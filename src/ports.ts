@@ -141,6 +141,54 @@ export interface Jobs {
 }
 
 /**
+ * A pure program that a runtime makes durable: it decides from what came back what comes next. Everything in it is JSON. The same
+ * events lead to the same steps, whenever and wherever they are gone through again.
+ */
+export interface Program {
+  /** What is under way was begun by a program of this name: one that would decide otherwise gets another. */
+  readonly name: string;
+  begin(input: unknown, now: number): WorkflowStep;
+  /** An event that means nothing any more changes nothing. */
+  next(state: unknown, event: WorkflowEvent, now: number): WorkflowStep;
+  /**
+   * Does one effect, and returns what the program is told of it. It may come again, in another process too, under the same key. A
+   * rejection is tried again with backoff, for as long as the workflow is there.
+   */
+  run(effect: { readonly workflow: string; readonly key: string; readonly data: unknown }): Promise<unknown>;
+}
+
+export interface WorkflowStep {
+  readonly state: unknown;
+  /** Keys are unique within the workflow. */
+  readonly effects?: readonly { readonly key: string; readonly data: unknown }[];
+  readonly timers?: readonly { readonly key: string; readonly at: number }[];
+  /** It has ended: nothing that is under way is waited for. */
+  readonly done?: boolean;
+}
+
+export type WorkflowEvent =
+  | { readonly kind: "result"; readonly key: string; readonly result: unknown }
+  | { readonly kind: "timer"; readonly key: string }
+  /** From outside; the program may be told the same one twice. */
+  | { readonly kind: "signal"; readonly data: unknown };
+
+/** Long work that outlives turns and processes, for a process that has started. Who is told that something was done has it durable. */
+export interface Workflows {
+  /** Once, before {@link Runtime.start}. */
+  define(program: Program): void;
+  /** Again is nothing, for as long as the runtime knows of it, ended or not. */
+  begin(id: string, input: unknown): Promise<void>;
+  /** False where there is none, or it has ended. */
+  signal(id: string, data: unknown): Promise<boolean>;
+  /** What is under way goes on; what comes of it, and what time brings, waits. False as of {@link signal}. */
+  pause(id: string): Promise<boolean>;
+  resume(id: string): Promise<boolean>;
+  find(id: string): Promise<{ readonly status: "running" | "paused" | "ended"; readonly state: unknown } | undefined>;
+  /** Ends it where it stands, and erases all that is kept of it. One that is not there is no error. */
+  remove(id: string): Promise<void>;
+}
+
+/**
  * An append-only, ordered log per conversation: what the web page shows and where its event stream resumes.
  * Entries are JSON; `n` rises within a conversation but may skip.
  */
@@ -284,6 +332,8 @@ export interface Runtime {
   readonly journal: Journal;
   readonly deadLetters: DeadLetters;
   readonly secrets: Secrets;
+  /** Absent where this process has no part in them: it hosts no agents. */
+  readonly workflows?: Workflows;
   /** Absent where the runtime has no components. */
   readonly bindings?: Bindings;
   /**

@@ -1,6 +1,7 @@
 /** When a turn of a conversation starts, starts again or is called off. One at most is active. */
 import { decisionOf, objection } from "./asks.ts";
 import { commands, personCommand, type Command } from "./commands.ts";
+import { missionPressOf } from "./mission-buttons.ts";
 import type { Draft } from "./draft.ts";
 import type { Moment } from "./events.ts";
 import { digestOf, type AgentId, type ConversationId, type MessageId, type TurnId } from "./ids.ts";
@@ -189,7 +190,7 @@ export function isServiceCommand(event: InboundMessage): boolean {
 
 /** It has a turn of its own. */
 function standsAlone(event: InboundMessage): boolean {
-  return isServiceCommand(event) || decisionOf(event) !== undefined;
+  return isServiceCommand(event) || missionPressOf(event) !== undefined || decisionOf(event) !== undefined;
 }
 
 /** Never a part of what people say to the agent. */

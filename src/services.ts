@@ -1,5 +1,6 @@
 /**
- * The gateway's own commands that need more than a sentence: /person, /link, /unlink, /memory, /usage, /export and /forget. Each is served by a turn of its
+ * The gateway's own commands that need more than a sentence: /person, /link, /unlink, /memory, /usage, /export and /forget, and presses
+ * of buttons under what a mission asks. Each is served by a turn of its
  * own, off the agent's lock, in its place among the person's messages; a turn that dies is served again, so every step here
  * may come twice.
  */
@@ -14,11 +15,12 @@ import { codeMs, createCodes, randomCode } from "./codes.ts";
 import type { MemoryChange, Reply, TurnRef } from "./events.ts";
 import { callerOf } from "./delegation-parts.ts";
 import { readUnreadable } from "./envelope.ts";
-import { digestOf, type AccountRef, type AgentId } from "./ids.ts";
+import { digestOf, type AccountRef, type AgentId, type ParticipantId } from "./ids.ts";
 import type { Serving } from "./link-events.ts";
 import type { Address, Answer, InboundMessage, NoticeKey } from "./message.ts";
 import type { Note } from "./notes.ts";
 import type { Clock, DeadLetter, Runtime } from "./ports.ts";
+import { missionPressOf, type MissionPress } from "./mission-buttons.ts";
 import { thumbOf, type Rating } from "./rating.ts";
 import { forgetMarks } from "./receipts.ts";
 import { forgetSent } from "./sent.ts";
@@ -40,6 +42,7 @@ export interface ServiceOptions {
   readonly ratingsOf?: ((conversations: readonly string[]) => Promise<readonly Rating[]>) | undefined;
   /** What others keep of these conversations, or do for them and for whoever asked there, ends with it. */
   readonly forget?: ((conversations: readonly string[], callers: readonly TaskCaller[]) => Promise<void>) | undefined;
+  readonly missionPressed?: ((press: MissionPress, by: ParticipantId) => Promise<"accepted" | "over">) | undefined;
 }
 
 export interface Served {
@@ -190,7 +193,15 @@ export function createServices(options: ServiceOptions): Serve {
     await records.put(`forgotten:${digestOf(agent)}`, { v: 1, at: clock.now() });
   }
 
+  /** A press counts once; who is served again after it has counted says the same. */
+  async function pressed(press: MissionPress, { participant }: InboundMessage): Promise<Answer> {
+    const reply = (await options.missionPressed?.(press, participant.id)) ?? "over";
+    return say(reply === "accepted" ? "missionAnswered" : "missionOver");
+  }
+
   return async (served) => {
+    const press = missionPressOf(served.command);
+    if (press !== undefined) return pressed(press, served.command);
     const { name = "", args = "" } = served.command.message.command ?? {};
     if (name === "link") return link(served, args.trim());
     if (name === "usage") return usage(served);

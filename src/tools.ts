@@ -99,6 +99,17 @@ export interface ToolSource {
   list(caller: ToolCaller, signal: AbortSignal): Promise<readonly ToolSpec[]>;
   /** What is under way here for this caller, for the model to know of as data: JSON. Undefined where nothing is. */
   standing?(caller: ToolCaller & { readonly turn: TurnId }): Promise<unknown>;
+  /** Tools of other sources that this call will have used: it needs what the strictest of them does, and is nobody's who lacks one. */
+  implies?(
+    name: string,
+    args: unknown,
+  ): readonly {
+    readonly source: string;
+    readonly tool: string;
+    readonly args: unknown;
+    /** It is made with what others have answered before. */
+    readonly content: boolean;
+  }[];
   /** @throws InputError whose words the model is told; of any other error it learns only that there was one. */
   call(name: string, call: ToolCall): Promise<ToolResult>;
 }

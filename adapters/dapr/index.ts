@@ -17,10 +17,13 @@ import { createRecords } from "./records.ts";
 import { createSecrets } from "./secrets.ts";
 import { awaitComponents, componentsWell, connectSidecar, type Sidecar } from "./sidecar.ts";
 import { createTranscript } from "./transcript.ts";
+import { createWorkflows } from "./workflows.ts";
 
 export interface DaprOptions {
   /** The sidecar: http://host:port. */
   readonly sidecarUrl: string;
+  /** Its gRPC, which workflows need: host:port. Absent: this process has no part in them. */
+  readonly grpcEndpoint?: string | undefined;
   /** What the sidecar asks of us (DAPR_API_TOKEN); absent where it asks nothing. */
   readonly apiToken?: string | undefined;
   /** What we ask of the sidecar (APP_API_TOKEN). */
@@ -60,6 +63,9 @@ export async function openDapr(options: DaprOptions): Promise<DaprRuntime> {
   const jobs = createJobs({ sidecar, clock, log });
   const bindings = createBindings(sidecar);
   const deadLetters = createDeadLetters(records, bus);
+  const { grpcEndpoint, apiToken } = options;
+  const workflows =
+    grpcEndpoint === undefined ? undefined : createWorkflows({ grpcEndpoint, apiToken, records, clock, log });
   let client: Promise<DaprClient> | undefined;
   let server: Server | undefined;
   const invocations = new Map<string, (request: Request) => Promise<Response>>();
@@ -127,6 +133,7 @@ export async function openDapr(options: DaprOptions): Promise<DaprRuntime> {
     blobs: createBlobs(records, blobMs),
     deadLetters,
     bindings,
+    ...(workflows === undefined ? {} : { workflows }),
     appId: () => appId,
     invoked: (prefix, handler) => void invocations.set(prefix, handler),
     secrets: createSecrets(() => (client ??= daprClient(options))),
@@ -141,6 +148,7 @@ export async function openDapr(options: DaprOptions): Promise<DaprRuntime> {
       await untilReady();
       problem = undefined;
       watchHealth();
+      workflows?.start();
     },
     async stop(graceMs) {
       if (!open) return sidecar.close();
@@ -150,6 +158,8 @@ export async function openDapr(options: DaprOptions): Promise<DaprRuntime> {
       const cancel = clock.after(graceMs, grace.resolve);
       await Promise.race([bus.stop().then(() => Promise.all(publishing)), grace.promise]);
       cancel();
+      const ended = workflows?.stop();
+      await Promise.race([ended, new Promise<void>((resolve) => void clock.after(Math.max(graceMs, 500), resolve))]);
       actors.dropAll();
       const closed = new Promise<void>((resolve) => (server === undefined ? resolve() : server.close(() => resolve())));
       server?.closeAllConnections();

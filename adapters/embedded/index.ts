@@ -1,7 +1,7 @@
 /** The embedded runtime: one process, one SQLite file, nothing to install. */
 import { DataError } from "./data-error.ts";
 import { InfrastructureError } from "../../src/errors.ts";
-import type { Clock, Log, Runtime } from "../../src/ports.ts";
+import type { Clock, Jobs, Log, Runtime } from "../../src/ports.ts";
 import { createContext } from "./actor-context.ts";
 import { createActorState } from "./actor-state.ts";
 import { createActors } from "./actors.ts";
@@ -18,6 +18,7 @@ import { createRecords } from "./records.ts";
 import { createReminders, type Reminders } from "./reminders.ts";
 import { createStore, type Store } from "./store.ts";
 import { createTranscript } from "./transcript.ts";
+import { createWorkflows } from "./workflows.ts";
 
 export interface EmbeddedOptions {
   readonly directory: string;
@@ -66,6 +67,12 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedRu
     });
     const jobs = createJobs({ store, clock, log, cap: limits.jobs });
     const records = createRecords(store, clock);
+    const workflows = createWorkflows({ records, jobs, clock });
+    let handleJob: Parameters<Jobs["handle"]>[0] | undefined;
+    const handleJobs = () =>
+      jobs.handle(async (name, data) => {
+        if (!(await workflows.run(name))) await handleJob?.(name, data);
+      });
     const journal = createJournal(store, clock);
     const blobs = createBlobs({ store, directory, clock, limits });
     const maintenance = createMaintenance({ store, records, journal, blobs, clock, log });
@@ -76,7 +83,20 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedRu
       bus,
       actors,
       records,
-      jobs,
+      jobs: {
+        ...jobs,
+        handle(given) {
+          handleJob = given;
+          handleJobs();
+        },
+      },
+      workflows: {
+        ...workflows,
+        define(program) {
+          workflows.define(program);
+          handleJobs();
+        },
+      },
       journal,
       transcript: createTranscript(store, clock),
       blobs,

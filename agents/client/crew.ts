@@ -22,6 +22,8 @@ export interface Crew {
   readonly start: SdkAgent<TurnContext>;
   /** @param content as in the turn's context. */
   needOf(role: Role, tool: string, args: unknown, content: boolean): Need;
+  /** As {@link Toolbox.implied}. */
+  implied(role: Role, tool: string, args: unknown, content: boolean): ReturnType<Toolbox["implied"]>;
 }
 
 export interface CrewOptions {
@@ -104,6 +106,7 @@ export async function createCrew(options: CrewOptions): Promise<Crew> {
       if (tool === askOperator.name) return "operator";
       return boxes.get(role.name)?.needOf(tool, args, content) ?? ownNeedOf(tool, args, content, role.settings.rules);
     },
+    implied: (role, tool, args, content) => boxes.get(role.name)?.implied(tool, args, content) ?? [],
   };
 }
 

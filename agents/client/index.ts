@@ -181,7 +181,8 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     const { requests, inputTokens, outputTokens } = result.runContext.usage;
     const said = { usage: { requests, inputTokens, outputTokens }, ...kept };
     const needOf = (tool: string, args: unknown) => crew.needOf(atWork, tool, args, context.content);
-    const pause = pauseOf(result, needOf, approvalMs);
+    const implied = (tool: string, args: unknown) => crew.implied(atWork, tool, args, context.content);
+    const pause = pauseOf(result, needOf, implied, approvalMs);
     const { changes } = context.notes;
     // What a guard ended has noted nothing.
     const noted = changes.length > 0 ? { notes: changes } : {};

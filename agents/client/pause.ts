@@ -5,6 +5,7 @@ import { TerminalError } from "../../src/errors.ts";
 import type { Need } from "../../src/tools.ts";
 import { withoutPictures } from "./images.ts";
 import { clip } from "./render.ts";
+import { isAsked, type Toolbox } from "./toolbox.ts";
 import type { TurnContext } from "./turn-context.ts";
 
 /** What of a run's result it takes. */
@@ -22,11 +23,15 @@ const longestArgs = 2_000;
 export function pauseOf(
   result: Stopped,
   needOf: (tool: string, args: unknown) => Need,
+  impliedBy: (tool: string, args: unknown) => ReturnType<Toolbox["implied"]>,
   forMs: number,
 ): Pause | undefined {
   if (result.interruptions.length === 0) return undefined;
-  const calls = result.interruptions.map((item): AskedCall => {
-    return { tool: item.name ?? "", args: clip(item.arguments ?? "{}", longestArgs) };
+  // Whoever decides on a call that has others made sees each of those that need a word.
+  const calls = result.interruptions.flatMap((item): AskedCall[] => {
+    const implied = impliedBy(item.name ?? "", argsOf(item.arguments)).filter(({ need }) => isAsked(need));
+    const shown = implied.map(({ tool, args }) => ({ tool, args: clip(JSON.stringify(args), longestArgs) }));
+    return [{ tool: item.name ?? "", args: clip(item.arguments ?? "{}", longestArgs) }, ...shown];
   });
   const byOperator = result.interruptions.some(
     (item) => needOf(item.name ?? "", argsOf(item.arguments)) === "operator",

@@ -10,7 +10,15 @@ import type { Effects } from "../../src/effects.ts";
 import type { TurnId } from "../../src/ids.ts";
 import type { Clock, Log } from "../../src/ports.ts";
 import { matchesName, needOf, type ToolRule } from "../../src/tool-policy.ts";
-import type { Need, ToolCall, ToolCaller, ToolResult, ToolSource, ToolSpec } from "../../src/tools.ts";
+import {
+  needs,
+  type Need,
+  type ToolCall,
+  type ToolCaller,
+  type ToolResult,
+  type ToolSource,
+  type ToolSpec,
+} from "../../src/tools.ts";
 import { throughOutages } from "./outage.ts";
 import { plain, plainIn } from "./plain.ts";
 import { clip, renderResult } from "./render.ts";
@@ -51,8 +59,16 @@ export interface Toolbox {
   readonly tools: readonly Tool<TurnContext>[];
   /** What this call needs before it is made; undefined for a tool that is not one of these. */
   needOf(name: string, args: unknown, content: boolean): Need | undefined;
+  /** Calls that this one will have made, which need their own words: for people to see. */
+  implied(name: string, args: unknown, content: boolean): readonly ImpliedCall[];
   /** What is under way for the caller, by source. */
   readonly standing: Readonly<Record<string, unknown>>;
+}
+
+export interface ImpliedCall {
+  readonly tool: string;
+  readonly args: unknown;
+  readonly need: Need;
 }
 
 interface Offered {
@@ -67,20 +83,39 @@ export async function openToolbox(
   caller: ToolCaller & { readonly turn: TurnId },
   signal: AbortSignal,
 ): Promise<Toolbox> {
-  if (options === undefined) return { tools: [], needOf: () => undefined, standing: {} };
+  if (options === undefined) return { tools: [], needOf: () => undefined, implied: () => [], standing: {} };
   const lists = await Promise.all(options.sources.map((source) => offeredBy(source, options, caller, signal)));
   const offered = new Map<string, Offered>();
   for (const one of lists.flat()) {
     if (offered.size < mostTools && !offered.has(one.name)) offered.set(one.name, one);
   }
-  const needed = (name: string, args: unknown, content: boolean): Need | undefined => {
+  const own = (name: string, args: unknown, content: boolean): Need | undefined => {
     const of = offered.get(name);
     return of && needOf({ tool: name, effect: of.spec.effect, args, content }, options.rules, of.source.needs);
   };
+  const impliedBy = (name: string, args: unknown, content: boolean): readonly ImpliedCall[] => {
+    const of = offered.get(name);
+    const calls = of?.source.implies?.(of.spec.name, args) ?? [];
+    return calls.map((one) => {
+      const tool = `${one.source}__${one.tool}`;
+      const source = options.sources.find((each) => each.name === one.source);
+      const isAllowed = source !== undefined && options.allowed.some((pattern) => matchesName(pattern, tool));
+      const asked = { tool, effect: "idempotent", args: one.args, content: content || one.content } as const;
+      const need = isAllowed ? needOf(asked, options.rules, source.needs) : "refuse";
+      return { tool, args: one.args, need };
+    });
+  };
+  const needed = (name: string, args: unknown, content: boolean): Need | undefined => {
+    const need = own(name, args, content);
+    return need && strictest([need, ...impliedBy(name, args, content).map((one) => one.need)]);
+  };
   const tools = [...offered.values()].map((of) => sdkTool(of, options, caller, needed));
   const used = new Set([...offered.values()].map(({ source }) => source));
-  return { tools, needOf: needed, standing: await standingOf([...used], options, caller, signal) };
+  const standing = await standingOf([...used], options, caller, signal);
+  return { tools, needOf: needed, implied: impliedBy, standing };
 }
+
+const strictest = (all: readonly Need[]): Need => needs.findLast((need) => all.includes(need)) ?? "refuse";
 
 async function standingOf(
   sources: readonly ToolSource[],

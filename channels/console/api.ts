@@ -12,6 +12,7 @@ import {
   shownHeard,
   shownLetter,
   shownLink,
+  shownMission,
   shownRating,
   shownReview,
   shownTakeover,
@@ -73,6 +74,26 @@ export function createApi(examine: () => Promise<readonly Report[]>) {
     });
   }
 
+  api.openapi(routes.missions, async (c) => {
+    const { limit } = c.req.valid("query");
+    return c.json({ missions: (await c.env.operations.missions(limit)).map(shownMission) }, 200);
+  });
+  api.openapi(routes.mission, async (c) => {
+    const found = await c.env.operations.mission(c.req.valid("param").id);
+    if (found === undefined) throw absent("mission");
+    return c.json({ ...shownMission(found), status: found.status, steps: [...found.steps] }, 200);
+  });
+  for (const [name, act] of [
+    ["pauseMission", "pause"],
+    ["resumeMission", "resume"],
+    ["cancelMission", "cancel"],
+  ] as const) {
+    api.openapi(routes[name], async (c) => {
+      const { id } = c.req.valid("param");
+      if (!(await c.env.operations.orderMission(id, act))) throw absent("mission");
+      return c.json({ id }, 202);
+    });
+  }
   api.openapi(routes.takeovers, async (c) =>
     c.json({ takeovers: (await c.env.operations.takeovers()).map(shownTakeover) }, 200),
   );

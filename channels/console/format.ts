@@ -1,7 +1,7 @@
 /** What the API shows of the core's things. */
 import type { LinkState } from "../../src/channel.ts";
 import type { ShownRating, ShownReview } from "../../src/feedback-operations.ts";
-import type { AccountState, WaitingCall } from "../../src/operations.ts";
+import type { AccountState, ShownMission, WaitingCall } from "../../src/operations.ts";
 import type { Asked } from "../../src/operators.ts";
 import type { DeadLetter, SetAside } from "../../src/ports.ts";
 import { drawn, qrOf } from "../../src/qr.ts";
@@ -16,6 +16,10 @@ export function shownAsked({ at, until, ...asked }: Asked) {
 
 export function shownCall({ at, until, calls, ...call }: WaitingCall) {
   return { ...call, calls: [...calls], at: timeOf(at), until: timeOf(until) };
+}
+
+export function shownMission({ id, title, conversation, agentName, at, open }: ShownMission) {
+  return { id, title, conversation, agentName, at: timeOf(at), open };
 }
 
 export function shownTakeover({ at, until, ...of }: ShownTakeover) {

@@ -2,7 +2,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { connectionStates } from "../../src/connections.ts";
 import { doneOrder } from "../../src/feedback-operations.ts";
-import { sendOrder } from "../../src/operations.ts";
+import { sendOrder, type missionActs } from "../../src/operations.ts";
 import { topics } from "../../src/ports.ts";
 import { budgetScopes, budgetWindows } from "../../src/budgets.ts";
 import { thumbs } from "../../src/rating.ts";
@@ -43,6 +43,22 @@ const waitingCall = z
     until: time,
   })
   .openapi("Approval");
+const mission = z
+  .object({
+    id: z.string(),
+    title: z.string(),
+    conversation: z.string(),
+    agentName: z.string().openapi({ description: "The agent that began it" }),
+    at: time,
+    open: z.boolean(),
+  })
+  .openapi("Mission");
+const missionDetails = mission
+  .extend({
+    status: z.enum(["running", "paused", "ended"]),
+    steps: z.array(z.object({ id: z.string(), do: z.string(), is: z.string() })),
+  })
+  .openapi("MissionDetails");
 const takeover = z
   .object({
     id: z.string().openapi({ description: "The same from the asking to the end, also for subscribers" }),
@@ -304,7 +320,42 @@ const rule = (name: "approve" | "deny", summary: string) =>
     },
   });
 
+const actOn = (name: (typeof missionActs)[number], summary: string) =>
+  createRoute({
+    method: "post",
+    path: `${base}/missions/{id}/${name}`,
+    tags: ["Missions"],
+    summary,
+    ...common,
+    request: id,
+    responses: { 202: json(acted, "It is durable"), ...notFound, ...refusedNow, ...refusals },
+  });
+
 export const routes = {
+  missions: createRoute({
+    method: "get",
+    path: `${base}/missions`,
+    tags: ["Missions"],
+    summary: "Those that are open, the newest first, then those that have ended",
+    ...common,
+    request: { query: z.object({ limit: limitOf(1_000, 100) }) },
+    responses: {
+      200: json(z.object({ missions: z.array(mission) }), "Missions, without what came of them"),
+      ...refusals,
+    },
+  }),
+  mission: createRoute({
+    method: "get",
+    path: `${base}/missions/{id}`,
+    tags: ["Missions"],
+    summary: "One, and how its steps stand",
+    ...common,
+    request: id,
+    responses: { 200: json(missionDetails, "The mission"), ...notFound, ...refusals },
+  }),
+  pauseMission: actOn("pause", "Begin no step of it until it is resumed; tasks that are under way go on"),
+  resumeMission: actOn("resume", "Let it go on"),
+  cancelMission: actOn("cancel", "End it, and cancel the tasks that are under way for it; the person is told"),
   asked: createRoute({
     method: "get",
     path: `${base}/pairing`,

@@ -23,10 +23,13 @@ export interface AmongAgents {
 }
 
 export type AmongAgentsOptions = Omit<ServingOptions, "sender" | "alone" | "erased"> &
-  Pick<DelegationsOptions, "prompt" | "reaches"> & { readonly models: Models; readonly meter: Meter | undefined };
+  Pick<DelegationsOptions, "prompt" | "toMission" | "reaches"> & {
+    readonly models: Models;
+    readonly meter: Meter | undefined;
+  };
 
 export async function openAmongAgents(options: AmongAgentsOptions): Promise<AmongAgents> {
-  const { config, runtime, clock, log, safeFetch, secret, newId, models, meter, prompt, reaches } = options;
+  const { config, runtime, clock, log, safeFetch, secret, newId, models, meter, prompt, toMission, reaches } = options;
   const servers = await openMcpClients({ config, runtime, clock, log }, safeFetch);
   const sender = (outside: PushSender) => withLocalPush(outside, () => delegations);
   const serving = createServing({
@@ -55,6 +58,7 @@ export async function openAmongAgents(options: AmongAgentsOptions): Promise<Amon
     local: skilled.map(({ profile }) => profile.name),
     known: Object.keys(skillKinds),
     prompt,
+    toMission,
     reaches,
   });
   return { serving, delegations, servers, library, sources: [delegations.source, ...servers.sources] };

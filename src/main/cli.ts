@@ -103,6 +103,31 @@ for (const [name, description, approved] of [
     );
 }
 
+const missions = program.command("missions").description("work of several steps that agents have begun for people");
+missions
+  .command("list")
+  .description("show those that are open, the newest first, then those that have ended")
+  .option("--limit <n>", "how many at most", count, 100)
+  .option("--json", "as JSON")
+  .action(async (options: { limit: number; json?: true }) => (await import("./commands/missions.ts")).list(options));
+missions
+  .command("show")
+  .description("show how the steps of one stand")
+  .argument("<id>")
+  .option("--json", "as JSON")
+  .action(async (id: string, options: { json?: true }) => (await import("./commands/missions.ts")).show(id, options));
+for (const [name, description] of [
+  ["pause", "begin no step of one until it is resumed; tasks that are under way go on"],
+  ["resume", "let one that is paused go on"],
+  ["cancel", "end one, and cancel the tasks that are under way for it; the person is told"],
+] as const) {
+  missions
+    .command(name)
+    .description(description)
+    .argument("<id>")
+    .action(async (id: string) => (await import("./commands/missions.ts")).act(id, name));
+}
+
 const takeover = program.command("takeover").description("conversations that a person has instead of the agent");
 const asWhom = () => new Option("--as <name>", "who does it; else the name of this machine's user");
 takeover

@@ -8,7 +8,7 @@ import { holderOf } from "../../adapters/embedded/lock.ts";
 import { createServer } from "../../adapters/http/index.ts";
 import { InputError } from "../errors.ts";
 import { doneOrder } from "../feedback-operations.ts";
-import { sendOrder, type Operations } from "../operations.ts";
+import { missionActs, sendOrder, type Operations } from "../operations.ts";
 import { usageQuery } from "../usage.ts";
 import type { Log } from "../ports.ts";
 import { takeOrder } from "../takeover-operations.ts";
@@ -36,6 +36,9 @@ const order = z.discriminatedUnion("operation", [
     approved: z.boolean(),
     note: z.string().max(2_000).optional(),
   }),
+  z.object({ operation: z.literal("missions"), limit }),
+  z.object({ operation: z.literal("mission"), id: z.string().max(100) }),
+  z.object({ operation: z.literal("orderMission"), id: z.string().max(100), act: z.enum(missionActs) }),
   z.object({ operation: z.literal("marks"), conversation: z.string().max(1_000) }),
   z.object({ operation: z.literal("send"), order: sendOrder }),
   z.object({ operation: z.literal("usage"), query: usageQuery }),
@@ -108,6 +111,12 @@ function perform(operations: CommandOperations, asked: Order): Promise<unknown> 
       return operations.approvals();
     case "approve":
       return operations.approve(asked.id, asked);
+    case "missions":
+      return operations.missions(asked.limit);
+    case "mission":
+      return operations.mission(asked.id).then((found) => found ?? null);
+    case "orderMission":
+      return operations.orderMission(asked.id, asked.act);
     case "marks":
       return operations.marks(asked.conversation);
     case "send":
@@ -184,6 +193,10 @@ export async function runningGateway(
       drop: (id) => ask({ operation: "drop", id }),
       approvals: () => ask({ operation: "approvals" }),
       approve: (id, verdict) => ask({ operation: "approve", id, ...verdict }),
+      missions: (most) => ask({ operation: "missions", limit: most }),
+      mission: async (id) =>
+        (await ask<Awaited<ReturnType<Operations["mission"]>> | null>({ operation: "mission", id })) ?? undefined,
+      orderMission: (id, act) => ask({ operation: "orderMission", id, act }),
       marks: (conversation) => ask({ operation: "marks", conversation }),
       send: (given) => ask({ operation: "send", order: given }),
       usage: (query) => ask({ operation: "usage", query }),

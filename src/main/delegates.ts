@@ -3,7 +3,7 @@ import { createSafeFetch } from "../../adapters/fetch/index.ts";
 import { createPeer, type PeerOptions } from "../../adapters/a2a/peer.ts";
 import { internalHeaders } from "../../adapters/a2a/callers.ts";
 import type { A2aServer } from "../../adapters/a2a/server.ts";
-import { createDelegations, type Delegations } from "../delegation.ts";
+import { createDelegations, type DelegationOptions, type Delegations } from "../delegation.ts";
 import { pushPath } from "../delegation-push.ts";
 import { reasonOf, RetryableError, TerminalError } from "../errors.ts";
 import type { SafeFetch } from "../fetch.ts";
@@ -34,12 +34,13 @@ export interface DelegationsOptions extends Omit<DelegatesOptions, "records" | "
   readonly safeFetch: SafeFetch;
   readonly server: Pick<A2aServer, "handle" | "chainName">;
   readonly prompt: Proactive["prompt"];
+  readonly toMission?: DelegationOptions["toMission"];
   readonly reaches: (to: Address) => boolean;
 }
 
 /** Delegations to all of them. */
 export function openDelegations(options: DelegationsOptions): Delegations {
-  const { config, runtime, clock, log, safeFetch, secret, server, prompt, reaches } = options;
+  const { config, runtime, clock, log, safeFetch, secret, server, prompt, toMission, reaches } = options;
   const { publicUrl } = config.server;
   return createDelegations({
     runtime,
@@ -48,6 +49,7 @@ export function openDelegations(options: DelegationsOptions): Delegations {
     safeFetch,
     secret,
     prompt,
+    toMission,
     reaches,
     peers: createDelegates({ ...options, records: runtime.records }),
     chainName: server.chainName,

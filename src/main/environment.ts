@@ -24,6 +24,8 @@ export const variables: Readonly<Record<string, Variable>> = {
   ASCENT_RUNTIME: { path: ["runtime"] },
   DAPR_HTTP_ENDPOINT: { path: ["dapr", "endpoint"] },
   DAPR_HTTP_PORT: { path: ["dapr", "httpPort"] },
+  DAPR_GRPC_ENDPOINT: { path: ["dapr", "grpcEndpoint"] },
+  DAPR_GRPC_PORT: { path: ["dapr", "grpcPort"] },
   DAPR_API_TOKEN: { path: ["dapr", "apiToken"], secret: true },
   APP_API_TOKEN: { path: ["dapr", "appToken"], secret: true },
   ASCENT_DAPR_RESOURCES: { path: ["dapr", "resources"], list: true },

@@ -11,6 +11,7 @@ import { createConnections } from "../connections.ts";
 import { pushHandler } from "../delegation-push.ts";
 import { createEffects } from "../effects.ts";
 import { operationsOf, type Operated } from "../operations.ts";
+import type { AccountRef } from "../ids.ts";
 import type { Log, Signals } from "../ports.ts";
 import type { Serving } from "./a2a.ts";
 import { accountKey } from "./accounts.ts";
@@ -22,6 +23,7 @@ import { consoleOf } from "./console.ts";
 import { createControl } from "./control.ts";
 import { openCounts } from "./counts.ts";
 import { openMcpGateway } from "./mcp.ts";
+import { openMissions } from "./missions.ts";
 import { accessOf } from "./policies.ts";
 import { createReadiness } from "./readiness.ts";
 import { createReplicas, replicaToken } from "./replicas.ts";
@@ -50,6 +52,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const budgets = openBudgets({ config, runtime, clock, log, announce });
   const models = createModels(modelsSettings(config), { clock, log, sharedWindow: counts?.window, meter: budgets });
   const newId = () => randomBytes(18).toString("base64url");
+  const reaches = (to: AccountRef) => channels.get(accountKey(to))?.reach !== undefined;
   const among = await openAmongAgents({
     config,
     runtime,
@@ -63,14 +66,18 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     models,
     meter: budgets,
     prompt: (...of) => core.proactive.prompt(...of),
-    reaches: (to) => channels.get(accountKey(to))?.reach !== undefined,
+    toMission: async (...of) => missions?.told(...of),
+    reaches,
   });
   const { serving, delegations, servers, library } = among;
   const belongings = createBelongings(runtime, clock);
   const { records, blobs } = runtime;
   const effects = createEffects({ records, clock, log, belongings });
+  const { chainName } = serving.server;
+  const given = { config, runtime, clock, log, belongings, delegations, chainName, reaches, core: () => core };
+  const missions = openMissions(given);
   const own = ownTools(modules);
-  const sources = own === undefined ? among.sources : [own, ...among.sources];
+  const sources = [own, ...among.sources, missions?.source].filter((source) => source !== undefined);
   const outside = { sources, effects, meter: budgets };
   const agents = createAgents({ config, models, clock, log, blobs, outside, modules });
   const subscribers = subscribersOf(config, { safeFetch, clock, bindings: runtime.bindings });
@@ -81,7 +88,8 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
       (await core.approvals.run(job, data)) ||
       (await core.takeovers.run(job, data)) ||
       (await serving.host.run(job, data)) ||
-      (await delegations.run(job, data));
+      (await delegations.run(job, data)) ||
+      (await missions?.run(job, data)) === true;
     if (!known) log.warn({ job }, "a job that nothing here knows is over");
   });
   const mcp = await openMcpGateway(
@@ -105,6 +113,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     places: turnPlaces(config),
     delivers: role !== "agents",
     delegations,
+    missions,
     budgets,
     takeover: takeoverOf(config),
     feedback: feedbackOf(config, secret),
@@ -132,7 +141,16 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const all = [...channels.values()];
   const connections = createConnections({ records, clock, log, instance, shared: !runtime.actors.exclusive });
   for (const channel of all) connections.watch(channel);
-  const operated: Operated = { runtime, core, subscriptions, connections, channels: all, budgets, log };
+  const operated: Operated = {
+    runtime,
+    core,
+    missions: missions?.operations,
+    subscriptions,
+    connections,
+    channels: all,
+    budgets,
+    log,
+  };
   const operations = operationsOf(operated, { name: "a command" });
   const control = createControl({ operations, log });
   const web = [...(mcp === undefined ? [] : [mcp.handler(operated)]), ...all.filter(answersHttp)];

@@ -41,6 +41,7 @@ export async function openRuntime(
   const runtime = await openDapr({
     sidecarUrl: sidecarUrl(dapr),
     apiToken: dapr.apiToken,
+    grpcEndpoint: agent === undefined && role !== "gateway" ? grpcEndpointOf(config.dapr) : undefined,
     appToken: dapr.appToken ?? "",
     listen: { host: dapr.appHost, port: dapr.appPort },
     clock,
@@ -58,6 +59,10 @@ export async function openRuntime(
 
 export function sidecarUrl({ endpoint, httpPort }: Config["dapr"]): string {
   return endpoint ?? `http://127.0.0.1:${httpPort}`;
+}
+
+function grpcEndpointOf({ grpcEndpoint, endpoint, grpcPort }: Config["dapr"]): string {
+  return grpcEndpoint ?? `${endpoint === undefined ? "127.0.0.1" : new URL(endpoint).hostname}:${grpcPort}`;
 }
 
 /** Made by the first replica that wants it. */

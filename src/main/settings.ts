@@ -7,6 +7,7 @@ import { secretProblem } from "../../channels/webhook/secrets.ts";
 import { announcedKinds } from "../announce.ts";
 import { accessKinds, groupKinds } from "../policy.ts";
 import { isKey, keyAdvice } from "../api-keys.ts";
+import { mostSteps } from "../mission-plan.ts";
 import { budgetsSettings, pricesSettings } from "./budget-settings.ts";
 import { channelKinds } from "./channels.ts";
 import { delegateName, delegateSettings } from "./delegate-settings.ts";
@@ -126,6 +127,9 @@ export const settings = z.strictObject({
       /** The sidecar's address, where it is not beside the gateway. */
       endpoint: address.optional(),
       httpPort: port.default(3500),
+      /** The sidecar's gRPC, which missions need: host:port, or its port beside the gateway. */
+      grpcEndpoint: z.string().min(1).optional(),
+      grpcPort: port.default(50_001),
       apiToken: key,
       /** What the sidecar says with every call: without it, anybody who reaches the port could speak for it. */
       appToken: key,
@@ -259,6 +263,17 @@ export const settings = z.strictObject({
     .strictObject({
       /** How long a turn waits for a task before it goes on in the background. */
       inlineSeconds: z.number().min(0).max(120, "must be 120 at most").default(20),
+    })
+    .prefault({}),
+  /** Work of several steps that agents begin and that outlives their turns. */
+  missions: z
+    .strictObject({
+      enabled: z.boolean().default(true),
+      /** Of one person at once. */
+      perPerson: z.number().int().positive().max(50).default(5),
+      steps: z.number().int().positive().max(mostSteps).default(mostSteps),
+      /** A mission that takes longer is given up. */
+      days: z.number().positive().max(365).default(30),
     })
     .prefault({}),
   /** Where it is given it names all tenants that accounts may have. */

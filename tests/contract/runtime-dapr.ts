@@ -25,6 +25,7 @@ export async function daprContract(pubsub: PubSub, state: State): Promise<void> 
     const open = () =>
       openDapr({
         sidecarUrl: sidecar?.url ?? "",
+        grpcEndpoint: `127.0.0.1:${sidecar?.grpcPort}`,
         apiToken: cluster?.apiToken,
         appToken: cluster?.appToken ?? "",
         listen: { host: "127.0.0.1", port: appPort },

@@ -15,6 +15,7 @@ import { reminderContract } from "./runtime-reminders.ts";
 import { createStage, type Check, type RuntimeSubject } from "./runtime-stage.ts";
 import { storeContract } from "./runtime-stores.ts";
 import { jobContract } from "./runtime-jobs.ts";
+import { workflowContract } from "./runtime-workflows.ts";
 
 export interface RuntimeContract {
   readonly name: string;
@@ -60,6 +61,7 @@ export function runtimeContract({
     reminderContract(check);
     storeContract(check);
     jobContract(check);
+    workflowContract(check);
     afterAll(() => {
       if (unused.size > 0) throw new Error(`deviations that name no test: ${[...unused].join("; ")}`);
     });

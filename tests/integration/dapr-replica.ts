@@ -42,6 +42,7 @@ export async function createReplica(
     env: (url) => ({
       ASCENT_RUNTIME: "dapr",
       DAPR_HTTP_PORT: String(sidecar.httpPort),
+      DAPR_GRPC_PORT: String(sidecar.grpcPort),
       DAPR_API_TOKEN: cluster.apiToken,
       APP_API_TOKEN: cluster.appToken,
       APP_PORT: String(appPort),

@@ -27,7 +27,7 @@ async function onward(run: TaskRun, hooks: TaskHooks, words: string, deps: Skill
 
 async function execute(run: TaskRun, hooks: TaskHooks, deps: SkillDeps): Promise<TaskOutcome> {
   const first = run.messages[0]?.parts.flatMap((part) => (part.kind === "text" ? [part.text] : [])).join(" ") ?? "";
-  const [, wanted = "", number = "0"] = /\b(onward|slow|ask|hold|file)\b ?(\d*)/.exec(first) ?? [];
+  const [, wanted = "", number = "0"] = /\b(onward|slow|ask|hold|file|later)\b ?(\d*)/.exec(first) ?? [];
   switch (wanted) {
     case "onward":
       return onward(run, hooks, first, deps);
@@ -52,6 +52,9 @@ async function execute(run: TaskRun, hooks: TaskHooks, deps: SkillDeps): Promise
       const seen = files.map(({ name, size: bytes }) => `${name} of ${bytes} bytes`).join(", ");
       return { kind: "completed", parts: [{ kind: "text", text: `I have seen ${seen || "no file"}` }, made] };
     }
+    case "later":
+      if (run.state !== null) return done(`now is later, ${/say (\w+)/.exec(first)?.[1]}`);
+      return { kind: "waiting", until: Date.now() + Number(number), state: { waited: true } };
     default:
       return done("quick is done");
   }

@@ -42,6 +42,41 @@ type Bank = ReturnType<typeof bank>;
 const results = (model: ScriptedModel) =>
   JSON.stringify(inputOf(model.lastCall?.request).filter((item) => item.type === "function_call_result"));
 
+/** A source whose call has another one of the bank's made. */
+const planner: ToolSource = {
+  name: "plan",
+  needs: "nothing",
+  list: async () => [{ name: "start", description: "Plans.", parameters: { type: "object" }, effect: "idempotent" }],
+  implies: (_name, args) => [{ source: "bank", tool: "pay", args: (args as { pay?: unknown }).pay, content: false }],
+  call: async () => ({ text: "started" }),
+};
+
+describe("a call that has others made", () => {
+  const begin = [call("plan__start", { pay: { amount: 5 } }), text("Done.")];
+  const under = (needs: "person" | "refuse", tools = ["*"]) => {
+    const { outside } = bank();
+    const model = new ScriptedModel(begin);
+    const given = { tools, rules: [{ tool: "bank__*", where: { amount: { over: 4 } }, needs }] };
+    const { agent } = agentOn(model, given, { outside: { ...outside, sources: [...outside.sources, planner] } });
+    return { model, run: () => agent.run(turn(["go"]), hooks()) };
+  };
+
+  it("needs their word, and shows each of them to whoever gives it", async () => {
+    const { pause } = await under("person").run();
+    expect(pause?.calls).toEqual([
+      { tool: "plan__start", args: '{"pay":{"amount":5}}' },
+      { tool: "bank__pay", args: '{"amount":5}' },
+    ]);
+  });
+
+  it("is refused where one of them is, or is not this agent's to make", async () => {
+    for (const { model, run } of [under("refuse"), under("person", ["plan__*"])]) {
+      await run();
+      expect(results(model)).toContain("the operator of this agent does not allow it");
+    }
+  });
+});
+
 describe("tools from outside", () => {
   it("wait while our own store is away, and are called once when it is back", async () => {
     const { calls, records, outside } = bank();

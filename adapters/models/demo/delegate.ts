@@ -21,6 +21,7 @@ export interface Offered {
 }
 
 const prefix = "agent__";
+const answerMission = "mission__answer";
 /** Tools of the same source that are no agents. */
 const taskTools = new Set(["reply", "cancel", "tasks"]);
 
@@ -74,6 +75,8 @@ export function passedOn(text: string, offered: Offered): Outside | undefined {
 /** What is said while an agent waits for an answer is that answer. */
 export function answerTo(text: string, { tools, open }: Offered): Outside | undefined {
   const asking = open.findLast(({ asks }) => asks !== undefined);
+  if (asking?.mission === true)
+    return tools.has(answerMission) ? call(answerMission, { mission: asking.task, answer: text }) : undefined;
   if (asking === undefined || !tools.has(`${prefix}reply`)) return undefined;
   return call(`${prefix}reply`, { task: asking.task, answer: text });
 }
@@ -132,7 +135,7 @@ export function sayOfCall({ name }: Outside, result: string | undefined): string
   if (refused !== undefined) return `I called \`${name}\`, and it was not done: ${refused}`;
   const text = /^\[content [^\n]*\]\n([^]*)\n\[end of content\]$/.exec(result)?.[1] ?? result;
   if (name === `${prefix}tasks`) return text.split("\n").map(sayOfSummary).join("\n");
-  return sayOfTask(text) ?? (name.startsWith(prefix) ? text : `\`${name}\` says: ${text}`);
+  return sayOfTask(text) ?? (/^(?:agent|mission)__/.test(name) ? text : `\`${name}\` says: ${text}`);
 }
 
 function sayOfSummary(line: string): string {
@@ -159,7 +162,11 @@ export function abilitiesOf(tools: ReadonlySet<string>): readonly string[] {
       ? `- **ask ${name} …** – I pass your words on to the agent *${name}*`
       : `- **${name === "analyst" ? `ask analyst ${example}` : example}** – the agent *${name}* does that`;
   });
-  const other = [...tools].find((name) => name.includes("__") && !name.startsWith(prefix));
+  if (tools.has("mission__start"))
+    agents.push(
+      "- **plan: ask knowledge …; ask me whether … (yes/no); then wait 10 seconds** – a mission of several steps",
+    );
+  const other = [...tools].find((name) => name.includes("__") && !/^(?:agent|mission)__/.test(name));
   return other === undefined
     ? agents
     : [...agents, `- **use ${other} {…}** – a tool by its name, with its arguments as JSON`];

@@ -1,4 +1,5 @@
 import { answerTo, passedOn, type Offered, type Outside } from "./delegate.ts";
+import { planIn } from "./plan.ts";
 
 /** What a message asks the demo for, found by simple rules. */
 export type Intent =
@@ -76,7 +77,8 @@ function wordsOf(message: string, offered: Offered): readonly Intent[] {
     }
   }
   const text = words.join("\n").trim();
-  if (text !== "") intents.push(passedOn(text, offered) ?? answered(text, offered) ?? intentOfText(text));
+  if (text !== "")
+    intents.push(planIn(text, offered) ?? passedOn(text, offered) ?? answered(text, offered) ?? intentOfText(text));
   return intents.length === 0 ? [{ kind: "topic", topic: "nothing" }] : intents;
 }
 

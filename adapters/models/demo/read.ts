@@ -25,6 +25,8 @@ export interface OpenTask {
   readonly task: string;
   /** Its question, where it waits for the person's answer. */
   readonly asks: string | undefined;
+  /** It is a mission. */
+  readonly mission?: true;
 }
 
 /** Lines that the agent's context puts before the conversation: `[context] …`, `[notes] …` and `[summary] …`. */
@@ -73,7 +75,16 @@ export function readRequest(request: ModelRequest): DemoRequest {
 }
 
 function openIn(json: string): readonly OpenTask[] {
-  const { agent } = parsed(json) as { readonly agent?: unknown };
+  const { agent, mission } = parsed(json) as { readonly agent?: unknown; readonly mission?: unknown };
+  const missions = (Array.isArray(mission) ? mission : []).flatMap((one: unknown): OpenTask[] => {
+    const { mission: task, asks } = (one ?? {}) as Readonly<Record<string, unknown>>;
+    const asking = Array.isArray(asks) ? "asked" : undefined;
+    return typeof task === "string" ? [{ task, asks: asking, mission: true }] : [];
+  });
+  return [...tasksIn(agent), ...missions];
+}
+
+function tasksIn(agent: unknown): readonly OpenTask[] {
   if (!Array.isArray(agent)) return [];
   return agent.flatMap((one: unknown) => {
     const { task, asks, told } = (one ?? {}) as Readonly<Record<string, unknown>>;

@@ -2,6 +2,7 @@
 import { abilitiesOf, sayOfCall, sayOfTask } from "./delegate.ts";
 import { handedBy, handingAbilities, sayOfHanding } from "./handoff.ts";
 import { hasFiles, intentsOf, isSaid, type Intent, type Topic } from "./intents.ts";
+import { sayOfMission } from "./plan.ts";
 import { picture } from "./picture.ts";
 import type { DemoRequest } from "./read.ts";
 import { abilities, fileText, introduction, sample, story } from "./texts.ts";
@@ -72,6 +73,7 @@ function sayAbout(intent: Intent, result: string | undefined, request: DemoReque
       return sayOfCall(intent, result);
     case "told":
       return (
+        sayOfMission(intent.text) ??
         sayOfTask(intent.text) ??
         `This is about ${clip(intent.topic, 80)}: “${clip(intent.text, 600)}”. A real agent would write to you in its own words.`
       );

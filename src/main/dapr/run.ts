@@ -74,6 +74,7 @@ async function run(environment: Environment): Promise<number> {
       ASCENT_RUNTIME: "dapr",
       ASCENT_DAPR_RESOURCES: resources.join(","),
       DAPR_HTTP_PORT: String(sidecar.httpPort),
+      DAPR_GRPC_PORT: String(sidecar.grpcPort),
       DAPR_API_TOKEN: tokens.apiToken,
       APP_API_TOKEN: tokens.appToken,
       APP_PORT: String(appPort),
