@@ -118,6 +118,8 @@ export function createBudgets({ records, clock, log, settings, shared, announce 
     });
     const tries = all.map(({ account, key }) =>
       ledger.change(key, (before) => {
+        // Its write was of unknown fate.
+        if (before.open[id] !== undefined) return { day: before, result: undefined };
         const ended = days.endedIn(before, account.limits);
         return { day: ended === undefined ? add(before, id) : before, result: ended };
       }),

@@ -37,18 +37,29 @@ export interface JudgedCall {
  *   least once there is content that may have asked for it: only a rule says otherwise.
  */
 export function needOf(call: JudgedCall, rules: readonly ToolRule[], otherwise: Need): Need {
-  const rule = rules.find(
-    (one) => (one.after === undefined || call.content) && matchesName(one.tool, call.tool) && fits(one, call.args),
-  );
-  if (rule !== undefined) return rule.needs;
-  if (call.effect === "none") return "nothing";
-  return call.effect === "once" && call.content && otherwise === "nothing" ? "person" : otherwise;
+  const doubtful: Need[] = [];
+  for (const one of rules) {
+    if ((one.after !== undefined && !call.content) || !matchesName(one.tool, call.tool)) continue;
+    const fit = fits(one, call.args);
+    if (fit === true) return strictest([...doubtful, one.needs]);
+    // An argument that is absent or of another kind evades no rule, and takes none's place.
+    if (fit === undefined) doubtful.push(one.needs);
+  }
+  return strictest([...doubtful, unruled(call, otherwise)]);
 }
 
-/** What is in doubt counts for the stricter rule: an argument that is absent or of another kind evades none. */
-function fits({ where = {}, needs: need }: ToolRule, args: unknown): boolean {
-  const lenient = need === "nothing";
-  return Object.entries(where).every(([path, of]) => holds(of, at(args, path.split("."))) ?? !lenient);
+const strictest = (all: readonly Need[]): Need => needs.findLast((need) => all.includes(need)) ?? "refuse";
+
+function unruled({ effect, content }: JudgedCall, otherwise: Need): Need {
+  if (effect === "none") return "nothing";
+  return effect === "once" && content && otherwise === "nothing" ? "person" : otherwise;
+}
+
+/** Undefined where an argument cannot be judged. */
+function fits({ where = {} }: ToolRule, args: unknown): boolean | undefined {
+  const judged = Object.entries(where).map(([path, of]) => holds(of, at(args, path.split("."))));
+  if (judged.includes(false)) return false;
+  return judged.includes(undefined) ? undefined : true;
 }
 
 /** Undefined where the value cannot be judged. */

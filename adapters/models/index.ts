@@ -107,9 +107,11 @@ export function createModels(settings: ModelsSettings, deps: ModelsDeps): Models
   configureTracing(tracing, settings.apiKeys?.openai);
 
   const fetch = createKeepAliveFetch(timeoutMs);
-  const providerOf = once((vendor: Vendor) =>
-    createProvider({ vendor, access: settings, limits: settings.limits?.[vendor] ?? {}, timeoutMs, fetch }, deps),
-  );
+  const provide = (vendor: Vendor) =>
+    createProvider({ vendor, access: settings, limits: settings.limits?.[vendor] ?? {}, timeoutMs, fetch }, deps);
+  const providerOf = once(provide);
+  const isLimited = (vendor: Vendor) =>
+    Object.values(settings.limits?.[vendor] ?? {}).some((limit) => limit !== undefined);
   const contextOf = (vendor: Vendor, spec: string): FailureContext => {
     return { spec, vendor, host: new URL(providerOf(vendor).client.baseURL).host, timeoutMs, tries: 1 };
   };
@@ -125,7 +127,8 @@ export function createModels(settings: ModelsSettings, deps: ModelsDeps): Models
     const parsed = parseModelSpec(spec);
     if (parsed.vendor === "demo") throw new TerminalError("The demo model has no server.");
     const { vendor, model } = parsed;
-    const { gate, models } = providerOf(vendor);
+    // What nobody said is limited as a whole may refuse one model alone: the others are not held up.
+    const { gate, models } = isLimited(vendor) ? providerOf(vendor) : provide(vendor);
     const inner = later(() => models.getModel(model));
     const countsTokens = settings.limits?.[vendor]?.tokensPerMinute !== undefined;
     return { spec, model: guarded(inner, contextOf(vendor, spec)), gate, breaker: createBreaker(clock), countsTokens };

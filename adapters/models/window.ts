@@ -52,7 +52,9 @@ export function createWindow(limits: MinuteLimits, clock: Clock): RequestWindow 
       tokensIn += tokens;
       return {
         settle(used) {
-          if (entry.at > clock.monotonic() - windowMs) tokensIn += used - entry.tokens;
+          // What is over is not counted any more, or is taken off as it was counted.
+          if (entry.at <= clock.monotonic() - windowMs) return;
+          tokensIn += used - entry.tokens;
           entry.tokens = used;
         },
       };

@@ -32,6 +32,14 @@ describe("what a tool call needs", () => {
     },
   );
 
+  it.each([["operator"], ["refuse"]])("lets no rule in doubt take the place of a stricter one: %s", (needs) => {
+    const small = { tool: "bank__pay", where: { amount: { under: 100 } }, needs: "person" };
+    const of = rules(small, { tool: "bank__pay", needs });
+    expect(needOf(pay({ amount: "100.000,00" }), of, "nothing")).toBe(needs);
+    expect(needOf(pay({ amount: 5 }), of, "nothing")).toBe("person");
+    expect(needOf(pay({ amount: "100.000,00" }), rules(small), "operator")).toBe("operator");
+  });
+
   it("takes a number that stands in a text for the number", () => {
     const of = rules({ tool: "*", where: { amount: { over: 100 } }, needs: "operator" });
     expect(needOf(pay({ amount: "1e3" }), of, "nothing")).toBe("operator");

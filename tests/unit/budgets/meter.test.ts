@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Announcement } from "../../../src/announce.ts";
 import { createBudgets, type BudgetSettings } from "../../../src/budget-meter.ts";
 import { BudgetError, payerOf } from "../../../src/budgets.ts";
-import { InfrastructureError } from "../../../src/errors.ts";
+import { ConflictError, InfrastructureError } from "../../../src/errors.ts";
 import type { AgentId } from "../../../src/ids.ts";
 import type { Records } from "../../../src/ports.ts";
 import { settingsOf } from "../../contract/budgets.ts";
@@ -122,6 +122,25 @@ describe("a reservation", () => {
     charge.settle(used(70));
     await budgets.drain(500_000);
     expect(await budgets.standing("person", who)).toMatchObject([{ used: { tokens: 7, calls: 1 } }]);
+  });
+
+  it("that was written though the store said that another had written is made, and once", async () => {
+    const memory = memoryRecords();
+    let lies = 1;
+    const records: Records = {
+      ...memory,
+      async put(key, value, options) {
+        const etag = await memory.put(key, value, options);
+        if (lies-- > 0) throw new ConflictError("it is there now");
+        return etag;
+      },
+    };
+    const { budgets, told } = opened({ person: { day: { tokens: 120 } } }, { records });
+    const charge = await budgets.reserve(who, planned);
+    charge.settle(used(10));
+    await budgets.drain(500_000);
+    expect(await budgets.standing("person", who)).toMatchObject([{ used: { tokens: 10, calls: 1 } }]);
+    expect(told).toEqual([]);
   });
 
   it("that was written though the store said otherwise is not given back twice", async () => {

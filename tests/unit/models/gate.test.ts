@@ -111,6 +111,19 @@ describe("the line before a provider", () => {
     expect(order()).toEqual(["a", "b", "c"]);
   });
 
+  it("is as it was after an answer that took longer than the minute it was counted in", async () => {
+    const clock = handClock();
+    const window = createWindow({ tokensPerMinute: 1_000 }, clock);
+    for (const used of [100, 900]) {
+      const taken = window.take(600);
+      void clock.after(2 * minute, () => typeof taken === "object" && "settle" in taken && taken.settle(used));
+      await clock.pass(3 * minute);
+    }
+    expect(window.waitMs(1, 1_000)).toBe(0);
+    expect(window.take(1_000)).toBeTypeOf("object");
+    expect(window.take(1)).toBeGreaterThan(0);
+  });
+
   it("sends a request that is larger than a minute's tokens when all of them are there", async () => {
     const { clock, ask, order } = opened({ tokensPerMinute: 1_000 });
     ask("a", { tokens: 10 });
