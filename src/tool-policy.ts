@@ -48,7 +48,8 @@ export function needOf(call: JudgedCall, rules: readonly ToolRule[], otherwise: 
   return strictest([...doubtful, unruled(call, otherwise)]);
 }
 
-const strictest = (all: readonly Need[]): Need => needs.findLast((need) => all.includes(need)) ?? "refuse";
+/** Of none it is "refuse". */
+export const strictest = (all: readonly Need[]): Need => needs.findLast((need) => all.includes(need)) ?? "refuse";
 
 function unruled({ effect, content }: JudgedCall, otherwise: Need): Need {
   if (effect === "none") return "nothing";

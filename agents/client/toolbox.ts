@@ -9,9 +9,8 @@ import { InputError, reasonOf, TerminalError } from "../../src/errors.ts";
 import type { Effects } from "../../src/effects.ts";
 import type { TurnId } from "../../src/ids.ts";
 import type { Clock, Log } from "../../src/ports.ts";
-import { matchesName, needOf, type ToolRule } from "../../src/tool-policy.ts";
+import { matchesName, needOf, strictest, type ToolRule } from "../../src/tool-policy.ts";
 import {
-  needs,
   type Need,
   type ToolCall,
   type ToolCaller,
@@ -114,8 +113,6 @@ export async function openToolbox(
   const standing = await standingOf([...used], options, caller, signal);
   return { tools, needOf: needed, implied: impliedBy, standing };
 }
-
-const strictest = (all: readonly Need[]): Need => needs.findLast((need) => all.includes(need)) ?? "refuse";
 
 async function standingOf(
   sources: readonly ToolSource[],
