@@ -11,7 +11,7 @@ import {
   type OutboundEvent,
 } from "./message.ts";
 import { insert, isAfter } from "./order.ts";
-import { mostPast, pastKey, pastKeys, rowsOf } from "./past.ts";
+import { mostPast, pastKey, pastKeys, rowsOf, type PastRow } from "./past.ts";
 import { addSeen } from "./seen.ts";
 import {
   awayCount,
@@ -84,6 +84,8 @@ export interface Draft {
   drain(conversation: ConversationId): void;
   /** Moves the first of them into the inbox, where there is room for so many. */
   refill(conversation: ConversationId, room: number): void;
+  /** Changes a loaded row of the past. */
+  repast(key: string, row: PastRow): void;
   /** Writes a row beside the state with this step; undefined removes it. */
   row(key: string, value: unknown): void;
   /** Nothing more happens to these messages, by a rule that the journal names. */
@@ -207,6 +209,10 @@ export function createDraft(before: AgentState, traits: AgentTraits): Draft {
       for (const row of rowsOf(items)) rows.set(pastKey(next++), row);
       for (; next - first > mostPast; first++) rows.set(pastKey(first), undefined);
       if (items.length > 0) state = { ...state, history: { ...state.history, past: { first, next } } };
+    },
+    repast(key, row) {
+      rows.set(key, row);
+      state = { ...state, past: { ...state.past, [key]: row } };
     },
     reset() {
       for (const key of pastKeys(state.history.past)) rows.set(key, undefined);

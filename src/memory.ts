@@ -60,6 +60,6 @@ export function amendPast(
       return now === undefined ? [] : [{ ...now, text: now.text.slice(0, pastChars).toWellFormed() }];
     };
     const items = row.items.flatMap((item) => (item.message === target ? amended(item) : [item]));
-    draft.row(key, { ...row, items });
+    draft.repast(key, { ...row, items });
   }
 }

@@ -220,12 +220,19 @@ describe("what the agent says", () => {
     };
     const belongings = { note: async () => undefined };
     const effects = createEffects({ records: memoryRecords(), clock: testClock(), log: quiet, belongings });
-    const said = `${made} https://page.test/a https://found.test/b`;
-    const model = new ScriptedModel([call("echo__say", { of: made }), text(said)]);
+    const said = `${made} https://page.test/a https://found.test/b https://aside.test/SECRET`;
+    const aside = "https://aside.test/SECRET";
+    // The address as it may be written in JSON, too.
+    const escaped = JSON.stringify({ of: made }).replaceAll("/", String.raw`\/`);
+    const calls = call("echo__say", {}).map((of) => ({ ...of, arguments: escaped }));
+    const composed = [...text(`I look at ${aside}`), ...calls];
+    const model = new ScriptedModel([composed, text(said)]);
     const { agent } = agentOn(model, rules, { outside: { sources: [echo], effects } });
     const { answer } = await agent.run(turn(["read https://page.test/a"]), hooks());
     expect(inputOf(model.lastCall?.request)).toContain("made.test");
-    expect(answer.parts).toMatchObject([{ text: "[link left out] https://page.test/a https://found.test/b" }]);
+    expect(answer.parts).toMatchObject([
+      { text: "[link left out] https://page.test/a https://found.test/b [link left out]" },
+    ]);
   });
 });
 

@@ -281,6 +281,16 @@ describe("what the history has no place for", () => {
     expect(texts).toContain("another word");
   });
 
+  it("loses all that is deleted at once, also where it stands together", () => {
+    const agent = play();
+    for (let n = 1; n <= 5; n++) agent.says(`word ${n}`);
+    agent.tell({ type: "summarized", through: "t3", summary: "three words" });
+    const { message: _message, ...header } = message("later");
+    const targets = ["word 1", "word 2"].map((text) => messageId(account, "chat", text));
+    agent.receive({ ...header, kind: "deleted", targets });
+    expect(agent.past().map(({ text }) => text)).toEqual(["answer", "answer", "word 3", "answer"]);
+  });
+
   it("is found by its words, the rarest first, with dates, and in bounded answers", () => {
     const items = [
       "the invoice is paid",

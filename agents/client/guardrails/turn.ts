@@ -100,19 +100,36 @@ function wordsOf({ messages }: TurnInput, readings: Readings): string {
     .join("\n");
 }
 
-/** Addresses that people, the past and sources gave: not those that the model put into its own calls before. */
+/** Addresses that people, the past and sources gave: not those that the model wrote itself before, whoever repeats them. */
 function createGiven() {
-  const known = new Set<string>();
-  const own = new Set<string>();
   let seen: readonly AgentInputItem[] = [];
+  /** What the run began with: answers in it are of the past. */
+  let begunWith: number | undefined;
   return {
-    see: (items: readonly AgentInputItem[]) => void (seen = items),
+    see(items: readonly AgentInputItem[]) {
+      seen = items;
+      begunWith ??= items.length;
+    },
     all(): ReadonlySet<string> {
-      for (const item of seen) {
-        if (item.type === "function_call") for (const url of given(item.arguments)) own.add(url);
-        else if (item.type !== "reasoning") for (const url of given(JSON.stringify(item))) known.add(url);
+      const known = new Set<string>();
+      const own = new Set<string>();
+      for (const [at, item] of seen.entries()) {
+        if (item.type === "reasoning") continue;
+        const isAnswer = "role" in item && item.role === "assistant" && at >= (begunWith ?? 0);
+        const [into, other] = item.type === "function_call" || isAnswer ? [own, known] : [known, own];
+        for (const url of given(textIn(item))) if (!other.has(url)) into.add(url);
       }
-      return new Set([...known].filter((url) => !own.has(url)));
+      return known;
     },
   };
+}
+
+/** Arguments are a text of their own, in which characters may be written in other ways. */
+function textIn(item: AgentInputItem): string {
+  if (item.type !== "function_call") return JSON.stringify(item);
+  try {
+    return `${item.arguments} ${JSON.stringify(JSON.parse(item.arguments))}`;
+  } catch {
+    return item.arguments;
+  }
 }
