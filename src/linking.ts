@@ -90,7 +90,8 @@ export function createLinking(self: Self): Linking {
 
   /** Everything that the person's agent needs: the same each time, since nothing happens here meanwhile. */
   async function importOf(): Promise<Import & { readonly to: AgentId }> {
-    const archive = await self.archive();
+    // Both begin within the call.
+    const [archive, past] = await Promise.all([self.archive(), self.past()]);
     const { inbox, history } = state();
     const { forward } = inbox;
     const all = threadsOf(inbox).map(([, thread]) => thread);
@@ -99,7 +100,6 @@ export function createLinking(self: Self): Linking {
     if (forward === undefined || command === undefined)
       throw new InfrastructureError("nothing is joined here any more");
     const { summary, items, media = [], notes = [], notesOff } = history;
-    const past = await self.past();
     return {
       to: forward.to,
       link: forward.link,
