@@ -6,7 +6,7 @@ import { subject } from "./subject.ts";
 import type { Subject } from "./world.ts";
 
 /** Seeds within which a bug must show. */
-const mostSeeds = 3_000;
+const mostSeeds = 1_000;
 
 describe("the simulator sees a planted bug", () => {
   test.each(bugs)(
