@@ -8,6 +8,7 @@ import type { Address, NoticeKey } from "./message.ts";
 import { changeNotes, notesOf, type NoteChange } from "./notes.ts";
 import { pastChars, pastKeys } from "./past.ts";
 import { advance } from "./scheduling.ts";
+import type { AgentState } from "./state.ts";
 
 /** What a turn noted, with its answer. Nothing where the person wants none by now. */
 export function keepNotes(draft: Draft, changes: readonly NoteChange[], to: Address, now: number): void {
@@ -44,6 +45,11 @@ function change(draft: Draft, of: MemoryChange): NoticeKey {
       draft.notes({ notesOff: false });
       return "memoryOn";
   }
+}
+
+/** It stands in the history, or in the rows of the past that are loaded. */
+export function isRemembered({ history, past }: AgentState, target: MessageId): boolean {
+  return [history, ...Object.values(past)].some(({ items }) => items.some(({ message }) => message === target));
 }
 
 /** A message that has left the history is edited, or deleted (undefined), in the rows that are loaded. */

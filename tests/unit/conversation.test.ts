@@ -441,6 +441,23 @@ describe("edits and deletions", () => {
     expect(game.receive(message("m1"))).toBe("duplicate");
   });
 
+  it("of a message of long ago, which only the history has, correct that and are not answered", () => {
+    const game = play();
+    game.receive(message("m1"));
+    game.finish(game.running());
+    game.later(10 * day);
+    game.receive(message("m2", { sentAt: noon + 10 * day }));
+    game.finish(game.running());
+    game.receive({ ...edit("m1", "better"), sentAt: noon + 10 * day, arrival: { at: "ingress", n: 9 } });
+    expect(() => game.running()).toThrow();
+    expect(game.take("wait")).toEqual([]);
+    expect(game.history()[0]).toBe("user: better");
+    expect(game.aside()).toEqual([[id("m1 edited"), "edited after the answer"]]);
+    game.receive({ ...deletion("m1"), sentAt: noon + 10 * day });
+    expect(game.history()[0]).toBe("agent: answer");
+    expect(game.aside()).toHaveLength(1);
+  });
+
   it("on an unordered bus wait for their message first, two seconds at most", () => {
     const game = play();
     const unordered = (n: number) => ({ arrival: { at: "ingress", n } });
