@@ -377,6 +377,9 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     settled: settledEvent,
     archive: () => readArchive(context, stored),
     past: pastOf,
+    async loadPast() {
+      stored = await withPast(context, stored);
+    },
     async loadAway() {
       stored = { ...stored, quiet: { ...stored.quiet, ...(await readArchive(context, stored)).quiet } };
     },

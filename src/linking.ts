@@ -36,6 +36,8 @@ export interface Self {
   readonly archive: () => Promise<Archive>;
   /** What was before the history. */
   readonly past: () => Promise<readonly HistoryItem[]>;
+  /** With all of that. */
+  readonly loadPast: () => Promise<void>;
   /** With all conversations that are put away. */
   readonly loadAway: () => Promise<void>;
 }
@@ -167,6 +169,7 @@ export function createLinking(self: Self): Linking {
     },
     async import(data) {
       await self.load(data.command, []);
+      if (data.past !== undefined) await self.loadPast();
       const reply = await tell({ type: "linked", ...data }, data.command.address);
       const has = state().inbox.joiners?.[data.from]?.link === data.link || isSeen(state(), data.link);
       return has ? self.watched(reply) : "refused";
