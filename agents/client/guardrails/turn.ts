@@ -1,6 +1,6 @@
 /** The rules on one turn: what it brings, and what comes of it. */
 import type { AgentInputItem, InputGuardrail, OutputGuardrail } from "@openai/agents";
-import type { TurnInput } from "../../../src/agent.ts";
+import type { TurnHooks, TurnInput } from "../../../src/agent.ts";
 import { fromPeople } from "../../../src/message.ts";
 import type { Readings } from "../media.ts";
 import type { CheckOptions, Checks, Trip, Verdict } from "./checks.ts";
@@ -10,6 +10,8 @@ export interface GuardedTurn {
   readonly input: TurnInput;
   readonly readings: Readings;
   readonly signal: AbortSignal;
+  /** What models that judge stand in line is not the turn's time. */
+  readonly onWait?: TurnHooks["onWait"];
   /** An operator has let the input through. */
   readonly passed: boolean;
 }
