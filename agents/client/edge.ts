@@ -9,7 +9,7 @@
  *   that a tool did is done twice.
  */
 import { Usage, type AgentInputItem, type Model, type ModelRequest, type ModelResponse } from "@openai/agents";
-import { UnacceptableError, RetryableError, TerminalError, reasonOf } from "../../src/errors.ts";
+import { InfrastructureError, UnacceptableError, RetryableError, TerminalError, reasonOf } from "../../src/errors.ts";
 import type { Clock, Log } from "../../src/ports.ts";
 import { withoutPictures } from "./images.ts";
 
@@ -57,7 +57,8 @@ export function edgeModel(edge: Edge): Model {
           whole = { ...whole, input: plain };
           continue;
         }
-        if (!(error instanceof RetryableError)) throw error;
+        // Our own store was waited for where it was asked.
+        if (!(error instanceof RetryableError) || error instanceof InfrastructureError) throw error;
         if (tries > edge.retries) {
           const times = tries === 1 ? "once" : `${tries} times`;
           throw new TerminalError(`no usable answer from the model, asked ${times}: ${error.message}`, {
