@@ -3,10 +3,10 @@ import type { ModelRequest, ModelResponse, StreamEvent } from "@openai/agents";
 import type { CallUsage, Charge, Meter } from "../../src/budgets.ts";
 import { InfrastructureError, UnacceptableError } from "../../src/errors.ts";
 import type { ModelCaller } from "../../src/model-line.ts";
+import { pause } from "../../src/pause.ts";
 import type { Clock } from "../../src/ports.ts";
 import { UnavailableError } from "./failures.ts";
 import type { GuardedModel } from "./guard.ts";
-import { pause } from "./pause.ts";
 import { mostInput, tokensOfText } from "./request.ts";
 
 interface Try {

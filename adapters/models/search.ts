@@ -2,12 +2,12 @@
 import type { ModelRequest } from "@openai/agents";
 import { reasonOf, RetryableError, UnacceptableError } from "../../src/errors.ts";
 import type { ModelCaller } from "../../src/model-line.ts";
+import { pause } from "../../src/pause.ts";
 import type { Clock, Log } from "../../src/ports.ts";
 import type { Breaker } from "./breaker.ts";
 import { UnavailableError } from "./failures.ts";
 import { LineTooLongError, type Gate, type Lease } from "./gate.ts";
 import type { GuardedModel } from "./guard.ts";
-import { pause } from "./pause.ts";
 import { finalError, isPassing, remedyOf, type Remedy } from "./remedy.ts";
 import { estimateTokens, withoutMarks } from "./request.ts";
 

@@ -10,6 +10,7 @@
  */
 import { Usage, type AgentInputItem, type Model, type ModelRequest, type ModelResponse } from "@openai/agents";
 import { InfrastructureError, UnacceptableError, RetryableError, TerminalError, reasonOf } from "../../src/errors.ts";
+import { pause } from "../../src/pause.ts";
 import type { Clock, Log } from "../../src/ports.ts";
 import { withoutPictures } from "./images.ts";
 
@@ -118,14 +119,4 @@ const emptyText: ModelResponse["output"][number] = {
 
 function userText(text: string): AgentInputItem {
   return { type: "message", role: "user", content: text };
-}
-
-/** Rejects with the signal's reason when it is aborted. */
-async function pause(clock: Clock, ms: number, signal: AbortSignal | undefined): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const cancel = clock.after(ms, resolve);
-  signal?.addEventListener("abort", () => resolve(), { once: true });
-  await promise;
-  cancel();
-  signal?.throwIfAborted();
 }
