@@ -2,8 +2,8 @@ import { ScriptedModel, assistantMessage, functionCall } from "@openai/agents/te
 import type { ModelRequest } from "@openai/agents";
 import { describe, expect, it } from "vitest";
 import { createChecks, type CheckOptions } from "../../agents/client/guardrails/checks.ts";
-import { given } from "../../agents/client/guardrails/links.ts";
 import { guardrailSettings } from "../../agents/client/guardrails/settings.ts";
+import { addressesIn } from "../../src/addresses.ts";
 import { questionOf } from "../../src/asks.ts";
 import type { TurnId } from "../../src/ids.ts";
 import type { ModelCaller } from "../../src/model-line.ts";
@@ -110,7 +110,7 @@ describe("a rule about links", () => {
   ])("lets %s through", async (given) => expect((await check(all, given)).text).toBe(given));
 
   it("lets an address through that was given exactly so, and none that was changed", async () => {
-    const known = new Set(given("look at https://page.test/a?id=1 please"));
+    const known = new Set(addressesIn("look at https://page.test/a?id=1 please"));
     const options = { given: () => known };
     expect((await check(all, "https://page.test/a?id=1", options)).text).toBe("https://page.test/a?id=1");
     expect((await check(all, "https://page.test/a?id=SECRET", options)).text).toBe("[link left out]");
