@@ -146,12 +146,14 @@ export async function runTurn(options: RunOptions, run: Running): Promise<void> 
 
 function noticeOf(reason: unknown): NoticeKey {
   if (reason instanceof TurnTimeout) return "timeout";
+  if (reason instanceof BusyError || (reason instanceof BudgetError && reason.reserved)) return "overloaded";
   if (reason instanceof BudgetError) return reason.window === "day" ? "budgetDay" : "budgetMonth";
-  return reason instanceof BusyError ? "overloaded" : "failed";
+  return "failed";
 }
 
 function onceOf(reason: unknown): Once | undefined {
-  return reason instanceof BudgetError ? { period: reason.period, rule: "budget used up" } : undefined;
+  if (!(reason instanceof BudgetError) || reason.reserved) return undefined;
+  return { period: reason.period, rule: "budget used up" };
 }
 
 /** What a turn tells while it runs. */

@@ -98,7 +98,7 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     const prompt = promptOf(withoutResumed(input), tokens, clock.now(), known);
     const messages = withPictures(guardrails.masked(prompt.messages), picturesOf(input, readings));
     const { signal, onWait, onProgress: progress = () => undefined } = hooks;
-    const guard = guardrails.turn({ input, readings, signal, passed: held !== undefined });
+    const guard = guardrails.turn({ input, readings, signal, onWait, passed: held !== undefined });
     const { turn, attempt, to } = input;
     const { conversation, tenant } = to;
     const payer = payerOf(input.agent, to);
