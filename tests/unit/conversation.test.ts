@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { isBusy, readState } from "../../src/state.ts";
-import { command, conversation, day, deletion, edit, id, message, play } from "./conversation.fixture.ts";
+import { command, conversation, day, deletion, edit, id, message, noon, play } from "./conversation.fixture.ts";
 
 describe("an answer", () => {
   it("that may come of content from outside is remembered as such, also in another process", () => {
