@@ -69,6 +69,11 @@ export function shareOf(counted: Amount, limits: Limits): number {
   return Math.max(0, ...kinds.map((kind) => (limits[kind] === undefined ? 0 : counted[kind] / limits[kind])));
 }
 
+/** As it is once nothing comes of all that is reserved. */
+export function settledOf(day: BudgetDay): BudgetDay {
+  return { ...day, open: {} };
+}
+
 /** The window in which nothing more may begin. */
 export function endedIn(day: BudgetDay, limits: WindowLimits): BudgetWindow | undefined {
   // Who waits for the month need not come back tomorrow.

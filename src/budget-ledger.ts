@@ -111,9 +111,11 @@ export function createLedger({ records, clock, shared, keptMs, begin }: LedgerOp
   async function lookAhead(book: Book): Promise<void> {
     const { standing } = book;
     book.looksAhead = false;
-    const found = standing && (await records.get(book.key).catch(() => undefined));
-    if (found === undefined || book.writing !== undefined || book.standing !== standing) return;
-    if (found.etag !== standing?.etag) book.standing = { day: readDay(found.value), etag: found.etag };
+    if (standing === undefined) return;
+    // What cannot be read fails whoever asks for it.
+    const next = await look(book.key).catch(() => undefined);
+    if (next === undefined || book.writing !== undefined || book.standing !== standing) return;
+    if (next.etag !== standing.etag) book.standing = next;
   }
 
   const pause = (ms: number) => new Promise<void>((resolve) => void clock.after(ms, resolve));

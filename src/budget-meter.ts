@@ -120,24 +120,27 @@ export function createBudgets({ records, clock, log, settings, shared, announce 
       ledger.change(key, (before) => {
         // Its write was of unknown fate.
         if (before.open[id] !== undefined) return { day: before, result: undefined };
-        const ended = days.endedIn(before, account.limits);
-        return { day: ended === undefined ? add(before, id) : before, result: ended };
+        const window = days.endedIn(before, account.limits);
+        if (window === undefined) return { day: add(before, id), result: undefined };
+        const reserved = days.endedIn(days.settledOf(before), account.limits) === undefined;
+        return { day: before, result: { window, reserved } };
       }),
     );
     const results = await Promise.allSettled(tries);
     const stops = results.map((one) => (one.status === "fulfilled" ? one.value : undefined));
     const failed = results.find((one) => one.status === "rejected");
-    const at = stops.findIndex((ended) => ended !== undefined);
-    const [refusing, window] = [all[at], stops[at]];
+    const at = stops.findIndex((stop) => stop !== undefined);
+    const [refusing, stop] = [all[at], stops[at]];
     if (refusing === undefined && failed === undefined) return all;
     // Also where it is not known whether it was written.
     for (const [n, { key }] of all.entries())
       if (stops[n] === undefined) later(key, (before) => days.release(before, id));
-    if (refusing === undefined || window === undefined) throw failed?.reason;
+    if (refusing === undefined || stop === undefined) throw failed?.reason;
     const { account } = refusing;
+    const { window, reserved } = stop;
     const period = window === "day" ? day : monthOf(day);
-    news.tell(who, { account, window, period, kind: "ended" });
-    throw new BudgetError({ scope: account.scope, window, period });
+    if (!reserved) news.tell(who, { account, window, period, kind: "ended" });
+    throw new BudgetError({ scope: account.scope, window, period, reserved });
   }
 
   /** Off the caller's way. What cannot be written after some tries stays counted as it is: in full. */
@@ -162,17 +165,21 @@ export function createBudgets({ records, clock, log, settings, shared, announce 
     settling.add(settled);
   }
 
-  /** @returns what settles it. */
   async function reserve(who: Payer, name: string, amount: { readonly tokens: number; readonly money: number }) {
     const id = randomUUID().slice(0, 13);
     const entered = await enter(who, id, (day, of) => days.reserve(day, of, amount));
-    return (used: CallUsage, money: number) => {
-      for (const { account, key } of entered)
-        later(
-          key,
-          (day) => days.settle(day, id, name, used, money),
-          (after) => news.follow(who, account, key.slice(-10), after),
-        );
+    return {
+      settle(used: CallUsage, money: number) {
+        for (const { account, key } of entered)
+          later(
+            key,
+            (day) => days.settle(day, id, name, used, money),
+            (after) => news.follow(who, account, key.slice(-10), after),
+          );
+      },
+      cancel() {
+        for (const { key } of entered) later(key, (day) => days.release(day, id));
+      },
     };
   }
 
@@ -181,20 +188,22 @@ export function createBudgets({ records, clock, log, settings, shared, announce 
     counted,
     async reserve(who, { model, input, output = settings.outputTokens, seconds }): Promise<Charge> {
       const planned: CallUsage = { input, cached: 0, output, ...(seconds === undefined ? {} : { seconds }) };
-      const settle = await reserve(who, model, { tokens: input + output, money: costOf(prices, model, planned) });
-      let settled = false;
+      const made = await reserve(who, model, { tokens: input + output, money: costOf(prices, model, planned) });
+      let over = false;
+      const once = (end: () => void): void => {
+        if (!over) end();
+        over = true;
+      };
       return {
         planned,
-        settle(used) {
-          if (!settled) settle(used, costOf(prices, model, used));
-          settled = true;
-        },
+        settle: (used) => once(() => made.settle(used, costOf(prices, model, used))),
+        cancel: () => once(made.cancel),
       };
     },
     async count(who, tool) {
       const money = costOfTool(prices, tool);
       // Reserved first, so that one that another account refuses can be taken back.
-      const settle = await reserve(who, `tool ${tool}`, { tokens: 0, money });
+      const { settle } = await reserve(who, `tool ${tool}`, { tokens: 0, money });
       settle(none, money);
     },
     async used(scope, who, many) {

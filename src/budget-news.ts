@@ -1,7 +1,7 @@
 /** Who has to know that a budget comes to its end: the log, and those who subscribed. Each fact is told once by a process, under the same id by all. */
 import { budgetEnded, budgetWarned, type Announce } from "./announce.ts";
 import { monthOf } from "./budget-calendar.ts";
-import { countedIn, shareOf, type BudgetDay, type WindowLimits } from "./budget-day.ts";
+import { countedIn, settledOf, shareOf, type BudgetDay, type WindowLimits } from "./budget-day.ts";
 import { budgetWindows, type BudgetScope, type BudgetWindow, type Payer } from "./budgets.ts";
 import { reasonOf } from "./errors.ts";
 import type { Clock, Log } from "./ports.ts";
@@ -66,7 +66,7 @@ export function createNews({ clock, log, announce }: NewsOptions): News {
     tell,
     follow(who, account, day, after) {
       // Without what is reserved, which may come to less.
-      const settled = { ...after, open: {} };
+      const settled = settledOf(after);
       for (const window of budgetWindows) {
         const share = shareOf(countedIn(settled, window), account.limits[window] ?? {});
         const period = window === "day" ? day : monthOf(day);

@@ -52,11 +52,13 @@ export interface PlannedCall {
   readonly seconds?: number;
 }
 
-/** A call that may be made: settled once; again changes nothing. */
+/** A call that may be made: settled or cancelled once; again changes nothing. */
 export interface Charge {
   /** As planned, for whoever knows no better. */
   readonly planned: CallUsage;
   settle(used: CallUsage): void;
+  /** It was not made, or nobody worked on it: as if it had never been reserved. */
+  cancel(): void;
 }
 
 export interface Meter {
@@ -66,18 +68,21 @@ export interface Meter {
   count(payer: Payer, tool: string): Promise<void>;
 }
 
-/** A budget has ended: no more is done for this one until its next day, or month. */
+/** A budget has ended: no more is done for this one until its next day, or month; see {@link BudgetError.reserved}. */
 export class BudgetError extends TerminalError {
   override readonly name = "BudgetError";
   readonly scope: BudgetScope;
   readonly window: BudgetWindow;
   /** "2026-11-26", or "2026-11". */
   readonly period: string;
+  /** What is left is reserved by calls under way, which may come to less: it may be asked for again soon. */
+  readonly reserved: boolean;
 
-  constructor(of: { readonly scope: BudgetScope; readonly window: BudgetWindow; readonly period: string }) {
-    super(`the budget of the ${of.scope} for ${of.period} is used up`);
+  constructor(of: Pick<BudgetError, "scope" | "window" | "period"> & { readonly reserved?: boolean }) {
+    super(`the budget of the ${of.scope} for ${of.period} is ${of.reserved === true ? "all reserved" : "used up"}`);
     this.scope = of.scope;
     this.window = of.window;
     this.period = of.period;
+    this.reserved = of.reserved ?? false;
   }
 }

@@ -7,48 +7,32 @@ import type { AgentTraits, HistoryItem } from "./agent.ts";
 import type { Who } from "./agent-choice.ts";
 import { answered, started, type Announce } from "./announce.ts";
 import { changedRows, keysOf, readArchive, withDays, withPast, withSpilled, withThread } from "./agent-rows.ts";
-import type { AgentCalls, CallAgent, Decided, TurnRunner } from "./agent-calls.ts";
-import { askKey, readAsk } from "./ask-state.ts";
-import { decisionOf, openAskOf } from "./asks.ts";
+import type { AgentCalls, CallAgent, TurnRunner } from "./agent-calls.ts";
 import { concernsAll, reduce } from "./conversation.ts";
+import { createDebts, stoppedBy } from "./debts.ts";
 import { outboundEnvelope } from "./envelope.ts";
-import { InfrastructureError, reasonOf } from "./errors.ts";
+import { InfrastructureError } from "./errors.ts";
 import type { AgentEvent, Effect, Reply, Step, TurnRef } from "./events.ts";
-import type { ConversationId, MessageId, TurnId } from "./ids.ts";
-import { isOwn, type Address, type InboundEvent, type InboundMessage, type OutboundEvent } from "./message.ts";
-import type { Actor, ActorContext, Clock, Log, Runtime, SetAside } from "./ports.ts";
+import { foldable } from "./folding.ts";
+import { createGapWaits } from "./gap-waits.ts";
+import type { ConversationId, MessageId } from "./ids.ts";
+import { isOwn, type Address, type OutboundEvent } from "./message.ts";
+import type { Actor, ActorContext, Clock, Log, Runtime } from "./ports.ts";
 import { later, type Later } from "./later.ts";
 import { createLinking } from "./linking.ts";
-import { gapMs } from "./order.ts";
-import { notesFor } from "./notes.ts";
 import type { MissionOrder } from "./mission-order.ts";
+import { createLiveness } from "./liveness.ts";
+import { concernsPast } from "./memory.ts";
 import { createOutgoing } from "./outgoing.ts";
 import { searchPast } from "./past.ts";
-import { stateOf } from "./questions.ts";
 import { createRecent } from "./recent.ts";
-import { batchOf } from "./scheduling.ts";
-import {
-  isBusy,
-  nobody,
-  readState,
-  stateKeys,
-  threadsOf,
-  type AgentState,
-  type StoppedTurn,
-  type Thread,
-} from "./state.ts";
+import { isBusy, readState, stateKeys, threadsOf, type AgentState, type StoppedTurn, type Thread } from "./state.ts";
 import { createTaking } from "./taking.ts";
+import { createTurnCalls } from "./turn-calls.ts";
 import { createWatch, watchdog } from "./watch.ts";
 
-/** A runner of another process counts as dead after this long without a word. */
-const silenceMs = 20_000;
 /** Outbox entries from which on the settled ones are cleared with the next answer. */
 const crowdedOutbox = 8;
-/** Characters of history from which on the older part is folded, whatever the number of items. */
-const foldChars = 48_000;
-/** Characters that one fold takes, as far as each item counts: the rest is the next one's. */
-const foldedChars = 32_000;
-const foldedItem = 2_000;
 
 export interface ClientAgentOptions {
   readonly runtime: Pick<Runtime, "bus" | "actors" | "journal">;
@@ -80,20 +64,16 @@ export function clientAgents(options: ClientAgentOptions): (context: ActorContex
 async function activate(options: ClientAgentOptions, context: ActorContext): Promise<Actor> {
   const { runtime, clock, log, instance, turns } = options;
   const { id } = context;
-  const activatedAt = clock.monotonic();
-  const heard = new Map<TurnId, number>();
+  const { exclusive } = runtime.actors;
+  const liveness = createLiveness({ agent: id, clock, instance, runner: turns, exclusive });
   let stored = readState(await context.load(stateKeys));
-  /** What of `stored.inbox.aside` the journal has. */
-  let journaled: readonly SetAside[] | undefined;
-  /** What of `stored.inbox.stopped` was told. */
-  let stopsTold: readonly StoppedTurn[] | undefined;
-  const taken = new Map<TurnId, readonly MessageId[]>();
-  const waits = new Set<MessageId>();
   /** When the bus was first asked to keep it, on this process's monotonic clock. */
   const early = createRecent<MessageId, number>(clock);
   let inherited = stored.outbox.entries.length > 0;
-  let recovered = !runtime.actors.exclusive;
+  let recovered = !exclusive;
   stored = await withDays(context, stored, undefined, clock.now());
+  const debts = createDebts({ agent: id, journal: runtime.journal, log, stopped: options.stopped });
+  const gapWaits = createGapWaits({ agent: id, clock, log, call: options.call });
   const watch = createWatch({ context, bus: runtime.bus, clock, isOwed });
   const outgoing = createOutgoing({
     bus: runtime.bus,
@@ -121,59 +101,24 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
       steps.push(next);
       state = next.state;
     };
-    if (journaled !== undefined) apply({ ...moment(), type: "journaled", entries: journaled });
-    if (stopsTold !== undefined) apply({ ...moment(), type: "stopsTold", turns: stopsTold });
+    for (const event of debts.told(stored.inbox, moment())) apply(event);
     for (const event of events) apply(event);
     const reply = steps.at(-1)?.reply ?? "stale";
     if (state === stored) {
       // An earlier life of the agent may have died before it told.
-      await tellStops();
+      await debts.tellStops(stored.inbox);
       return reply;
     }
     const effects = steps.flatMap((next) => next.effects);
-    const turns = options.stopped === undefined ? [] : stoppedBy(effects);
+    const turns = options.stopped === undefined ? [] : stoppedBy(id, effects);
     if (turns.length > 0) apply({ ...moment(), type: "stopped", turns });
     await write(state, effects, steps);
     stored = { ...state, quiet: {}, past: {} };
     carryOut(effects);
-    await tellJournal();
-    await tellStops();
+    await debts.tellJournal(stored.inbox);
+    await debts.tellStops(stored.inbox);
     watch.rests();
     return reply;
-  }
-
-  /** One that starts again comes back to what it waits for. */
-  function stoppedBy(effects: readonly Effect[]): readonly StoppedTurn[] {
-    return effects.flatMap((effect) => {
-      if (effect.kind !== "cancel") return [];
-      const { conversation, turn } = effect;
-      const again = effects.some((other) => other.kind === "start" && other.turn === turn);
-      return again ? [] : [{ agent: id, conversation, turn }];
-    });
-  }
-
-  /** As {@link tellJournal}. */
-  async function tellStops(): Promise<void> {
-    const owed = stored.inbox.stopped;
-    if (owed === undefined || owed === stopsTold) return;
-    try {
-      for (const turn of owed) await options.stopped?.(turn);
-      stopsTold = owed;
-    } catch (error) {
-      log.warn({ agent: id, reason: reasonOf(error) }, "what a stopped turn waited for goes on until that can be told");
-    }
-  }
-
-  /** What is set aside is in the state already: a journal that cannot be written now is told by the watchdog. */
-  async function tellJournal(): Promise<void> {
-    const owed = stored.inbox.aside;
-    if (owed === undefined || owed === journaled) return;
-    try {
-      await runtime.journal.setAside(owed);
-      journaled = owed;
-    } catch (error) {
-      log.warn({ agent: id, reason: reasonOf(error) }, "the journal could not be written yet");
-    }
   }
 
   async function write(state: AgentState, effects: readonly Effect[], steps: readonly Step[]): Promise<void> {
@@ -181,7 +126,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     const answers = effects.flatMap((effect) => (effect.kind === "deliver" ? [effect.entry] : []));
     const publish = options.deliver === undefined ? answers : [];
     // Where it costs nothing; elsewhere see `watch.ts`.
-    const arm = runtime.actors.exclusive && !watch.isArmed() && isBusy(state);
+    const arm = exclusive && !watch.isArmed() && isBusy(state);
     const done = await context.commit({
       put,
       ...(remove.length === 0 ? {} : { remove }),
@@ -195,13 +140,8 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
   /** Something is owed that no bus holds and nobody else knows of. */
   function isOwed(): boolean {
     const { inbox, outbox } = stored;
-    const { aside, stopped, ...rest } = inbox;
-    const owed = {
-      ...(aside !== undefined && aside !== journaled && { aside }),
-      ...(stopped !== undefined && stopped !== stopsTold && { stopped }),
-    };
     const entries = outbox.entries.filter(outgoing.isOwed);
-    return isBusy({ ...stored, inbox: { ...rest, ...owed }, outbox: { ...outbox, entries } });
+    return isBusy({ ...stored, inbox: debts.left(inbox), outbox: { ...outbox, entries } });
   }
 
   function carryOut(effects: readonly Effect[]): void {
@@ -217,7 +157,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
           turns.wake(id, effect);
           break;
         case "wait":
-          wait(effect.conversation, effect.missing);
+          gapWaits.start(effect.conversation, effect.missing);
           break;
         case "release":
           linking.tend();
@@ -231,42 +171,11 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     }
   }
 
-  /** On this process's monotonic clock; an actor that moves waits anew. */
-  function wait(conversation: ConversationId, missing: MessageId): void {
-    if (waits.has(missing)) return;
-    waits.add(missing);
-    clock.after(gapMs, () => {
-      waits.delete(missing);
-      options.call(id, "waited", { conversation, missing }).catch((error: unknown) => {
-        log.warn({ agent: id, reason: reasonOf(error) }, "a wait for a missing message is made again by the watchdog");
-      });
-    });
-  }
-
-  function waitForGaps(): void {
-    for (const [conversation, { gaps = [] }] of threadsOf(stored.inbox)) {
-      for (const { missing } of gaps) wait(conversation, missing);
-    }
-  }
-
   function begin(turn: TurnRef): void {
     const thread = stored.inbox.threads[turn.conversation];
     if (thread === undefined) return;
-    heard.set(turn.turn, clock.monotonic());
+    liveness.hear(turn.turn);
     turns.start(id, thread.to, turn);
-  }
-
-  const activeTurns = (): (TurnRef & { readonly owner: string })[] =>
-    threadsOf(stored.inbox).flatMap(([conversation, { turn }]) =>
-      turn === undefined ? [] : [{ conversation, turn: turn.id, attempt: turn.attempt, owner: turn.owner }],
-    );
-
-  /** A turn of this process is dead when nothing runs it; one of another process when it has been silent for long. */
-  function isSilent(turn: TurnRef & { readonly owner: string }): boolean {
-    if (turns.isRunning(id, turn)) return false;
-    if (turn.owner === nobody) return true;
-    if (runtime.actors.exclusive || turn.owner === instance) return true;
-    return clock.monotonic() - (heard.get(turn.turn) ?? activatedAt) >= silenceMs;
   }
 
   async function settledEvent(): Promise<AgentEvent> {
@@ -289,16 +198,16 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
   }
 
   async function look(): Promise<void> {
-    await tellJournal();
-    await tellStops();
+    await debts.tellJournal(stored.inbox);
+    await debts.tellStops(stored.inbox);
     linking.tend();
-    waitForGaps();
+    gapWaits.startAll(stored.inbox);
     stored = await withSpilled(
       context,
       stored,
       threadsOf(stored.inbox).map(([conversation]) => conversation),
     );
-    const silent: AgentEvent = { ...moment(), type: "silent", turns: activeTurns().filter(isSilent) };
+    const silent: AgentEvent = { ...moment(), type: "silent", turns: liveness.silent(stored.inbox) };
     const events = stored.outbox.entries.length === 0 ? [silent] : [await settledEvent(), silent];
     await step(events, traits(undefined));
     await outgoing.publishLate(stored.outbox.entries);
@@ -307,25 +216,16 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
   /** Forgets what no entry and no turn needs any more. */
   function tidy(): void {
     outgoing.keep(stored.outbox.entries);
-    const running = new Set(activeTurns().map((turn) => turn.turn));
-    for (const turn of heard.keys()) if (!running.has(turn)) heard.delete(turn);
-    for (const turn of taken.keys()) if (!running.has(turn)) taken.delete(turn);
+    liveness.tidy(stored.inbox);
   }
 
   /** @param known who was heard there: what is answered does not wait there any more. */
   function fold(conversation: ConversationId, known: Who = {}): void {
-    const { items, summary } = stored.history;
     const { to, choice } = stored.inbox.threads[conversation] ?? {};
     if (to === undefined) return;
     const who: Who = { ...known, choice };
-    const { historyItems } = options.traitsOf(to, who);
-    const long = items.length > 3 && items.reduce((sum, item) => sum + item.text.length, 0) > foldChars;
-    if (items.length <= historyItems * 2 && !long) return;
-    const mayGo = Math.max(items.length - (long ? Math.min(historyItems, items.length >> 1) : historyItems), 1);
-    let room = foldedChars;
-    const fits = items.findIndex(({ text }) => (room -= Math.min(text.length, foldedItem)) < 0);
-    const last = items[Math.max(fits === -1 ? mayGo : Math.min(mayGo, fits), 1) - 1]?.turn;
-    turns.fold(id, to, who, summary, items.slice(0, items.findLastIndex((item) => item.turn === last) + 1));
+    const items = foldable(stored.history.items, options.traitsOf(to, who).historyItems);
+    if (items.length > 0) turns.fold(id, to, who, stored.history.summary, items);
   }
 
   async function ended(event: AgentEvent & TurnRef): Promise<Reply> {
@@ -340,37 +240,11 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     return reply;
   }
 
-  const current = (turn: TurnRef): boolean => {
-    const active = stored.inbox.threads[turn.conversation]?.turn;
-    return active?.id === turn.turn && active.attempt === turn.attempt;
-  };
-
-  /** It changes a message that neither waits nor stands in the history. */
-  function isAboutPast(event: InboundEvent): boolean {
-    const targets = event.kind === "deleted" ? event.targets : event.kind === "edited" ? [event.target] : [];
-    const { pending = [] } = stored.inbox.threads[event.address.conversation] ?? {};
-    const isHere = (target: MessageId) =>
-      pending.some((one) => one.id === target) || stored.history.items.some((item) => item.message === target);
-    return !targets.every(isHere);
-  }
-
   const pastOf = async (): Promise<readonly HistoryItem[]> =>
     Object.values((await withPast(context, stored)).past).flatMap(({ items }) => items);
 
   const watched = (reply: Reply): Reply | Later =>
     watch.isArmed() || !isOwed() ? reply : later(watch.arm().then((armed) => (armed ? reply : "unwatched")));
-
-  /** A turn that goes on with a run has that word alone. */
-  async function decidedBy(thread: Thread, [message]: readonly InboundMessage[]): Promise<Decided | undefined> {
-    const decision = message === undefined ? undefined : decisionOf(message);
-    const ask = decision === undefined ? undefined : openAskOf(thread, decision.ask);
-    if (decision === undefined || ask === undefined) return undefined;
-    const key = askKey(ask.id);
-    const rows = await context.load([key]);
-    const { agent } = ask;
-    const { state } = readAsk(rows.get(key));
-    return { turn: ask.turn, state, decision, ...(agent === undefined ? {} : { agent }) };
-  }
 
   const linking = createLinking({
     id,
@@ -387,6 +261,9 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     settled: settledEvent,
     archive: () => readArchive(context, stored),
     past: pastOf,
+    async loadPast() {
+      stored = await withPast(context, stored);
+    },
     async loadAway() {
       stored = { ...stored, quiet: { ...stored.quiet, ...(await readArchive(context, stored)).quiet } };
     },
@@ -411,6 +288,17 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     said: fold,
   });
 
+  const turnCalls = createTurnCalls({
+    context,
+    liveness,
+    moment,
+    state: () => stored,
+    step,
+    traitsOf: traits,
+    isStopping: options.isStopping,
+    ended,
+  });
+
   const methods: {
     [Method in keyof AgentCalls]: (
       data: Parameters<AgentCalls[Method]>[0],
@@ -418,6 +306,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
   } = {
     ...linking.methods,
     ...taking,
+    ...turnCalls,
     async receive({ event, previous, earlier = [], via }) {
       // It would wait here for a turn that does not start any more: the bus brings it to where the agent goes.
       if (options.isStopping()) throw new InfrastructureError("the gateway is stopping", { retryAfterMs: 1_000 });
@@ -427,13 +316,13 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
       if (linking.heir() !== undefined) return linking.forward(event, before);
       linking.check(via);
       stored = await withSpilled(context, stored, [event.address.conversation], concernsAll(event));
-      if (isAboutPast(event)) stored = await withPast(context, stored);
+      if (concernsPast(stored, event)) stored = await withPast(context, stored);
       const { [event.address.conversation]: thread } = { ...stored.quiet, ...stored.inbox.threads };
       // What the gateway tells somebody who is not let in starts none.
       const isFirst = !isOwn(event) && (thread === undefined || thread.unheard === true);
       if (isFirst) await options.announce?.([started(event)]);
       const turn = stored.inbox.threads[event.address.conversation]?.turn;
-      const took = turn === undefined ? undefined : taken.get(turn.id);
+      const took = turn === undefined ? undefined : liveness.takenBy(turn.id);
       const received: AgentEvent = {
         ...moment(),
         type: "received",
@@ -456,49 +345,9 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
       if (reply === "accepted" && (event.kind === "said" || held !== undefined)) fold(event.address.conversation, who);
       return via === undefined ? watch.kept(reply) : watched(reply);
     },
-    async take(turn) {
-      const thread = stored.inbox.threads[turn.conversation];
-      if (thread === undefined || !current(turn)) return "stale";
-      // It may have waited for its place for longer than the watchdog waits.
-      heard.set(turn.turn, clock.monotonic());
-      const { summary, items, notes = [], notesOff } = stored.history;
-      const messages = batchOf(thread);
-      taken.set(
-        turn.turn,
-        messages.map((message) => message.id),
-      );
-      const decided = await decidedBy(thread, messages);
-      return {
-        to: thread.to,
-        messages,
-        history: items,
-        ...(summary === undefined ? {} : { summary }),
-        ...(notesOff === true ? {} : { notes: notesFor(notes, thread.to) }),
-        ...(decided === undefined ? {} : { decided }),
-        ...agentsIn(thread, messages, decided),
-      };
-    },
     async expire(data) {
       stored = await withSpilled(context, stored, [data.conversation], true);
       return watch.kept(await step([{ ...moment(), ...data, type: "expired" }], traits(data.conversation)));
-    },
-    question: (data) => step([{ ...moment(), ...data, type: "questioned" }], traits(data.conversation)),
-    replied: async ({ conversation, id: asked }) => stateOf(stored.inbox.threads[conversation], asked),
-    unquestion: (data) => step([{ ...moment(), ...data, type: "unquestioned" }], traits(data.conversation)),
-    finish: (data) => ended({ ...moment(), ...data, type: "finished" }),
-    fail: (data) => ended({ ...moment(), ...data, type: "failed" }),
-    async alive(turn) {
-      if (!current(turn)) return "stale";
-      heard.set(turn.turn, clock.monotonic());
-      return "accepted";
-    },
-    async abandon(turn) {
-      const { pending = [] } = stored.inbox.threads[turn.conversation] ?? {};
-      const abandoned: AgentEvent = { ...moment(), ...turn, type: "abandoned" };
-      // The agent may have moved before its runner stopped: then its turn starts again here and now.
-      const again: AgentEvent[] = options.isStopping() ? [] : [{ ...moment(), type: "silent", turns: [turn] }];
-      const reply = await step([abandoned, ...again], traits(turn.conversation));
-      return reply === "accepted" && pending[0] !== undefined ? pending[0] : "stale";
     },
     async waited(data) {
       stored = await withSpilled(context, stored, [data.conversation]);
@@ -537,13 +386,13 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     watch: async () => (!isBusy(stored) || (await watch.arm()) ? "accepted" : "unwatched"),
   };
 
-  waitForGaps();
+  gapWaits.startAll(stored.inbox);
   return {
     async call(method, data) {
       linking.admit(method);
       if (!recovered) {
         recovered = true;
-        if (activeTurns().some(isSilent)) await look();
+        if (liveness.silent(stored.inbox).length > 0) await look();
       }
       if (!Object.hasOwn(methods, method)) throw new TypeError(`a client agent has no method ${method}`);
       return methods[method as keyof AgentCalls](data as never);
@@ -564,12 +413,4 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
 /** Who the conversation's next turn is for. */
 function whoIn({ pending, choice }: Thread): Who {
   return { participant: pending.at(-1)?.participant, choice };
-}
-
-/** What decides which agent has these messages: see `batchOf`. */
-function agentsIn({ choice }: Thread, messages: readonly InboundMessage[], decided: Decided | undefined) {
-  const [first] = messages;
-  const noted = messages.every(({ note }) => note?.agent === first?.note?.agent) ? first?.note?.agent : undefined;
-  const begunBy = decided?.agent ?? noted;
-  return { ...(choice === undefined ? {} : { choice }), ...(begunBy === undefined ? {} : { begunBy }) };
 }

@@ -11,7 +11,7 @@ import type { AgentEvent, Moment, Reply, Step } from "./events.ts";
 import { awaitEvents, closeGap, missingBefore, watchGap } from "./gaps.ts";
 import type { AgentId, ConversationId, MessageId } from "./ids.ts";
 import { mostLatest } from "./link-state.ts";
-import { amendPast, noted } from "./memory.ts";
+import { amendPast, isRemembered, noted } from "./memory.ts";
 import { linkStep } from "./merging.ts";
 import { blobsIn, describe, isOwn, type InboundEvent, type InboundMessage, type InboundNotice } from "./message.ts";
 import {
@@ -251,9 +251,9 @@ function isTaken({ taken }: Received, target: MessageId): boolean {
   return taken === undefined || taken.includes(target);
 }
 
-/** Seen here, or by the joiner's agent. */
+/** Seen here, or by the joiner's agent, also so long ago that only the message itself is kept. */
 function isKnown(draft: Draft, { via }: Received, target: MessageId): boolean {
-  return isSeen(draft.state, target) || via?.known.includes(target) === true;
+  return isSeen(draft.state, target) || via?.known.includes(target) === true || isRemembered(draft.state, target);
 }
 
 /** The payload as it came is for the record, not for the agent's state. */

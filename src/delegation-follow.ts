@@ -161,9 +161,7 @@ export function createFollow(parts: DelegationParts, words: Words): Follow {
     if (written === undefined || isOver(written) || written.end === undefined) return;
     await parts.arm(written, clock.now());
     await store.delist(list, id, true);
-    parts.look(id).catch((error: unknown) => {
-      log.warn({ delegation: id, reason: reasonOf(error) }, "a delegation is cancelled by its job");
-    });
+    parts.lookLater(id);
   }
 
   return { until: (mostMs) => clock.now() + (mostMs ?? 24 * 3_600_000) + marginMs, wait, abandon };

@@ -7,7 +7,6 @@ import { noSuchTask, type DelegationParts } from "./delegation-parts.ts";
 import type { Follow } from "./delegation-follow.ts";
 import { argsOf, specOf, taskSpecs } from "./delegation-source.ts";
 import { bare, isOver } from "./delegation-record.ts";
-import { reasonOf } from "./errors.ts";
 import { digestOf } from "./ids.ts";
 import type { TaskRun } from "./skilled.ts";
 import type { ToolResult, ToolSpec } from "./tools.ts";
@@ -47,13 +46,6 @@ const replyArgs = z.object({ task: z.string().max(200), answer: z.string().trim(
 export function nestedDelegating(parts: DelegationParts, follow: Follow, { agent, run }: NestedRun): Delegating {
   const { store, peers, chainName } = parts;
   const list = listOfTask(agent, run.task);
-
-  /** In the background: its job comes back to what fails here. */
-  function lookLater(id: string): void {
-    parts.look(id).catch((error: unknown) => {
-      parts.log.warn({ delegation: id, reason: reasonOf(error) }, "a delegation is looked at again by its job");
-    });
-  }
 
   return {
     async list() {
@@ -98,7 +90,7 @@ export function nestedDelegating(parts: DelegationParts, follow: Follow, { agent
         else await parts.arm(row, parts.clock.now());
       }
       await store.dropList(list);
-      for (const { id } of open) lookLater(id);
+      for (const { id } of open) parts.lookLater(id);
     },
   };
 }

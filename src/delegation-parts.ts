@@ -24,6 +24,8 @@ export interface DelegationParts {
   readonly advance: (id: string) => Promise<Standing | undefined>;
   /** Looks at it now: one that is due, or that nobody waits for any more. */
   readonly look: (id: string) => Promise<void>;
+  /** As `look`, in the background: its job comes back to what fails here. */
+  readonly lookLater: (id: string) => void;
   /** No later than the next thing is to be done. */
   readonly arm: (row: Pick<Delegation, "id" | "by">, dueAt: number) => Promise<void>;
   readonly disarm: (id: string) => Promise<void>;

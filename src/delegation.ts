@@ -159,6 +159,11 @@ export function createDelegations(options: DelegationOptions): Delegations {
     disarm,
     advance: (id) => inOrder(id, () => work.advance(id)),
     look: (id) => inOrder(id, () => look(id)),
+    lookLater(id) {
+      parts.look(id).catch((error: unknown) => {
+        log.warn({ delegation: id, reason: reasonOf(error) }, "a delegation is looked at again by its job");
+      });
+    },
     isStopped: (conversation, turn) => stops.has(`${conversation} ${turn}`),
     listen(id, wake) {
       const all = ears.get(id) ?? new Set();
@@ -171,13 +176,6 @@ export function createDelegations(options: DelegationOptions): Delegations {
   };
   const follow = createFollow(parts, words);
 
-  /** In the background: its job comes back to what fails here. */
-  function lookLater(id: string): void {
-    parts.look(id).catch((error: unknown) => {
-      log.warn({ delegation: id, reason: reasonOf(error) }, "a delegation is looked at again by its job");
-    });
-  }
-
   async function erase(list: string, id: string): Promise<void> {
     const known = await store.find(id);
     const files = [...(known?.end?.told.parts ?? []), ...(known?.question?.told.parts ?? [])];
@@ -188,7 +186,7 @@ export function createDelegations(options: DelegationOptions): Delegations {
     await store.delist(list, id, false);
     if (erased === undefined) return;
     await arm(erased, clock.now());
-    lookLater(id);
+    parts.lookLater(id);
   }
 
   return {

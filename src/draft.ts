@@ -64,6 +64,8 @@ export interface Draft {
   media(ids: readonly string[]): void;
   /** These leave the history for where `past.ts` keeps them. */
   archive(items: readonly HistoryItem[]): void;
+  /** Another past becomes a part of this one, of which all rows are loaded: by its time, so that of both the oldest go first. */
+  mergePast(items: readonly HistoryItem[]): void;
   /** Nothing is left of the conversation: what was noted stays. */
   reset(): void;
   /** Changes what is known of people beside the conversation. */
@@ -209,6 +211,15 @@ export function createDraft(before: AgentState, traits: AgentTraits): Draft {
       for (const row of rowsOf(items)) rows.set(pastKey(next++), row);
       for (; next - first > mostPast; first++) rows.set(pastKey(first), undefined);
       if (items.length > 0) state = { ...state, history: { ...state.history, past: { first, next } } };
+    },
+    mergePast(items) {
+      const { history, past } = state;
+      const keys = pastKeys(history.past);
+      const { next = 0 } = history.past ?? {};
+      for (const key of keys) rows.set(key, undefined);
+      state = { ...state, past: {}, history: { ...history, past: { first: next, next } } };
+      const own = keys.flatMap((key) => past[key]?.items ?? []);
+      draft.archive([...own, ...items].toSorted((one, other) => one.at - other.at));
     },
     repast(key, row) {
       rows.set(key, row);

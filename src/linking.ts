@@ -36,6 +36,8 @@ export interface Self {
   readonly archive: () => Promise<Archive>;
   /** What was before the history. */
   readonly past: () => Promise<readonly HistoryItem[]>;
+  /** With all of that. */
+  readonly loadPast: () => Promise<void>;
   /** With all conversations that are put away. */
   readonly loadAway: () => Promise<void>;
 }
@@ -90,7 +92,8 @@ export function createLinking(self: Self): Linking {
 
   /** Everything that the person's agent needs: the same each time, since nothing happens here meanwhile. */
   async function importOf(): Promise<Import & { readonly to: AgentId }> {
-    const archive = await self.archive();
+    // Both begin within the call.
+    const [archive, past] = await Promise.all([self.archive(), self.past()]);
     const { inbox, history } = state();
     const { forward } = inbox;
     const all = threadsOf(inbox).map(([, thread]) => thread);
@@ -99,7 +102,6 @@ export function createLinking(self: Self): Linking {
     if (forward === undefined || command === undefined)
       throw new InfrastructureError("nothing is joined here any more");
     const { summary, items, media = [], notes = [], notesOff } = history;
-    const past = await self.past();
     return {
       to: forward.to,
       link: forward.link,
@@ -167,6 +169,7 @@ export function createLinking(self: Self): Linking {
     },
     async import(data) {
       await self.load(data.command, []);
+      if (data.past !== undefined) await self.loadPast();
       const reply = await tell({ type: "linked", ...data }, data.command.address);
       const has = state().inbox.joiners?.[data.from]?.link === data.link || isSeen(state(), data.link);
       return has ? self.watched(reply) : "refused";

@@ -4,10 +4,11 @@ import type { Draft } from "./draft.ts";
 import type { AgentEvent, MemoryChange, Reply } from "./events.ts";
 import type { MessageId } from "./ids.ts";
 import { served, servedBy } from "./merging.ts";
-import type { Address, NoticeKey } from "./message.ts";
+import type { Address, InboundEvent, NoticeKey } from "./message.ts";
 import { changeNotes, notesOf, type NoteChange } from "./notes.ts";
 import { pastChars, pastKeys } from "./past.ts";
 import { advance } from "./scheduling.ts";
+import type { AgentState } from "./state.ts";
 
 /** What a turn noted, with its answer. Nothing where the person wants none by now. */
 export function keepNotes(draft: Draft, changes: readonly NoteChange[], to: Address, now: number): void {
@@ -44,6 +45,20 @@ function change(draft: Draft, of: MemoryChange): NoticeKey {
       draft.notes({ notesOff: false });
       return "memoryOn";
   }
+}
+
+/** It changes a message that neither waits nor stands in the history: all of the past must be loaded. */
+export function concernsPast({ inbox, history }: AgentState, event: InboundEvent): boolean {
+  const targets = event.kind === "deleted" ? event.targets : event.kind === "edited" ? [event.target] : [];
+  const { pending = [] } = inbox.threads[event.address.conversation] ?? {};
+  const isHere = (target: MessageId) =>
+    pending.some((one) => one.id === target) || history.items.some((item) => item.message === target);
+  return !targets.every(isHere);
+}
+
+/** It stands in the history, or in the rows of the past that are loaded. */
+export function isRemembered({ history, past }: AgentState, target: MessageId): boolean {
+  return [history, ...Object.values(past)].some(({ items }) => items.some(({ message }) => message === target));
 }
 
 /** A message that has left the history is edited, or deleted (undefined), in the rows that are loaded. */

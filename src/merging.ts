@@ -121,7 +121,7 @@ function remember(draft: Draft, event: Of<"linked">): void {
   const theirs = items.map((item) => ({ ...item, turn: `${name}.${item.turn}` as TurnId }));
   draft.history([...own, ...(summary === undefined ? [] : [note]), ...theirs], ownSummary);
   draft.media(media);
-  draft.archive(past);
+  if (past.length > 0) draft.mergePast(past);
   const merged = mergeNotes(notesOf(draft.state.history), notes);
   // Who wanted none on either channel wants none as one person.
   draft.notes({ notes: merged.notes, noted: merged.last, ...(notesOff ? { notesOff } : {}) });

@@ -24,6 +24,19 @@ export interface ModelWait {
   readonly expectedMs: number;
 }
 
+/** For requests that are made at the same time: they stand in line as long as any of them does. @returns what makes each one's own. */
+export function waitsTogether(onWait: ModelCaller["onWait"]): () => NonNullable<ModelCaller["onWait"]> {
+  const standing = new Set<object>();
+  return () => {
+    const one = {};
+    return (wait) => {
+      if (wait === undefined) standing.delete(one);
+      else standing.add(one);
+      if (wait !== undefined || standing.size === 0) onWait?.(wait);
+    };
+  };
+}
+
 /** What a provider takes in any minute; absent: as much as comes. */
 export interface MinuteLimits {
   readonly requestsPerMinute?: number | undefined;
@@ -34,6 +47,8 @@ export interface MinuteLimits {
 export interface Counted {
   /** It came to so many tokens, which were only estimated before. Called once at most. */
   settle(tokens: number): void;
+  /** It was not made, and counts no more. Instead of {@link Counted.settle}. */
+  giveBack(): void;
 }
 
 /** What was asked of a provider within the last minute: by this process, or by all replicas. */

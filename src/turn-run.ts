@@ -168,12 +168,14 @@ function madeBy({ name, made }: Answering, { turn }: TurnRef, { answer: said, do
 function noticeOf(reason: unknown): NoticeKey {
   if (reason instanceof AgentGone) return "agentGone";
   if (reason instanceof TurnTimeout) return "timeout";
+  if (reason instanceof BusyError || (reason instanceof BudgetError && reason.reserved)) return "overloaded";
   if (reason instanceof BudgetError) return reason.window === "day" ? "budgetDay" : "budgetMonth";
-  return reason instanceof BusyError ? "overloaded" : "failed";
+  return "failed";
 }
 
 function onceOf(reason: unknown): Once | undefined {
-  return reason instanceof BudgetError ? { period: reason.period, rule: "budget used up" } : undefined;
+  if (!(reason instanceof BudgetError) || reason.reserved) return undefined;
+  return { period: reason.period, rule: "budget used up" };
 }
 
 /** What a turn tells while it runs. */

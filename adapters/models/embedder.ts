@@ -4,7 +4,7 @@ import type { Charge, Meter, Payer } from "../../src/budgets.ts";
 import { RetryableError, TerminalError } from "../../src/errors.ts";
 import type { Embedder } from "../../src/knowledge.ts";
 import { failureOf, type FailureContext } from "./failures.ts";
-import { isRefused } from "./metered.ts";
+import { settleFailure } from "./metered.ts";
 import { tokensOfText } from "./request.ts";
 
 /** Of one request. */
@@ -33,7 +33,7 @@ export function createEmbedder({ client, model, context, meter }: EmbedderOption
       return vectorsOf(answer, input.length);
     } catch (error) {
       const failure = failureOf(error, context());
-      charge?.settle(isRefused(failure) ? nothing : charge.planned);
+      if (charge !== undefined) settleFailure(charge, failure);
       signal?.throwIfAborted();
       if (!(failure instanceof RetryableError)) throw failure;
       if (triesLeft > 0) return ask(input, of, triesLeft - 1);
@@ -58,8 +58,6 @@ interface Asking {
   readonly signal: AbortSignal | undefined;
   readonly payer: Payer | undefined;
 }
-
-const nothing = { input: 0, cached: 0, output: 0 };
 
 function usageOf({ usage }: { readonly usage?: { readonly prompt_tokens?: number } }, { planned }: Charge) {
   return { ...planned, input: usage?.prompt_tokens || planned.input };

@@ -16,10 +16,12 @@ export interface Entry {
   readonly mostMs: number;
 }
 
-/** A request that may be made. Ended exactly once. */
+/** A request that may be made. Ended, or given back, exactly once. */
 export interface Lease {
   /** @param answered the provider took it. `tokens`: what it came to, where that is known. */
   end(answered: boolean, tokens?: number): void;
+  /** It was not made: its place is another's. */
+  giveBack(): void;
 }
 
 /** Its turn would come too late, or did not come in time. */
@@ -100,19 +102,23 @@ export function createGate({ clock, window, concurrency = Infinity }: GateOption
     active += 1;
     const began = clock.monotonic();
     let ended = false;
+    const over = (tell: () => void): void => {
+      if (ended) return;
+      ended = true;
+      active -= 1;
+      tell();
+      pump();
+    };
     return {
-      end(answered, tokens) {
-        if (ended) return;
-        ended = true;
-        active -= 1;
-        if (tokens !== undefined) counted?.settle(tokens);
-        if (answered) {
+      end: (answered, tokens) =>
+        over(() => {
+          if (tokens !== undefined) counted?.settle(tokens);
+          if (!answered) return;
           usualMs += (clock.monotonic() - began - usualMs) / (usualMs === 0 ? 1 : 8);
           refusals = 0;
           if (careful !== Infinity) careful = careful * 2 > carefulUntil ? Infinity : careful * 2;
-        }
-        pump();
-      },
+        }),
+      giveBack: () => over(() => counted?.giveBack()),
     };
   }
 
@@ -137,7 +143,7 @@ export function createGate({ clock, window, concurrency = Infinity }: GateOption
     const taken = await asked.finally(() => (pumping = false));
     if (typeof taken === "number") return line.next() === undefined ? undefined : wakeIn(taken);
     const next = line.shift();
-    if (next === undefined) return taken.settle(0);
+    if (next === undefined) return taken.giveBack();
     next.go(leaseOf(taken));
     pump();
   }

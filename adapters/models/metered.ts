@@ -3,10 +3,10 @@ import type { ModelRequest, ModelResponse, StreamEvent } from "@openai/agents";
 import type { CallUsage, Charge, Meter } from "../../src/budgets.ts";
 import { InfrastructureError, UnacceptableError } from "../../src/errors.ts";
 import type { ModelCaller } from "../../src/model-line.ts";
+import { pause } from "../../src/pause.ts";
 import type { Clock } from "../../src/ports.ts";
 import { UnavailableError } from "./failures.ts";
 import type { GuardedModel } from "./guard.ts";
-import { pause } from "./pause.ts";
 import { mostInput, tokensOfText } from "./request.ts";
 
 interface Try {
@@ -21,7 +21,6 @@ interface Try {
 const mostTries = 16;
 const firstPauseMs = 250;
 const mostPauseMs = 5_000;
-const nothing: CallUsage = { input: 0, cached: 0, output: 0 };
 
 /** Good for one request. @throws BudgetError where it must not be made. */
 export async function metered(model: GuardedModel, of: Try): Promise<GuardedModel> {
@@ -33,7 +32,7 @@ export async function metered(model: GuardedModel, of: Try): Promise<GuardedMode
         charge.settle(usageOf(response, charge));
         return response;
       } catch (error) {
-        settleFailure(charge, error, "");
+        settleFailure(charge, error);
         throw error;
       }
     },
@@ -62,7 +61,7 @@ async function reserved({ meter, clock, caller: { payer, tenant }, spec, request
   for (let tries = 1; ; tries += 1) {
     try {
       const charge = await meter.reserve(payer ?? { tenant }, planned);
-      if (signal?.aborted) charge.settle(nothing);
+      if (signal?.aborted) charge.cancel();
       signal?.throwIfAborted();
       return charge;
     } catch (error) {
@@ -90,12 +89,13 @@ function brokenOff({ planned }: Charge, text: string): CallUsage {
 }
 
 /** What was refused costs nothing. */
-function settleFailure(charge: Charge, error: unknown, text: string): void {
-  charge.settle(text === "" && isRefused(error) ? nothing : brokenOff(charge, text));
+export function settleFailure(charge: Charge, error: unknown, text = ""): void {
+  if (text === "" && isRefused(error)) charge.cancel();
+  else charge.settle(brokenOff(charge, text));
 }
 
 /** Nobody worked on it. */
-export function isRefused(error: unknown): boolean {
+function isRefused(error: unknown): boolean {
   if (error instanceof UnacceptableError) return true;
   if (!(error instanceof UnavailableError) || error.trouble === "timeout") return false;
   if (error.trouble !== "connection") return true;

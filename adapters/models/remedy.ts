@@ -21,8 +21,9 @@ export interface Tries {
   readonly retries: number;
   /** Another model is left that works. */
   readonly others: boolean;
-  /** Until the provider is asked again, and how long that may be. */
+  /** Until the provider is asked again. */
   readonly pausedMs: number;
+  /** This model is waited for no longer than this. */
   readonly patienceMs: number;
 }
 
@@ -44,7 +45,8 @@ export function remedyOf(error: unknown, tries: Tries): Remedy {
   }
   if (isPassing(error) && tries.faults <= furtherTries(error, tries)) {
     const backoffMs = Math.min(firstPauseMs * 2 ** (tries.faults - 1), mostPauseMs);
-    return { kind: "again", afterMs: retryAfterMs < longestRetryMs ? retryAfterMs : backoffMs };
+    const afterMs = retryAfterMs < longestRetryMs ? retryAfterMs : backoffMs;
+    if (!tries.others || afterMs <= tries.patienceMs) return { kind: "again", afterMs };
   }
   // What costs the person minutes, or does not pass by itself, is not tried three times.
   return { kind: "leave", weight: trouble === "failing" || trouble === "connection" ? 1 : 3 };

@@ -39,8 +39,7 @@ export function routed(
         tries,
       };
     } catch (error) {
-      // The model is not at fault.
-      search.left();
+      search.unmade();
       throw error;
     }
   }

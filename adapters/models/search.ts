@@ -2,12 +2,12 @@
 import type { ModelRequest } from "@openai/agents";
 import { reasonOf, RetryableError, UnacceptableError } from "../../src/errors.ts";
 import type { ModelCaller } from "../../src/model-line.ts";
+import { pause } from "../../src/pause.ts";
 import type { Clock, Log } from "../../src/ports.ts";
 import type { Breaker } from "./breaker.ts";
 import { UnavailableError } from "./failures.ts";
 import { LineTooLongError, type Gate, type Lease } from "./gate.ts";
 import type { GuardedModel } from "./guard.ts";
-import { pause } from "./pause.ts";
 import { finalError, isPassing, remedyOf, type Remedy } from "./remedy.ts";
 import { estimateTokens, withoutMarks } from "./request.ts";
 
@@ -67,6 +67,8 @@ export interface Search {
   failed(error: unknown): Promise<void>;
   /** Nobody wants the answer any more. */
   left(): void;
+  /** The request was not made. */
+  unmade(): void;
 }
 
 export function createSearch(candidates: Candidates, options: RouteOptions, run: Run, request: ModelRequest): Search {
@@ -89,6 +91,8 @@ export function createSearch(candidates: Candidates, options: RouteOptions, run:
   let tokens: number | undefined;
   const tokensFor = (of: Candidate): number => (of.countsTokens ? (tokens ??= estimateTokens(request)) : 0);
   const others = (of: Candidate): Candidate[] => candidates.filter((one) => one !== of && !failed.has(one));
+  /** How long this one is waited for that has failed once: another that works would be sooner. */
+  const patienceMs = (of: Candidate): number => (others(of).some(works) ? Math.min(fallbackMs, leftMs()) : leftMs());
 
   /** The first in order whose turn comes soon, else the one whose turn comes first. */
   function choose(): Chosen | undefined {
@@ -114,7 +118,7 @@ export function createSearch(candidates: Candidates, options: RouteOptions, run:
     for (;;) {
       const repeated = again;
       again = undefined;
-      const chosen = repeated === undefined ? choose() : { of: repeated.of, mostMs: leftMs() };
+      const chosen = repeated === undefined ? choose() : { of: repeated.of, mostMs: patienceMs(repeated.of) };
       if (chosen === undefined) throw finalError(last);
       const { of, mostMs } = chosen;
       if (repeated === undefined) tries.all = tries.refusals = tries.faults = 0;
@@ -150,10 +154,10 @@ export function createSearch(candidates: Candidates, options: RouteOptions, run:
     return several && !own ? withoutMarks(request) : request;
   }
 
-  function end(answered: boolean, used?: number): Candidate | undefined {
+  function end(how: (lease: Lease) => void): Candidate | undefined {
     const { of, lease } = attempt ?? {};
     attempt = undefined;
-    lease?.end(answered, used);
+    if (lease !== undefined) how(lease);
     return of;
   }
 
@@ -167,8 +171,8 @@ export function createSearch(candidates: Candidates, options: RouteOptions, run:
     if (error instanceof UnavailableError && error.trouble === "limit") tries.refusals += 1;
     else if (isPassing(error)) tries.faults += 1;
     const left = others(of).some(works);
-    const patienceMs = left ? fallbackMs : leftMs();
-    return remedyOf(error, { ...tries, retries, others: left, pausedMs: of.gate.pausedMs(), patienceMs });
+    const pausedMs = of.gate.pausedMs();
+    return remedyOf(error, { ...tries, retries, others: left, pausedMs, patienceMs: patienceMs(of) });
   }
 
   return {
@@ -182,7 +186,7 @@ export function createSearch(candidates: Candidates, options: RouteOptions, run:
 
     answered({ totalTokens }) {
       // Some servers do not count.
-      const of = end(true, totalTokens > 0 ? totalTokens : undefined);
+      const of = end((lease) => lease.end(true, totalTokens > 0 ? totalTokens : undefined));
       if (of === undefined) return;
       run.current = of;
       run.answered.add(of);
@@ -190,7 +194,8 @@ export function createSearch(candidates: Candidates, options: RouteOptions, run:
     },
 
     async failed(error) {
-      const of = end(error instanceof UnacceptableError || error instanceof RetryableError);
+      const answered = error instanceof UnacceptableError || error instanceof RetryableError;
+      const of = end((lease) => lease.end(answered));
       if (of === undefined || signal?.aborted) {
         of?.breaker.left();
         throw error;
@@ -210,7 +215,8 @@ export function createSearch(candidates: Candidates, options: RouteOptions, run:
       if (remedy.kind === "again") await pause(clock, remedy.afterMs, signal);
     },
 
-    left: () => end(false)?.breaker.left(),
+    left: () => end((lease) => lease.end(false))?.breaker.left(),
+    unmade: () => end((lease) => lease.giveBack())?.breaker.left(),
   };
 }
 

@@ -4,7 +4,7 @@ import type { CallUsage, Meter, Payer } from "../../src/budgets.ts";
 import { RetryableError, TerminalError } from "../../src/errors.ts";
 import type { Medium, Transcriber } from "../../src/reading.ts";
 import { failureOf, type FailureContext } from "./failures.ts";
-import { isRefused } from "./metered.ts";
+import { settleFailure } from "./metered.ts";
 import { tokensOfText } from "./request.ts";
 
 /** The server knows a recording's format by the end of its name. */
@@ -54,7 +54,7 @@ export function createTranscriber({ client, model, context, maxBytes, meter }: T
       return answer.text;
     } catch (error) {
       const failure = failureOf(error, context());
-      charge?.settle(isRefused(failure) ? { input: 0, cached: 0, output: 0 } : charge.planned);
+      if (charge !== undefined) settleFailure(charge, failure);
       if (!(failure instanceof RetryableError)) throw failure;
       if (triesLeft > 0) return ask(recording, payer, triesLeft - 1);
       throw new TerminalError(`no usable transcription: ${failure.message}`, { cause: failure });

@@ -57,6 +57,12 @@ export function createWindow(limits: MinuteLimits, clock: Clock): RequestWindow 
           tokensIn += used - entry.tokens;
           entry.tokens = used;
         },
+        giveBack() {
+          const at = entries.indexOf(entry);
+          if (at < 0) return;
+          entries.splice(at, 1);
+          tokensIn -= entry.tokens;
+        },
       };
     },
     waitMs(requests, tokens) {

@@ -6,7 +6,7 @@ import type { Clock } from "../../src/ports.ts";
 declare module "ioredis" {
   interface RedisCommander<Context> {
     ascentAsk(key: string, most: number, mostTokens: number, tokens: number): Result<[number, number], Context>;
-    ascentSettle(key: string, second: number, more: number): Result<null, Context>;
+    ascentSettle(key: string, second: number, tokens: number, requests: number): Result<null, Context>;
   }
 }
 
@@ -46,7 +46,12 @@ for _, second in ipairs(seconds) do
   if requests < most and tokens + cost <= mostTokens then return { math.max(1, math.ceil((second + 61) * 1000 - ms)), now } end
 end
 return { 1000, now }`;
-const settle = `if redis.call("HEXISTS", KEYS[1], "t" .. ARGV[1]) == 1 then redis.call("HINCRBY", KEYS[1], "t" .. ARGV[1], ARGV[2]) end`;
+/** Adds to what is counted of that second, unless it is over. */
+const settle = `
+if redis.call("HEXISTS", KEYS[1], "t" .. ARGV[1]) == 1 then
+  redis.call("HINCRBY", KEYS[1], "t" .. ARGV[1], ARGV[2])
+  redis.call("HINCRBY", KEYS[1], "r" .. ARGV[1], ARGV[3])
+end`;
 
 const minuteMs = 61_000;
 
@@ -74,11 +79,14 @@ export function sharedWindow(
       const [waitMs, second] = await redis.ascentAsk(key, most, mostTokens, tokens);
       roomAt = clock.monotonic() + waitMs;
       if (waitMs > 0) return waitMs;
+      const add = (more: number, requests: number) =>
+        void redis.ascentSettle(key, second, more, requests).catch(() => undefined);
       return {
         settle(used) {
           const more = Math.round(used - tokens);
-          if (more !== 0) redis.ascentSettle(key, second, more).catch(() => undefined);
+          if (more !== 0) add(more, 0);
         },
+        giveBack: () => add(-tokens, -1),
       };
     } catch {
       return own.take(asked);

@@ -4,6 +4,7 @@
  */
 import type { HistoryItem, TurnInput } from "../../src/agent.ts";
 import type { InboundMessage } from "../../src/message.ts";
+import { isHeard } from "./render.ts";
 
 /** @param standing what other agents do for the conversation: they are quoted there. */
 export function holdsContent(input: TurnInput, standing: Readonly<Record<string, unknown>>): boolean {
@@ -28,9 +29,4 @@ function bringsContent({ message, note }: InboundMessage): boolean {
   const { replyTo, parts } = message;
   if (replyTo?.text !== undefined && replyTo.own !== true) return true;
   return parts.some(({ kind }) => !["text", "press", "location", "voice"].includes(kind));
-}
-
-/** See `renderHeard`: what the person said themselves. */
-function isHeard(text: string): boolean {
-  return text.startsWith("[voice ");
 }

@@ -9,7 +9,8 @@
  *   that a tool did is done twice.
  */
 import { Usage, type AgentInputItem, type Model, type ModelRequest, type ModelResponse } from "@openai/agents";
-import { UnacceptableError, RetryableError, TerminalError, reasonOf } from "../../src/errors.ts";
+import { InfrastructureError, UnacceptableError, RetryableError, TerminalError, reasonOf } from "../../src/errors.ts";
+import { pause } from "../../src/pause.ts";
 import type { Clock, Log } from "../../src/ports.ts";
 import { withoutPictures } from "./images.ts";
 
@@ -57,7 +58,8 @@ export function edgeModel(edge: Edge): Model {
           whole = { ...whole, input: plain };
           continue;
         }
-        if (!(error instanceof RetryableError)) throw error;
+        // Our own store was waited for where it was asked.
+        if (!(error instanceof RetryableError) || error instanceof InfrastructureError) throw error;
         if (tries > edge.retries) {
           const times = tries === 1 ? "once" : `${tries} times`;
           throw new TerminalError(`no usable answer from the model, asked ${times}: ${error.message}`, {
@@ -117,14 +119,4 @@ const emptyText: ModelResponse["output"][number] = {
 
 function userText(text: string): AgentInputItem {
   return { type: "message", role: "user", content: text };
-}
-
-/** Rejects with the signal's reason when it is aborted. */
-async function pause(clock: Clock, ms: number, signal: AbortSignal | undefined): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const cancel = clock.after(ms, resolve);
-  signal?.addEventListener("abort", () => resolve(), { once: true });
-  await promise;
-  cancel();
-  signal?.throwIfAborted();
 }

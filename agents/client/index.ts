@@ -98,7 +98,7 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
     const { signal, onWait, onProgress: progress = () => undefined } = hooks;
     let atWork = own;
     const guardOf = once((role: Role) =>
-      guardrailsOf(role).turn({ input, readings, signal, passed: held !== undefined }),
+      guardrailsOf(role).turn({ input, readings, signal, onWait, passed: held !== undefined }),
     );
     const { turn, attempt, to } = input;
     const { conversation, tenant } = to;

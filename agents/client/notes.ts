@@ -1,7 +1,7 @@
 /**
  * The agent's tools for what lasts: notes of its person or group, and its own past.
  *
- * What people say is noted, and nothing else: a note stands on words of theirs that are in this turn's messages, and where the
+ * What people say is noted, and nothing else: a note stands on words of theirs that are in this turn's messages, or in those of the turn that it goes on with, and where the
  * turn has read anything of others' it is these words themselves. So a page or a file can put nothing into the notes.
  */
 import { z } from "zod";
@@ -11,18 +11,18 @@ import { fromPeople, type InboundMessage } from "../../src/message.ts";
 import { hasNote, mostNotes, noteChars, noteText, type NoteChange, type Note, type NotedBy } from "../../src/notes.ts";
 import type { Known } from "./context.ts";
 import type { Readings } from "./media.ts";
-import { renderContentOf } from "./render.ts";
+import { isHeard, renderContentOf } from "./render.ts";
 import type { NoteKeeper, TurnContext } from "./turn-context.ts";
 
 /** What somebody said in this turn, in small letters and on one line. */
 interface Said {
-  readonly by: NotedBy;
+  readonly by?: NotedBy;
   readonly words: string;
 }
 
 export function createNoteKeeper(input: TurnInput, { readings = new Map(), standing = {} }: Known): NoteKeeper {
   const changes: NoteChange[] = [];
-  const said = fromPeople(input.messages).map((message) => saidIn(message, readings));
+  const said = [...fromPeople(input.messages).map((message) => saidIn(message, readings)), ...saidBefore(input)];
   const { notes } = input;
   let read = readsOthers(input, readings) || Object.keys(standing).length > 0;
   let now: readonly Pick<Note, "n" | "text">[] = notes ?? [];
@@ -49,7 +49,8 @@ export function createNoteKeeper(input: TurnInput, { readings = new Map(), stand
       if (now.length >= mostNotes)
         throw new InputError(`there are ${mostNotes} notes: forget one first that holds no more`);
       now = [...now, { n: 0, text: line }];
-      changes.push({ add: { text: line, ...(input.to.kind === "group" ? { by: found.by } : {}) } });
+      const by = input.to.kind === "group" ? found.by : undefined;
+      changes.push({ add: { text: line, ...(by && { by }) } });
     },
     forget(n) {
       checkWanted();
@@ -69,6 +70,18 @@ function saidIn({ message, participant }: InboundMessage, readings: Readings): S
   return { by: { id, ...(name === undefined ? {} : { name }) }, words: flat(words.join("\n")) };
 }
 
+/**
+ * A run that goes on with somebody's word has that alone as its message: what it was told stands in the history, as the text that is kept of
+ * a message. What of that may be a file's, a button's or a contact's stands in brackets.
+ */
+function saidBefore({ history, resume }: TurnInput): readonly Said[] {
+  return history.flatMap(({ role, turn, message, text, read = [] }) => {
+    if (role !== "user" || message === undefined || turn !== resume?.turn) return [];
+    const isMore = text.split("\n").some((line) => line.startsWith("[") && !isHeard(line));
+    return isMore || read.some((one) => !isHeard(one.text)) ? [] : [{ words: flat(text) }];
+  });
+}
+
 function flat(text: string): string {
   return text.normalize("NFC").toLowerCase().replace(/\s+/gu, " ").trim();
 }
@@ -81,13 +94,9 @@ function readsOthers({ messages, history, resume }: TurnInput, readings: Reading
   const quotes = ({ message: { replyTo, before } }: InboundMessage) =>
     before !== undefined || (replyTo?.text !== undefined && replyTo.own !== true);
   const wasRead = history.some(
-    ({ role, read = [] }) => role === "note" || role === "operator" || read.some(({ text }) => !isVoice(text)),
+    ({ role, read = [] }) => role === "note" || role === "operator" || read.some(({ text }) => !isHeard(text)),
   );
   return wasRead || messages.some((message) => isFile(message) || quotes(message));
-}
-
-function isVoice(text: string): boolean {
-  return text.startsWith("[voice ");
 }
 
 export const remember = {

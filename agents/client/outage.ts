@@ -1,6 +1,6 @@
 /** Our own store, bus or sidecar is away: nothing of the turn could be kept meanwhile, so that what needs it waits. */
-import { untilAborted } from "../../src/abort.ts";
 import { InfrastructureError, reasonOf } from "../../src/errors.ts";
+import { pause } from "../../src/pause.ts";
 import type { Clock, Log } from "../../src/ports.ts";
 
 export interface Patience {
@@ -27,7 +27,7 @@ export async function throughOutages<Result>(
     } catch (error) {
       if (!(error instanceof InfrastructureError) || signal.aborted || !mayRepeat()) throw error;
       log.warn({ what, reason: reasonOf(error) }, "a turn waits for our own infrastructure");
-      await untilAborted(new Promise<void>((resolve) => void clock.after(waitMs, resolve)), signal);
+      await pause(clock, waitMs, signal);
     }
   }
 }

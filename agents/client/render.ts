@@ -93,6 +93,11 @@ export function renderHeard(part: MediaPart, words: string): string {
   return `[${part.kind === "voice" ? "voice" : "audio"} ${lengthOf(part)}] ${said === "" ? "(nobody speaks in it)" : said}`;
 }
 
+/** A line of {@link renderHeard}: what the person said themselves. */
+export function isHeard(text: string): boolean {
+  return text.startsWith("[voice ");
+}
+
 /** "0:12"; "of unknown length" where the platform does not tell it. */
 export function lengthOf({ duration }: MediaPart): string {
   if (duration === undefined || !Number.isFinite(duration)) return "of unknown length";

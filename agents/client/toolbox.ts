@@ -10,15 +10,8 @@ import type { Effects } from "../../src/effects.ts";
 import type { TurnId } from "../../src/ids.ts";
 import type { Clock, Log } from "../../src/ports.ts";
 import { matchesName, needOf, strictest, type ToolRule } from "../../src/tool-policy.ts";
-import {
-  type Need,
-  type ToolCall,
-  type ToolCaller,
-  type ToolResult,
-  type ToolSource,
-  type ToolSpec,
-} from "../../src/tools.ts";
-import { throughOutages } from "./outage.ts";
+import type { Need, ToolCall, ToolCaller, ToolResult, ToolSource, ToolSpec } from "../../src/tools.ts";
+import { throughOutages, type Patience } from "./outage.ts";
 import { plain, plainIn } from "./plain.ts";
 import { clip, renderResult } from "./render.ts";
 import { isAfterContent, type TurnContext } from "./turn-context.ts";
@@ -222,7 +215,7 @@ function made(
   const effect = spec.keeps === true ? "none" : spec.effect;
   const once = () =>
     effects.once({ key, effect, args, conversation: to.conversation }, async () => {
-      await counted(meter, call, name);
+      await counted(meter, call, name, { clock, log, signal });
       begun = true;
       return source.call(spec.name, call);
     });
@@ -230,10 +223,15 @@ function made(
   return throughOutages(name, once, { clock, log, signal, mayRepeat });
 }
 
-/** What keeps it from being counted keeps the call from being made. */
-async function counted(meter: Meter | undefined, { agent, to }: ToolCaller, name: string): Promise<void> {
+/** What keeps it from being counted keeps the call from being made. It is in the ledger by now: begun anew it would be in doubt. */
+async function counted(
+  meter: Meter | undefined,
+  { agent, to }: ToolCaller,
+  name: string,
+  patience: Patience,
+): Promise<void> {
   try {
-    await meter?.count(payerOf(agent, to), name);
+    await throughOutages(name, async () => meter?.count(payerOf(agent, to), name), patience);
   } catch (error) {
     if (error instanceof TerminalError) throw error;
     throw new TerminalError("a call was not made: it could not be counted", { cause: error });

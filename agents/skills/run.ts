@@ -101,15 +101,9 @@ export async function runOnModel(of: ModelRun): Promise<ModelAnswer> {
     if (error instanceof BudgetError)
       throw new InputError("The budget for this is used up for now: ask again later.", { status: 429, cause: error });
     models.log.warn({ model: settings.model, reason: reasonOf(error) }, "a skilled agent's model failed");
-    throw error.cause instanceof RetryableError ? again(error, error.cause) : error;
+    // What ends a turn for good leaves a task to its next attempt; whether that counts, the cause's class says.
+    throw error.cause instanceof RetryableError ? error.cause : error;
   }
-}
-
-/** What ends a turn for good leaves a task to its next attempt. */
-function again(error: TerminalError, cause: RetryableError): RetryableError {
-  if (error.message === cause.message) return cause;
-  const { retryAfterMs } = cause;
-  return new RetryableError(error.message, { cause, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) });
 }
 
 async function execute(of: ModelRun): Promise<ModelAnswer> {

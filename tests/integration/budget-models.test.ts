@@ -21,6 +21,7 @@ afterEach(async () => {
 interface Reserved extends PlannedCall {
   readonly who: string | undefined;
   settled: CallUsage | undefined;
+  cancelled: boolean;
 }
 
 /** @param most of calls; then the budget has ended. */
@@ -29,10 +30,14 @@ function metering(most = Infinity) {
   const meter: Meter = {
     async reserve({ person }, call) {
       if (calls.length >= most) throw new BudgetError({ scope: "person", window: "day", period: "2026-11-26" });
-      const reserved: Reserved = { ...call, who: person, settled: undefined };
+      const reserved: Reserved = { ...call, who: person, settled: undefined, cancelled: false };
       calls.push(reserved);
       const planned = { input: call.input, cached: 0, output: call.output ?? 1_000 };
-      return { planned, settle: (used) => void (reserved.settled ??= used) };
+      return {
+        planned,
+        settle: (used) => void (reserved.settled ??= used),
+        cancel: () => void (reserved.cancelled ||= reserved.settled === undefined),
+      };
     },
     count: async () => {},
   };
@@ -98,7 +103,7 @@ describe.each(["openai:fake-model", "gemini:fake-model", "compatible:fake-model"
       fake.script(() => ({ failure: { kind: "status", status: 500 } }));
       const { meter, calls } = metering();
       await rejection(agentFor(spec, meter, {}, { retries: 0 }).run(turn(["hello"]), watch()));
-      expect(calls.map(({ settled }) => settled)).toEqual([{ input: 0, cached: 0, output: 0 }]);
+      expect(calls.map(({ cancelled }) => cancelled)).toEqual([true]);
     });
 
     it("what gave no answer in time counts as if it had", async () => {

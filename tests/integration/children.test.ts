@@ -60,7 +60,7 @@ describe("the researcher", () => {
   }
 
   test("works on the parts side by side; killed meanwhile it repeats nothing that was done, and answers once", async () => {
-    const pages = { "/tea": page("Tea", "Rain."), "/slow": page("Slow", "Sun.", 3_000) };
+    const pages = { "/tea": page("Tea", "Rain."), "/slow": page("Slow", "Sun.", 8_000) };
     const stage = await open(pages, [["/tea"], ["/slow"]]);
     await stage.says("compare them");
     await eventually("both", () => stage.site.paths().length === 2);
@@ -80,8 +80,7 @@ describe("the researcher", () => {
   }, 120_000);
 
   test("stopped, it has its parts stop, also after a kill", async () => {
-    const slow = { ms: 1_500 };
-    const pages = { "/a": page("A", "a", 1_500), "/b": page("B", "b", 1_500), "/c": { body: "c", ...slow } };
+    const pages = { "/a": page("A", "a", 4_000), "/b": page("B", "b", 4_000), "/c": { body: "c" } };
     const stage = await open(pages, [
       ["/a", "/c"],
       ["/b", "/c"],

@@ -1,9 +1,9 @@
 /** Pairing on real Dapr: what an operator decides through one sidecar holds at every replica within seconds. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, onTestFailed, onTestFinished, test } from "vitest";
-import { startTelegramFake, type TelegramFake } from "../fakes/telegram.ts";
-import { needsDapr, startCluster, type Cluster } from "../services/dapr.ts";
-import { createReplica } from "./dapr-replica.ts";
+import { describe, expect, test } from "vitest";
+import { needsDapr } from "../services/dapr.ts";
+import { startReplica } from "./dapr-replica.ts";
+import { openDaprStage } from "./dapr-stage.ts";
 import type { GatewayProcess } from "./gateway-process.ts";
 
 const { missing } = await needsDapr();
@@ -24,30 +24,14 @@ async function openPage(at: string) {
 }
 
 describe.skipIf(missing)("pairing on Dapr", () => {
-  let cluster: Cluster;
-  let platform: TelegramFake;
-
-  beforeAll(async () => {
-    cluster = await startCluster({ pubsub: "redis", state: "redis" });
-    platform = await startTelegramFake();
-  }, 120_000);
-  afterAll(async () => {
-    await platform?.close();
-    await cluster?.close();
-  }, 60_000);
+  const stage = openDaprStage();
 
   async function replica(operatorKey?: string): Promise<GatewayProcess> {
+    const { cluster, platform } = stage();
     const telegram = { TELEGRAM_BOT_TOKEN: platform.token, TELEGRAM_API_ROOT: platform.url };
     const operator = operatorKey === undefined ? {} : { ASCENT_OPERATOR_KEYS: operatorKey };
     const env = { ASCENT_ACCESS: "pairing", ASCENT_MODEL: "demo", ...telegram, ...operator };
-    const { gateway, sidecar } = await createReplica(cluster, { env });
-    onTestFinished(async () => {
-      await gateway.close();
-      await sidecar.kill();
-    });
-    onTestFailed(() => console.error(gateway.tail()));
-    await gateway.start();
-    return gateway;
+    return (await startReplica(cluster, { env })).gateway;
   }
 
   async function operate(gateway: GatewayProcess, ...args: readonly string[]): Promise<string> {
@@ -58,6 +42,7 @@ describe.skipIf(missing)("pairing on Dapr", () => {
   }
 
   test("a code is the same at two replicas, and its approval is known to both within seconds", async () => {
+    const { platform } = stage();
     const [one, other] = await Promise.all([replica(), replica()]);
     const write = await openPage(one.url);
     const codes = [];
@@ -84,6 +69,7 @@ describe.skipIf(missing)("pairing on Dapr", () => {
   }, 120_000);
 
   test("any replica does for an operator what the holder of the socket would, and tells how it stands", async () => {
+    const { platform } = stage();
     const key = "op-a-key-of-these-tests";
     const replicas = await Promise.all([replica(key), replica(key)]);
     const [one, other] = replicas;

@@ -13,6 +13,7 @@ import { createRegistry } from "../../src/registry.ts";
 import { agentOf, textOf } from "../services/a2a.ts";
 import { a2aClient, requestOf, textsOf } from "../services/a2a-client.ts";
 import { needsDapr, startCluster } from "../services/dapr.ts";
+import { agentSidecar } from "./dapr-replica.ts";
 import { delegateKey, startDelegate } from "./delegate-process.ts";
 import { clock, quietLog } from "./embedded-fixture.ts";
 
@@ -90,19 +91,8 @@ describe.skipIf(missing)("on Dapr", () => {
   test("finds another that runs as an application, and gives it a task", { timeout: 300_000 }, async () => {
     const cluster = await startCluster({ pubsub: "redis", state: "redis", mtls: true });
     onTestFinished(() => cluster.close(), 60_000);
-    const config = join(import.meta.dirname, "../../dapr/config/agent.yaml");
-    const open = async (name: string, appId: string) => {
-      const [appPort = 0] = await freePorts(1);
-      const own = await cluster.sidecar({ appPort, appId, config });
-      const env = {
-        ASCENT_RUNTIME: "dapr",
-        DAPR_HTTP_PORT: String(own.httpPort),
-        DAPR_API_TOKEN: cluster.apiToken,
-        APP_API_TOKEN: cluster.appToken,
-        APP_PORT: String(appPort),
-      };
-      return startDelegate(env, {}, name);
-    };
+    const open = async (name: string, appId: string) =>
+      startDelegate((await agentSidecar(cluster, appId)).env, {}, name);
     const other = await open("other", "ascent-researcher");
     const tester = await open("tester", "ascent-analyst");
     const headers = { authorization: `Bearer ${delegateKey}` };

@@ -1,11 +1,8 @@
 /** Delegating on real Dapr: an agent that is an application of its own, by service invocation, and a gateway that is killed meanwhile. */
-import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, onTestFailed, onTestFinished, test } from "vitest";
-import { freePorts } from "../../src/main/dapr/ports.ts";
-import { startOpenAiFake, type OpenAiFake } from "../fakes/openai.ts";
-import { startTelegramFake, type TelegramFake } from "../fakes/telegram.ts";
-import { needsDapr, startCluster, type Cluster } from "../services/dapr.ts";
-import { createReplica } from "./dapr-replica.ts";
+import { describe, expect, test } from "vitest";
+import { needsDapr } from "../services/dapr.ts";
+import { agentSidecar, startReplica } from "./dapr-replica.ts";
+import { openDaprStage } from "./dapr-stage.ts";
 import { delegateKey, startDelegate } from "./delegate-process.ts";
 import { eventually, said } from "./stage.ts";
 
@@ -14,24 +11,11 @@ const ann = 7_400_001;
 const gatewayKey = "an-api-key-of-the-agent-that-asks-on";
 
 describe.skipIf(missing)("delegating on Dapr", () => {
-  let cluster: Cluster;
-  let platform: TelegramFake;
-  let model: OpenAiFake;
-
-  beforeAll(async () => {
-    cluster = await startCluster({ pubsub: "redis", state: "redis", mtls: true });
-    platform = await startTelegramFake();
-    model = await startOpenAiFake({ models: ["test"] });
-  }, 120_000);
-  afterAll(async () => {
-    await Promise.all([platform?.close(), model?.close()]);
-    await cluster?.close();
-  }, 60_000);
+  const stage = openDaprStage({ mtls: true });
 
   test("by an app id: a result at once, and one that comes after the gateway was killed and replaced", async () => {
-    const [appPort = 0] = await freePorts(1);
-    const config = join(import.meta.dirname, "../../dapr/config/agent.yaml");
-    const own = await cluster.sidecar({ appPort, appId: "ascent-scheduler", config });
+    const { cluster, platform, model } = stage();
+    const { env } = await agentSidecar(cluster, "ascent-scheduler");
     model.script((prompt) => {
       if (prompt.tools.includes("run_javascript"))
         return prompt.toolOutputs.length > 0
@@ -41,7 +25,7 @@ describe.skipIf(missing)("delegating on Dapr", () => {
       if (task === undefined || prompt.toolOutputs.length > 0) return undefined;
       return { toolCalls: [{ name: "agent__tester", arguments: { task } }] };
     });
-    const { gateway, sidecar } = await createReplica(cluster, {
+    const { gateway } = await startReplica(cluster, {
       config: {
         delegates: { tester: { app: "ascent-scheduler", apiKey: delegateKey } },
         delegation: { inlineSeconds: 3 },
@@ -55,22 +39,9 @@ describe.skipIf(missing)("delegating on Dapr", () => {
         TELEGRAM_API_ROOT: platform.url,
       },
     });
-    onTestFinished(async () => {
-      await gateway.close();
-      await sidecar.kill();
+    await startDelegate(env, {
+      delegates: { analyst: { url: `${gateway.url}/a2a/analyst`, apiKey: gatewayKey } },
     });
-    onTestFailed(() => console.error(gateway.tail()));
-    await startDelegate(
-      {
-        ASCENT_RUNTIME: "dapr",
-        DAPR_HTTP_PORT: String(own.httpPort),
-        DAPR_API_TOKEN: cluster.apiToken,
-        APP_API_TOKEN: cluster.appToken,
-        APP_PORT: String(appPort),
-      },
-      { delegates: { analyst: { url: `${gateway.url}/a2a/analyst`, apiKey: gatewayKey } } },
-    );
-    await gateway.start();
     const heard = (words: string) =>
       eventually(`"${words}"`, () => said({ platform }, ann).find((text) => text.includes(words)), 60_000);
 

@@ -1,68 +1,36 @@
 /** /forget on real Dapr: what a person said in many conversations is in no key of Redis, but the broker's streams, and in no row of PostgreSQL. */
 import { randomBytes } from "node:crypto";
-import { Redis } from "ioredis";
 import { Webhook } from "standardwebhooks";
-import { afterAll, beforeAll, describe, expect, onTestFailed, onTestFinished, test } from "vitest";
-import { startOpenAiFake, type OpenAiFake } from "../fakes/openai.ts";
-import { needsDapr, startCluster, type Cluster } from "../services/dapr.ts";
-import { createReplica } from "./dapr-replica.ts";
+import { describe, expect, test } from "vitest";
+import { needsDapr, type Cluster } from "../services/dapr.ts";
 import { dump } from "../services/postgres.ts";
+import { keysWith } from "./dapr-redis.ts";
+import { startReplica } from "./dapr-replica.ts";
+import { openDaprStage } from "./dapr-stage.ts";
 
 const { missing } = await needsDapr();
 const canary = `canary${randomBytes(8).toString("hex")}`;
 const secret = `whsec_${randomBytes(32).toString("base64")}`;
 const conversations = 40;
 
-/** Keys that hold these bytes; a stream is the broker's. */
-async function keysWith(url: string, bytes: string): Promise<string[]> {
-  const redis = new Redis(url);
-  try {
-    const found: string[] = [];
-    for (const key of await redis.keys("*")) {
-      const type = await redis.type(key);
-      if (type === "stream") continue;
-      const value: unknown = type === "hash" ? await redis.hgetall(key) : await redis.get(key).catch(() => type);
-      if (JSON.stringify([key, value]).includes(bytes)) found.push(key);
-    }
-    return found;
-  } finally {
-    redis.disconnect();
-  }
-}
-
 describe.skipIf(missing).each(["redis", "postgresql"] as const)("/forget with state in %s", (state) => {
-  let cluster: Cluster;
-  let model: OpenAiFake;
+  const stage = openDaprStage({ state, provider: { apiKey: "sk-test", models: ["test"] } });
 
-  beforeAll(async () => {
-    cluster = await startCluster({ pubsub: "redis", state });
-    model = await startOpenAiFake({ apiKey: "sk-test", models: ["test"] });
+  test("leaves nothing of what was said", { timeout: 240_000 }, async () => {
+    const { cluster, model } = stage();
     model.script(({ turn, toolOutputs }) => {
       const [, name, task] = /^(scheduler|knowledge): (.*)$/m.exec(turn.at(-1) ?? "") ?? [];
       if (name !== undefined && toolOutputs.length === 0)
         return { toolCalls: [{ name: `agent__${name}`, arguments: { task } }] };
       return { text: `you said ${turn.join(" ")} and were told ${toolOutputs.join(" ")}` };
     });
-  }, 120_000);
-  afterAll(async () => {
-    await model?.close();
-    await cluster?.close();
-  }, 60_000);
-
-  test("leaves nothing of what was said", { timeout: 240_000 }, async () => {
     const env = { ASCENT_MODEL: "compatible:test", OPENAI_API_KEY: "sk-test", OPENAI_BASE_URL: `${model.url}/v1` };
     // The agents' own, which needs no script.
     const skills = { scheduler: { model: "demo", timeZone: "UTC" }, knowledge: { model: "demo" } };
-    const replica = await createReplica(cluster, {
+    const { gateway } = await startReplica(cluster, {
       config: { skills },
       env: { ...env, WEBHOOK_SECRET: secret, ASCENT_CONFIG: "ascent.yaml" },
     });
-    onTestFinished(async () => {
-      await replica.gateway.close();
-      await replica.sidecar.kill();
-    });
-    onTestFailed(() => console.error(replica.gateway.tail()));
-    await replica.gateway.start();
     let sent = 0;
     async function says(conversation: string, text: string): Promise<string> {
       const body = JSON.stringify({ conversation, participant: "ann", text, wait: 20 });
@@ -74,7 +42,7 @@ describe.skipIf(missing).each(["redis", "postgresql"] as const)("/forget with st
         "webhook-timestamp": String(Math.floor(at.getTime() / 1_000)),
         "webhook-signature": new Webhook(secret).sign(id, at, body),
       };
-      const response = await fetch(`${replica.gateway.url}/webhooks/in`, { method: "POST", headers, body });
+      const response = await fetch(`${gateway.url}/webhooks/in`, { method: "POST", headers, body });
       expect(response.status).toBe(200);
       return response.text();
     }
@@ -96,9 +64,9 @@ function decoded(row: string): string {
   return row.replaceAll(/\\\\x([0-9a-f]+)/g, (_all, hex: string) => Buffer.from(hex, "hex").toString());
 }
 
-async function placesOf({ env }: Cluster, bytes: string): Promise<string[]> {
-  const { REDIS_HOST: redis, POSTGRES_URL: postgres } = env;
-  const inRedis = redis === undefined ? [] : await keysWith(`redis://${redis}`, bytes);
+async function placesOf(cluster: Cluster, bytes: string): Promise<string[]> {
+  const { POSTGRES_URL: postgres } = cluster.env;
+  const inRedis = await keysWith(cluster, (stored) => stored.includes(bytes));
   const rows =
     postgres === undefined
       ? []

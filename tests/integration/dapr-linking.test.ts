@@ -1,10 +1,10 @@
 /** Two channels linked on two replicas of the real gateway, on real Dapr: agents of one person in two processes, one of which dies. */
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, onTestFailed, onTestFinished, test } from "vitest";
-import { startOpenAiFake, type OpenAiFake } from "../fakes/openai.ts";
-import { needsDapr, startCluster, type Cluster } from "../services/dapr.ts";
-import { createReplica, type DaprReplica } from "./dapr-replica.ts";
+import { describe, expect, test } from "vitest";
+import { needsDapr } from "../services/dapr.ts";
+import { startReplica } from "./dapr-replica.ts";
+import { openDaprStage } from "./dapr-stage.ts";
 import { eventually } from "./stage.ts";
 
 const { missing } = await needsDapr();
@@ -50,33 +50,17 @@ async function openPage(urls: readonly string[]) {
 }
 
 describe.skipIf(missing)("links on Dapr", () => {
-  let cluster: Cluster;
-  let model: OpenAiFake;
-  const prompts: string[] = [];
+  const stage = openDaprStage({ provider: { apiKey: "sk-test", models: ["test"] } });
 
-  beforeAll(async () => {
-    cluster = await startCluster({ pubsub: "redis", state: "redis" });
-    model = await startOpenAiFake({ apiKey: "sk-test", models: ["test"] });
-    model.script((prompt) => void prompts.push(JSON.stringify(prompt.body)));
-  }, 120_000);
-  afterAll(async () => {
-    await model?.close();
-    await cluster?.close();
-  }, 60_000);
-
-  async function replica(): Promise<DaprReplica> {
+  function replica() {
+    const { cluster, model } = stage();
     const env = { ASCENT_MODEL: "compatible:test", OPENAI_API_KEY: "sk-test", OPENAI_BASE_URL: `${model.url}/v1` };
-    const made = await createReplica(cluster, { env: { ...env, ASCENT_SECRET: "s".repeat(43) } });
-    onTestFinished(async () => {
-      await made.gateway.close();
-      await made.sidecar.kill();
-    });
-    onTestFailed(() => console.error(made.gateway.tail()));
-    await made.gateway.start();
-    return made;
+    return startReplica(cluster, { env: { ...env, ASCENT_SECRET: "s".repeat(43) } });
   }
 
   test("one past for both, each answer once and in its place, through a kill, and apart again", async () => {
+    const prompts: string[] = [];
+    stage().model.script((prompt) => void prompts.push(JSON.stringify(prompt.body)));
     const replicas = await Promise.all([replica(), replica()]);
     const urls = replicas.map(({ gateway }) => gateway.url);
     const pairs = await Promise.all(

@@ -1,52 +1,26 @@
 /** What agents remember on real Dapr: kept through a kill, in nobody else's prompt, and in no key after /forget. */
 import { randomBytes } from "node:crypto";
-import { Redis } from "ioredis";
 import { Webhook } from "standardwebhooks";
-import { afterAll, beforeAll, describe, expect, onTestFailed, onTestFinished, test } from "vitest";
-import { startOpenAiFake, type OpenAiFake } from "../fakes/openai.ts";
-import { needsDapr, startCluster, type Cluster } from "../services/dapr.ts";
-import { createReplica } from "./dapr-replica.ts";
+import { describe, expect, test } from "vitest";
+import { needsDapr } from "../services/dapr.ts";
+import { startReplica } from "./dapr-replica.ts";
+import { keysWith } from "./dapr-redis.ts";
+import { openDaprStage } from "./dapr-stage.ts";
 import { factOf, lastTurn, leaks, obey, ownersIn, type Seen } from "./memory-prompts.ts";
 
 const { missing } = await needsDapr();
 const tenants = ["acme", "globex"] as const;
 const secrets = Object.fromEntries(tenants.map((name) => [name, `whsec_${randomBytes(32).toString("base64")}`]));
 
-/** Keys in which a fact of anybody's stands; a stream is the broker's. */
-async function keysWithFacts(url: string, owner: string): Promise<string[]> {
-  const redis = new Redis(url);
-  try {
-    const found: string[] = [];
-    for (const key of await redis.keys("*")) {
-      const type = await redis.type(key);
-      if (type === "stream") continue;
-      const value: unknown = type === "hash" ? await redis.hgetall(key) : await redis.get(key).catch(() => type);
-      if (ownersIn(JSON.stringify(value)).includes(owner)) found.push(key);
-    }
-    return found;
-  } finally {
-    redis.disconnect();
-  }
-}
-
 describe.skipIf(missing)("memory on Dapr", () => {
-  let cluster: Cluster;
-  let model: OpenAiFake;
-  const seen: Seen[] = [];
-
-  beforeAll(async () => {
-    cluster = await startCluster({ pubsub: "redis", state: "redis" });
-    model = await startOpenAiFake({ apiKey: "sk-test", models: [...tenants] });
-    model.script(obey(seen));
-  }, 120_000);
-  afterAll(async () => {
-    await model?.close();
-    await cluster?.close();
-  }, 60_000);
+  const stage = openDaprStage({ provider: { apiKey: "sk-test", models: [...tenants] } });
 
   test("is each person's, each group's and each tenant's own, also where persons are linked", async () => {
+    const { cluster, model } = stage();
+    const seen: Seen[] = [];
+    model.script(obey(seen));
     const named = (of: (name: string) => object) => Object.fromEntries(tenants.map((name) => [name, of(name)]));
-    const replica = await createReplica(cluster, {
+    const { gateway } = await startReplica(cluster, {
       config: {
         tenants: named(() => ({})),
         limits: { messagesPerMinute: { person: "off" } },
@@ -63,13 +37,6 @@ describe.skipIf(missing)("memory on Dapr", () => {
         OPENAI_BASE_URL: `${model.url}/v1`,
       },
     });
-    const { gateway } = replica;
-    onTestFinished(async () => {
-      await gateway.close();
-      await replica.sidecar.kill();
-    });
-    onTestFailed(() => console.error(gateway.tail()));
-    await gateway.start();
 
     let sent = 0;
     /** "room" is a group, in which everybody is somebody else. */
@@ -120,12 +87,12 @@ describe.skipIf(missing)("memory on Dapr", () => {
 
     expect(await says("acme", "ann", "/memory delete 1")).toContain("note 1 is deleted");
     expect(await says("acme", "bob", "/memory")).not.toContain(factOfOne("acme", "ann"));
-    const redis = `redis://${cluster.env["REDIS_HOST"]}`;
-    expect((await keysWithFacts(redis, "acmeann")).length).toBeGreaterThan(0);
+    const keysWithFacts = (owner: string) => keysWith(cluster, (stored) => ownersIn(stored).includes(owner));
+    expect((await keysWithFacts("acmeann")).length).toBeGreaterThan(0);
     await says("acme", "bob", "/forget");
     expect(await says("acme", "bob", "/forget yes")).toContain("I have erased");
     for (const owner of ["acmeann", "acmebob"])
-      await expect.poll(() => keysWithFacts(redis, owner), { timeout: 30_000 }).toEqual([]);
-    expect((await keysWithFacts(redis, "globexann")).length).toBeGreaterThan(0);
+      await expect.poll(() => keysWithFacts(owner), { timeout: 30_000 }).toEqual([]);
+    expect((await keysWithFacts("globexann")).length).toBeGreaterThan(0);
   }, 300_000);
 });

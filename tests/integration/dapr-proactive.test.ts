@@ -1,8 +1,8 @@
 /** The agent writes first on real Dapr: asked at two replicas at once, it does so once, and in the order of asking. */
-import { afterAll, beforeAll, describe, expect, onTestFailed, onTestFinished, test } from "vitest";
-import { startTelegramFake, type TelegramFake } from "../fakes/telegram.ts";
-import { needsDapr, startCluster, type Cluster } from "../services/dapr.ts";
-import { createReplica } from "./dapr-replica.ts";
+import { describe, expect, test } from "vitest";
+import { needsDapr } from "../services/dapr.ts";
+import { startReplica } from "./dapr-replica.ts";
+import { openDaprStage } from "./dapr-stage.ts";
 import type { GatewayProcess } from "./gateway-process.ts";
 import { eventually, said } from "./stage.ts";
 
@@ -10,28 +10,12 @@ const { missing } = await needsDapr();
 const ann = 7_200_001;
 
 describe.skipIf(missing)("writing first on Dapr", () => {
-  let cluster: Cluster;
-  let platform: TelegramFake;
-
-  beforeAll(async () => {
-    cluster = await startCluster({ pubsub: "redis", state: "redis" });
-    platform = await startTelegramFake();
-  }, 120_000);
-  afterAll(async () => {
-    await platform?.close();
-    await cluster?.close();
-  }, 60_000);
+  const stage = openDaprStage();
 
   async function replica(): Promise<GatewayProcess> {
+    const { cluster, platform } = stage();
     const env = { ASCENT_MODEL: "demo", TELEGRAM_BOT_TOKEN: platform.token, TELEGRAM_API_ROOT: platform.url };
-    const { gateway, sidecar } = await createReplica(cluster, { env });
-    onTestFinished(async () => {
-      await gateway.close();
-      await sidecar.kill();
-    });
-    onTestFailed(() => console.error(gateway.tail()));
-    await gateway.start();
-    return gateway;
+    return (await startReplica(cluster, { env })).gateway;
   }
 
   async function send(gateway: GatewayProcess, ...args: readonly string[]): Promise<void> {
@@ -41,6 +25,7 @@ describe.skipIf(missing)("writing first on Dapr", () => {
   }
 
   test("the same words at two replicas are said once, and a note wakes the agent", async () => {
+    const { platform } = stage();
     const [one, other] = await Promise.all([replica(), replica()]);
     await platform.user(ann).sends(ann, "/start");
     await eventually("the greeting", () => said({ platform }, ann).length === 1, 30_000);

@@ -2,13 +2,10 @@
  * An agent that no configuration names, on real Dapr: `ascent agent serve` says where it runs, the gateway's agents find it and give it
  * tasks, are told when it is gone, and find it where it comes back.
  */
-import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, onTestFailed, onTestFinished, test } from "vitest";
-import { freePorts } from "../../src/main/dapr/ports.ts";
-import { startOpenAiFake, type OpenAiFake } from "../fakes/openai.ts";
-import { startTelegramFake, type TelegramFake } from "../fakes/telegram.ts";
-import { needsDapr, startCluster, type Cluster } from "../services/dapr.ts";
-import { createReplica } from "./dapr-replica.ts";
+import { describe, expect, onTestFailed, onTestFinished, test } from "vitest";
+import { needsDapr } from "../services/dapr.ts";
+import { agentSidecar, startReplica } from "./dapr-replica.ts";
+import { openDaprStage, type DaprStage } from "./dapr-stage.ts";
 import { createGateway } from "./gateway-process.ts";
 import { eventually, said } from "./stage.ts";
 
@@ -16,35 +13,14 @@ const { missing } = await needsDapr();
 const ann = 7_410_001;
 
 describe.skipIf(missing)("an agent that says itself where it is", () => {
-  let cluster: Cluster;
-  let platform: TelegramFake;
-  let model: OpenAiFake;
-
-  beforeAll(async () => {
-    cluster = await startCluster({ pubsub: "redis", state: "redis", mtls: true });
-    platform = await startTelegramFake();
-    model = await startOpenAiFake({ models: ["test"] });
-  }, 120_000);
-  afterAll(async () => {
-    await Promise.all([platform?.close(), model?.close()]);
-    await cluster?.close();
-  }, 60_000);
+  const stage = openDaprStage({ mtls: true });
 
   /** The command as a process of its own beside a sidecar of its own, on ports that nobody was told. */
   async function serveAnalyst() {
-    const [appPort = 0] = await freePorts(1);
-    const config = join(import.meta.dirname, "../../dapr/config/agent.yaml");
-    const sidecar = await cluster.sidecar({ appPort, appId: "ascent-analyst", config });
+    const { sidecar, env } = await agentSidecar(stage().cluster, "ascent-analyst");
     const agent = await createGateway({
       command: ["agent", "serve", "analyst"],
-      env: () => ({
-        ASCENT_RUNTIME: "dapr",
-        ASCENT_MODEL: "demo",
-        DAPR_HTTP_PORT: String(sidecar.httpPort),
-        DAPR_API_TOKEN: cluster.apiToken,
-        APP_API_TOKEN: cluster.appToken,
-        APP_PORT: String(appPort),
-      }),
+      env: () => ({ ...env, ASCENT_MODEL: "demo" }),
     });
     onTestFinished(() => agent.close());
     onTestFailed(() => console.error(agent.tail()));
@@ -52,8 +28,8 @@ describe.skipIf(missing)("an agent that says itself where it is", () => {
     return { agent, sidecar };
   }
 
-  async function startGateway() {
-    const { gateway, sidecar } = await createReplica(cluster, {
+  const startGateway = ({ cluster, platform, model }: DaprStage) =>
+    startReplica(cluster, {
       config: { skills: { analyst: { enabled: false } }, delegation: { inlineSeconds: 4 } },
       env: {
         ASCENT_CONFIG: "ascent.yaml",
@@ -63,15 +39,10 @@ describe.skipIf(missing)("an agent that says itself where it is", () => {
         TELEGRAM_API_ROOT: platform.url,
       },
     });
-    onTestFinished(async () => {
-      await gateway.close();
-      await sidecar.kill();
-    });
-    onTestFailed(() => console.error(gateway.tail(), said({ platform }, ann)));
-    await gateway.start();
-  }
 
   test("is found, asked, missed and found again elsewhere, by its own word alone", async () => {
+    const { platform, model } = stage();
+    onTestFailed(() => console.error(said({ platform }, ann)));
     // The model is offered it, or it is not.
     model.script((prompt) => {
       const [, task] = /^analyst: (.*)$/.exec(prompt.turn.at(-1) ?? "") ?? [];
@@ -80,7 +51,7 @@ describe.skipIf(missing)("an agent that says itself where it is", () => {
       if (!isOffered) return { text: `nobody here does ${task}` };
       return { toolCalls: [{ name: "agent__analyst", arguments: { task } }] };
     });
-    await startGateway();
+    await startGateway(stage());
     const ask = (task: string) => platform.user(ann).sends(ann, `analyst: ${task}`);
     const all = (words: string) => said({ platform }, ann).filter((text) => text.includes(words));
     const heard = (words: string) => eventually(`"${words}"`, () => all(words).length > 0, 60_000);

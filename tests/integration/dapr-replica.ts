@@ -1,4 +1,6 @@
-/** A replica of the real gateway on real Dapr: a sidecar of its own, and the gateway beside it. */
+/** A replica of the real gateway on real Dapr, or one of its agents: a sidecar of its own, and the process beside it. */
+import { join } from "node:path";
+import { onTestFailed, onTestFinished } from "vitest";
 import { freePorts } from "../../src/main/dapr/ports.ts";
 import type { Sidecar, SidecarOptions } from "../../src/main/dapr/sidecar.ts";
 import type { Role } from "../../src/main/roles.ts";
@@ -40,14 +42,38 @@ export async function createReplica(
     ...(config === undefined ? {} : { config }),
     args: ["--role", role],
     env: (url) => ({
-      ASCENT_RUNTIME: "dapr",
-      DAPR_HTTP_PORT: String(sidecar.httpPort),
-      DAPR_GRPC_PORT: String(sidecar.grpcPort),
-      DAPR_API_TOKEN: cluster.apiToken,
-      APP_API_TOKEN: cluster.appToken,
-      APP_PORT: String(appPort),
+      ...besideSidecar(cluster, sidecar, appPort),
       ...(typeof env === "function" ? env(url) : env),
     }),
   });
   return { sidecar, gateway, appPort };
 }
+
+/** The same, started; it ends with the test, and a failed test prints its log. */
+export async function startReplica(cluster: Cluster, options: ReplicaOptions = {}): Promise<DaprReplica> {
+  const replica = await createReplica(cluster, options);
+  onTestFinished(async () => {
+    await replica.gateway.close();
+    await replica.sidecar.kill();
+  }, 60_000);
+  onTestFailed(() => console.error(replica.gateway.tail()));
+  await replica.gateway.start();
+  return replica;
+}
+
+/** A sidecar for an agent that is an application of its own, and what that is told to find it. */
+export async function agentSidecar(cluster: Cluster, appId: string) {
+  const [appPort = 0] = await freePorts(1);
+  const config = join(import.meta.dirname, "../../dapr/config/agent.yaml");
+  const sidecar = await cluster.sidecar({ appPort, appId, config });
+  return { sidecar, env: besideSidecar(cluster, sidecar, appPort) };
+}
+
+const besideSidecar = ({ apiToken, appToken }: Cluster, { httpPort, grpcPort }: Sidecar, appPort: number) => ({
+  ASCENT_RUNTIME: "dapr",
+  DAPR_HTTP_PORT: String(httpPort),
+  DAPR_GRPC_PORT: String(grpcPort),
+  DAPR_API_TOKEN: apiToken,
+  APP_API_TOKEN: appToken,
+  APP_PORT: String(appPort),
+});

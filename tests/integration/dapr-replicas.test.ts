@@ -2,11 +2,11 @@
 import { equal, ok } from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createParser } from "eventsource-parser";
-import { afterAll, beforeAll, describe, onTestFailed, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, describe, onTestFinished, test } from "vitest";
 import type { Role } from "../../src/main/roles.ts";
 import { startOpenAiFake, type OpenAiFake } from "../fakes/openai.ts";
 import { needsDapr, startCluster, type Cluster } from "../services/dapr.ts";
-import { createReplica, type DaprReplica, type ReplicaOptions } from "./dapr-replica.ts";
+import { startReplica, type ReplicaOptions } from "./dapr-replica.ts";
 import type { GatewayProcess } from "./gateway-process.ts";
 
 const { missing } = await needsDapr();
@@ -69,17 +69,7 @@ describe.skipIf(missing)("replicas on Dapr", () => {
     await cluster?.close();
   }, 60_000);
 
-  /** Started, and ended with the test. */
-  async function replica(options: ReplicaOptions = {}): Promise<DaprReplica> {
-    const made = await createReplica(cluster, options);
-    onTestFinished(async () => {
-      await made.gateway.close();
-      await made.sidecar.kill();
-    });
-    onTestFailed(() => console.error(made.gateway.tail()));
-    await made.gateway.start();
-    return made;
-  }
+  const replica = (options: ReplicaOptions = {}) => startReplica(cluster, options);
 
   async function answering(role: Role, signals: boolean): Promise<GatewayProcess> {
     const env = {

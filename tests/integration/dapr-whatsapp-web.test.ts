@@ -1,13 +1,13 @@
 /** Two replicas on real Dapr with one number on WhatsApp Web: one holds the browser, either answers through it. */
 import { equal, ok } from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, onTestFailed, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { freePorts } from "../../src/main/dapr/ports.ts";
 import { startOpenAiFake, type OpenAiFake } from "../fakes/openai.ts";
 import { startWhatsAppWebFake, webText, type WebData, type WhatsAppWebFake } from "../fakes/whatsapp-web.ts";
 import { needs } from "../needs.ts";
 import { needsDapr, startCluster, type Cluster } from "../services/dapr.ts";
-import { createReplica, type DaprReplica } from "./dapr-replica.ts";
+import { startReplica, type DaprReplica } from "./dapr-replica.ts";
 import { eventually } from "./stage.ts";
 import { saidTo, untilShown, webEnvironment, wrongWithWeb } from "./whatsapp-web-stage.ts";
 
@@ -28,16 +28,9 @@ describe.skipIf(missing || chromium.missing || openssl.missing)("whatsapp web on
     await cluster?.close();
   }, 60_000);
 
-  async function replica(whatsapp: WhatsAppWebFake, more: Readonly<Record<string, string>> = {}): Promise<DaprReplica> {
+  function replica(whatsapp: WhatsAppWebFake, more: Readonly<Record<string, string>> = {}): Promise<DaprReplica> {
     const env = { ...webEnvironment(whatsapp, model), ASCENT_REPLICA_HOST: "127.0.0.1", ...more };
-    const made = await createReplica(cluster, { env });
-    onTestFinished(async () => {
-      await made.gateway.close();
-      await made.sidecar.kill();
-    });
-    onTestFailed(() => console.error(made.gateway.tail()));
-    await made.gateway.start();
-    return made;
+    return startReplica(cluster, { env });
   }
 
   test("a message is answered once and in order through whichever replica holds the browser, also when that one dies", async () => {

@@ -2,10 +2,9 @@
 import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { expect } from "vitest";
-import { freePorts } from "../../src/main/dapr/ports.ts";
 import type { Sidecar } from "../../src/main/dapr/sidecar.ts";
 import { startCluster } from "../services/dapr.ts";
-import { createReplica } from "./dapr-replica.ts";
+import { agentSidecar, createReplica } from "./dapr-replica.ts";
 import { delegateKey } from "./delegate-process.ts";
 import { createGateway, type GatewayOptions, type GatewayProcess } from "./gateway-process.ts";
 import { telegramStop } from "./journey/telegram.ts";
@@ -120,18 +119,8 @@ export async function onDapr(): Promise<Ground> {
   const shared = { ASCENT_MODEL: "demo", ASCENT_SECRET: ascentSecret };
 
   async function beside(name: string) {
-    const [appPort = 0] = await freePorts(1);
-    const agent = join(import.meta.dirname, "../../dapr/config/agent.yaml");
-    const sidecar = await cluster.sidecar({ appPort, appId: `ascent-${name}`, config: agent });
-    const process = await serve(name, {
-      ...shared,
-      ...reaching,
-      ASCENT_RUNTIME: "dapr",
-      DAPR_HTTP_PORT: String(sidecar.httpPort),
-      DAPR_API_TOKEN: cluster.apiToken,
-      APP_API_TOKEN: cluster.appToken,
-      APP_PORT: String(appPort),
-    });
+    const { sidecar, env } = await agentSidecar(cluster, `ascent-${name}`);
+    const process = await serve(name, { ...shared, ...reaching, ...env });
     return { sidecar, process };
   }
 

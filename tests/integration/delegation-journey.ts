@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 import { listen } from "../fakes/http.ts";
 import type { Got, SentFile, Stop, Visitor } from "./journey/visitor.ts";
+import { withoutRepeats } from "./repeats.ts";
 import { eventually } from "./stage.ts";
 
 export interface Person {
@@ -128,15 +129,8 @@ async function untilTold(person: Person, what: string, mostMs: number): Promise<
   });
 }
 
-/** How long a send may be accepted by the platform and not yet recorded. */
-const recordMs = 300;
-
-/** Of messages that say the same: those that come after one which was in flight at a kill are nobody's fault. */
-function timesOf(same: readonly Got[], { idempotent }: Person, kills: readonly number[]): number {
-  const isExcused = (before: Got | undefined) =>
-    !idempotent && kills.some((kill) => Math.abs((before?.at ?? 0) - kill) < recordMs);
-  return same.filter((_, at) => at === 0 || !isExcused(same[at - 1])).length;
-}
+const timesOf = (same: readonly Got[], { idempotent }: Person, kills: readonly number[]) =>
+  withoutRepeats(same, idempotent ? [] : kills).length;
 
 /** Everybody is told what they asked for, once, with its picture, and nothing of what others did. */
 export async function judgeTold(people: readonly Person[], kills: readonly number[], mostMs: number): Promise<void> {

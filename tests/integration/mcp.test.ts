@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { isAnswer } from "../fakes/telegram/log.ts";
 import { needs } from "../needs.ts";
 import { notebook, pythonForMcp, script } from "./mcp-fixture.ts";
-import { eventually, leaks, openStage, said, type Stage } from "./stage.ts";
+import { eventually, leaks, openStage, said, saidOnce, type Stage } from "./stage.ts";
 
 const python3 = needs("python3");
 const ann = 7_210_001;
@@ -168,7 +168,7 @@ describe.skipIf(python3.missing)("an agent with an MCP server", { timeout: 120_0
       await eventually("it is called again", async () => (await stage.words()).length === 2);
       await stage.ask("Ann");
       await heard(stage, 'accept {"name":"Ann"}');
-      expect(said(stage, ann).filter((text) => text.includes("A table for tonight?"))).toHaveLength(1);
+      expect(saidOnce(stage, ann).filter((text) => text.includes("A table for tonight?"))).toHaveLength(1);
     });
 
     test("/stop ends the question with its call, and silence declines it", async () => {

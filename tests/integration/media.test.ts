@@ -2,7 +2,7 @@
 import { Webhook } from "standardwebhooks";
 import { describe, expect, test } from "vitest";
 import { docxOf, docxType, pdfOf } from "../unit/documents.fixture.ts";
-import { expectKept, openStage, runsOf, said, untilQuiet, type Stage } from "./stage.ts";
+import { expectKept, openStage, runsOf, saidOnce, untilQuiet, type Stage } from "./stage.ts";
 
 const hearing = { env: { TRANSCRIPTION_MODEL: "compatible:whisper-1" } };
 const base64 = (bytes: string | Buffer) => Buffer.from(bytes).toString("base64");
@@ -73,7 +73,7 @@ describe("a voice note", () => {
     await gateway.kill();
     await gateway.start();
     expect(await answered(stage, 63, "m-63-2")).toContain("[voice 0:12]");
-    expect(said(stage, 63)).toHaveLength(2);
+    expect(saidOnce(stage, 63)).toHaveLength(2);
   });
 
   test("that nobody can hear is answered by saying so: no model for it, or one that fails for good", async () => {

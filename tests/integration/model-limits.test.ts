@@ -51,6 +51,9 @@ test(
     // Nine windows of five, the first at once; on a busy machine some more.
     expect(Math.max(...seconds) - began).toBeLessThan(15 * minuteMs);
     expect(Math.max(...firsts)).toBeLessThan(Math.min(...seconds));
+    // Whoever came first is asked for first, but for those of one window and of the one beside it.
+    const turns = firsts.map((time) => firsts.filter((other) => other < time).length);
+    turns.forEach((turn, n) => expect(Math.abs(turn - n), `conversation ${n}`).toBeLessThan(2 * perMinute));
     firsts.forEach((time, n) => expect(time - began, `conversation ${n}`).toBeLessThan((n / perMinute + 7) * minuteMs));
     // So fast a clock leaves it 67 ms between two windows; in real minutes none is refused.
     expect(refused(stage)).toBeLessThan(15);

@@ -62,6 +62,14 @@ describe.skipIf(needs("redis-server").missing)("messages of one person at two re
     if (typeof taken === "object") taken.settle(100);
     await expect.poll(async () => typeof (await b?.take(200))).toBe("object");
     expect(await b?.take(5_000)).toBeGreaterThan(58_000);
+
+    const single = { requestsPerMinute: 1, tokensPerMinute: 100 };
+    const [c, d] = replicas.map((of) => of.window("single", single, createWindow(single, clock)));
+    const unmade = await c?.take(100);
+    expect(await d?.take(1)).toBeGreaterThan(58_000);
+    if (typeof unmade === "object") unmade.giveBack();
+    await expect.poll(async () => typeof (await d?.take(100))).toBe("object");
+    expect(await c?.take(1)).toBeGreaterThan(58_000);
   });
 
   it("count each by itself while Redis is away, and nobody waits for it", async () => {

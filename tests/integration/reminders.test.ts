@@ -2,14 +2,12 @@
  * What people on Telegram are told of their reminders by real processes: in time, and after everything was down, where it says how late
  * it is. The scheduler is in the gateway or a process of its own, and on Dapr its jobs are Dapr's.
  */
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { describe, expect, onTestFailed, onTestFinished, test } from "vitest";
-import { freePorts } from "../../src/main/dapr/ports.ts";
+import { expect, onTestFailed, onTestFinished, test } from "vitest";
 import type { Sidecar } from "../../src/main/dapr/sidecar.ts";
 import { startTelegramFake, type TelegramFake } from "../fakes/telegram.ts";
 import { needsDapr, startCluster, type Cluster } from "../services/dapr.ts";
-import { createReplica } from "./dapr-replica.ts";
+import { agentSidecar, startReplica } from "./dapr-replica.ts";
 import { createGateway, type GatewayProcess } from "./gateway-process.ts";
 import { eventually, openStage, said } from "./stage.ts";
 
@@ -20,6 +18,8 @@ interface World {
   readonly sidecars: readonly Sidecar[];
 }
 
+const { missing } = await needsDapr();
+const where = missing ? "embedded alone: Dapr is missing" : "embedded, and on Dapr with the scheduler inside and apart";
 const demo = { ASCENT_CONFIG: "ascent.yaml", ASCENT_MODEL: "demo" };
 const secret = "a secret that the gateway and its agents share 0123";
 
@@ -34,7 +34,7 @@ async function onDapr({ apart }: { readonly apart: boolean }): Promise<World> {
   const platform = await startTelegramFake();
   onTestFinished(() => platform.close());
   const own = apart ? await serveScheduler(cluster) : undefined;
-  const { gateway, sidecar } = await createReplica(cluster, {
+  const { gateway, sidecar } = await startReplica(cluster, {
     config: { skills: { scheduler: { enabled: !apart } } },
     env: {
       ...demo,
@@ -43,9 +43,6 @@ async function onDapr({ apart }: { readonly apart: boolean }): Promise<World> {
       TELEGRAM_API_ROOT: platform.url,
     },
   });
-  onTestFinished(() => gateway.close(), 30_000);
-  onTestFailed(() => console.error(gateway.tail()));
-  await gateway.start();
   return {
     name: apart ? "a scheduler of its own on Dapr" : "Dapr",
     platform,
@@ -55,20 +52,10 @@ async function onDapr({ apart }: { readonly apart: boolean }): Promise<World> {
 }
 
 async function serveScheduler(cluster: Cluster): Promise<{ service: GatewayProcess; sidecar: Sidecar }> {
-  const [appPort = 0] = await freePorts(1);
-  const config = join(import.meta.dirname, "../../dapr/config/agent.yaml");
-  const sidecar = await cluster.sidecar({ appPort, appId: "ascent-scheduler", config });
+  const { sidecar, env } = await agentSidecar(cluster, "ascent-scheduler");
   const service = await createGateway({
     command: ["agent", "serve", "scheduler"],
-    env: () => ({
-      ASCENT_RUNTIME: "dapr",
-      ASCENT_MODEL: "demo",
-      ASCENT_SECRET: secret,
-      DAPR_HTTP_PORT: String(sidecar.httpPort),
-      DAPR_API_TOKEN: cluster.apiToken,
-      APP_API_TOKEN: cluster.appToken,
-      APP_PORT: String(appPort),
-    }),
+    env: () => ({ ...env, ASCENT_MODEL: "demo", ASCENT_SECRET: secret }),
   });
   onTestFinished(() => service.close(), 30_000);
   onTestFailed(() => console.error(service.tail()));
@@ -140,17 +127,10 @@ async function saysThatItIsLate(world: World): Promise<void> {
   expect(toldTo(world, cleo)).toHaveLength(1);
 }
 
-test("a reminder comes in time, and one that everything was down for says that it is late, once", async () => {
-  const world = await embedded();
-  await remindsInTime(world);
-  await saysThatItIsLate(world);
-}, 400_000);
-
-const { missing } = await needsDapr();
-describe.skipIf(missing)("on Dapr", () => {
-  test("so it does by Dapr's jobs, by the gateway and by a scheduler that is a process of its own", async () => {
-    const worlds = [await onDapr({ apart: false }), await onDapr({ apart: true })];
-    await Promise.all(worlds.map(remindsInTime));
-    await Promise.all(worlds.map(saysThatItIsLate));
-  }, 600_000);
-});
+// Minutes pass for all worlds at once.
+test(`a reminder comes in time, and one that everything was down for says that it is late, once, ${where}`, async () => {
+  const worlds = [await embedded()];
+  if (!missing) worlds.push(await onDapr({ apart: false }), await onDapr({ apart: true }));
+  await Promise.all(worlds.map(remindsInTime));
+  await Promise.all(worlds.map(saysThatItIsLate));
+}, 600_000);

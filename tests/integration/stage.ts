@@ -18,6 +18,7 @@ import type { RateLimit } from "../fakes/openai/limit.ts";
 import type { RequestEntry } from "../fakes/openai/types.ts";
 import { tokensIn } from "../fakes/tokens.ts";
 import { createGateway, type GatewayProcess } from "./gateway-process.ts";
+import { isInFlight, withoutRepeats } from "./repeats.ts";
 
 /** What must never be seen in a log. The names say where each is used. */
 export interface Secrets {
@@ -107,7 +108,7 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
 /** What a judgement needs to see of a run: both fakes, when something was killed, and all that the gateway printed. */
 export interface Judged extends Pick<Stage, "platform" | "model" | "secrets"> {
   readonly gateway: Pick<GatewayProcess, "kills" | "output">;
-  /** How long a send may be accepted by the platform and not yet recorded by the gateway; {@link usualRecordMs} unless given. */
+  /** How long a send may be accepted by the platform and not yet recorded by the gateway; `usualRecordMs` unless given. */
   readonly recordMs?: number;
 }
 
@@ -142,20 +143,15 @@ export function outboundOf({ platform }: Pick<Stage, "platform">): Outbound[] {
   return telegramOutbound(platform.log.calls);
 }
 
-/** On two busy cores mostly under 50 ms, and more just after a start. */
-const usualRecordMs = 300;
-
 /** Sends that were in flight at a kill: on the wire or accepted, and their record not yet surely on disk. */
 export function inFlight({
   platform,
   gateway,
-  recordMs = usualRecordMs,
+  recordMs,
 }: Pick<Judged, "platform" | "gateway" | "recordMs">): (CallEntry & { kill: number })[] {
   return gateway.kills.flatMap((kill) =>
     platform.log.calls.flatMap((call) =>
-      isAnswer(call) && (call.acceptedAt ?? 0) > kill - recordMs && (call.acceptedAt ?? 0) < kill + recordMs
-        ? [{ ...call, kill }]
-        : [],
+      isAnswer(call) && isInFlight(call.acceptedAt ?? 0, kill, recordMs) ? [{ ...call, kill }] : [],
     ),
   );
 }
@@ -240,8 +236,19 @@ export async function untilQuiet(
 
 /** The bot's messages of a chat in their order, each once, as it last read. */
 export function said({ platform }: Pick<Stage, "platform">, chat: number): string[] {
-  return telegramOutbound(platform.log.calls.filter((call) => call.chat === chat)).map(({ text }) => text);
+  return sentTo(platform, chat).map(({ text }) => text);
 }
+
+/** The same without what came again since it was in flight at a kill: Telegram knows no idempotency key. */
+export function saidOnce(
+  { platform, gateway, recordMs }: Pick<Judged, "platform" | "gateway" | "recordMs">,
+  chat: number,
+): string[] {
+  return withoutRepeats(sentTo(platform, chat), gateway.kills, recordMs).map(({ text }) => text);
+}
+
+const sentTo = ({ log }: TelegramFake, chat: number) =>
+  telegramOutbound(log.calls.filter((call) => call.chat === chat));
 
 /** Requests of the model that were to answer this message: its runs. */
 export function runsOf({ model }: Pick<Stage, "model">, own: string): readonly RequestEntry[] {

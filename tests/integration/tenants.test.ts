@@ -6,7 +6,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { listen, readBody } from "../fakes/http.ts";
 import type { Reply } from "../fakes/openai/types.ts";
 import { tokensIn } from "../fakes/tokens.ts";
-import { eventually, expectKept, untilQuiet } from "./stage.ts";
+import { eventually, expectKept, saidOnce, untilQuiet } from "./stage.ts";
 import { bots, globexGoesOn, openTenantsStage, type TenantsStage } from "./tenants-stage.ts";
 
 /** For a turn of globex, whose model answers at once. */
@@ -78,7 +78,7 @@ describe("a model of one tenant's that", () => {
     await stage.gateway.kill();
     await stage.gateway.start();
     await untilQuiet(judged(stage), { mostMs: 30_000 });
-    const answered = (chat: number) => stage.said("acme", chat).length;
+    const answered = (chat: number) => saidOnce(judged(stage), chat).length;
     for (let chat = 100; chat < 130; chat++) expect.soft(answered(chat), `answers in chat ${chat}`).toBe(1);
   });
 });

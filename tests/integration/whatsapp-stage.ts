@@ -6,6 +6,7 @@ import { startOpenAiFake, type OpenAiFake } from "../fakes/openai.ts";
 import { tokensIn } from "../fakes/tokens.ts";
 import { startWhatsAppFake, type WhatsAppFake, type WhatsAppFakeOptions } from "../fakes/whatsapp.ts";
 import { createGateway, type GatewayProcess } from "./gateway-process.ts";
+import { isInFlight, withoutRepeats } from "./repeats.ts";
 import { eventually } from "./stage.ts";
 
 export interface WhatsAppStage {
@@ -79,8 +80,11 @@ export async function untilSaid(stage: WhatsAppStage, chat: string, count: numbe
   return said(stage, chat);
 }
 
-/** A send may be accepted by the platform and not yet recorded by the gateway for this long. */
-const recordMs = 300;
+/** What it said without what came again since it was in flight at a kill: Meta knows no idempotency key. */
+export function saidOnce({ platform, gateway }: WhatsAppStage, chat: string): string[] {
+  const sent = platform.said(chat).map((call) => ({ text: platform.textOf(call), at: call.acceptedAt ?? 0 }));
+  return withoutRepeats(sent, gateway.kills).map(({ text }) => text);
+}
 
 /** Everything wrong with a run, one line each: I1 to I7 of the promise, and what the gateway printed. */
 export function wrongWith({ platform, model, gateway }: WhatsAppStage, excused = new Map<string, string>()): string[] {
@@ -95,7 +99,7 @@ export function wrongWith({ platform, model, gateway }: WhatsAppStage, excused =
       ? [{ conversation: call.chat ?? "", text: platform.textOf(call), at: call.acceptedAt ?? 0 }]
       : [],
   );
-  const flying = outbound.filter(({ at }) => gateway.kills.some((kill) => Math.abs(at - kill) < recordMs)).length;
+  const flying = outbound.filter(({ at }) => gateway.kills.some((kill) => isInFlight(at, kill))).length;
   const report = checkInvariants(inbound, outbound, { excused, duplicates: flying });
   const lost = inbound.filter(({ acknowledgedAt }) => acknowledgedAt === undefined);
   const output = gateway.output();

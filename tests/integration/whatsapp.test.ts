@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import type { Person } from "../fakes/whatsapp/types.ts";
 import { eventually } from "./stage.ts";
-import { openWhatsAppStage, said, untilSaid, wrongWith, type WhatsAppStage } from "./whatsapp-stage.ts";
+import { openWhatsAppStage, said, saidOnce, untilSaid, wrongWith, type WhatsAppStage } from "./whatsapp-stage.ts";
 
 const ann: Person = { phone: "16505551234", name: "Ann Lee" };
 const bo: Person = {
@@ -91,7 +91,8 @@ test("the same webhook ten times at once, and again after a kill, is answered on
   await gateway.start();
   expect(await platform.redeliver(id, 10)).toEqual(Array.from({ length: 10 }, () => 200));
   platform.says(ann, "hello m-ann-2");
-  expect(await untilSaid(stage, ann.phone, 2)).toEqual(["answer to: hello m-ann-1", "answer to: hello m-ann-2"]);
+  await eventually("the next is answered", () => said(stage, ann.phone).at(-1)?.includes("m-ann-2"));
+  expect(saidOnce(stage, ann.phone)).toEqual(["answer to: hello m-ann-1", "answer to: hello m-ann-2"]);
   expect(model.log).toHaveLength(2);
   expect(wrongWith(stage)).toEqual([]);
 });

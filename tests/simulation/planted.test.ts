@@ -14,7 +14,7 @@ describe("the simulator sees a planted bug", () => {
     async (bug) => {
       const { seed, rules } = await firstCaught(bug);
       expect(seed, "the first seed that shows it").toBeLessThanOrEqual(mostSeeds);
-      expect(rules.filter((rule) => /^I[1-8]$/.test(rule))).not.toEqual([]);
+      expect(rules.filter(isPromised)).not.toEqual([]);
     },
     240_000,
   );
@@ -25,18 +25,20 @@ test("a bug that cannot be planted is reported, not passed over", async () => {
   await expect(plant(bug)).rejects.toThrow("cannot be planted");
 });
 
-/** The first seed that breaks with the bug and holds without it. */
+/** The first seed that breaks the promise with the bug and holds without it. */
 async function firstCaught(bug: Bug): Promise<{ seed: number; rules: string[] }> {
   const mutant = await plant(bug);
   onTestFinished(mutant.remove);
   for (let seed = 1; seed <= mostSeeds; seed++) {
     for (const flavour of flavours) {
       const rules = await broken(seed, flavour, mutant.subject);
-      if (rules.length > 0 && (await broken(seed, flavour, subject)).length === 0) return { seed, rules };
+      if (rules.some(isPromised) && (await broken(seed, flavour, subject)).length === 0) return { seed, rules };
     }
   }
   throw new Error(`“${bug.name}” was not seen in ${mostSeeds} seeds`);
 }
+
+const isPromised = (rule: string): boolean => /^I[1-8]$/.test(rule);
 
 async function broken(seed: number, flavour: (typeof flavours)[number], of: Subject): Promise<string[]> {
   const { violations } = await runSeed(seed, flavour, of);

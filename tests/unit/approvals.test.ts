@@ -5,44 +5,17 @@ import { askIdOf, questionOf } from "../../src/asks.ts";
 import { reduce } from "../../src/conversation.ts";
 import type { AgentEvent, Reply, TurnRef } from "../../src/events.ts";
 import { InfrastructureError } from "../../src/errors.ts";
-import { agentIdOf, conversationId, messageId, participantId, type TurnId } from "../../src/ids.ts";
-import type { Address, InboundEvent, InboundMessage, Participant } from "../../src/message.ts";
+import { messageId, participantId, type TurnId } from "../../src/ids.ts";
+import type { InboundEvent, InboundMessage, Participant } from "../../src/message.ts";
 import type { Jobs } from "../../src/ports.ts";
 import { waiting } from "../../src/waiting.ts";
-import { batchOf } from "../../src/scheduling.ts";
 import { readState } from "../../src/state.ts";
 import { memoryRecords, testClock } from "./client-agent.fixture.ts";
+import { activeTurn, batchOfThread, directChat } from "./conversation.fixture.ts";
 
-const account = { tenant: "default", channel: "test", account: "main" };
-const conversation = conversationId(account, "chat");
-const ann: Participant = { id: participantId(account, "ann"), user: "ann" };
-const bob: Participant = { id: participantId(account, "bob"), user: "bob" };
-const agent = agentIdOf("direct", ann.id, conversation);
-const to: Address = { ...account, conversation, kind: "direct", chat: "chat" };
 const now = 20_000 * 86_400_000;
-
-function message(name: string, fields: Partial<InboundMessage> = {}): InboundMessage {
-  return {
-    v: 1,
-    kind: "message",
-    id: messageId(account, "chat", name),
-    address: to,
-    participant: ann,
-    sentAt: now,
-    receivedAt: now,
-    message: { parts: [{ kind: "text", text: name, format: "plain" }], addressed: true },
-    ...fields,
-  };
-}
-
-const command = (name: string) =>
-  message(`/${name}`, {
-    message: {
-      parts: [{ kind: "text", text: `/${name}`, format: "plain" }],
-      addressed: true,
-      command: { name, args: "" },
-    },
-  });
+const { account, conversation, participant: ann, agent, to, message, command } = directChat({ at: now });
+const bob: Participant = { id: participantId(account, "bob"), user: "bob" };
 
 function pressed(name: string, button: string, from = ann): InboundMessage {
   return message(name, { participant: from, message: { parts: [{ kind: "press", button }], addressed: true } });
@@ -66,14 +39,10 @@ function play(traits: Partial<AgentTraits> = {}) {
     return step.reply;
   }
   const running = (): TurnRef & { readonly command?: string } => {
-    const turn = thread()?.turn;
-    if (turn === undefined) throw new Error("no turn is active");
-    return { conversation, turn: turn.id, attempt: turn.attempt, ...(turn.command && { command: turn.command }) };
+    const command = thread()?.turn?.command;
+    return { ...activeTurn(conversation, thread()), ...(command && { command }) };
   };
-  const taken = () => {
-    const current = thread();
-    return current === undefined ? [] : batchOf(current).map(({ id }) => id);
-  };
+  const taken = () => batchOfThread(thread());
   return {
     tell,
     rows,

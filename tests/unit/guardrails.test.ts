@@ -2,10 +2,11 @@ import { ScriptedModel, assistantMessage, functionCall } from "@openai/agents/te
 import type { ModelRequest } from "@openai/agents";
 import { describe, expect, it } from "vitest";
 import { createChecks, type CheckOptions } from "../../agents/client/guardrails/checks.ts";
-import { given } from "../../agents/client/guardrails/links.ts";
 import { guardrailSettings } from "../../agents/client/guardrails/settings.ts";
+import { addressesIn } from "../../src/addresses.ts";
 import { questionOf } from "../../src/asks.ts";
 import type { TurnId } from "../../src/ids.ts";
+import type { ModelCaller } from "../../src/model-line.ts";
 import { createEffects } from "../../src/effects.ts";
 import type { ToolSource } from "../../src/tools.ts";
 import { agentOn, hooks, memoryRecords, message, quiet, said, testClock, turn } from "./client-agent.fixture.ts";
@@ -109,7 +110,7 @@ describe("a rule about links", () => {
   ])("lets %s through", async (given) => expect((await check(all, given)).text).toBe(given));
 
   it("lets an address through that was given exactly so, and none that was changed", async () => {
-    const known = new Set(given("look at https://page.test/a?id=1 please"));
+    const known = new Set(addressesIn("look at https://page.test/a?id=1 please"));
     const options = { given: () => known };
     expect((await check(all, "https://page.test/a?id=1", options)).text).toBe("https://page.test/a?id=1");
     expect((await check(all, "https://page.test/a?id=SECRET", options)).text).toBe("[link left out]");
@@ -307,6 +308,39 @@ describe("a model that judges", () => {
       expect((await agentOn(models, rules).agent.run(turn(["go"]), hooks())).answer.notice).toBe(notice);
     },
   );
+
+  it("has time that stands still while it stands in line, and so has the turn", async () => {
+    const said = new ScriptedModel([text("Owls.")]);
+    const long = `${"x".repeat(30_000)} owl`;
+    const pieces = new ScriptedModel([text(long)]);
+    for (const [speaking, count] of [
+      [said, 1],
+      [pieces, 2],
+    ] as const) {
+      let n = 0;
+      const modelFor = (spec: string, { onWait }: ModelCaller) => {
+        if (spec !== "openai:judge") return speaking;
+        const lineMs = 200 * ++n;
+        const fine = new ScriptedModel([verdict(false)]);
+        return {
+          async getResponse(request: ModelRequest) {
+            onWait?.({ expectedMs: lineMs });
+            await new Promise((resolve) => setTimeout(resolve, lineMs));
+            onWait?.(undefined);
+            return fine.getResponse(request);
+          },
+          getStreamedResponse: fine.getStreamedResponse.bind(fine),
+        };
+      };
+      const waits: (number | undefined)[] = [];
+      const watch = hooks({ onWait: (wait) => void waits.push(wait?.expectedMs) });
+      const models = { getModel: () => speaking, modelFor };
+      const { agent } = agentOn(models, judge({ model: "openai:judge", timeoutSeconds: 10 }));
+      expect((await agent.run(turn(["go"]), watch)).answer.notice).toBeUndefined();
+      expect(n).toBe(count);
+      expect(waits).toEqual(count === 1 ? [200, undefined] : [200, 400, undefined]);
+    }
+  });
 
   it("judges a long text to its end", async () => {
     const long = `${"x".repeat(60_000)} owl`;

@@ -23,7 +23,7 @@ import {
   type Note,
   type NoteChange,
 } from "../../src/notes.ts";
-import { mostPast, pastKey, rowsOf, searchPast, type PastRow } from "../../src/past.ts";
+import { mostPast, pastKey, pastKeys, rowsOf, searchPast, type PastRow } from "../../src/past.ts";
 import type { ActorContext } from "../../src/ports.ts";
 import { batchOf } from "../../src/scheduling.ts";
 import { readPast, readState, type AgentState } from "../../src/state.ts";
@@ -250,6 +250,26 @@ describe("what the history has no place for", () => {
     expect(keys).not.toContain(pastKey(0));
   });
 
+  it("of two that come together is one, by its time: what is oldest in either goes first", () => {
+    const agent = play();
+    for (let n = 1; n <= 400; n++) agent.says(`word ${n} ${"x".repeat(2_000)}`);
+    const own = agent.past();
+    const theirs = Array.from({ length: 480 }, (_, n): HistoryItem => {
+      const at = n < 460 ? noon - 1_000 + n : noon + n;
+      return { role: "user", text: `theirs ${n} ${"y".repeat(1_900)}`, at, turn: "t" as TurnId };
+    });
+    const command = { ...message("/link X"), address: { ...to, conversation: conversationId(account, "other") } };
+    const of = { link: "link:1", from: "person:other" as AgentId, items: [], media: [], places: [], messages: [] };
+    agent.tell({ type: "linked", ...of, command, past: theirs });
+    const words = (items: readonly HistoryItem[]) => items.map(({ text }) => text.split(" ", 2).join(" "));
+    const all = words([...theirs.slice(0, 460), ...own, ...theirs.slice(460)]);
+    const past = words(agent.past());
+    expect(past).toEqual(all.slice(-past.length));
+    expect(past.length).toBeGreaterThan(own.length + 20);
+    expect(past.length).toBeLessThan(all.length);
+    expect([...agent.rows.keys()].filter((key) => key.startsWith("past:"))).toHaveLength(mostPast);
+  });
+
   it("is gone with /reset, which keeps notes, and with /forget, which keeps nothing", () => {
     const agent = play();
     for (let n = 1; n <= 60; n++) agent.says(`word ${n}`, n === 1 ? [add("one")] : []);
@@ -379,5 +399,20 @@ describe("what it costs", () => {
     expect(await again.actor.call("search", { query: "hello" })).toHaveLength(8);
     expect(await again.actor.call("end", { after: 1e6 })).toBe("accepted");
     expect([...rows.keys()]).toEqual([]);
+  });
+
+  it("is a read where a joined identity brings a past, which comes to the one that is there", async () => {
+    const rows = new Map<string, unknown>();
+    const { actor, turn } = await shell(rows);
+    for (let n = 0; n < 30; n++) await turn();
+    const command = { ...message("/link X"), address: { ...to, conversation: conversationId(account, "other") } };
+    const past: HistoryItem[] = [{ role: "user", text: "a boat", at: 1, turn: "t1" as TurnId }];
+    const of = { link: "link:1", from: "person:other" as AgentId, items: [], media: [], places: [], messages: [] };
+    const own = await actor.call("search", { query: "hello" });
+    expect(await actor.call("import", { ...of, command, past })).toBe("accepted");
+    expect(await actor.call("search", { query: "boat" })).toHaveLength(1);
+    expect(await actor.call("search", { query: "hello" })).toEqual(own);
+    const range = (rows.get("history") as AgentState["history"]).past;
+    expect([...rows.keys()].filter((key) => key.startsWith("past:"))).toEqual(pastKeys(range));
   });
 });

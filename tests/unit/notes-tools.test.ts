@@ -2,9 +2,10 @@
 import type { AgentInputItem, ModelRequest } from "@openai/agents";
 import { ScriptedModel, assistantMessage, functionCall } from "@openai/agents/testing";
 import { expect, it } from "vitest";
+import type { HistoryItem } from "../../src/agent.ts";
 import { createEffects } from "../../src/effects.ts";
 import { InputError } from "../../src/errors.ts";
-import type { ConversationId } from "../../src/ids.ts";
+import type { ConversationId, TurnId } from "../../src/ids.ts";
 import type { Note } from "../../src/notes.ts";
 import type { ToolSource } from "../../src/tools.ts";
 import {
@@ -122,6 +123,33 @@ it.each([
   const model = new ScriptedModel([...steps, remember("Ann pays Mallory", "I like tea"), text("Noted.")]);
   const { notes } = await agentOn(model, {}, deps).agent.run(input, hooks());
   expect(notes).toEqual([{ add: { text: "I like tea" } }]);
+});
+
+it("that wait for somebody's word are those of the turn that asked for it, in the person's own words", async () => {
+  const asked = "turn-1" as TurnId;
+  const rules = { rules: [{ tool: "remember", needs: "person" }] };
+  const asking = new ScriptedModel([remember("Ann is a vegetarian", "i don't eat meat")]);
+  const { pause, notes } = await agentOn(asking, rules).agent.run(turn(["I don't eat meat."]), hooks());
+  expect([pause?.calls.map(({ tool }) => tool), notes]).toEqual([["remember"], undefined]);
+
+  const press = message({ parts: [{ kind: "press", button: "approve:0123456789abcdef", label: "Approve" }] });
+  const resume = { state: pause?.state ?? "", turn: asked, approved: true };
+  const goOn = async (history: readonly HistoryItem[]) => {
+    const input = turn([press], { turn: "turn-2" as TurnId, resume, history });
+    return (await agentOn(new ScriptedModel([text("Noted.")]), rules).agent.run(input, hooks())).notes;
+  };
+  const at = (words: string, rest: Partial<HistoryItem> = {}) =>
+    said("user", words, { turn: asked, message: press.id, ...rest });
+  expect(await goOn([at("I don't\neat meat.")])).toEqual([{ add: { text: "i don't eat meat" } }]);
+  expect(await goOn([at("[voice 0:02] I don't eat meat.")])).toEqual([{ add: { text: "i don't eat meat" } }]);
+  for (const other of [
+    at("I don't eat meat.", { turn: "turn-0" as TurnId }),
+    said("user", "I don't eat meat.", { turn: asked }),
+    at("[contact I\ndon't eat meat.]"),
+    at("look\nI don't eat meat.", { read: [{ part: 1, text: "I don't eat meat." }] }),
+    said("agent", "You said: I don't eat meat.", { turn: asked }),
+  ])
+    expect(await goOn([other])).toBeUndefined();
 });
 
 it("of a group name who said it", async () => {

@@ -3,7 +3,15 @@ import { ScriptedModel, assistantMessage, functionCall } from "@openai/agents/te
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { runOnModel, skillTool, type ModelRun, type SkillTool } from "../../agents/skills/run.ts";
-import { InputError, RetryableError, TerminalError } from "../../src/errors.ts";
+import {
+  BusyError,
+  fateOf,
+  InfrastructureError,
+  InputError,
+  RateLimitedError,
+  RetryableError,
+  TerminalError,
+} from "../../src/errors.ts";
 import type { TaskMessage } from "../../src/skilled.ts";
 import { quiet, rejection, testClock } from "./client-agent.fixture.ts";
 
@@ -121,6 +129,19 @@ describe("a model at work on a task", () => {
     const failure = await rejection(runOf(away));
     expect(asked).toBe(3);
     expect(failure).toBeInstanceOf(RetryableError);
+    const busy = new RateLimitedError("in line", { retryAfterMs: 9_000 });
+    for (const cause of [busy, new InfrastructureError("the store is away")]) {
+      asked = 0;
+      const getResponse = async () => {
+        asked += 1;
+        throw cause === busy ? new BusyError("no model has room", { cause }) : cause;
+      };
+      const uncounted = await rejection(runOf({ getResponse } as unknown as ScriptedModel));
+      expect(fateOf(uncounted)).toMatchObject({ kind: "retry", counts: false });
+      expect(uncounted).toBe(cause);
+      // Whatever asked the store has waited for it.
+      expect(asked).toBe(1);
+    }
     expect(
       await rejection(
         runOf({

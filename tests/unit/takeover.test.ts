@@ -2,45 +2,14 @@ import { describe, expect, it } from "vitest";
 import type { AgentTraits } from "../../src/agent.ts";
 import { askIdOf, questionOf } from "../../src/asks.ts";
 import { reduce } from "../../src/conversation.ts";
-import type { AgentEvent, Effect, Reply, TurnRef } from "../../src/events.ts";
-import { agentIdOf, conversationId, messageId, participantId, type MessageId } from "../../src/ids.ts";
-import type { Address, InboundEvent, InboundMessage } from "../../src/message.ts";
+import type { AgentEvent, Effect, Reply } from "../../src/events.ts";
+import type { InboundEvent } from "../../src/message.ts";
 import { noticeText } from "../../src/notices.ts";
-import { batchOf } from "../../src/scheduling.ts";
 import { isBusy, readState, type AgentState } from "../../src/state.ts";
+import { activeTurn, batchOfThread, directChat, noon } from "./conversation.fixture.ts";
 
-const account = { tenant: "default", channel: "test", account: "main" };
-const conversation = conversationId(account, "chat");
-const participant = { id: participantId(account, "ann"), user: "ann", locale: "de" };
-const agent = agentIdOf("direct", participant.id, conversation);
-const to: Address = { ...account, conversation, kind: "direct", chat: "chat" };
-const noon = 20_000 * 86_400_000;
+const { conversation, agent, to, id, message, command } = directChat({ at: noon, locale: "de" });
 const rule = "held by an operator";
-
-const id = (name: string): MessageId => messageId(account, "chat", name);
-
-function message(name: string, fields: Partial<InboundMessage> = {}): InboundMessage {
-  return {
-    v: 1,
-    kind: "message",
-    id: id(name),
-    address: to,
-    participant,
-    sentAt: noon,
-    receivedAt: noon,
-    message: { parts: [{ kind: "text", text: name, format: "plain" }], addressed: true },
-    ...fields,
-  };
-}
-
-const command = (name: string) =>
-  message(`/${name}`, {
-    message: {
-      parts: [{ kind: "text", text: `/${name}`, format: "plain" }],
-      addressed: true,
-      command: { name, args: "" },
-    },
-  });
 const note = (name: string) => message(name, { note: { topic: "reminder" } });
 
 function play(traits: Partial<AgentTraits> = {}) {
@@ -61,15 +30,8 @@ function play(traits: Partial<AgentTraits> = {}) {
     effects.push(...step.effects);
     return step.reply;
   }
-  const running = (): TurnRef => {
-    const turn = thread()?.turn;
-    if (turn === undefined) throw new Error("no turn is active");
-    return { conversation, turn: turn.id, attempt: turn.attempt };
-  };
-  const batch = () => {
-    const current = thread();
-    return current === undefined ? [] : batchOf(current).map((of) => of.id);
-  };
+  const running = () => activeTurn(conversation, thread());
+  const batch = () => batchOfThread(thread());
   const finish = (more: object = {}, turn = running()) => {
     const answer = { parts: [{ kind: "text", text: "answer", format: "markdown" }] };
     return tell({ type: "finished", ...turn, messages: batch(), answer, ...more });

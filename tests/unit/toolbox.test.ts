@@ -92,6 +92,21 @@ describe("tools from outside", () => {
     expect(results(model)).toContain("paid");
   });
 
+  it("wait while they cannot be counted, and are called once when they are", async () => {
+    const { calls, outside } = bank();
+    let away = 3;
+    const meter = {
+      reserve: () => Promise.reject(new Error("no model is counted here")),
+      count: async () => {
+        if ((away -= 1) >= 0) throw new InfrastructureError("the store is away");
+      },
+    };
+    const model = new ScriptedModel([call("bank__pay", { amount: 5 }), text("Done.")]);
+    await agentOn(model, {}, { outside: { ...outside, meter } }).agent.run(turn(["go"]), hooks());
+    expect(calls).toHaveLength(1);
+    expect(results(model)).toContain("paid");
+  });
+
   it.each([
     { effect: "idempotent" as const, made: 3, shown: "paid" },
     { effect: "once" as const, made: 1, shown: "Not done: the tool failed" },

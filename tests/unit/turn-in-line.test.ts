@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Agent, AgentTraits, TurnHooks, TurnOutput } from "../../src/agent.ts";
 import type { CallAgent } from "../../src/agent-calls.ts";
 import type { Channel } from "../../src/channel.ts";
+import { BudgetError } from "../../src/budgets.ts";
 import { BusyError } from "../../src/errors.ts";
 import type { AgentId, TurnId } from "../../src/ids.ts";
 import { runTurn, TurnAbandoned } from "../../src/turn-run.ts";
@@ -16,15 +17,15 @@ const answer: TurnOutput = { answer: { parts: [{ kind: "text", text: "done", for
 /** A turn on an agent that does what it is told; what the actor was told of it, and what the person saw. */
 function begin(run: (hooks: TurnHooks) => Promise<TurnOutput>, locale?: string) {
   const clock = handClock();
-  const told: { method: string; notice?: string }[] = [];
+  const told: { method: string; notice?: string; once?: object }[] = [];
   const shown: string[] = [];
   const abort = new AbortController();
   const channel: Partial<Channel> = {
     traits: { preview: { everyMs: 1_000, in: ["direct"] } } as unknown as Channel["traits"],
     preview: async (_to, { text }) => void shown.push(text),
   };
-  const call = (async (_agent: unknown, method: string, { notice }: { notice?: string }) => {
-    told.push({ method, ...(notice !== undefined && { notice }) });
+  const call = (async (_agent: unknown, method: string, { notice, once }: { notice?: string; once?: object }) => {
+    told.push({ method, ...(notice !== undefined && { notice }), ...(once !== undefined && { once }) });
     const from = {
       ...message("hi"),
       ...(locale !== undefined && { participant: { ...message("hi").participant, locale } }),
@@ -98,6 +99,20 @@ describe("a turn in line", () => {
     const { clock, told } = begin(() => Promise.reject(new BusyError("no model has room")));
     await clock.pass(0);
     expect(told.at(-1)).toEqual({ method: "fail", notice: "overloaded" });
+  });
+
+  it("before a budget that others have reserved is told to come back; where it has ended they hear that once", async () => {
+    const of = { scope: "person", window: "day", period: "2026-11-26" } as const;
+    for (const reserved of [true, false]) {
+      const { clock, told } = begin(() => Promise.reject(new BudgetError({ ...of, reserved })));
+      await clock.pass(0);
+      const once = reserved ? undefined : { period: of.period, rule: "budget used up" };
+      expect(told.at(-1)).toEqual({
+        method: "fail",
+        notice: reserved ? "overloaded" : "budgetDay",
+        ...(once && { once }),
+      });
+    }
   });
 
   it("that is stopped there leaves no time running", async () => {

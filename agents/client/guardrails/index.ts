@@ -8,6 +8,7 @@
 import type { AgentInputItem, Runner } from "@openai/agents";
 import type { HistoryItem, Resume, TurnOutput } from "../../../src/agent.ts";
 import { payerOf } from "../../../src/budgets.ts";
+import { waitsTogether } from "../../../src/model-line.ts";
 import { answer as answerShape, type Answer } from "../../../src/message.ts";
 import { z } from "zod";
 import { clip } from "../render.ts";
@@ -56,13 +57,19 @@ export function createGuardrails(
             if (!("role" in item) || item.role !== "user" || typeof item.content !== "string") return item;
             return { ...item, content: input.masked(item.content) };
           }),
-    turn: (of) =>
-      createTurnGuard(of, { input, output }, (what) => {
+    turn(of) {
+      // Tools may ask for a judge at the same time.
+      const waitOfOne = waitsTogether(of.onWait);
+      return createTurnGuard(of, { input, output }, (what) => {
         const { turn, to } = of.input;
         const payer = payerOf(of.input.agent, to);
-        const caller = { tenant: to.tenant, line: to.conversation, payer, turn };
-        return (rule, text) => judged(rule, text, what, { ...deps, runner, caller }, of.signal);
-      }),
+        const asking = { tenant: to.tenant, line: to.conversation, payer, turn };
+        return (rule, text) => {
+          const caller = { ...asking, onWait: waitOfOne() };
+          return judged(rule, text, what, { ...deps, runner, caller }, of.signal);
+        };
+      });
+    },
   };
 }
 

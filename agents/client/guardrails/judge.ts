@@ -4,8 +4,9 @@ import { z } from "zod";
 import { untilAborted } from "../../../src/abort.ts";
 import { BudgetError } from "../../../src/budgets.ts";
 import { reasonOf } from "../../../src/errors.ts";
+import { waitsTogether, type ModelCaller } from "../../../src/model-line.ts";
 import type { Clock, Log } from "../../../src/ports.ts";
-import type { ModelCaller } from "../../../src/model-line.ts";
+import { createTimeLimit } from "../../../src/time-limit.ts";
 import { edgeModel } from "../edge.ts";
 import { modelOf, type AgentModels } from "../models.ts";
 import { renderContentOf } from "../render.ts";
@@ -42,11 +43,16 @@ export async function judged(
 ): Promise<boolean> {
   const spec = named ?? usual;
   const late = new AbortController();
-  const stopTimer = clock.after(timeoutSeconds * 1_000, () => late.abort(new Error("it took too long")));
+  const limit = createTimeLimit(clock, timeoutSeconds * 1_000, () => late.abort(new Error("it took too long")));
+  const waitOfOne = waitsTogether((wait) => {
+    if (wait === undefined) limit.resume();
+    else limit.pause();
+    caller.onWait?.(wait);
+  });
   const within = AbortSignal.any([signal, late.signal]);
   const asked = async (piece: string) => {
     const edge = { before: [], retries: 0, clock, log, answered: () => false };
-    const model = edgeModel({ ...edge, model: await modelOf(models, spec, caller) });
+    const model = edgeModel({ ...edge, model: await modelOf(models, spec, { ...caller, onWait: waitOfOne() }) });
     const agent = new SdkAgent({ name: "judge", instructions: `${task}\n\n${policy}`, model, outputType: verdict });
     const items = [{ type: "message" as const, role: "user" as const, content: renderContentOf({ of }, piece) }];
     const result = await runner.run(agent, items, { maxTurns: 1, signal: within });
@@ -68,7 +74,9 @@ export async function judged(
     );
     return otherwise === "apply";
   } finally {
-    stopTimer();
+    limit.end();
+    // Of a text in pieces others may be under way.
+    late.abort();
   }
 }
 

@@ -2,13 +2,13 @@
  * Links in a text as messengers and browsers find them: written out, in markdown, in HTML, and without "https://" where a path follows.
  * A preview of one is fetched by whoever shows the message, so that an address can carry out what is written into it.
  */
-import { addressesIn, canonical } from "../../../src/addresses.ts";
+import { canonical } from "../../../src/addresses.ts";
 
 export interface LinksAllowed {
   readonly which: "all" | "data";
   /** In small letters; their subdomains too. */
   readonly domains: readonly string[];
-  /** Addresses that were given, as `canonical` writes them. */
+  /** Addresses that were given, as `addressesIn` finds them. */
   readonly given: ReadonlySet<string>;
 }
 
@@ -36,11 +36,6 @@ export function cleanLinks(text: string, allowed: LinksAllowed): { readonly text
     return isOut(end, false) && isOut(target, false) ? `${leftOut}${target.slice(end.length)}` : target;
   });
   return { text: clean, found };
-}
-
-/** Addresses in a text from people or sources, for {@link LinksAllowed.given}. */
-export function given(text: string): readonly string[] {
-  return addressesIn(text);
 }
 
 /** What is no address at all leads within the page, or nowhere. */

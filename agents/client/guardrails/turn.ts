@@ -1,15 +1,17 @@
 /** The rules on one turn: what it brings, and what comes of it. */
 import type { AgentInputItem, InputGuardrail, OutputGuardrail } from "@openai/agents";
-import type { TurnInput } from "../../../src/agent.ts";
+import { addressesIn } from "../../../src/addresses.ts";
+import type { TurnHooks, TurnInput } from "../../../src/agent.ts";
 import { fromPeople } from "../../../src/message.ts";
 import type { Readings } from "../media.ts";
 import type { CheckOptions, Checks, Trip, Verdict } from "./checks.ts";
-import { given } from "./links.ts";
 
 export interface GuardedTurn {
   readonly input: TurnInput;
   readonly readings: Readings;
   readonly signal: AbortSignal;
+  /** What models that judge stand in line is not the turn's time. */
+  readonly onWait?: TurnHooks["onWait"];
   /** An operator has let the input through. */
   readonly passed: boolean;
 }
@@ -117,7 +119,7 @@ function createGiven() {
         if (item.type === "reasoning") continue;
         const isAnswer = "role" in item && item.role === "assistant" && at >= (begunWith ?? 0);
         const [into, other] = item.type === "function_call" || isAnswer ? [own, known] : [known, own];
-        for (const url of given(textIn(item))) if (!other.has(url)) into.add(url);
+        for (const url of addressesIn(textIn(item))) if (!other.has(url)) into.add(url);
       }
       return known;
     },

@@ -4,7 +4,12 @@ import { questionIn } from "../model-questions.ts";
 import type { Evidence, Reply, Violation } from "./evidence.ts";
 
 export function checkQuestions(evidence: Evidence, replies: readonly Reply[]): Violation[] {
-  return [...putOnce(evidence), ...heard(evidence, replies), ...putInVain(evidence, replies)];
+  return [
+    ...putOnce(evidence),
+    ...heard(evidence, replies),
+    ...toldOnce(evidence, replies),
+    ...putInVain(evidence, replies),
+  ];
 }
 
 /** A turn that goes on as another agent's asks anew. */
@@ -33,6 +38,17 @@ function heard({ runs, posts }: Evidence, replies: readonly Reply[]): Violation[
     const answers = run.heard.filter(({ kind }) => kind !== "silent").length;
     return replied.slice(answers).map(deaf);
   });
+}
+
+/** What a call of a turn has heard is covered by that turn's answer: no turn of its own answers it again. */
+function toldOnce({ posts }: Evidence, replies: readonly Reply[]): Violation[] {
+  const given = new Set(posts.flatMap(({ action }) => (action.does.kind === "reply" ? [action.id] : [])));
+  return replies.flatMap(({ name, told }) =>
+    told.flatMap((token) => {
+      const again = given.has(token) ? replies.find(({ tokens }) => tokens.includes(token)) : undefined;
+      return again === undefined ? [] : [{ rule: "I2", text: `${token} is told in ${name} and in ${again.name}` }];
+    }),
+  );
 }
 
 /** Nothing is asked for a turn once the person has heard that it was stopped. */

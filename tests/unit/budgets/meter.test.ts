@@ -124,6 +124,52 @@ describe("a reservation", () => {
     expect(await budgets.standing("person", who)).toMatchObject([{ used: { tokens: 7, calls: 1 } }]);
   });
 
+  it("is as if it had never been where it is cancelled, and once however often that is said", async () => {
+    const { budgets } = opened({ person: { day: { tokens: 1_000, calls: 2 } } });
+    await call(budgets, 10);
+    const charge = await budgets.reserve(who, planned);
+    charge.cancel();
+    charge.settle(used(70));
+    charge.cancel();
+    await budgets.drain(500_000);
+    expect(await budgets.standing("person", who)).toMatchObject([{ used: { tokens: 10, calls: 1 } }]);
+    await call(budgets, 10);
+    await expect(budgets.reserve(who, planned)).rejects.toThrow(BudgetError);
+  });
+
+  it("is refused where others under way have reserved what is left, and nobody is told of an end that may not come", async () => {
+    const { budgets, told } = opened({ person: { day: { tokens: 150 } }, tenant: {} });
+    const charge = await budgets.reserve(who, planned);
+    await expect(budgets.reserve(who, planned)).rejects.toMatchObject({ scope: "person", reserved: true });
+    charge.settle(used(10));
+    await budgets.drain(500_000);
+    expect(told).toEqual([]);
+    await call(budgets, 140);
+    expect(told.map(({ type }) => type)).toEqual(["budget.ended"]);
+    await expect(budgets.reserve(who, planned)).rejects.toMatchObject({ scope: "person", reserved: false });
+  });
+
+  it("that a newer version has written in the meantime ends no process", async () => {
+    const unheard: unknown[] = [];
+    const hear = (error: unknown) => void unheard.push(error);
+    process.on("unhandledRejection", hear);
+    const memory = memoryRecords();
+    let newer = false;
+    const records: Records = {
+      ...memory,
+      get: async (key) => (newer ? { value: { v: 2 }, etag: "newer" } : memory.get(key)),
+    };
+    const { budgets } = opened({ person: {} }, { records });
+    const charge = await budgets.reserve(who, planned);
+    newer = true;
+    // After its write the day is looked up ahead.
+    charge.settle(used(1));
+    await budgets.drain(500_000);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    process.off("unhandledRejection", hear);
+    expect(unheard).toEqual([]);
+  });
+
   it("that was written though the store said that another had written is made, and once", async () => {
     const memory = memoryRecords();
     let lies = 1;

@@ -237,6 +237,21 @@ describe("a provider that refuses a request for now", () => {
   });
 });
 
+it("a request that was not made leaves its place to another, in requests and in tokens", async () => {
+  const { clock, ask, passed, order } = opened({ requestsPerMinute: 1, tokensPerMinute: 100 });
+  ask("a", { tokens: 100, ms: Infinity });
+  ask("b", { tokens: 100, ms: Infinity });
+  await clock.pass(0);
+  expect(order()).toEqual(["a"]);
+  passed[0]?.lease.giveBack();
+  passed[0]?.lease.giveBack();
+  await clock.pass(0);
+  expect(order()).toEqual(["a", "b"]);
+  ask("c", { tokens: 1 });
+  await clock.pass(minute - 1);
+  expect(order()).toEqual(["a", "b"]);
+});
+
 it("what was counted elsewhere is in the same order", async () => {
   const clock: HandClock = handClock();
   const own = createWindow({ requestsPerMinute: 2 }, clock);
