@@ -5,12 +5,10 @@
 import { z } from "zod";
 import type { ConversationId, MessageId } from "./ids.ts";
 import type { Clock, Runtime } from "./ports.ts";
-import { createRecent } from "./recent.ts";
+import { createRotatingLog, listsOf } from "./rotating-log.ts";
 
 /** Longer than any record lives that is noted without `lasts`. */
 const periodMs = 10 * 24 * 3_600_000;
-/** How long this process knows that a list is this period's. */
-const knownMs = 3_600_000;
 const pageSize = 500;
 const note = z.object({ v: z.literal(1), of: z.string().optional() });
 
@@ -33,43 +31,39 @@ export function createBelongings(
   { records, transcript }: Pick<Runtime, "records" | "transcript">,
   clock: Clock,
 ): Belongings {
-  const current = createRecent<string, number>(clock, knownMs);
-  const lasting = (conversation: ConversationId) => `kept:${conversation}`;
-  /** Two that take turns: what stands in one when its turn comes again is over. */
-  const passing = (conversation: ConversationId, turn: number) => `kept:${conversation}:${turn % 2}`;
-  const periodOf = (at: number) => Math.floor(at / periodMs);
-
-  async function begin(list: string, period: number): Promise<void> {
-    if (current.get(list) === period) return;
-    const [latest] = await transcript.list(list, { before: Number.MAX_SAFE_INTEGER, limit: 1 });
-    if (latest !== undefined && periodOf(latest.at) < period) await transcript.clear(list);
-    current.set(list, period);
-  }
-
-  async function eraseAll(list: string, but: MessageId | undefined): Promise<void> {
-    let stays = false;
-    for (let after = 0; ;) {
-      const notes = await transcript.list(list, { after, limit: pageSize });
-      const gone = notes.filter(({ entry }) => but === undefined || note.parse(entry).of !== but);
-      stays ||= gone.length < notes.length;
-      await Promise.all(gone.map(({ key }) => records.remove(key)));
-      if (notes.length < pageSize) break;
-      after = notes.at(-1)?.n ?? after;
-    }
-    // Last: until then another try finds them.
-    if (!stays) await transcript.clear(list);
-  }
+  const passing = createRotatingLog(transcript, clock, periodMs);
 
   return {
     async note(conversation, record, { of, lasts = false } = {}) {
-      const now = periodOf(clock.now());
-      const list = lasts ? lasting(conversation) : passing(conversation, now);
-      if (!lasts) await begin(list, now);
-      await transcript.append(list, record, { v: 1, ...(of === undefined ? {} : { of }) });
+      const entry = of === undefined ? {} : { of };
+      if (lasts) await transcript.append(nameOf(conversation), record, { v: 1, ...entry });
+      else await passing.add(nameOf(conversation), record, entry);
     },
     async erase(conversation, but) {
-      for (const list of [passing(conversation, 0), passing(conversation, 1), lasting(conversation)])
-        await eraseAll(list, but);
+      const name = nameOf(conversation);
+      for (const list of [...listsOf(name), name]) await eraseNoted({ records, transcript }, list, but);
     },
   };
+}
+
+/** What lasts stands in a list of this name, the rest in those of a log of this name. */
+const nameOf = (conversation: ConversationId) => `kept:${conversation}`;
+
+/** Deletes the records that a list names, but those of one message, and the list. */
+export async function eraseNoted(
+  { records, transcript }: Pick<Runtime, "records" | "transcript">,
+  list: string,
+  but?: MessageId,
+): Promise<void> {
+  let stays = false;
+  for (let after = 0; ;) {
+    const notes = await transcript.list(list, { after, limit: pageSize });
+    const gone = notes.filter(({ entry }) => but === undefined || note.parse(entry).of !== but);
+    stays ||= gone.length < notes.length;
+    await Promise.all(gone.map(({ key }) => records.remove(key)));
+    if (notes.length < pageSize) break;
+    after = notes.at(-1)?.n ?? after;
+  }
+  // Last: until then another try finds them.
+  if (!stays) await transcript.clear(list);
 }

@@ -5,7 +5,7 @@
  */
 import type { AgentTraits, HistoryItem } from "./agent.ts";
 import type { Who } from "./agent-choice.ts";
-import { answered, started, type Announce } from "./announce.ts";
+import { started, type Announce } from "./announce.ts";
 import { changedRows, keysOf, readArchive, withDays, withPast, withSpilled, withThread } from "./agent-rows.ts";
 import type { AgentCalls, CallAgent, TurnRunner } from "./agent-calls.ts";
 import { concernsAll, reduce } from "./conversation.ts";
@@ -28,6 +28,7 @@ import { searchPast } from "./past.ts";
 import { createRecent } from "./recent.ts";
 import { isBusy, readState, stateKeys, threadsOf, type AgentState, type StoppedTurn, type Thread } from "./state.ts";
 import { createTaking } from "./taking.ts";
+import type { TellAnswered } from "./tell-answered.ts";
 import { createTurnCalls } from "./turn-calls.ts";
 import { createWatch, watchdog } from "./watch.ts";
 
@@ -49,6 +50,7 @@ export interface ClientAgentOptions {
   /** Missions are where agents are hosted. */
   readonly missionOrdered?: (order: MissionOrder) => Promise<unknown>;
   readonly announce?: Announce;
+  readonly tellAnswered?: TellAnswered | undefined;
   /** Told at least once. */
   readonly stopped?: ((turn: StoppedTurn) => Promise<void>) | undefined;
   /** The takeover of that id is over. */
@@ -183,17 +185,15 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
     const upTo = await Promise.all(
       conversations.map(async (conversation) => ({ conversation, seq: await options.settled(conversation) })),
     );
-    return announced(upTo);
+    return told(upTo);
   }
 
-  /** The outbox forgets what is settled once it is announced. */
-  async function announced(upTo: ReturnType<typeof outgoing.settled>): Promise<AgentEvent> {
-    if (options.announce !== undefined) {
-      const isSettled = ({ to, seq }: OutboundEvent) =>
-        upTo.some((one) => one.conversation === to.conversation && seq <= one.seq);
-      const facts = stored.outbox.entries.filter(isSettled).flatMap((entry) => answered(entry) ?? []);
-      if (facts.length > 0) await options.announce(facts);
-    }
+  /** The outbox forgets what is settled once it is told. */
+  async function told(upTo: ReturnType<typeof outgoing.settled>): Promise<AgentEvent> {
+    const isSettled = ({ to, seq }: OutboundEvent) =>
+      upTo.some((one) => one.conversation === to.conversation && seq <= one.seq);
+    const entries = options.tellAnswered === undefined ? [] : stored.outbox.entries.filter(isSettled);
+    if (entries.length > 0) await options.tellAnswered?.(entries, (conversation) => taking.overheard({ conversation }));
     return { ...moment(), type: "settled", upTo };
   }
 
@@ -231,7 +231,7 @@ async function activate(options: ClientAgentOptions, context: ActorContext): Pro
   async function ended(event: AgentEvent & TurnRef): Promise<Reply> {
     stored = await withSpilled(context, stored, [event.conversation]);
     const crowded = stored.outbox.entries.length >= crowdedOutbox;
-    const settled: AgentEvent = crowded ? await settledEvent() : await announced(outgoing.settled());
+    const settled: AgentEvent = crowded ? await settledEvent() : await told(outgoing.settled());
     const thread = stored.inbox.threads[event.conversation];
     const who = thread === undefined ? {} : whoIn(thread);
     const reply = await step([settled, event], traits(event.conversation));

@@ -16,6 +16,7 @@ import { beforeInbound, inboundEnvelope, readInbound, readOutbound, readReceipt,
 import { InfrastructureError, InputError, reasonOf } from "./errors.ts";
 import type { Reply } from "./events.ts";
 import { createFeedback, type Feedback, type FeedbackOptions } from "./feedback.ts";
+import { createFeedbackRecords, forgetFeedback } from "./feedback-records.ts";
 import type { StoppedTurn } from "./state.ts";
 import type { SafeFetch } from "./fetch.ts";
 import { agentIdOf, digestOf, type AccountRef, type AgentId, type ConversationId, type MessageId } from "./ids.ts";
@@ -35,6 +36,7 @@ import { createProactive, type Proactive } from "./proactive.ts";
 import type { TaskCaller } from "./skilled.ts";
 import { createServices } from "./services.ts";
 import { createShares, unshared, type Shares } from "./shares.ts";
+import { createTellAnswered } from "./tell-answered.ts";
 import { createTakeovers, type TakeoverOptions, type Takeovers } from "./takeovers.ts";
 import { createTurns } from "./turn.ts";
 import type { LeftTurn } from "./turn-run.ts";
@@ -146,18 +148,20 @@ export function createCore(options: CoreOptions): Core {
     await options.missions?.forget(conversations, callers);
     await delegations?.forget(conversations, callers);
     await takeovers.forget(conversations);
-    await feedback?.forget(conversations);
+    await forgetFeedback(runtime, conversations);
     await options.erase?.(conversations);
   };
   const announces = options.announce === undefined ? {} : { announce: options.announce };
   const sent = createSentLog(runtime.records, log);
   const { records, transcript, jobs } = runtime;
-  const reviews =
-    options.feedback && createReviews({ records, transcript, clock, call, keptMs: options.feedback.keptMs });
+  const { keptMs = 0 } = options.feedback ?? {};
+  const noted = createFeedbackRecords(runtime, clock, keptMs);
+  const reviews = options.feedback && createReviews({ records, transcript, noted, clock, call, keptMs });
   const feedback =
     options.feedback && reviews
-      ? createFeedback({ ...options.feedback, records, transcript, clock, log, channelOf, reviews, ...announces })
+      ? createFeedback({ ...options.feedback, records, transcript, noted, clock, log, channelOf, reviews, ...announces })
       : undefined;
+  const tellAnswered = createTellAnswered({ announce: options.announce, reviews });
   const delivery = createDelivery({
     runtime,
     clock,
@@ -167,6 +171,7 @@ export function createCore(options: CoreOptions): Core {
     notice: noticeText,
     sent,
     feedback,
+    tellAnswered,
     ...announces,
     ...(options.blobUrl === undefined ? {} : { blobUrl: options.blobUrl }),
   });
@@ -237,6 +242,7 @@ export function createCore(options: CoreOptions): Core {
       },
       stopped: delegations && ((turn) => delegations.stopped(turn)),
       isStopping: () => stopping && !runtime.actors.exclusive,
+      tellAnswered,
       ...announces,
       // One process's bus is its own: there the topic costs nothing.
       ...(delivers && !runtime.actors.exclusive ? { deliver: (entry) => delivery.take(entry) } : {}),

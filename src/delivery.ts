@@ -6,8 +6,8 @@
  * acknowledged and parked: the agent's outbox still holds it, and its watchdog publishes it again if this process dies.
  */
 import { untilAborted } from "./abort.ts";
-import { answered, type Announce } from "./announce.ts";
-import type { Channel, Outgoing } from "./channel.ts";
+import type { Announce } from "./announce.ts";
+import type { Channel, Outgoing, Sent } from "./channel.ts";
 import {
   keepRecord,
   readRecord,
@@ -26,6 +26,7 @@ import type { Address, NoticeKey, NoticeValues, OutboundEvent } from "./message.
 import type { Clock, CloudEvent, Log, Runtime } from "./ports.ts";
 import { createRecent } from "./recent.ts";
 import type { SentLog } from "./sent.ts";
+import type { TellAnswered } from "./tell-answered.ts";
 
 const parkAfterMs = 5_000;
 /** Of one send; a medium may be an upload over a slow line. */
@@ -45,7 +46,8 @@ export interface DeliveryOptions {
   readonly announce?: Announce;
   readonly sent: Pick<SentLog, "keep" | "named">;
   /** Where answers are rated. */
-  readonly feedback?: Pick<Feedback, "keep"> | undefined;
+  readonly feedback?: Pick<Feedback, "keep" | "named"> | undefined;
+  readonly tellAnswered?: TellAnswered | undefined;
 }
 
 export interface Delivery {
@@ -60,7 +62,7 @@ export interface Delivery {
   partsOf(channel: Channel, entry: OutboundEvent): readonly Outgoing[];
   /** The last sequence of the conversation that is sent or given up. */
   settled(conversation: ConversationId): Promise<number>;
-  /** Waits for the sends that are under way and starts no others. */
+  /** Waits for the sends that are under way, and what is told of those before, and starts no others. */
   drain(graceMs: number): Promise<void>;
 }
 
@@ -89,6 +91,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   /** Accounts that the platform asked to be quiet, until a monotonic time. */
   const quiet = new Map<string, number>();
   const resting = new Set<() => void>();
+  /** What nothing waits for: it follows what is sent and recorded. */
+  const beside = new Set<Promise<void>>();
   /** Records that were read or written a short time ago: the next answer need not read them again. */
   const known = createRecent<ConversationId, KnownRecord>(clock);
   let draining = false;
@@ -160,21 +164,29 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     for (let part = lane.keeper.record.part; part < parts.length; part++) {
       const outgoing = parts[part];
       if (outgoing === undefined) break;
-      const failure = await sendPart(lane, item, channel, outgoing, { part, parts: parts.length });
-      if (failure !== undefined) return giveUp(lane, item, failure);
+      const key = `${entry.to.conversation}#${entry.seq}.${part}`;
+      const sent = await sendPart(lane, item, channel, outgoing, { key, part, parts: parts.length });
+      if ("reason" in sent) return giveUp(lane, item, sent);
+      // First: who dies before it sends the part again.
       await lane.keeper.write(part + 1 < parts.length ? { part: part + 1 } : { seq: entry.seq, part: 0 });
+      if (options.feedback !== undefined) aside(options.feedback.named(channel, entry, key, sent.id));
     }
     if (lane.keeper.record.seq < entry.seq) await lane.keeper.write({ seq: entry.seq, part: 0 });
-    announceAnswered(entry);
+    tellAnswered(entry);
+  }
+
+  function aside(work: Promise<void>): void {
+    const ended = work.finally(() => beside.delete(ended));
+    beside.add(ended);
   }
 
   /** At once and without waiting: the agent tells it too, before its outbox forgets the answer. */
-  function announceAnswered(entry: OutboundEvent): void {
-    const announcement = options.announce && answered(entry);
-    if (announcement === undefined) return;
-    options.announce?.([announcement]).catch((error: unknown) => {
-      log.debug({ conversation: entry.to.conversation, reason: reasonOf(error) }, "an answer is announced later");
+  function tellAnswered(entry: OutboundEvent): void {
+    if (options.tellAnswered === undefined) return;
+    const told = options.tellAnswered([entry]).catch((error: unknown) => {
+      log.debug({ conversation: entry.to.conversation, reason: reasonOf(error) }, "an answer is told of later");
     });
+    aside(told);
   }
 
   function partsOf(channel: Channel, entry: OutboundEvent): readonly Outgoing[] {
@@ -184,18 +196,17 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     });
   }
 
-  /** Sends one part, again and again as the errors say. @returns why it is given up, or undefined when it is sent. */
+  /** Sends one part, again and again as the errors say. @returns what the platform calls it, or why it is given up. */
   async function sendPart(
     lane: Lane,
     { entry }: Item,
     channel: Channel,
     outgoing: Outgoing,
-    { part, parts }: { part: number; parts: number },
-  ): Promise<GivenUp | undefined> {
+    { key, part, parts }: { key: string; part: number; parts: number },
+  ): Promise<Sent | GivenUp> {
     const account = `${entry.to.tenant}/${entry.to.channel}/${entry.to.account}`;
-    const key = `${entry.to.conversation}#${entry.seq}.${part}`;
     let again = entry.at < startedAt || lane.parked;
-    await options.feedback?.keep(channel, entry, { key, last: part + 1 === parts });
+    await options.feedback?.keep(channel, entry, key);
     for (let tries = 0; ;) {
       await pauseFor(lane, (quiet.get(account) ?? 0) - clock.monotonic());
       await lane.keeper.claim((ms) => pauseFor(lane, ms));
@@ -222,10 +233,9 @@ export function createDelivery(options: DeliveryOptions): Delivery {
           signal: abort.signal,
         });
         // A channel that does not heed its signal holds nobody up: what it still does may reach the platform, as `again` says.
-        const { id } = await untilAborted(sent, abort.signal);
-        await options.sent.named(channel, key, id);
-        await options.feedback?.keep(channel, entry, { key, last: part + 1 === parts, sent: { id } });
-        return undefined;
+        const taken = await untilAborted(sent, abort.signal);
+        await options.sent.named(channel, key, taken.id);
+        return taken;
       } catch (error) {
         const fate = fateOf(error);
         if (fate.kind === "retry" && fate.counts) tries++;
@@ -342,7 +352,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       draining = true;
       for (const wake of resting) wake();
       const until = clock.monotonic() + graceMs;
-      while (clock.monotonic() < until && [...lanes.values()].some((lane) => lane.sending || !lane.resting))
+      const isBusy = () => beside.size > 0 || [...lanes.values()].some((lane) => lane.sending || !lane.resting);
+      while (clock.monotonic() < until && isBusy())
         await new Promise<void>((resolve) => clock.after(20, resolve));
     },
   };

@@ -4,11 +4,11 @@
  *
  * Where nobody rates answers none of this is there: nothing is written.
  */
-import { z } from "zod";
 import { answerRated, type Announce } from "./announce.ts";
 import type { Channel } from "./channel.ts";
 import { ConflictError, reasonOf } from "./errors.ts";
-import { digestOf, encodePart, type AccountRef, type MessageId } from "./ids.ts";
+import { isForgotten, type FeedbackRecords } from "./feedback-records.ts";
+import { encodePart, type AccountRef, type MessageId } from "./ids.ts";
 import type { InboundEvent, OutboundEvent } from "./message.ts";
 import type { Clock, Log, Records, Transcript } from "./ports.ts";
 import {
@@ -28,26 +28,17 @@ import {
 import type { Reviews } from "./reviews.ts";
 import { createRotatingLog } from "./rotating-log.ts";
 
-export interface SentPart {
-  readonly key: string;
-  readonly last: boolean;
-  /** Absent before it is sent; undefined where the platform tells none. */
-  readonly sent?: { readonly id: string | undefined };
-}
-
 export interface Feedback extends Ratings {
-  /**
-   * Before a part of an answer is sent, and again with `id` once its platform has it and calls it so. Never rejects: at worst nobody can
-   * rate it.
-   */
-  keep(channel: Channel, entry: OutboundEvent, part: SentPart): Promise<void>;
+  /** Before the part of an answer with this key is sent. Never rejects: at worst nobody can rate it. */
+  keep(channel: Channel, entry: OutboundEvent, key: string): Promise<void>;
+  /** Once its platform has it and calls it so; likewise. */
+  named(channel: Channel, entry: OutboundEvent, key: string, id: string | undefined): Promise<void>;
   /** Somebody reacted to a message, perhaps to an answer. The same event again changes nothing. @throws InfrastructureError */
   reacted(event: Extract<InboundEvent, { kind: "reacted" }>): Promise<void>;
   /** The latest rated first; of these tenants. */
   list(tenants: readonly string[], limit: number): Promise<readonly Rating[]>;
   /** All of these conversations. */
   held(conversations: readonly string[]): Promise<readonly Rating[]>;
-  forget(conversations: readonly string[]): Promise<void>;
 }
 
 export interface FeedbackOptions {
@@ -56,7 +47,8 @@ export interface FeedbackOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly channelOf: (to: AccountRef) => Channel | undefined;
-  readonly reviews: Reviews;
+  readonly reviews: Pick<Reviews, "add" | "withdraw">;
+  readonly noted: FeedbackRecords;
   readonly announce?: Announce | undefined;
   readonly emoji: Emoji;
   readonly asks: boolean;
@@ -71,20 +63,26 @@ const mostTries = 20;
 const mostShown = 100;
 /** How far back is looked. */
 const furthest = 10_000;
-const pageSize = 200;
-const forgotten = z.object({ at: z.number() });
 
 export function createFeedback(options: FeedbackOptions): Feedback {
-  const { records, transcript, clock, log, channelOf, reviews, announce, keptMs } = options;
+  const { records, transcript, clock, log, channelOf, reviews, noted, announce, keptMs } = options;
   const index = createRotatingLog(transcript, clock, keptMs);
 
   /** Undefined also where the person has had it forgotten. */
   async function find(account: AccountRef, target: MessageId): Promise<RatedAnswer | undefined> {
     if (!target.startsWith(`${prefixOf(account)}:`)) return undefined;
     const known = ratedAnswer.safeParse((await records.get(targetKey(target)))?.value).data;
-    if (known === undefined) return undefined;
-    const gone = forgotten.safeParse((await records.get(`forgotten:${digestOf(known.agent)}`))?.value).data;
-    return gone !== undefined && gone.at >= known.at ? undefined : known;
+    return known === undefined || (await isForgotten(records, known)) ? undefined : known;
+  }
+
+  async function keepTargets(targets: readonly MessageId[], entry: OutboundEvent): Promise<void> {
+    const { agent, to, seq, answers, at, made } = entry;
+    try {
+      const answer: RatedAnswer = { v: 1, agent, to, seq, answers, at, made };
+      await Promise.all(targets.map((one) => records.put(targetKey(one), answer, { ttlMs: keptMs })));
+    } catch (error) {
+      log.warn({ conversation: to.conversation, seq, reason: reasonOf(error) }, "an answer cannot be rated");
+    }
   }
 
   /** What must be found again is noted before it is there; the record is the last step, so that all of it is done again until then. */
@@ -97,7 +95,7 @@ export function createFeedback(options: FeedbackOptions): Feedback {
       const after = rated(before, who, change, clock.now());
       if (after === before) return;
       await Promise.all([
-        transcript.append(conversationLog(conversation), id, { v: 1 }),
+        noted.note(conversation, ratingKey(id)),
         index.add(tenantLog(tenant), id),
       ]);
       await tell(before, after, who, change.order);
@@ -119,38 +117,27 @@ export function createFeedback(options: FeedbackOptions): Feedback {
     else if (was > 0) await reviews.withdraw(after.id, "thumbs-down");
   }
 
-  async function idsOf(conversation: string, limit: number): Promise<string[]> {
-    const ids: string[] = [];
-    for (let before = Number.MAX_SAFE_INTEGER; ids.length < limit;) {
-      const most = Math.min(pageSize, limit - ids.length);
-      const page = await transcript.list(conversationLog(conversation), { before, limit: most });
-      ids.push(...page.toReversed().map(({ key }) => key));
-      if (page.length < most) break;
-      before = page[0]?.n ?? 0;
-    }
-    return ids;
-  }
-
-  const read = async (id: string) => rating.safeParse((await records.get(ratingKey(id)))?.value).data;
-  const readAll = async (ids: readonly string[]) =>
-    (await Promise.all(ids.map(read))).filter((one) => one !== undefined);
+  const read = async (key: string) => rating.safeParse((await records.get(key))?.value).data;
+  const latest = async (conversation: string, limit: number) => {
+    const keys = await noted.latest(conversation, ratingKey(""), limit);
+    return (await Promise.all(keys.map(read))).filter((one) => one !== undefined);
+  };
 
   return {
     asks: options.asks,
-    async keep(channel, entry, { key, last, sent }) {
-      const { agent, to, seq, answers, at, made } = entry;
-      const { ratedAs } = channel;
-      if (made === undefined || ratedAs === undefined) return;
-      try {
-        const answer: RatedAnswer = { v: 1, agent, to, seq, answers, at, made };
-        const before = ratedAs({ to, key, answers });
-        const after = sent?.id === undefined ? [] : ratedAs({ to, key, answers, id: sent.id });
-        const targets = sent === undefined ? before : after.filter((target) => !before.includes(target));
-        await Promise.all(targets.map((target) => records.put(targetKey(target), answer, { ttlMs: keptMs })));
-        if (sent !== undefined && last && made.doubts !== undefined) await reviews.add(answer, made.doubts);
-      } catch (error) {
-        log.warn({ conversation: to.conversation, seq, reason: reasonOf(error) }, "an answer cannot be rated");
-      }
+    async keep({ ratedAs }, entry, key) {
+      const { to, answers } = entry;
+      if (ratedAs !== undefined && isRateable(entry)) await keepTargets(ratedAs({ to, key, answers }), entry);
+    },
+    async named({ ratedAs }, entry, key, id) {
+      const { to, answers } = entry;
+      if (ratedAs === undefined || id === undefined || !isRateable(entry)) return;
+      const before = ratedAs({ to, key, answers });
+      const after = ratedAs({ to, key, answers, id });
+      await keepTargets(
+        after.filter((one) => !before.includes(one)),
+        entry,
+      );
     },
     async reacted(event) {
       const { address, participant, target, sequence, sentAt, receivedAt } = event;
@@ -173,7 +160,7 @@ export function createFeedback(options: FeedbackOptions): Feedback {
     },
     async of(conversation, by) {
       const who = options.pseudonymOf(by.id);
-      const found = await readAll(await idsOf(conversation, mostShown));
+      const found = await latest(conversation, mostShown);
       return new Map(
         found.flatMap(({ target, voices }) => {
           const thumb = voices.flatMap((voice) => (voice.who === who ? (thumbOf(voice) ?? []) : [])).at(0);
@@ -184,28 +171,24 @@ export function createFeedback(options: FeedbackOptions): Feedback {
     async list(tenants, limit) {
       const all: Rating[] = [];
       for (const tenant of tenants) {
-        let found = 0;
+        let [found, looked] = [0, 0];
         for await (const id of index.newest(tenantLog(tenant))) {
-          const one = await read(id);
+          const one = await read(ratingKey(id));
           if (one !== undefined) all.push(one);
-          if (one !== undefined && ++found >= limit) break;
+          if ((one !== undefined && ++found >= limit) || ++looked >= furthest) break;
         }
       }
       return all.toSorted((a, b) => lastOf(b) - lastOf(a)).slice(0, limit);
     },
     async held(conversations) {
-      const lists = await Promise.all(conversations.map((conversation) => idsOf(conversation, furthest)));
-      return readAll(lists.flat());
-    },
-    async forget(conversations) {
-      for (const conversation of conversations) {
-        const ids = await idsOf(conversation, furthest);
-        await Promise.all(ids.map((id) => records.remove(ratingKey(id))));
-        await transcript.clear(conversationLog(conversation));
-      }
-      await reviews.forget(conversations);
+      return (await Promise.all(conversations.map((conversation) => latest(conversation, furthest)))).flat();
     },
   };
+}
+
+/** The gateway's own words are nobody's answer. */
+function isRateable({ made, answer }: OutboundEvent): boolean {
+  return made !== undefined && answer.notice === undefined;
 }
 
 function lastOf({ voices }: Rating): number {
@@ -218,5 +201,4 @@ function prefixOf({ tenant, channel, account }: AccountRef): string {
 
 const targetKey = (target: MessageId) => `rated-answer:${target}`;
 const ratingKey = (id: string) => `rating:${id}`;
-const conversationLog = (conversation: string) => `ratings:${conversation}`;
 const tenantLog = (tenant: string) => `ratings-of:${encodePart(tenant)}`;

@@ -136,6 +136,7 @@ export const noticeKeys = [
   "overloaded",
   "budgetDay",
   "budgetMonth",
+  "usageList",
   "usageNone",
   "inLine",
   "unsaid",

@@ -20,6 +20,7 @@ const en: Sentences = {
   budgetDay: "That is all for today: what may be used here in a day is used up. Please write to me again tomorrow.",
   budgetMonth:
     "That is all for this month: what may be used here in a month is used up. Please write to me again next month.",
+  usageList: "This is what you use here.",
   usageNone: "What you use is not counted here.",
   inLine: "Many are asking at once: you are in line, about {{minutes}} min.",
   linkCode: "Send this to me on the other channel within 10 minutes. Show it to nobody: whoever sends it reads along.",
@@ -103,6 +104,7 @@ const de: Sentences = {
     "Für heute ist es genug: Was hier an einem Tag verbraucht werden darf, ist verbraucht. Bitte schreib mir morgen wieder.",
   budgetMonth:
     "Für diesen Monat ist es genug: Was hier in einem Monat verbraucht werden darf, ist verbraucht. Bitte schreib mir nächsten Monat wieder.",
+  usageList: "Das verbrauchst du hier.",
   usageNone: "Was du verbrauchst, wird hier nicht gezählt.",
   inLine: "Gerade fragen viele auf einmal: Du bist in der Reihe, etwa {{minutes}} min.",
   linkCode:
@@ -185,6 +187,7 @@ const es: Sentences = {
   budgetDay: "Por hoy es todo: lo que se puede gastar aquí en un día está gastado. Escríbeme de nuevo mañana.",
   budgetMonth:
     "Por este mes es todo: lo que se puede gastar aquí en un mes está gastado. Escríbeme de nuevo el mes que viene.",
+  usageList: "Esto es lo que gastas aquí.",
   usageNone: "Lo que gastas no se cuenta aquí.",
   inLine: "Muchos preguntan a la vez: estás en la cola, unos {{minutes}} min.",
   linkCode:

@@ -5,10 +5,12 @@
 import { z } from "zod";
 import type { CallAgent } from "./agent-calls.ts";
 import { ConflictError, InputError } from "./errors.ts";
+import { isForgotten, type FeedbackRecords } from "./feedback-records.ts";
 import { encodePart } from "./ids.ts";
 import type { Clock, Records, Transcript } from "./ports.ts";
 import { answerIdOf, ratedAnswer, type RatedAnswer } from "./rating.ts";
 import { createRotatingLog } from "./rotating-log.ts";
+import type { Overheard } from "./takeover-events.ts";
 
 export const verdicts = ["good", "bad", "unclear"] as const;
 export type Verdict = (typeof verdicts)[number];
@@ -45,8 +47,11 @@ export type Review = Readonly<z.infer<typeof review>>;
 export type Done = NonNullable<Review["done"]>;
 
 export interface Reviews {
-  /** Once for each answer; another reason for it is noted. What was reviewed already stays so. */
-  add(answer: RatedAnswer, reasons: readonly string[]): Promise<void>;
+  /**
+   * Once for each answer; another reason for it is noted. What was reviewed already stays so, and what was forgotten comes to nobody.
+   * @param hear what is said there, where the agent cannot be asked: it is the one who calls.
+   */
+  add(answer: RatedAnswer, reasons: readonly string[], hear?: () => Promise<Overheard | "stale">): Promise<void>;
   /** The reason is gone; with the last one goes what nobody has looked at. */
   withdraw(id: string, reason: string): Promise<void>;
   /** The newest first; of these tenants. */
@@ -61,12 +66,12 @@ export interface Reviews {
    * @throws InputError 404 where there is no such review of these tenants, 409 where another one has it or has done it.
    */
   done(tenants: readonly string[], id: string, of: Omit<Done, "at">): Promise<Review>;
-  forget(conversations: readonly string[]): Promise<void>;
 }
 
 export interface ReviewOptions {
   readonly records: Records;
   readonly transcript: Transcript;
+  readonly noted: FeedbackRecords;
   readonly clock: Clock;
   readonly call: CallAgent;
   readonly keptMs: number;
@@ -79,9 +84,8 @@ const mostItems = 20;
 const longestItem = 4_000;
 /** How many are looked through for what is open. */
 const furthest = 2_000;
-const pageSize = 500;
 
-export function createReviews({ records, transcript, clock, call, keptMs }: ReviewOptions): Reviews {
+export function createReviews({ records, transcript, noted, clock, call, keptMs }: ReviewOptions): Reviews {
   const index = createRotatingLog(transcript, clock, keptMs);
   const read = async (id: string) => {
     const row = await records.get(keyOf(id));
@@ -107,8 +111,8 @@ export function createReviews({ records, transcript, clock, call, keptMs }: Revi
   }
 
   /** The latest up to the answer; the agent may have forgotten it meanwhile. */
-  async function around({ agent, to, at }: RatedAnswer): Promise<Review["items"]> {
-    const heard = await call(agent, "overheard", { conversation: to.conversation });
+  async function around({ at }: RatedAnswer, hear: () => Promise<Overheard | "stale">): Promise<Review["items"]> {
+    const heard = await hear();
     if (heard === "stale") return [];
     const until = heard.items.findLastIndex((item) => item.role === "agent" && item.at === at);
     const before = until === -1 ? heard.items.filter((item) => item.at <= at) : heard.items.slice(0, until + 1);
@@ -137,19 +141,16 @@ export function createReviews({ records, transcript, clock, call, keptMs }: Revi
     done === undefined && (taken === undefined || taken.by === by || taken.until <= clock.now());
 
   return {
-    async add(answer, reasons) {
+    async add(answer, reasons, hear) {
       const { tenant, conversation } = answer.to;
       const id = answerIdOf({ conversation, seq: answer.seq });
       const more = (of: Review) => reasons.filter((reason) => !of.reasons.includes(reason));
       const known = await change(id, (of) =>
         more(of).length === 0 ? of : { ...of, reasons: [...of.reasons, ...more(of)] },
       );
-      if (known !== undefined) return;
-      const items = await around(answer);
-      await Promise.all([
-        transcript.append(conversationLog(conversation), id, { v: 1 }),
-        index.add(tenantLog(tenant), id),
-      ]);
+      if (known !== undefined || (await isForgotten(records, answer))) return;
+      const items = await around(answer, hear ?? (() => call(answer.agent, "overheard", { conversation })));
+      await Promise.all([noted.note(conversation, keyOf(id)), index.add(tenantLog(tenant), id)]);
       const { v, agent, to, seq, answers, at, made } = answer;
       const fresh: Review = {
         v,
@@ -207,20 +208,8 @@ export function createReviews({ records, transcript, clock, call, keptMs }: Revi
       if (of === undefined) throw absent;
       return of;
     },
-    async forget(conversations) {
-      for (const conversation of conversations) {
-        for (let after = 0; ;) {
-          const page = await transcript.list(conversationLog(conversation), { after, limit: pageSize });
-          await Promise.all(page.map(({ key }) => records.remove(keyOf(key))));
-          if (page.length < pageSize) break;
-          after = page.at(-1)?.n ?? after;
-        }
-        await transcript.clear(conversationLog(conversation));
-      }
-    },
   };
 }
 
 const keyOf = (id: string) => `review:${id}`;
-const conversationLog = (conversation: string) => `reviews:${conversation}`;
 const tenantLog = (tenant: string) => `reviews-of:${encodePart(tenant)}`;

@@ -1,54 +1,68 @@
 /**
- * Names in the order in which they came, kept for one to two periods: two logs take turns, and what stands in one when its turn
- * comes again is over.
+ * Names in the order in which they came, kept for one to two periods: three lists take turns. Whoever adds clears the list whose turn
+ * is next, and no process writes to that one for a good part of a period yet: nothing that is added is cleared with it.
  */
 import type { Clock, Transcript } from "./ports.ts";
 import { createRecent } from "./recent.ts";
 
-/** How long this process knows that a log is this period's. */
+/** How long this process knows that what is over is cleared. */
 const knownMs = 3_600_000;
 const pageSize = 200;
+const lists = 3;
 
 export interface RotatingLog {
   /** Again changes nothing within a period. */
-  add(log: string, name: string): Promise<void>;
-  /** The newest first. */
+  add(log: string, name: string, entry?: Readonly<Record<string, unknown>>): Promise<void>;
+  /** The newest first: all of the last period, and nothing that is older than two. */
   newest(log: string): AsyncIterable<string>;
 }
 
-export function createRotatingLog(transcript: Transcript, clock: Clock, periodMs: number): RotatingLog {
-  const current = createRecent<string, number>(clock, knownMs);
-  const periodOf = (at: number) => Math.floor(at / periodMs);
-  const listOf = (log: string, period: number) => `${log}:${period % 2}`;
+/** Where the log may stand: the same whatever its period is, or was. */
+export function listsOf(log: string): readonly string[] {
+  return Array.from({ length: lists }, (_, n) => listAt(log, n));
+}
 
-  async function begin(list: string, period: number): Promise<void> {
-    if (current.get(list) === period) return;
-    const [latest] = await transcript.list(list, { before: Number.MAX_SAFE_INTEGER, limit: 1 });
-    if (latest !== undefined && periodOf(latest.at) < period) await transcript.clear(list);
-    current.set(list, period);
+/** @param clear what becomes of a list that is over. */
+export function createRotatingLog(
+  transcript: Transcript,
+  clock: Clock,
+  periodMs: number,
+  clear: (list: string) => Promise<void> = (list) => transcript.clear(list),
+): RotatingLog {
+  const cleared = createRecent<string, number>(clock, knownMs);
+
+  async function clearOld(log: string, now: number): Promise<void> {
+    const period = Math.floor(now / periodMs);
+    // Later in the period the list's own turn is near: then what is over stays for another round.
+    if (cleared.get(log) === period || now - period * periodMs > periodMs / 2) return;
+    const next = listAt(log, period + 1);
+    const [latest] = await transcript.list(next, { before: Number.MAX_SAFE_INTEGER, limit: 1 });
+    if (latest !== undefined && latest.at < (period - 1) * periodMs) await clear(next);
+    cleared.set(log, period);
   }
 
-  async function* backwards(list: string, from: number, until: number): AsyncIterable<string> {
+  async function* backwards(list: string, from: number): AsyncIterable<string> {
     for (let before = Number.MAX_SAFE_INTEGER; ;) {
       const page = await transcript.list(list, { before, limit: pageSize });
-      for (const { key, at } of page.toReversed()) if (at >= from && at < until) yield key;
-      if (page.length < pageSize) return;
-      before = page[0]?.n ?? 0;
+      for (const { key, at } of page.toReversed()) if (at >= from) yield key;
+      const oldest = page[0];
+      if (oldest === undefined || page.length < pageSize || oldest.at < from) return;
+      before = oldest.n;
     }
   }
 
   return {
-    async add(log, name) {
-      const period = periodOf(clock.now());
-      const list = listOf(log, period);
-      await begin(list, period);
-      await transcript.append(list, name, { v: 1 });
+    async add(log, name, entry = {}) {
+      const now = clock.now();
+      await clearOld(log, now);
+      await transcript.append(listAt(log, Math.floor(now / periodMs)), name, { v: 1, ...entry });
     },
     async *newest(log) {
-      const period = periodOf(clock.now());
+      const period = Math.floor(clock.now() / periodMs);
       const seen = new Set<string>();
-      for (const which of [period, period - 1]) {
-        for await (const name of backwards(listOf(log, which), which * periodMs, (which + 1) * periodMs)) {
+      // The third one: where the period was another before.
+      for (const which of [period, period + 2, period + 1]) {
+        for await (const name of backwards(listAt(log, which), (period - 1) * periodMs)) {
           if (seen.has(name)) continue;
           seen.add(name);
           yield name;
@@ -57,3 +71,5 @@ export function createRotatingLog(transcript: Transcript, clock: Clock, periodMs
     },
   };
 }
+
+const listAt = (log: string, n: number) => `${log}:${n % lists}`;

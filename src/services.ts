@@ -52,15 +52,18 @@ export interface Served {
   readonly signal: AbortSignal;
 }
 
+/** The gateway's own words: nobody's answer, and not rated. */
+type OwnWords = Answer & { readonly notice: NoticeKey };
+
 /** @returns the answer, or that a person is asked for; undefined where the agent gave it already, or another agent does. */
-export type Serve = (served: Served) => Promise<Answer | Required<Pick<TurnOutput, "handsOver">> | undefined>;
+export type Serve = (served: Served) => Promise<OwnWords | Required<Pick<TurnOutput, "handsOver">> | undefined>;
 
 /** How often an agent that is busy in other conversations of the person is asked again, and how soon. */
 const mostAsks = 60;
 const askMs = 500;
 const exportBytes = 64 * 1024 * 1024;
 
-const say = (notice: NoticeKey, parts: Answer["parts"] = []): Answer => ({ parts, notice });
+const say = (notice: NoticeKey, parts: Answer["parts"] = []): OwnWords => ({ parts, notice });
 
 export function createServices(options: ServiceOptions): Serve {
   const { belongings, call, clock, runtime } = options;
@@ -86,12 +89,12 @@ export function createServices(options: ServiceOptions): Serve {
   });
 
   /** What the agent did not answer itself. */
-  function answerTo(reply: Reply, refused: NoticeKey): Answer | undefined {
+  function answerTo(reply: Reply, refused: NoticeKey): OwnWords | undefined {
     if (reply === "busy") return say("busy");
     return reply === "refused" ? say(refused) : undefined;
   }
 
-  async function link(served: Served, code: string): Promise<Answer | undefined> {
+  async function link(served: Served, code: string): Promise<OwnWords | undefined> {
     const { agent, command, signal } = served;
     const { tenant, kind, conversation } = command.address;
     if (code === "") {
@@ -108,13 +111,13 @@ export function createServices(options: ServiceOptions): Serve {
     return answerTo(reply, joiners.length > 0 ? "linkTaken" : "linkRefused");
   }
 
-  async function unlink(served: Served): Promise<Answer | undefined> {
+  async function unlink(served: Served): Promise<OwnWords | undefined> {
     const reply = await ask(served.signal, () => call(served.agent, "unlink", serving(served)));
     return answerTo(reply, "notLinked");
   }
 
   /** Also in a group: what is noted there was said before all of them. */
-  async function memory(served: Served, args: string): Promise<Answer | undefined> {
+  async function memory(served: Served, args: string): Promise<OwnWords | undefined> {
     const change = changeOf(args);
     if (change === undefined) {
       const { notes, notesOff } = await call(served.agent, "holdings", {});
@@ -126,7 +129,7 @@ export function createServices(options: ServiceOptions): Serve {
     return undefined;
   }
 
-  async function exported({ agent, command }: Served): Promise<Answer> {
+  async function exported({ agent, command }: Served): Promise<OwnWords> {
     const holdings = await call(agent, "holdings", { past: true });
     const ratings = (await options.ratingsOf?.(holdings.conversations.map(({ to }) => to.conversation))) ?? [];
     const bytes = new TextEncoder().encode(JSON.stringify(fileOf(holdings, ratings, clock.now()), undefined, 2));
@@ -139,15 +142,15 @@ export function createServices(options: ServiceOptions): Serve {
     return say("exported", [{ kind: "file", source, type, name: "ascent-export.json", size: blob.size }]);
   }
 
-  async function usage({ agent, command }: Served): Promise<Answer> {
+  async function usage({ agent, command }: Served): Promise<OwnWords> {
     const { budgets } = options;
     const standing = (await budgets?.standing("person", payerOf(agent, command.address))) ?? [];
     if (budgets === undefined || standing.length === 0) return say("usageNone");
     const text = usageWords(standing, budgets.currency, command.participant.locale);
-    return { parts: [{ kind: "text", text, format: "markdown" }] };
+    return say("usageList", [{ kind: "text", text, format: "markdown" }]);
   }
 
-  async function forget(served: Served, args: string): Promise<Answer | undefined> {
+  async function forget(served: Served, args: string): Promise<OwnWords | undefined> {
     const { agent, command, signal } = served;
     const asked = `forget:${digestOf(agent)}`;
     if (args !== "yes" || (await records.get(asked)) === undefined) {
@@ -194,7 +197,7 @@ export function createServices(options: ServiceOptions): Serve {
   }
 
   /** A press counts once; who is served again after it has counted says the same. */
-  async function pressed(press: MissionPress, { participant }: InboundMessage): Promise<Answer> {
+  async function pressed(press: MissionPress, { participant }: InboundMessage): Promise<OwnWords> {
     const reply = (await options.missionPressed?.(press, participant.id)) ?? "over";
     return say(reply === "accepted" ? "missionAnswered" : "missionOver");
   }

@@ -31,10 +31,10 @@ export interface TakingSelf {
   readonly said: (conversation: ConversationId) => void;
 }
 
-type Method = "takeOver" | "speak" | "handBack" | "lapse" | "overheard";
+type Method = "takeOver" | "speak" | "handBack" | "lapse";
 type Methods = {
   [Name in Method]: (data: Parameters<AgentCalls[Name]>[0]) => Promise<ReturnType<AgentCalls[Name]> | Later>;
-};
+} & { overheard(of: { readonly conversation: ConversationId }): Promise<Overheard | "stale"> };
 
 export function createTaking(self: TakingSelf): Methods {
   const { call, state } = self;

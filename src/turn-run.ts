@@ -120,7 +120,8 @@ export async function runTurn(options: RunOptions, run: Running): Promise<void> 
       const { read, outside, notes } = output;
       const listed = channel !== undefined && listsButtons(said, channel);
       const by = speakerOf(options.agentOf, cast, output);
-      const made = madeBy(options.agentOf(taken.to, { begunBy: output.by ?? cast.answering.name }), turn, output);
+      const spoke = isServed(cast) ? undefined : (output.by ?? cast.answering.name);
+      const made = spoke && madeBy(options.agentOf(taken.to, { begunBy: spoke }), turn, output);
       const kept = {
         ...(read && { read }),
         ...(outside && { outside }),
@@ -159,9 +160,16 @@ export async function runTurn(options: RunOptions, run: Running): Promise<void> 
   }
 }
 
-/** Undefined where nobody rates answers, and for the gateway's own words. */
-function madeBy({ name, made }: Answering, { turn }: TurnRef, { answer: said, doubts }: TurnOutput): Made | undefined {
-  if (made === undefined || said.notice !== undefined) return undefined;
+/** The gateway's own turn: no agent runs in it. */
+function isServed({ taken: { messages }, switched }: Cast): boolean {
+  const [first] = messages;
+  if (switched !== undefined) return switched.message === undefined;
+  return first !== undefined && (isServiceCommand(first) || missionPressOf(first) !== undefined);
+}
+
+/** Undefined where nobody rates answers. */
+function madeBy({ name, made }: Answering, { turn }: TurnRef, { doubts }: TurnOutput): Made | undefined {
+  if (made === undefined) return undefined;
   return { turn, agent: name, ...made, ...(doubts && { doubts: [...doubts] }) };
 }
 
@@ -194,8 +202,7 @@ async function answer(
   const { taken, answering, switched } = cast;
   const first = taken.messages[0];
   if (first === undefined) throw new TurnAbandoned("nothing to answer");
-  if (switched !== undefined && switched.message === undefined) return { answer: switched.answer };
-  if (isServiceCommand(first) || missionPressOf(first) !== undefined) return served(options, run, first);
+  if (isServed(cast)) return switched === undefined ? served(options, run, first) : { answer: switched.answer };
   checkCast(cast);
   const { agent, name, base = name } = answering;
   const work = agent.run(

@@ -3,9 +3,11 @@ import { expect, test } from "vitest";
 import type { Channel } from "../../src/channel.ts";
 import { InfrastructureError } from "../../src/errors.ts";
 import { createFeedback } from "../../src/feedback.ts";
+import { createFeedbackRecords, forgetFeedback } from "../../src/feedback-records.ts";
 import { digestOf, messageId, type AgentId, type MessageId, type TurnId } from "../../src/ids.ts";
 import type { OutboundEvent } from "../../src/message.ts";
 import { createReviews } from "../../src/reviews.ts";
+import { createTellAnswered } from "../../src/tell-answered.ts";
 import { probe } from "../contract/channel-deps.ts";
 import { direct, memoryRecords, quiet, testClock } from "./client-agent.fixture.ts";
 
@@ -20,7 +22,7 @@ const entry: OutboundEvent = {
   made: { turn: "t1" as TurnId, agent: "assistant", model: "demo", version: "1", doubts: ["unsure"] },
   at: 5,
 };
-const part = { key: "k#1.0", last: true };
+const key = "k#1.0";
 
 function open(ratedAs: Channel["ratedAs"]) {
   const { transcript } = probe(account).deps;
@@ -28,7 +30,9 @@ function open(ratedAs: Channel["ratedAs"]) {
   const clock = testClock();
   const items = [{ role: "agent" as const, text: "six", at: 5 }];
   const call = (async () => ({ items })) as unknown as Parameters<typeof createReviews>[0]["call"];
-  const kept = { records, transcript, clock, keptMs: 1_000_000 };
+  const keptMs = 1_000_000;
+  const noted = createFeedbackRecords({ records, transcript }, clock, keptMs);
+  const kept = { records, transcript, noted, clock, keptMs };
   const told: string[] = [];
   const reviews = createReviews({ ...kept, call });
   const channel = { ...account, traits: { reactions: "one" }, ratedAs } as unknown as Channel;
@@ -44,21 +48,24 @@ function open(ratedAs: Channel["ratedAs"]) {
   });
   const rate = (target: MessageId | undefined, thumb?: "up" | "down") =>
     feedback.rate({ account, target: target ?? ("" as MessageId), by: { id: "p" as never }, thumb });
-  return { feedback, reviews, records, channel, told, rate };
+  const tell = createTellAnswered({ reviews });
+  const forget = () => forgetFeedback({ records, transcript }, [direct.conversation]);
+  return { feedback, reviews, records, channel, told, rate, tell, forget };
 }
 
 test("what is named without the platform's id can be rated before its sending has ended", async () => {
   const { feedback, channel, rate } = open(({ answers }) => answers);
-  await feedback.keep(channel, entry, part);
+  await feedback.keep(channel, entry, key);
   expect(await rate(entry.answers[0], "up")).toBe(true);
 });
 
-test("what the platform names can be rated once it has; a doubt comes to review with the last part", async () => {
+test("what the platform names can be rated once it has; a doubt comes to review with it", async () => {
   const byId: Channel["ratedAs"] = ({ id }) => (id === undefined ? [] : [messageId(account, id)]);
-  const { feedback, reviews, records, channel, rate } = open(byId);
-  await feedback.keep(channel, entry, part);
+  const { feedback, reviews, records, channel, rate, tell } = open(byId);
+  await feedback.keep(channel, entry, key);
   expect(records.rows.size).toBe(0);
-  await feedback.keep(channel, entry, { ...part, sent: { id: "m7" } });
+  await feedback.named(channel, entry, key, "m7");
+  await tell?.([entry]);
   expect(await rate(messageId(account, "m8"), "up")).toBe(false);
   expect(await rate(messageId({ ...account, tenant: "other" }, "m7"), "up")).toBe(false);
   expect(await rate(messageId(account, "m7"), "down")).toBe(true);
@@ -70,11 +77,7 @@ test("what the platform names can be rated once it has; a doubt comes to review 
 
 test("a rating whose record could not be written is announced again under the same id, and counts once", async () => {
   const { feedback, channel, records, told } = open(({ id }) => (id === undefined ? [] : [messageId(account, id)]));
-  await feedback.keep(
-    channel,
-    { ...entry, made: { ...entry.made, doubts: undefined } as never },
-    { ...part, sent: { id: "m7" } },
-  );
+  await feedback.named(channel, entry, key, "m7");
   const event = {
     v: 1 as const,
     kind: "reacted" as const,
@@ -106,9 +109,48 @@ test("a rating whose record could not be written is announced again under the sa
 test("nothing is kept of what the gateway says itself, and after /forget nothing old can be rated", async () => {
   const { feedback, channel, records, rate } = open(({ answers }) => answers);
   const { made: _made, ...notice } = entry;
-  await feedback.keep(channel, notice, part);
+  await feedback.keep(channel, notice, key);
   expect(records.rows.size).toBe(0);
-  await feedback.keep(channel, entry, part);
+  await feedback.keep(channel, entry, key);
   await records.put(`forgotten:${digestOf(entry.agent)}`, { v: 1, at: 6 });
   expect(await rate(entry.answers[0], "down")).toBe(false);
+});
+
+test("a doubt comes to review once, however often it is told, and not after /forget", async () => {
+  const { reviews, records, tell } = open(undefined);
+  await Promise.all([tell?.([entry]), tell?.([entry])]);
+  const hear = async () => Promise.reject(new Error("it is known already"));
+  await tell?.([entry], hear);
+  expect(await reviews.list(["t"], { limit: 9 })).toHaveLength(1);
+  await records.put(`forgotten:${digestOf(entry.agent)}`, { v: 1, at: entry.at });
+  await tell?.([{ ...entry, seq: 2 }]);
+  expect(await reviews.list(["t"], { limit: 9 })).toHaveLength(1);
+});
+
+test("an agent that tells itself says what was said there, and is not asked", async () => {
+  const { reviews, tell } = open(undefined);
+  await tell?.([entry], async () => ({ items: [{ role: "agent", text: "from the agent", at: 5 }] }));
+  expect(await reviews.list(["t"], { limit: 9 })).toMatchObject([{ items: [{ text: "from the agent" }] }]);
+});
+
+test("ratings and reviews of a conversation are erased without whoever wrote them", async () => {
+  const { feedback, reviews, records, channel, rate, tell, forget } = open(({ answers }) => answers);
+  await feedback.keep(channel, entry, key);
+  await rate(entry.answers[0], "up");
+  await tell?.([entry]);
+  expect(await feedback.held([direct.conversation])).toHaveLength(1);
+  expect(await reviews.list(["t"], { limit: 9 })).toHaveLength(1);
+  await forget();
+  expect([...records.rows.keys()].filter((row) => /^(rating|review):/.test(row))).toEqual([]);
+  expect(await feedback.held([direct.conversation])).toEqual([]);
+});
+
+test("the gateway's words in place of an agent's are not rated, but what it was in doubt of comes to review", async () => {
+  const { feedback, reviews, channel, rate, tell } = open(({ answers }) => answers);
+  const handed = { ...entry, answer: { parts: [], notice: "personAsked" as const } };
+  await feedback.keep(channel, handed, key);
+  await feedback.named(channel, handed, key, "m7");
+  await tell?.([handed]);
+  expect(await rate(entry.answers[0], "down")).toBe(false);
+  expect(await reviews.list(["t"], { limit: 9 })).toHaveLength(1);
 });

@@ -1,0 +1,53 @@
+/**
+ * Records of ratings and of reviews, noted beside their conversation: by that they are found again there, and erased also where answers
+ * are not rated any more.
+ */
+import { z } from "zod";
+import { eraseNoted } from "./belongings.ts";
+import { digestOf, type AgentId, type ConversationId } from "./ids.ts";
+import type { Clock, Records, Runtime } from "./ports.ts";
+import { createRotatingLog, listsOf } from "./rotating-log.ts";
+
+export interface FeedbackRecords {
+  /** Before the record is there. Again changes nothing. */
+  note(conversation: ConversationId, record: string): Promise<void>;
+  /** Of that kind, the latest noted first. */
+  latest(conversation: string, prefix: string, limit: number): Promise<readonly string[]>;
+}
+
+type Stores = Pick<Runtime, "records" | "transcript">;
+
+/** @param keptMs how long such a record lives. What was kept for longer before ends with its note. */
+export function createFeedbackRecords(stores: Stores, clock: Clock, keptMs: number): FeedbackRecords {
+  const log = createRotatingLog(stores.transcript, clock, keptMs, (list) => eraseNoted(stores, list));
+  return {
+    note: (conversation, record) => log.add(nameOf(conversation), record),
+    async latest(conversation, prefix, limit) {
+      const found: string[] = [];
+      for await (const record of log.newest(nameOf(conversation))) {
+        if (record.startsWith(prefix)) found.push(record);
+        if (found.length >= limit) break;
+      }
+      return found;
+    },
+  };
+}
+
+/** Whatever is kept of what people think of answers there. */
+export async function forgetFeedback(stores: Stores, conversations: readonly string[]): Promise<void> {
+  for (const conversation of conversations)
+    for (const list of listsOf(nameOf(conversation))) await eraseNoted(stores, list);
+}
+
+const forgotten = z.object({ at: z.number() });
+
+/** Whether the person has had everything erased since the agent gave that answer. */
+export async function isForgotten(
+  records: Records,
+  { agent, at }: { readonly agent: AgentId; readonly at: number },
+): Promise<boolean> {
+  const gone = forgotten.safeParse((await records.get(`forgotten:${digestOf(agent)}`))?.value).data;
+  return gone !== undefined && gone.at >= at;
+}
+
+const nameOf = (conversation: string) => `feedback:${conversation}`;
