@@ -159,7 +159,17 @@ export function createCore(options: CoreOptions): Core {
   const reviews = options.feedback && createReviews({ records, transcript, noted, clock, call, keptMs });
   const feedback =
     options.feedback && reviews
-      ? createFeedback({ ...options.feedback, records, transcript, noted, clock, log, channelOf, reviews, ...announces })
+      ? createFeedback({
+          ...options.feedback,
+          records,
+          transcript,
+          noted,
+          clock,
+          log,
+          channelOf,
+          reviews,
+          ...announces,
+        })
       : undefined;
   const tellAnswered = createTellAnswered({ announce: options.announce, reviews });
   const delivery = createDelivery({

@@ -353,8 +353,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       for (const wake of resting) wake();
       const until = clock.monotonic() + graceMs;
       const isBusy = () => beside.size > 0 || [...lanes.values()].some((lane) => lane.sending || !lane.resting);
-      while (clock.monotonic() < until && isBusy())
-        await new Promise<void>((resolve) => clock.after(20, resolve));
+      while (clock.monotonic() < until && isBusy()) await new Promise<void>((resolve) => clock.after(20, resolve));
     },
   };
 

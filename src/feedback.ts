@@ -94,10 +94,7 @@ export function createFeedback(options: FeedbackOptions): Feedback {
       const before = rating.safeParse(row?.value).data ?? { ...answer, id, target, voices: [] };
       const after = rated(before, who, change, clock.now());
       if (after === before) return;
-      await Promise.all([
-        noted.note(conversation, ratingKey(id)),
-        index.add(tenantLog(tenant), id),
-      ]);
+      await Promise.all([noted.note(conversation, ratingKey(id)), index.add(tenantLog(tenant), id)]);
       await tell(before, after, who, change.order);
       try {
         await records.put(ratingKey(id), after, { etag: row?.etag ?? null, ttlMs: keptMs });

@@ -1,12 +1,13 @@
 /** What is evaluated: conversations, and what their answers have to be. Pure. */
 import { z } from "zod";
 import { doubts } from "../../src/agent.ts";
+import { pattern } from "../client/pattern.ts";
 
 const oneOrMore = z.union([z.string().min(1), z.array(z.string().min(1))]).transform((given) => [given].flat());
 /** Arguments that a call has to have among its own; texts, numbers and the like are equal, objects are compared likewise. */
 const args = z.record(z.string(), z.unknown());
 const call = z.strictObject({ tool: z.string().min(1), args: args.optional() });
-const words = { contains: oneOrMore.optional(), matches: oneOrMore.optional() };
+const words = { contains: oneOrMore.optional(), matches: oneOrMore.pipe(z.array(pattern)).optional() };
 
 const expectation = z.strictObject({
   ...words,

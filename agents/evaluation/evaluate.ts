@@ -3,7 +3,7 @@ import type { Case } from "./cases.ts";
 import type { Judge } from "./judge.ts";
 import { play, type PlayedTurn, type Player } from "./play.ts";
 import type { CaseResult } from "./report.ts";
-import { failuresOf, type Matches } from "./rules.ts";
+import { failuresOf } from "./rules.ts";
 
 export interface EvaluateOptions {
   readonly cases: readonly Case[];
@@ -11,7 +11,6 @@ export interface EvaluateOptions {
   /** What it is compared with. */
   readonly reference?: Player | undefined;
   readonly judge?: Judge | undefined;
-  readonly matches: Matches;
   /** Cases that are played at once. */
   readonly jobs: number;
   readonly digestOf: (of: Case) => string;
@@ -45,7 +44,7 @@ export async function evaluate(options: EvaluateOptions): Promise<readonly CaseR
 async function resultOf(of: Case, options: EvaluateOptions): Promise<Omit<CaseResult, "digest">> {
   const { candidate, reference, judge, signal } = options;
   const turns = await play(of, candidate, signal);
-  const failures = gradedBy(of, turns, options.matches);
+  const failures = gradedBy(of, turns);
   // What the rules refuse needs no judge, unless it is compared.
   const judged = of.rubric !== undefined && judge !== undefined && failures.length === 0;
   const verdict = judged ? await judge.grade(of.rubric ?? "", turns, signal) : undefined;
@@ -59,17 +58,17 @@ async function resultOf(of: Case, options: EvaluateOptions): Promise<Omit<CaseRe
     failures: [...failures, ...unjudged],
     ...(verdict && { verdict }),
     ...(compared && { compared }),
-    ...(other && { reference: { turns: other.map(kept), failures: gradedBy(of, other, options.matches) } }),
+    ...(other && { reference: { turns: other.map(kept), failures: gradedBy(of, other) } }),
     pass: failures.length === 0 && unjudged.length === 0 && verdict?.pass !== false,
   };
 }
 
-function gradedBy(of: Case, played: readonly PlayedTurn[], matches: Matches): string[] {
+function gradedBy(of: Case, played: readonly PlayedTurn[]): string[] {
   return of.turns.flatMap(({ expect }, at) => {
     const turn = played[at];
     if (turn === undefined) return [];
     const where = of.turns.length === 1 ? "" : `turn ${at + 1}: `;
-    return failuresOf(expect, turn, matches).map((words) => `${where}${words}`);
+    return failuresOf(expect, turn).map((words) => `${where}${words}`);
   });
 }
 

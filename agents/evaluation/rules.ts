@@ -1,34 +1,24 @@
-/** Grading by rules: what the case expects of a turn, and what is wrong with it. Pure, but for the matcher that it is given. */
+/** Grading by rules: what the case expects of a turn, and what is wrong with it. Pure. */
 import { z } from "zod";
 import { matchesName } from "../../src/tool-policy.ts";
+import { fits } from "../client/pattern.ts";
 import type { Expectation } from "./cases.ts";
 import type { PlayedTurn } from "./play.ts";
 import { includes, valueAt } from "./values.ts";
 
-/** Whether the pattern fits somewhere in the text; bounded in time. @throws where it cannot be decided. */
-export type Matches = (pattern: string, text: string) => boolean;
-
 /** @returns a sentence for everything that is not as it should be. */
-export function failuresOf(expect: Expectation | undefined, turn: PlayedTurn, matches: Matches): readonly string[] {
+export function failuresOf(expect: Expectation | undefined, turn: PlayedTurn): readonly string[] {
   if (turn.failed !== undefined) return [`no answer: ${turn.failed}`];
   if (expect === undefined) return [];
   const { contains = [], matches: patterns = [], not = {}, json, calls = [], tokens, ms, doubts = [] } = expect;
   const { answer } = turn;
   const has = (text: string) => answer.toLowerCase().includes(text.toLowerCase());
-  const fits = (pattern: string, wanted: boolean): readonly string[] => {
-    try {
-      if (matches(pattern, answer) === wanted) return [];
-      return [`${wanted ? "does not match" : "matches"} /${pattern}/`];
-    } catch (error) {
-      return [`/${pattern}/ cannot be decided: ${error instanceof Error ? error.message : String(error)}`];
-    }
-  };
   const used = turn.inputTokens + turn.outputTokens;
   return [
     ...contains.filter((text) => !has(text)).map((text) => `does not contain ${JSON.stringify(text)}`),
     ...(not.contains ?? []).filter(has).map((text) => `contains ${JSON.stringify(text)}`),
-    ...patterns.flatMap((pattern) => fits(pattern, true)),
-    ...(not.matches ?? []).flatMap((pattern) => fits(pattern, false)),
+    ...patterns.filter((one) => !fits(one, answer)).map((one) => `does not match /${one}/`),
+    ...(not.matches ?? []).filter((one) => fits(one, answer)).map((one) => `matches /${one}/`),
     ...(json === undefined ? [] : jsonFailures(json, answer)),
     ...calls
       .filter((wanted) => !turn.calls.some((made) => isCall(wanted, made)))

@@ -108,22 +108,20 @@ test("two are compared in both orders: who stands first wins nothing by it", { t
   expect(unfair.out).toContain("better in 0, worse in 0 of 3");
 });
 
-test(
-  "a pattern that would run for ever is ended, and fails its case with the reason",
-  { timeout: 60_000 },
-  async () => {
-    const { run, file } = await open();
-    const hostile = { id: "a", turns: [{ user: "aaaa", expect: { not: { matches: "^(a+)+$" } } }] };
-    await writeFile(
-      file,
-      JSON.stringify([hostile, { id: "b", turns: [{ user: "aaaa", expect: { matches: "^a+!$" } }] }]),
-    );
-    const { code, out } = await run();
-    expect(code).toBe(1);
-    expect(out).toContain("/^(a+)+$/ cannot be decided");
-    expect(out).toContain("1 of 2 pass");
-  },
-);
+test("a pattern takes no longer for being hostile, and one that is not known is refused before anything is played", async () => {
+  const { model, run, file } = await open();
+  const hostile = { id: "a", turns: [{ user: "aaaa", expect: { not: { matches: "^(a+)+$" } } }] };
+  const cases = [hostile, { id: "b", turns: [{ user: "aaaa", expect: { matches: "^a+!$" } }] }];
+  await writeFile(file, JSON.stringify(cases));
+  expect((await run()).out).toContain("2 of 2 pass");
+  const played = model.log.length;
+  await writeFile(file, JSON.stringify([...cases, { id: "c", turns: [{ user: "x", expect: { matches: "(?=a)" } }] }]));
+  const { code, err } = await run();
+  expect(code).toBe(1);
+  expect(err).toContain("knows neither backreferences nor lookaround");
+  expect(err).toContain("cases[2].turns[0].expect.matches");
+  expect(model.log.length).toBe(played);
+}, 60_000);
 
 test("one that was ended goes on, and what cannot be read says where", { timeout: 120_000 }, async () => {
   const { model, home, run, file } = await open();

@@ -22,10 +22,9 @@ const turnOf = (answer: string, more: Partial<PlayedTurn> = {}): PlayedTurn => (
   ms: 20,
   ...more,
 });
-const matches = (pattern: string, text: string) => new RegExp(pattern, "u").test(text);
 const expects = (given: object): Expectation | undefined =>
   casesIn([{ id: "a", turns: [{ user: "?", expect: given }] }])[0]?.turns[0]?.expect;
-const wrong = (given: object, turn: PlayedTurn) => failuresOf(expects(given), turn, matches);
+const wrong = (given: object, turn: PlayedTurn) => failuresOf(expects(given), turn);
 
 describe("rules", () => {
   test.each([
@@ -33,7 +32,7 @@ describe("rules", () => {
     [{ contains: ["six", "seven"] }, "open until six", ['does not contain "seven"']],
     [{ matches: "^open" }, "open", []],
     [{ matches: "^open" }, "we open", ["does not match /^open/"]],
-    [{ matches: "(" }, "x", [expect.stringContaining("/(/ cannot be decided")]],
+    [{ not: { matches: "^(a+)+$" } }, `${"a".repeat(5_000)}!`, []],
     [{ not: { contains: "sorry", matches: "\\d" } }, "Sorry, 3", ['contains "sorry"', "matches /\\d/"]],
     [{ json: { at: { "a.0.b": 1 } } }, '```json\n{"a":[{"b":1}]}\n```', []],
     [{ json: { at: { "a.b": 1 } } }, '{"a":{"b":2}}', ["has 2 at a.b, not 1"]],
@@ -57,6 +56,8 @@ describe("rules", () => {
 
   test("cases that are none say where", () => {
     expect(() => casesIn([{ id: "a", turns: [] }])).toThrow(/turns/);
+    for (const unknown of ["(", "(?=a)", "(a)\\1"])
+      expect(() => expects({ not: { matches: ["a", unknown] } })).toThrow(/no pattern of RE2.*backreferences/);
     const one = { id: "a", turns: [{ user: "x" }] };
     expect(() => casesIn([one, one])).toThrow("stands there twice: a");
     expect(() => casesIn([{ ...one, tools: { pay: { results: [] } } }])).toThrow(/no tool from outside/);
@@ -121,7 +122,6 @@ test("cases are played in their order on the demo model, several at once, and wh
   const options = {
     cases,
     candidate,
-    matches,
     jobs: 3,
     digestOf: ({ id }: { id: string }) => id,
     done: async (one: CaseResult) => void done.push(one),

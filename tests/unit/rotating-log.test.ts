@@ -13,7 +13,9 @@ const open = () => probe({ tenant: "t", channel: "c", account: "a" }).deps.trans
 const processOn = (transcript: Transcript, ms = period) => createRotatingLog(transcript, clock, ms);
 
 async function all(names: AsyncIterable<string>): Promise<string[]> {
-  return Array.fromAsync(names);
+  const found: string[] = [];
+  for await (const name of names) found.push(name);
+  return found;
 }
 async function kept(transcript: Transcript): Promise<number> {
   const lists = await Promise.all(listsOf("log").map((list) => transcript.list(list, { after: 0, limit: 1_000 })));

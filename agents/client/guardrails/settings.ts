@@ -1,10 +1,9 @@
-import { RE2JS } from "re2js";
 import { z } from "zod";
+import { pattern } from "../pattern.ts";
 
 /** What happens where a rule applies: the person is told that it is not answered, or an operator is asked, or it is left out. */
 const outcome = z.enum(["refuse", "review", "mask"], "must be refuse, review or mask");
 const whole = z.enum(["refuse", "review"], "must be refuse or review: of all of it nothing would be left");
-const longestPattern = 500;
 
 export const secretKinds = ["cards", "ibans", "keys"] as const;
 export type SecretKind = (typeof secretKinds)[number];
@@ -14,21 +13,6 @@ const domain = z
   .string()
   .regex(/^(?:[a-z0-9-]{1,63}\.){1,8}[a-z0-9-]{2,63}$/i, "is no domain: give one such as example.com, without https://")
   .transform((name) => name.toLowerCase());
-
-const pattern = z
-  .string()
-  .min(1)
-  .max(longestPattern)
-  .superRefine((given, context) => {
-    try {
-      RE2JS.compile(given);
-    } catch {
-      context.addIssue({
-        code: "custom",
-        message: "is no pattern of RE2, which knows neither backreferences nor lookaround (docs/guardrails.md)",
-      });
-    }
-  });
 
 const length = z.strictObject({ check: z.literal("length"), most: z.number().int().positive(), action: whole });
 const words = z.strictObject({

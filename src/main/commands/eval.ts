@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { appendFile, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { runInNewContext } from "node:vm";
 import { z } from "zod";
 import { casesIn, type Case } from "../../../agents/evaluation/cases.ts";
 import { evaluate } from "../../../agents/evaluation/evaluate.ts";
@@ -42,8 +41,6 @@ export interface EvalOptions {
   readonly json?: true;
 }
 
-const matchMs = 500;
-
 export async function evaluateFile(file: string, options: EvalOptions): Promise<void> {
   const cases = await readCases(file);
   const baseline = options.baseline === undefined ? undefined : await readReport(options.baseline);
@@ -58,7 +55,6 @@ export async function evaluateFile(file: string, options: EvalOptions): Promise<
       ...players,
       cases,
       judge,
-      matches,
       jobs: options.jobs,
       digestOf: (one) => digestOf(one, { of, judge: options.judge, samples: options.samples, run: options.run }),
       known: await knownIn(partial),
@@ -180,11 +176,6 @@ function digestOf(of: Case, played: object): string {
     .update(JSON.stringify([of, played]))
     .digest("base64url")
     .slice(0, 22);
-}
-
-/** A pattern that would run for ever is ended; nothing of the process is in its context. */
-function matches(pattern: string, text: string): boolean {
-  return runInNewContext("new RegExp(pattern, 'u').test(text)", { pattern, text }, { timeout: matchMs }) === true;
 }
 
 /** What models wrote may hold anything; lines stay lines. */
