@@ -33,6 +33,28 @@ export function createFeedbackRecords(stores: Stores, clock: Clock, keptMs: numb
   };
 }
 
+const readAtOnce = 50;
+
+/** What stands behind the names, in their order; of at most so many names. */
+export async function* readNamed<Value>(
+  names: AsyncIterable<string>,
+  most: number,
+  read: (name: string) => Promise<Value | undefined>,
+): AsyncIterable<Value> {
+  let looked = 0;
+  let batch: string[] = [];
+  const found = async () => (await Promise.all(batch.map(read))).filter((one) => one !== undefined);
+  for await (const name of names) {
+    batch.push(name);
+    looked += 1;
+    if (looked === most) break;
+    if (batch.length < readAtOnce) continue;
+    yield* await found();
+    batch = [];
+  }
+  yield* await found();
+}
+
 /** Whatever is kept of what people think of answers there. */
 export async function forgetFeedback(stores: Stores, conversations: readonly string[]): Promise<void> {
   for (const conversation of conversations)

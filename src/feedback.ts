@@ -7,7 +7,7 @@
 import { answerRated, type Announce } from "./announce.ts";
 import type { Channel } from "./channel.ts";
 import { ConflictError, reasonOf } from "./errors.ts";
-import { isForgotten, type FeedbackRecords } from "./feedback-records.ts";
+import { isForgotten, readNamed, type FeedbackRecords } from "./feedback-records.ts";
 import { encodePart, type AccountRef, type MessageId } from "./ids.ts";
 import type { InboundEvent, OutboundEvent } from "./message.ts";
 import type { Clock, Log, Records, Transcript } from "./ports.ts";
@@ -168,11 +168,11 @@ export function createFeedback(options: FeedbackOptions): Feedback {
     async list(tenants, limit) {
       const all: Rating[] = [];
       for (const tenant of tenants) {
-        let [found, looked] = [0, 0];
-        for await (const id of index.newest(tenantLog(tenant))) {
-          const one = await read(ratingKey(id));
-          if (one !== undefined) all.push(one);
-          if ((one !== undefined && ++found >= limit) || ++looked >= furthest) break;
+        let found = 0;
+        const names = index.newest(tenantLog(tenant));
+        for await (const one of readNamed(names, furthest, (id) => read(ratingKey(id)))) {
+          all.push(one);
+          if (++found >= limit) break;
         }
       }
       return all.toSorted((a, b) => lastOf(b) - lastOf(a)).slice(0, limit);

@@ -5,7 +5,7 @@
 import { z } from "zod";
 import type { CallAgent } from "./agent-calls.ts";
 import { ConflictError, InputError } from "./errors.ts";
-import { isForgotten, type FeedbackRecords } from "./feedback-records.ts";
+import { isForgotten, readNamed, type FeedbackRecords } from "./feedback-records.ts";
 import { encodePart } from "./ids.ts";
 import type { Clock, Records, Transcript } from "./ports.ts";
 import { answerIdOf, ratedAnswer, type RatedAnswer } from "./rating.ts";
@@ -127,14 +127,8 @@ export function createReviews({ records, transcript, noted, clock, call, keptMs 
   }
 
   async function* ofTenants(tenants: readonly string[]): AsyncIterable<Review> {
-    for (const tenant of tenants) {
-      let looked = 0;
-      for await (const id of index.newest(tenantLog(tenant))) {
-        if (++looked > furthest) break;
-        const row = await read(id);
-        if (row !== undefined) yield row.found;
-      }
-    }
+    for (const tenant of tenants)
+      yield* readNamed(index.newest(tenantLog(tenant)), furthest, async (id) => (await read(id))?.found);
   }
 
   const isFree = ({ done, taken }: Review, by: string) =>

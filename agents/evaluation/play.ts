@@ -1,13 +1,13 @@
 /** Plays a case: an agent as in production, its turns one after another, and nobody at the other end of its tools. */
 import type { ModelProvider } from "@openai/agents";
-import type { Doubt, HistoryItem, TurnInput, TurnOutput } from "../../src/agent.ts";
+import type { Agent, Doubt, HistoryItem, TurnInput, TurnOutput } from "../../src/agent.ts";
 import { reasonOf } from "../../src/errors.ts";
 import { conversationId, messageId, participantId, type AgentId, type TurnId } from "../../src/ids.ts";
 import { describeAnswer, type Address, type InboundMessage } from "../../src/message.ts";
 import type { Blobs, Clock, Log } from "../../src/ports.ts";
 import type { ToolSource } from "../../src/tools.ts";
 import { createClientAgent } from "../client/index.ts";
-import type { ClientAgentSettings } from "../client/settings.ts";
+import type { Role } from "../client/role.ts";
 import type { Case } from "./cases.ts";
 import { evaluationSources } from "./stubs.ts";
 import { watched, type MadeCall } from "./watch.ts";
@@ -25,8 +25,9 @@ export interface PlayedTurn {
 }
 
 export interface Player {
+  /** Of whoever answers first; the others may be handed the conversation. */
   readonly name: string;
-  readonly settings: ClientAgentSettings;
+  readonly roles: ReadonlyMap<string, Role>;
   readonly models: ModelProvider;
   readonly clock: Clock;
   readonly log: Log;
@@ -44,15 +45,23 @@ export async function play(of: Case, player: Player, signal: AbortSignal): Promi
   const clock = of.now === undefined ? player.clock : { ...player.clock, now: () => Date.parse(of.now ?? "") };
   const calls: MadeCall[] = [];
   const sources = evaluationSources(of.tools, player.real, player.mayRun);
-  const agent = createClientAgent(player.settings, {
-    name: player.name,
-    models: watched(player.models, calls),
-    clock,
-    blobs: noBlobs(),
-    log: player.log,
-    // Nothing here is done a second time after a death.
-    outside: { sources, effects: { once: (_of, work) => work() } },
-  });
+  const models = watched(player.models, calls);
+  const agentOf = (name: string): Agent => {
+    const role = player.roles.get(name);
+    if (role === undefined) throw new Error(`there is no agent "${name}"`);
+    const { log, roles } = player;
+    return createClientAgent(role.settings, {
+      name,
+      models,
+      clock,
+      blobs: noBlobs(),
+      log,
+      // Nothing here is done a second time after a death.
+      outside: { sources, effects: { once: (_of, work) => work() } },
+      roles: () => roles,
+    });
+  };
+  let current = player.name;
   const to: Address = { ...account, conversation: conversationId(account, of.id), kind: "direct", chat: of.id };
   const person = { id: participantId(account, of.id), user: of.id };
   let history: HistoryItem[] = of.history.map(({ role, text }) => ({
@@ -84,6 +93,7 @@ export async function play(of: Case, player: Player, signal: AbortSignal): Promi
       summary: undefined,
       history,
       messages: [message],
+      ...(current !== player.name && { handedBy: player.name }),
     };
     const from = calls.length;
     const since = player.clock.monotonic();
@@ -109,11 +119,13 @@ export async function play(of: Case, player: Player, signal: AbortSignal): Promi
       });
     };
     try {
+      const agent = agentOf(current);
       let output = add(await agent.run(input, hooks));
       for (let words = 0; output.pause !== undefined && approves !== undefined && words < mostWords; words++) {
         const resume = { state: output.pause.state, turn, approved: approves };
         output = add(await agent.run({ ...input, attempt: words + 2, resume }, hooks));
       }
+      current = output.by ?? current;
       const waits = output.pause?.calls.map(({ tool, args }) => `[waits for a word: ${tool} ${args}]`) ?? [];
       const answer = [describeAnswer(output.answer), ...waits].filter(Boolean).join("\n");
       history = [

@@ -88,13 +88,9 @@ export function createAgents(options: AgentsOptions): Agents {
   const { config, models, clock, log, blobs, outside, modules = new Map() } = options;
   const documents = createDocuments({ clock, log });
   const { transcriber, tracing } = models;
-  const roles = new Map<string, Role>();
+  const roles = rolesOf(config, modules, log);
   const made = new Map(
-    Object.entries(config.agents).map(([name, given]) => {
-      const defined = modules.get(name);
-      const settings = settingsOf({ ...given, model: modelsOfAgent(given) ?? config.model.spec }, defined);
-      const written = typeof defined?.instructions === "function" ? defined.instructions : undefined;
-      roles.set(name, roleOf(name, settings, log, written));
+    [...roles].map(([name, { settings }]) => {
       const deps = { name, models, clock, blobs, log, transcriber, documents, tracing, outside, roles: () => roles };
       const agent = createClientAgent(settings, deps);
       const made = config.feedback.enabled ? { made: versionOf(settings) } : {};
@@ -120,6 +116,27 @@ export function createAgents(options: AgentsOptions): Agents {
     commandsAt: (to) => routing.offeredAt({ ...to, kind: "direct", chat: "" }, { user: "" }).flatMap(commandOf),
     profiles: [...made.values()].map(({ name, settings }) => profileOf(name, settings.name)),
   };
+}
+
+/**
+ * All that are configured, there and in TypeScript.
+ * @param changed what is tried instead, by the agent's name.
+ */
+export function rolesOf(
+  config: Pick<Config, "agents" | "model">,
+  modules: ReadonlyMap<string, AgentDefinition>,
+  log: Log,
+  changed: Readonly<Record<string, { readonly model?: string; readonly instructions?: string }>> = {},
+): ReadonlyMap<string, Role> {
+  return new Map(
+    Object.entries(config.agents).map(([name, given]) => {
+      const defined = modules.get(name);
+      const configured = settingsOf({ ...given, model: modelsOfAgent(given) ?? config.model.spec }, defined);
+      const settings = { ...configured, ...changed[name] };
+      const isWritten = typeof defined?.instructions === "function" && changed[name]?.instructions === undefined;
+      return [name, roleOf(name, settings, log, isWritten ? defined.instructions : undefined)] as const;
+    }),
+  );
 }
 
 /** At most 100 characters, as Discord takes them. */

@@ -52,13 +52,16 @@ function reply(prompt: Prompt, biased: boolean) {
   return { text: body.includes("You know the hours") ? "We close at six." : "Sorry, I cannot say." };
 }
 
-async function open() {
+const twoPrompts = () => ({ assistant: {}, better: { instructions: "You know the hours: until six." } });
+
+/** @param agentsIn with files of the test's own folder. */
+async function open(agentsIn: (home: string) => object = twoPrompts) {
   const model = await startOpenAiFake({ models: ["test", "judge"] });
   const state = { biased: false };
   model.script((prompt) => reply(prompt, state.biased));
   const home = await mkdtemp(join(tmpdir(), "ascent-eval-"));
   const gateway = await createGateway({
-    config: { agents: { assistant: {}, better: { instructions: "You know the hours: until six." } } },
+    config: { agents: agentsIn(home) },
     env: () => ({
       ASCENT_CONFIG: "ascent.yaml",
       ASCENT_MODEL: "compatible:test",
@@ -146,3 +149,36 @@ test("one that was ended goes on, and what cannot be read says where", { timeout
   expect(unread.code).toBe(1);
   expect(unread.err).toContain("turns[0]");
 });
+
+test(
+  "an agent in TypeScript is played with its instructions and its tools, which are not called",
+  { timeout: 60_000 },
+  async () => {
+    const { model, home, run, file } = await open((folder) => ({ shop: { module: join(folder, "shop.mjs") } }));
+    const define = JSON.stringify(new URL("../../agents/define.ts", import.meta.url).href);
+    const zod = JSON.stringify(import.meta.resolve("zod"));
+    await writeFile(
+      join(home, "shop.mjs"),
+      `import { defineAgent } from ${define};
+import { z } from ${zod};
+const hours = { description: "hours", parameters: z.object({ day: z.string() }), run: () => "really called" };
+export default defineAgent({ instructions: () => "You know the hours.", tools: { hours } });
+`,
+    );
+    model.script(({ body, toolOutputs }) => {
+      if (toolOutputs.length > 0) return { text: toolOutputs.join(" ") };
+      if (!JSON.stringify(body).includes("You know the hours")) return { text: "I know nothing." };
+      return { toolCalls: [{ name: "own__hours", arguments: { day: "monday" } }] };
+    });
+    const written = { id: "a", turns: [{ user: "hours?", expect: { contains: "no result is recorded" } }] };
+    await writeFile(file, JSON.stringify([written]));
+    const played = await run();
+    expect(played).toMatchObject({ code: 0, err: "" });
+    const recorded = { own__hours: { results: [{ text: "nine to six" }] } };
+    const second = { id: "b", tools: recorded, turns: [{ user: "hours?", expect: { contains: "nine to six" } }] };
+    const third = { id: "c", turns: [{ user: "hours?", expect: { contains: "really called" } }] };
+    await writeFile(file, JSON.stringify([second, third]));
+    expect((await run()).out).toContain("1 of 2 pass");
+    expect((await run("--run", "own__*")).out).toContain("2 of 2 pass");
+  },
+);

@@ -1,11 +1,13 @@
 /** Cases, their rules, and tools that only answer what was recorded. */
+import { assistantMessage, functionCall, ScriptedModel } from "@openai/agents/testing";
 import { describe, expect, test } from "vitest";
 import { casesIn, type Expectation } from "../../agents/evaluation/cases.ts";
 import { evaluate } from "../../agents/evaluation/evaluate.ts";
-import type { PlayedTurn } from "../../agents/evaluation/play.ts";
+import { play, type PlayedTurn } from "../../agents/evaluation/play.ts";
 import { tableOf, type CaseResult } from "../../agents/evaluation/report.ts";
 import { failuresOf } from "../../agents/evaluation/rules.ts";
 import { evaluationSources } from "../../agents/evaluation/stubs.ts";
+import { roleOf } from "../../agents/client/role.ts";
 import { clientAgentSettings } from "../../agents/client/settings.ts";
 import { caseOf } from "../../src/feedback-operations.ts";
 import type { ToolCall, ToolSource } from "../../src/tools.ts";
@@ -108,6 +110,28 @@ describe("tools", () => {
   });
 });
 
+test("who is handed the conversation answers in it, and goes on to, as with people", async () => {
+  const scripts: Record<string, ScriptedModel> = {
+    triage: new ScriptedModel([[functionCall("transfer_to_support", {}, { callId: "c1" })]]),
+    support: new ScriptedModel([[assistantMessage("Which order?")], [assistantMessage("It is on its way.")]]),
+  };
+  const roleOn = (name: string, given: object) =>
+    [name, roleOf(name, clientAgentSettings.parse({ name, model: name, ...given }), quiet)] as const;
+  const player = {
+    name: "triage",
+    roles: new Map([roleOn("triage", { handoffs: ["support"] }), roleOn("support", {})]),
+    models: { getModel: (spec = "") => scripts[spec] ?? new ScriptedModel([]) },
+    clock: testClock(),
+    log: quiet,
+    real: [],
+    mayRun: [],
+  };
+  const [of] = casesIn([{ id: "late", turns: [{ user: "my order is late" }, { user: "number 7" }] }]);
+  const played = of && (await play(of, player, new AbortController().signal));
+  expect(played?.map(({ answer }) => answer)).toEqual(["Which order?", "It is on its way."]);
+  expect(played?.[0]?.calls.map(({ tool }) => tool)).toEqual(["transfer_to_support"]);
+});
+
 test("cases are played in their order on the demo model, several at once, and what is known is not played again", async () => {
   const models = createModels({ demo: {} }, { clock: testClock() });
   const cases = casesIn(
@@ -116,8 +140,8 @@ test("cases are played in their order on the demo model, several at once, and wh
       turns: [{ user: `what is ${n}*7+3`, expect: { contains: String(n * 7 + 3), calls: [{ tool: "calculate" }] } }],
     })),
   );
-  const settings = clientAgentSettings.parse({});
-  const candidate = { name: "a", settings, models, clock: testClock(), log: quiet, real: [], mayRun: [] };
+  const roles = new Map([["a", roleOf("a", clientAgentSettings.parse({}), quiet)]]);
+  const candidate = { name: "a", roles, models, clock: testClock(), log: quiet, real: [], mayRun: [] };
   const done: CaseResult[] = [];
   const options = {
     cases,

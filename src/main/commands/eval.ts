@@ -16,10 +16,11 @@ import {
 } from "../../../agents/evaluation/report.ts";
 import { createSafeFetch } from "../../../adapters/fetch/index.ts";
 import { createModels } from "../../../adapters/models/index.ts";
-import { modelsOfAgent, parseModelList } from "../../../adapters/models/spec.ts";
+import { parseModelList } from "../../../adapters/models/spec.ts";
 import { InputError } from "../../errors.ts";
 import type { ToolSource } from "../../tools.ts";
-import { modelsSettings, versionOf } from "../agents.ts";
+import { loadAgentModules, ownTools } from "../agent-modules.ts";
+import { modelsSettings, rolesOf, versionOf } from "../agents.ts";
 import { systemClock } from "../clock.ts";
 import { loadConfig, type Config } from "../config.ts";
 import { createLog } from "../log.ts";
@@ -41,22 +42,30 @@ export interface EvalOptions {
   readonly json?: true;
 }
 
+type Modules = Awaited<ReturnType<typeof loadAgentModules>>;
+
 export async function evaluateFile(file: string, options: EvalOptions): Promise<void> {
   const cases = await readCases(file);
   const baseline = options.baseline === undefined ? undefined : await readReport(options.baseline);
   const config = await loadConfig();
+  const modules = await loadAgentModules(config);
+  const own = [ownTools(modules)].filter((source) => source !== undefined);
   const servers = await connected(config, options.run);
   const abort = new AbortController();
   process.once("SIGINT", () => abort.abort(new InputError("stopped; with --out the same command goes on")));
   try {
-    const { players, judge, of } = await sidesOf(config, options, servers.sources);
+    const { players, judge, of } = await sidesOf(config, options, modules, [...own, ...servers.sources]);
+    const { candidate, reference } = players;
+    // Whom they may hand a conversation to, too.
+    const versions = [candidate, ...(reference === undefined ? [] : [reference])].map(versionsOf);
     const partial = options.out === undefined ? undefined : `${options.out}.partial`;
     const results = await evaluate({
       ...players,
       cases,
       judge,
       jobs: options.jobs,
-      digestOf: (one) => digestOf(one, { of, judge: options.judge, samples: options.samples, run: options.run }),
+      digestOf: (one) =>
+        digestOf(one, { of, versions, judge: options.judge, samples: options.samples, run: options.run }),
       known: await knownIn(partial),
       done: async (result) =>
         void (partial && (await appendFile(partial, `${JSON.stringify(result)}\n`, { mode: 0o600 }))),
@@ -68,45 +77,53 @@ export async function evaluateFile(file: string, options: EvalOptions): Promise<
       `${options.json ? JSON.stringify(made, null, 2) : shown(tableOf(made, { baseline, price: options.price }))}\n`,
     );
     const passed = results.filter(({ pass }) => pass).length;
-    if (passed < options.threshold * results.length) process.exitCode = 1;
+    if (passed / results.length < options.threshold) process.exitCode = 1;
   } finally {
     await servers.close();
   }
 }
 
 /** Whose answers are graded, and with whose they are compared. */
-async function sidesOf(config: Config, options: EvalOptions, real: readonly ToolSource[]) {
+async function sidesOf(config: Config, options: EvalOptions, modules: Modules, real: readonly ToolSource[]) {
   const models = createModels(modelsSettings(config), { clock: systemClock });
   const log = createLog("error");
   const instructions = options.instructions === undefined ? undefined : await readFile(options.instructions, "utf8");
-  const playerOf = (
-    name: string,
-    more: { readonly model?: string | undefined; readonly instructions?: string | undefined },
-  ): Player => {
-    const given = config.agents[name];
-    if (given === undefined)
-      throw new InputError(`there is no agent "${name}"; there are ${Object.keys(config.agents).join(", ")}`);
-    const model = more.model ?? modelsOfAgent(given) ?? config.model.spec;
-    parseModelList(model);
-    const settings = { ...given, model, ...(more.instructions !== undefined && { instructions: more.instructions }) };
-    return { name, settings, models, clock: systemClock, log, real, mayRun: options.run };
+  const playerOf = (name: string, changed: { readonly model?: string; readonly instructions?: string }): Player => {
+    const roles = rolesOf(config, modules, log, { [name]: changed });
+    const role = roles.get(name);
+    if (role === undefined)
+      throw new InputError(`there is no agent "${name}"; there are ${[...roles.keys()].join(", ")}`);
+    parseModelList(role.settings.model);
+    return { name, roles, models, clock: systemClock, log, real, mayRun: options.run };
   };
   const name = options.agent ?? Object.keys(config.agents)[0] ?? "";
-  const candidate = playerOf(name, { model: options.model, instructions });
-  const { against } = options;
+  const { model, against } = options;
+  const candidate = playerOf(name, {
+    ...(model !== undefined && { model }),
+    ...(instructions !== undefined && { instructions }),
+  });
   const isAgent = against !== undefined && Object.hasOwn(config.agents, against);
   const reference =
     against === undefined ? undefined : isAgent ? playerOf(against, {}) : playerOf(name, { model: against });
   if (options.judge !== undefined) parseModelList(options.judge);
   const { samples } = options;
   const judge = options.judge === undefined ? undefined : createJudge({ models, model: options.judge, samples, log });
-  const sideOf = (of: Player) => ({ agent: of.name, ...versionOf(of.settings) });
   const of = {
     candidate: sideOf(candidate),
     ...(reference && { reference: sideOf(reference) }),
     ...(options.judge !== undefined && { judge: options.judge }),
   };
   return { players: { candidate, reference }, judge, of };
+}
+
+function versionsOf({ roles }: Player) {
+  return [...roles].map(([name, { settings }]) => ({ agent: name, ...versionOf(settings) }));
+}
+
+function sideOf(of: Player) {
+  const side = versionsOf(of).find(({ agent }) => agent === of.name);
+  if (side === undefined) throw new TypeError(`there is no agent "${of.name}"`);
+  return side;
 }
 
 /** Nobody is connected where nothing may really run. */
