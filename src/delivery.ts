@@ -91,7 +91,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   /** Accounts that the platform asked to be quiet, until a monotonic time. */
   const quiet = new Map<string, number>();
   const resting = new Set<() => void>();
-  /** What nothing waits for: it follows what is sent and recorded. */
+  /** What follows a sending, and nothing waits for. */
   const beside = new Set<Promise<void>>();
   /** Records that were read or written a short time ago: the next answer need not read them again. */
   const known = createRecent<ConversationId, KnownRecord>(clock);
@@ -167,9 +167,10 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       const key = `${entry.to.conversation}#${entry.seq}.${part}`;
       const sent = await sendPart(lane, item, channel, outgoing, { key, part, parts: parts.length });
       if ("reason" in sent) return giveUp(lane, item, sent);
-      // First: who dies before it sends the part again.
-      await lane.keeper.write(part + 1 < parts.length ? { part: part + 1 } : { seq: entry.seq, part: 0 });
+      // First, and alone waited for: who dies before it sends the part again. Where the store is this process's own they are one commit.
+      const written = lane.keeper.write(part + 1 < parts.length ? { part: part + 1 } : { seq: entry.seq, part: 0 });
       if (options.feedback !== undefined) aside(options.feedback.named(channel, entry, key, sent.id));
+      await written;
     }
     if (lane.keeper.record.seq < entry.seq) await lane.keeper.write({ seq: entry.seq, part: 0 });
     tellAnswered(entry);

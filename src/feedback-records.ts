@@ -17,9 +17,14 @@ export interface FeedbackRecords {
 
 type Stores = Pick<Runtime, "records" | "transcript">;
 
-/** @param keptMs how long such a record lives. What was kept for longer before ends with its note. */
+/** @param keptMs how long such a record lives since it was changed. */
 export function createFeedbackRecords(stores: Stores, clock: Clock, keptMs: number): FeedbackRecords {
-  const log = createRotatingLog(stores.transcript, clock, keptMs, (list) => eraseNoted(stores, list));
+  const log = createRotatingLog(
+    stores.transcript,
+    clock,
+    keptMs,
+    async (record) => (await stores.records.get(record)) !== undefined,
+  );
   return {
     note: (conversation, record) => log.add(nameOf(conversation), record),
     async latest(conversation, prefix, limit) {

@@ -1,6 +1,6 @@
 /**
  * Names in the order in which they came, kept for one to two periods: three lists take turns. Whoever adds clears the list whose turn
- * is next, and no process writes to that one for a good part of a period yet: nothing that is added is cleared with it.
+ * is next; no process writes to that one for half a period yet, so that nothing which is added is cleared with it.
  */
 import type { Clock, Transcript } from "./ports.ts";
 import { createRecent } from "./recent.ts";
@@ -22,14 +22,27 @@ export function listsOf(log: string): readonly string[] {
   return Array.from({ length: lists }, (_, n) => listAt(log, n));
 }
 
-/** @param clear what becomes of a list that is over. */
+/** @param lives whether what has this name is still there, where it may outlive a period: then its name comes along. */
 export function createRotatingLog(
   transcript: Transcript,
   clock: Clock,
   periodMs: number,
-  clear: (list: string) => Promise<void> = (list) => transcript.clear(list),
+  lives?: (name: string) => Promise<boolean>,
 ): RotatingLog {
   const cleared = createRecent<string, number>(clock, knownMs);
+
+  async function clear(list: string, into: string): Promise<void> {
+    for (let after = 0; lives !== undefined;) {
+      const page = await transcript.list(list, { after, limit: pageSize });
+      await Promise.all(
+        page.map(async ({ key, entry }) => void ((await lives(key)) && (await transcript.append(into, key, entry)))),
+      );
+      if (page.length < pageSize) break;
+      after = page.at(-1)?.n ?? after;
+    }
+    // Last: until then another try finds them.
+    await transcript.clear(list);
+  }
 
   async function clearOld(log: string, now: number): Promise<void> {
     const period = Math.floor(now / periodMs);
@@ -37,7 +50,7 @@ export function createRotatingLog(
     if (cleared.get(log) === period || now - period * periodMs > periodMs / 2) return;
     const next = listAt(log, period + 1);
     const [latest] = await transcript.list(next, { before: Number.MAX_SAFE_INTEGER, limit: 1 });
-    if (latest !== undefined && latest.at < (period - 1) * periodMs) await clear(next);
+    if (latest !== undefined && latest.at < (period - 1) * periodMs) await clear(next, listAt(log, period));
     cleared.set(log, period);
   }
 

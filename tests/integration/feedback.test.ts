@@ -1,7 +1,7 @@
 /** Thumbs on answers of the real gateway, on every channel that has them, and the reviews that come of them. */
 import { randomBytes } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { Webhook } from "standardwebhooks";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { listen, readBody } from "../fakes/http.ts";
@@ -316,6 +316,36 @@ test("/export has a person's thumbs, /forget erases them with what was to be rev
   expect((await rate("down")).status).toBe(404);
   expect(await ratings(gateway)).toEqual([]);
   expect((await gateway.ascent("review", "list")).out).toContain("nothing to review");
+  await gateway.terminate();
+  expect(filesWith(gateway.data, canary)).toEqual([]);
+}, 90_000);
+
+test("/forget erases them also where answers are not rated any more; what commands answer never is", async () => {
+  const canary = `canary${randomBytes(8).toString("hex")}`;
+  const stage = await open({ web: true });
+  const { gateway } = stage;
+  const page = await openPage(stage);
+  const rate = async (words: string) => {
+    const { id } = (await page.shown()).at(-1) as unknown as { id: string };
+    const body = JSON.stringify({ thumb: "down", words });
+    return (await page.request(`/api/messages/${id}/feedback`, { method: "POST", body })).status;
+  };
+  await page.sends(`hello ${canary}`);
+  await page.sees(canary);
+  expect(await rate(canary)).toBe(200);
+  await page.sends("/memory");
+  await page.sees("I have noted nothing");
+  expect(await rate("a command")).toBe(404);
+  await counts(gateway, 0, 1);
+  await gateway.terminate();
+  const file = join(dirname(gateway.data), "ascent.yaml");
+  const config = JSON.parse(readFileSync(file, "utf8")) as object;
+  writeFileSync(file, JSON.stringify({ ...config, feedback: { enabled: false } }));
+  await gateway.start();
+  await page.sends("/forget");
+  await page.sees("/forget yes");
+  await page.sends("/forget yes");
+  await page.sees("I have erased");
   await gateway.terminate();
   expect(filesWith(gateway.data, canary)).toEqual([]);
 }, 90_000);

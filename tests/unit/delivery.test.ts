@@ -148,7 +148,7 @@ describe("what follows a sending", () => {
     return { steps, gate, clock, delivery };
   }
 
-  it("comes after its record, and the next answer does not wait for it", async () => {
+  it("is begun behind its record, and the next answer does not wait for it", async () => {
     const { steps, delivery } = open();
     await delivery.handle(outboundEnvelope(entryOf(words("one"), 1)));
     await delivery.handle(outboundEnvelope(entryOf(words("two"), 2)));

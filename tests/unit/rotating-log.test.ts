@@ -62,3 +62,26 @@ test("where the period was another one before, what is not over is still found",
     expect((await all(processOn(transcript, ms).newest("log"))).toSorted()).toEqual(["a", "b", "c", "d"]);
   }
 });
+
+test("what outlives its period stays, with its place in the list of the day", async () => {
+  const transcript = open();
+  const alive = new Set(["a"]);
+  const log = createRotatingLog(transcript, clock, period, async (name) => alive.has(name));
+  for (let n = 0; n < 9; n++) {
+    await log.add("log", n === 0 ? "a" : `b ${n}`);
+    if (n === 0) await log.add("log", "gone");
+    vi.setSystemTime(Date.now() + period);
+  }
+  const names = async () => {
+    const lists = await Promise.all(listsOf("log").map((list) => transcript.list(list, { after: 0, limit: 1_000 })));
+    return lists.flat().map(({ key }) => key);
+  };
+  expect(await names()).toContain("a");
+  expect(await names()).not.toContain("gone");
+  alive.clear();
+  for (let n = 0; n < 5; n++) {
+    await log.add("log", `c ${n}`);
+    vi.setSystemTime(Date.now() + period);
+  }
+  expect(await names()).not.toContain("a");
+});
