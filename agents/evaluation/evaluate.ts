@@ -48,10 +48,13 @@ async function resultOf(of: Case, options: EvaluateOptions): Promise<Omit<CaseRe
   // What the rules refuse needs no judge, unless it is compared.
   const judged = of.rubric !== undefined && judge !== undefined && failures.length === 0;
   const verdict = judged ? await judge.grade(of.rubric ?? "", turns, signal) : undefined;
-  const unjudged = judged && verdict === undefined ? ["the judge gave no verdict"] : [];
   const other = reference && (await play(of, reference, signal));
   const both = other && { candidate: turns, reference: other };
   const compared = both && judge && (await judge.compare(of.rubric, both, signal));
+  const unjudged = [
+    ...(judged && verdict === undefined ? ["the judge gave no verdict"] : []),
+    ...(both && judge && compared === undefined ? ["the judge did not compare the two"] : []),
+  ];
   return {
     id: of.id,
     turns: turns.map(kept),

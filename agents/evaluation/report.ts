@@ -53,8 +53,16 @@ export function totalsOf({ cases }: Pick<Report, "cases">, price?: Price) {
   return { cases: cases.length, passed, inputTokens, outputTokens, ...(cost !== undefined && { cost }) };
 }
 
-/** A line for each case, what is wrong below it, and the sum. @param baseline an earlier report on the same cases. */
-export function tableOf(of: Report, { baseline, price }: { baseline?: Report | undefined; price?: Price | undefined }) {
+export interface TableOptions {
+  /** An earlier report on the same cases. */
+  readonly baseline?: Report | undefined;
+  readonly price?: Price | undefined;
+  /** So many cases have a rubric, and nobody judged by it. */
+  readonly unjudged?: number;
+}
+
+/** A line for each case, what is wrong below it, and the sum. */
+export function tableOf(of: Report, { baseline, price, unjudged = 0 }: TableOptions): string {
   const width = Math.max(4, ...of.cases.map(({ id }) => id.length));
   const lines = of.cases.flatMap((one) => {
     const before = baseline?.cases.find(({ id }) => id === one.id);
@@ -72,7 +80,14 @@ export function tableOf(of: Report, { baseline, price }: { baseline?: Report | u
     const wrong = [...one.failures, ...(one.verdict?.pass === false ? [`judge: ${one.verdict.reason}`] : [])];
     return [cells.join("  ").trimEnd(), ...wrong.map((words) => `        ${words}`), ...answersIn(before, one)];
   });
-  return [...lines, "", sumOf(of, price), ...(baseline === undefined ? [] : [differenceOf(baseline, of)])].join("\n");
+  const warning = `${unjudged} with a rubric that nobody judged: name a model with --judge`;
+  return [
+    ...lines,
+    "",
+    sumOf(of, price),
+    ...(baseline === undefined ? [] : [differenceOf(baseline, of)]),
+    ...(unjudged === 0 ? [] : [warning]),
+  ].join("\n");
 }
 
 function comparedIn({ compared }: CaseResult): string {
@@ -98,14 +113,20 @@ function sumOf(of: Report, price: Price | undefined): string {
   const { cases, passed, inputTokens, outputTokens, cost } = totalsOf(of, price);
   const { agent, model, version } = of.candidate;
   const money = cost === undefined ? "" : `, ${cost.toFixed(4)}`;
-  const compared = of.cases.flatMap((one) => one.compared ?? []);
+  const sum = `${agent} (${model}, ${version}): ${passed} of ${cases} pass; ${inputTokens} tokens in, ${outputTokens} out${money}`;
+  return [sum, ...comparisonOf(of)].join("\n");
+}
+
+/** By rules alone where nobody judged. */
+function comparisonOf({ reference, judge, cases }: Report): string[] {
+  if (reference === undefined) return [];
+  const { agent, model, version } = reference;
+  const fit = cases.filter((one) => one.reference?.failures.length === 0).length;
+  const compared = cases.flatMap((one) => one.compared ?? []);
   const better = compared.filter((one) => one.candidate > one.reference).length;
   const worse = compared.filter((one) => one.candidate < one.reference).length;
-  const against =
-    of.reference === undefined
-      ? ""
-      : `\nagainst ${of.reference.agent} (${of.reference.model}, ${of.reference.version}): better in ${better}, worse in ${worse} of ${compared.length}`;
-  return `${agent} (${model}, ${version}): ${passed} of ${cases} pass; ${inputTokens} tokens in, ${outputTokens} out${money}${against}`;
+  const judged = judge === undefined ? "" : `; better in ${better}, worse in ${worse} of ${compared.length}`;
+  return [`against ${agent} (${model}, ${version}), whose answers fit the rules in ${fit}${judged}`];
 }
 
 function differenceOf(before: Report, after: Report): string {

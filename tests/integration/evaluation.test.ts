@@ -89,6 +89,9 @@ test("a worse prompt fails, a better one passes, and the difference is shown", {
   expect(first.out).toContain('does not contain "six"');
   expect(first.out).toContain("2 of 3 pass");
   expect((await run("--judge", "compatible:judge", "--threshold", "0.6")).code).toBe(0);
+  const unjudged = await run("--agent", "better", "--against", "assistant");
+  expect(unjudged.out).toContain("1 with a rubric that nobody judged: name a model with --judge");
+  expect(unjudged.out).toMatch(/against assistant .*, whose answers fit the rules in 2$/m);
   const second = await run("--agent", "better", "--judge", "compatible:judge", "--baseline", worse);
   expect(second).toMatchObject({ code: 0, err: "" });
   expect(second.out).toContain("fixed");
@@ -104,7 +107,9 @@ test("two are compared in both orders: who stands first wins nothing by it", { t
   const against = ["--agent", "better", "--against", "assistant", "--judge", "compatible:judge"];
   const fair = await run(...against, "--samples", "2");
   expect(fair.out).toContain("better 4, worse 0, even 0");
-  expect(fair.out).toMatch(/against assistant \(compatible:test, .{10}\): better in 1, worse in 0 of 3/);
+  expect(fair.out).toMatch(
+    /against assistant \(compatible:test, .{10}\), whose answers fit the rules in 2; better in 1, worse in 0 of 3/,
+  );
   state.biased = true;
   const unfair = await run(...against);
   expect(unfair.out).toContain("better 1, worse 1, even 0");
@@ -144,6 +149,9 @@ test("one that was ended goes on, and what cannot be read says where", { timeout
   // The third one takes a call and its answer.
   expect(model.log.length - before).toBe(2);
   expect((await run("--agent", "nobody")).err).toContain('there is no agent "nobody"; there are assistant, better');
+  for (const option of ["--baseline", "--instructions"])
+    expect((await run(option, "gone.json")).err).toContain("there is no file gone.json");
+  expect((await run("--baseline", file)).err).toContain("is no report");
   await writeFile(file, "cases: [{ id: a, turns: [{ usr: x }] }]");
   const unread = await run();
   expect(unread.code).toBe(1);

@@ -73,9 +73,9 @@ export async function evaluateFile(file: string, options: EvalOptions): Promise<
     });
     const made: Report = { v: 1, at: new Date().toISOString(), ...of, cases: [...results] };
     if (options.out !== undefined) await keep(options.out, made);
-    process.stdout.write(
-      `${options.json ? JSON.stringify(made, null, 2) : shown(tableOf(made, { baseline, price: options.price }))}\n`,
-    );
+    const unjudged = judge === undefined ? cases.filter(({ rubric }) => rubric !== undefined).length : 0;
+    const table = () => shown(tableOf(made, { baseline, price: options.price, unjudged }));
+    process.stdout.write(`${options.json ? JSON.stringify(made, null, 2) : table()}\n`);
     const passed = results.filter(({ pass }) => pass).length;
     if (passed / results.length < options.threshold) process.exitCode = 1;
   } finally {
@@ -87,7 +87,7 @@ export async function evaluateFile(file: string, options: EvalOptions): Promise<
 async function sidesOf(config: Config, options: EvalOptions, modules: Modules, real: readonly ToolSource[]) {
   const models = createModels(modelsSettings(config), { clock: systemClock });
   const log = createLog("error");
-  const instructions = options.instructions === undefined ? undefined : await readFile(options.instructions, "utf8");
+  const instructions = options.instructions === undefined ? undefined : await textOf(options.instructions);
   const playerOf = (name: string, changed: { readonly model?: string; readonly instructions?: string }): Player => {
     const roles = rolesOf(config, modules, log, { [name]: changed });
     const role = roles.get(name);
@@ -143,8 +143,13 @@ async function connected(config: Config, run: readonly string[]) {
   return createMcpClients({ servers: config.mcp, safeFetch, ...nothing, clock: systemClock, log: createLog("error") });
 }
 
+async function textOf(file: string): Promise<string> {
+  if (!existsSync(file)) throw new InputError(`there is no file ${file}`);
+  return readFile(file, "utf8");
+}
+
 async function readCases(file: string): Promise<readonly Case[]> {
-  const text = await readFile(file, "utf8");
+  const text = await textOf(file);
   try {
     if (file.endsWith(".jsonl")) {
       const lines = text.split("\n").filter((line) => line.trim() !== "");
@@ -159,9 +164,12 @@ async function readCases(file: string): Promise<readonly Case[]> {
 }
 
 async function readReport(file: string): Promise<Report> {
-  const found = report.safeParse(JSON.parse(await readFile(file, "utf8")));
-  if (!found.success) throw new InputError(`${file} is no report of \`ascent eval\``);
-  return found.data;
+  const text = await textOf(file);
+  try {
+    return report.parse(JSON.parse(text));
+  } catch (error) {
+    throw new InputError(`${file} is no report of \`ascent eval\``, { cause: error });
+  }
 }
 
 /** A line that was cut off at the end is played again, and ended, so that the next one begins a line of its own. */
