@@ -9,6 +9,7 @@ import { failuresOf } from "../../agents/evaluation/rules.ts";
 import { evaluationSources } from "../../agents/evaluation/stubs.ts";
 import { roleOf } from "../../agents/client/role.ts";
 import { clientAgentSettings } from "../../agents/client/settings.ts";
+import { printableLines } from "../../src/main/commands/printable.ts";
 import { caseOf } from "../../src/feedback-operations.ts";
 import type { ToolCall, ToolSource } from "../../src/tools.ts";
 import { quiet, testClock } from "./client-agent.fixture.ts";
@@ -195,4 +196,8 @@ test("a review becomes a case with what was said before it, and a rubric of what
     })),
   );
   expect(caseOf({ id: "ans_1", items, reasons: [], done: undefined as never })).toBeUndefined();
+});
+
+test("what models wrote keeps its lines on a terminal, and nothing that moves its cursor", () => {
+  expect(printableLines("six\n\u001b[2Jseven\u202e", "  ")).toBe("six\n  \u{fffd}[2Jseven\u{fffd}");
 });

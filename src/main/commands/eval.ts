@@ -24,7 +24,7 @@ import { modelsSettings, rolesOf, versionOf } from "../agents.ts";
 import { systemClock } from "../clock.ts";
 import { loadConfig, type Config } from "../config.ts";
 import { createLog } from "../log.ts";
-import { printable } from "./printable.ts";
+import { printableLines } from "./printable.ts";
 
 export interface EvalOptions {
   readonly agent?: string;
@@ -74,7 +74,7 @@ export async function evaluateFile(file: string, options: EvalOptions): Promise<
     const made: Report = { v: 1, at: new Date().toISOString(), ...of, cases: [...results] };
     if (options.out !== undefined) await keep(options.out, made);
     const unjudged = judge === undefined ? cases.filter(({ rubric }) => rubric !== undefined).length : 0;
-    const table = () => shown(tableOf(made, { baseline, price: options.price, unjudged }));
+    const table = () => printableLines(tableOf(made, { baseline, price: options.price, unjudged }));
     process.stdout.write(`${options.json ? JSON.stringify(made, null, 2) : table()}\n`);
     const passed = results.filter(({ pass }) => pass).length;
     if (passed / results.length < options.threshold) process.exitCode = 1;
@@ -201,9 +201,4 @@ function digestOf(of: Case, played: object): string {
     .update(JSON.stringify([of, played]))
     .digest("base64url")
     .slice(0, 22);
-}
-
-/** What models wrote may hold anything; lines stay lines. */
-function shown(table: string): string {
-  return table.split("\n").map(printable).join("\n");
 }

@@ -2,7 +2,7 @@ import { userInfo } from "node:os";
 import { caseOf, type DoneOrder, type ShownReview } from "../../feedback-operations.ts";
 import { loadRunningConfig } from "../config.ts";
 import { withOperations } from "./operations.ts";
-import { printable } from "./printable.ts";
+import { printable, printableLines } from "./printable.ts";
 
 export type DoneOptions = Omit<DoneOrder, "id"> & { readonly as?: string };
 
@@ -43,7 +43,7 @@ function line({ id, reasons, channel, account, added, agent, taken, done: said }
 function whole(of: ShownReview): string {
   const said = of.items.map(({ role, name, text, answer }) => {
     const who = `${answer === true ? "▶ " : "  "}${role}${name === undefined ? "" : ` ${name}`}`;
-    return `${printable(who)}: ${printable(text)}`;
+    return `${printable(who)}: ${printableLines(text, "    ")}`;
   });
   return [line(of), ...said].join("\n");
 }
