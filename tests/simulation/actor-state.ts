@@ -1,7 +1,7 @@
 /** The stored state of actors, and how an actor writes it: in one step (embedded) or in three (dapr). */
 import type { AgentId } from "../../src/ids.ts";
 import type { ActorCommit, ActorContext } from "../../src/ports.ts";
-import type { Inbox, Spilled } from "../../src/state.ts";
+import type { Inbox, Outbox, Spilled } from "../../src/state.ts";
 import type { Broker } from "./broker.ts";
 import type { Process } from "./process.ts";
 import type { Reminders } from "./reminders.ts";
@@ -31,10 +31,13 @@ export interface ActorState {
   asks(): string[];
   /** Conversations that an operator has, and the messages that wait there for the agent. */
   held(): HeldConversation[];
+  /** Doubtful answers that their agents have forgotten, by conversation and sequence. */
+  doubted(): string[];
 }
 
 export function createActorState(world: World, broker: Broker, reminders: Reminders): ActorState {
   const rows = new Map<AgentId, Map<string, string>>();
+  const everDoubted = new Set<string>();
   const embedded = world.plan.flavour === "embedded";
   const { InfrastructureError } = world.subject.errors;
 
@@ -42,6 +45,7 @@ export function createActorState(world: World, broker: Broker, reminders: Remind
     const stored = rows.get(id) ?? new Map<string, string>();
     rows.set(id, stored);
     for (const [key, json] of values) stored.set(key, json);
+    for (const name of doubtedIn(stored)) everDoubted.add(name);
     for (const key of remove) stored.delete(key);
   };
 
@@ -126,5 +130,14 @@ export function createActorState(world: World, broker: Broker, reminders: Remind
       },
     };
   };
-  return { contextOf, asks, held };
+  const doubted = (): string[] => {
+    const left = new Set([...rows.values()].flatMap(doubtedIn));
+    return [...everDoubted].filter((name) => !left.has(name));
+  };
+  return { contextOf, asks, held, doubted };
+}
+
+function doubtedIn(stored: ReadonlyMap<string, string>): string[] {
+  const { entries } = JSON.parse(stored.get("outbox") ?? '{"entries":[]}') as Outbox;
+  return entries.flatMap(({ to, seq, made }) => (made?.doubts === undefined ? [] : [`${to.conversation}#${seq}`]));
 }

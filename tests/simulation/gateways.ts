@@ -11,7 +11,7 @@ import { addressOf, participantOf } from "./events.ts";
 import type { Hosting } from "./hosting.ts";
 import type { Scheduler } from "./jobs.ts";
 import { unused, type Tables } from "./keyed.ts";
-import type { ConversationPlan, Fault } from "./plan.ts";
+import { isRated, type ConversationPlan, type Fault } from "./plan.ts";
 import { createProcess, type Process } from "./process.ts";
 import { logOf, type World } from "./world.ts";
 
@@ -112,12 +112,20 @@ export function startGateways(world: World, outside: Outside): Gateways {
   return { ready: () => up.filter(({ process }) => !process.stopping), all };
 }
 
+const rating = {
+  emoji: { up: ["👍"], down: ["👎"] },
+  asks: false,
+  keptMs: 30 * 24 * 3_600_000,
+  pseudonymOf: (person: string) => person,
+};
+
 type CoreOptions = Parameters<World["subject"]["createCore"]>[0];
 
 function coreOptions(world: World, outside: Outside, process: Process): Omit<CoreOptions, "runtime" | "log"> {
   const channels = outside.channelsOf(process);
   const { silentMs } = world.plan.settings;
-  const answering = { name: "agent", agent: outside.agentOf(process), traits: world.plan.settings };
+  const made = isRated(world.plan) ? { made: { model: "simulated", version: "1" } } : {};
+  const answering = { name: "agent", agent: outside.agentOf(process), traits: world.plan.settings, ...made };
   return {
     clock: process.clock,
     instance: process.name,
@@ -127,6 +135,7 @@ function coreOptions(world: World, outside: Outside, process: Process): Omit<Cor
       const random = world.streams(`codes of ${process.slot}`);
       return Array.from({ length: 10 }, () => random.pick(["A", "B", "C", "D", "E", "F", "G", "H"])).join("");
     },
+    ...(isRated(world.plan) && { feedback: rating }),
     takeover: { waitMs: 40_000, ...(silentMs !== undefined && { silentMs }) },
     delivers: process.slot < world.plan.senders,
     places: createShares(world.plan.settings.places, () => undefined),

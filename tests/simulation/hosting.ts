@@ -39,6 +39,8 @@ export interface Hosting {
   asks(): string[];
   /** Conversations that an operator has, in the stored state. */
   held(): HeldConversation[];
+  /** Doubtful answers that their agents have forgotten. */
+  doubted(): string[];
 }
 
 const callDeadlineMs = 20_000;
@@ -62,7 +64,7 @@ export function createHosting(world: World, broker: Broker): Hosting {
     });
     return true;
   });
-  const { contextOf, asks, held } = createActorState(world, broker, reminders);
+  const { contextOf, asks, held, doubted } = createActorState(world, broker, reminders);
 
   const hostedAt = (process: Process, id: AgentId): Hosted => {
     const own = hosts.get(process) ?? new Map<AgentId, Hosted>();
@@ -183,6 +185,7 @@ export function createHosting(world: World, broker: Broker): Hosting {
     },
     armed: reminders.armed,
     asks,
+    doubted,
     held,
   };
 }

@@ -3,6 +3,7 @@ import type { Delegation } from "../../src/delegation-record.ts";
 import { isEnded, type Task } from "../../src/tasks.ts";
 import type { DeadLetter, Records, Runtime, SetAside, TranscriptEntry } from "../../src/ports.ts";
 import type { Address } from "../../src/message.ts";
+import type { Review } from "../../src/reviews.ts";
 import type { Process } from "./process.ts";
 import { copyOf, type World } from "./world.ts";
 
@@ -18,6 +19,8 @@ export interface Tables {
   asks(): string[];
   /** Conversations that an operator has, as operators are shown it. */
   held(): string[];
+  /** Answers that came to review, by conversation and sequence. */
+  reviews(): string[];
   /** Every state that was ever written of tasks for skilled agents. */
   delegations(): readonly Written[];
   /** Tasks of skilled agents inside the gateway that have not ended. */
@@ -45,6 +48,11 @@ export function createTables(world: World, letters: DeadLetter[]): Tables {
   return {
     journal,
     held: () => takeovers().flatMap(({ by, to }) => (by === undefined ? [] : [to.conversation])),
+    reviews: () =>
+      keys()
+        .filter((key) => key.startsWith("review:"))
+        .map((key) => valueOf(key) as Review)
+        .map(({ to, seq }) => `${to.conversation}#${seq}`),
     delegations: () => delegations,
     working: () =>
       keys()

@@ -191,10 +191,12 @@ export function createModel(world: World, meansOf: (process: Process) => Means):
           hooks,
           act: (effect) => act(run, effect),
           consult: (mood) => consult(run, input, hooks, mood),
-        }).finally(() => {
-          run.overAt ??= world.loop.now();
-          world.note(process.name, () => `model ${run.name} ends`);
-        });
+        })
+          .then((output): TurnOutput => ({ ...output, doubts: ["unsure"] }))
+          .finally(() => {
+            run.overAt ??= world.loop.now();
+            world.note(process.name, () => `model ${run.name} ends`);
+          });
       },
       summarize: async ({ summary, items }) => {
         const random = world.streams("summaries");

@@ -8,6 +8,11 @@ import type { Topic } from "../../src/ports.ts";
 export const flavours = ["embedded", "dapr"] as const;
 export type Flavour = (typeof flavours)[number];
 
+/** In every fourth world answers are rated, and all of them are doubtful. */
+export function isRated({ seed }: Pick<Plan, "seed">): boolean {
+  return seed % 4 === 0;
+}
+
 export interface Plan {
   readonly seed: number;
   readonly flavour: Flavour;

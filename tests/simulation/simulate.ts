@@ -76,6 +76,8 @@ export async function simulate(plan: Plan, subject: Subject, trace?: string[]): 
     waiting: [...hosting.asks(), ...tables.asks(), ...scheduler.left()],
     held: hosting.held(),
     shownHeld: tables.held(),
+    doubted: hosting.doubted(),
+    reviews: tables.reviews(),
     journeys: broker.journeys,
     journal: tables.journal,
     letters: broker.letters,

@@ -27,8 +27,16 @@ export function check(evidence: Evidence): Violation[] {
     ...checkTakeovers(evidence, replies),
     ...checkWork(evidence, replies),
     ...checkQuestions(evidence, replies),
+    ...checkReviews(evidence),
     ...checkIdle(evidence),
   ];
+}
+
+/** Whoever dies while a doubtful answer is delivered does not keep it from those who review. */
+function checkReviews({ doubted, reviews }: Evidence): Violation[] {
+  const known = new Set(reviews);
+  const lost = doubted.filter((name) => !known.has(name));
+  return lost.map((name) => ({ rule: "reviews", text: `the doubtful answer ${name} came to nobody` }));
 }
 
 /** An agent with nothing to do is stored bytes and nothing else. */

@@ -36,6 +36,9 @@ export interface Evidence {
   readonly held: readonly HeldConversation[];
   /** The same as operators are shown it. */
   readonly shownHeld: readonly string[];
+  /** Doubtful answers that their agents have forgotten, and those that came to review, by conversation and sequence. */
+  readonly doubted: readonly string[];
+  readonly reviews: readonly string[];
   readonly journeys: readonly Journey[];
   readonly journal: readonly SetAside[];
   readonly letters: readonly DeadLetter[];
