@@ -55,9 +55,10 @@ export async function eraseNoted(
   list: string,
   but?: MessageId,
 ): Promise<void> {
-  let stays = false;
+  let [found, stays] = [false, false];
   for (let after = 0; ;) {
     const notes = await transcript.list(list, { after, limit: pageSize });
+    found ||= notes.length > 0;
     const gone = notes.filter(({ entry }) => but === undefined || note.parse(entry).of !== but);
     stays ||= gone.length < notes.length;
     await Promise.all(gone.map(({ key }) => records.remove(key)));
@@ -65,5 +66,5 @@ export async function eraseNoted(
     after = notes.at(-1)?.n ?? after;
   }
   // Last: until then another try finds them.
-  if (!stays) await transcript.clear(list);
+  if (!stays && found) await transcript.clear(list);
 }

@@ -58,6 +58,8 @@ export interface FeedbackOptions {
   readonly pseudonymOf: (person: string) => string;
 }
 
+type RatedAs = (of: Pick<RatedAnswer, "to" | "answers">) => readonly MessageId[];
+
 const mostTries = 20;
 /** Of those that a person is shown their thumbs at. */
 const mostShown = 100;
@@ -75,10 +77,13 @@ export function createFeedback(options: FeedbackOptions): Feedback {
     return known === undefined || (await isForgotten(records, known)) ? undefined : known;
   }
 
-  async function keepTargets(targets: readonly MessageId[], entry: OutboundEvent): Promise<void> {
+  async function keepAs(targetsOf: RatedAs, entry: OutboundEvent): Promise<void> {
     const { agent, to, seq, answers, at, made } = entry;
+    // The gateway's own words are nobody's answer.
+    if (made === undefined || entry.answer.notice !== undefined) return;
     try {
       const answer: RatedAnswer = { v: 1, agent, to, seq, answers, at, made };
+      const targets = targetsOf({ to, answers });
       await Promise.all(targets.map((one) => records.put(targetKey(one), answer, { ttlMs: keptMs })));
     } catch (error) {
       log.warn({ conversation: to.conversation, seq, reason: reasonOf(error) }, "an answer cannot be rated");
@@ -123,18 +128,14 @@ export function createFeedback(options: FeedbackOptions): Feedback {
   return {
     asks: options.asks,
     async keep({ ratedAs }, entry, key) {
-      const { to, answers } = entry;
-      if (ratedAs !== undefined && isRateable(entry)) await keepTargets(ratedAs({ to, key, answers }), entry);
+      if (ratedAs !== undefined) await keepAs((of) => ratedAs({ ...of, key }), entry);
     },
     async named({ ratedAs }, entry, key, id) {
-      const { to, answers } = entry;
-      if (ratedAs === undefined || id === undefined || !isRateable(entry)) return;
-      const before = ratedAs({ to, key, answers });
-      const after = ratedAs({ to, key, answers, id });
-      await keepTargets(
-        after.filter((one) => !before.includes(one)),
-        entry,
-      );
+      if (ratedAs === undefined || id === undefined) return;
+      await keepAs((of) => {
+        const before = ratedAs({ ...of, key });
+        return ratedAs({ ...of, key, id }).filter((one) => !before.includes(one));
+      }, entry);
     },
     async reacted(event) {
       const { address, participant, target, sequence, sentAt, receivedAt } = event;
@@ -181,11 +182,6 @@ export function createFeedback(options: FeedbackOptions): Feedback {
       return (await Promise.all(conversations.map((conversation) => latest(conversation, furthest)))).flat();
     },
   };
-}
-
-/** The gateway's own words are nobody's answer. */
-function isRateable({ made, answer }: OutboundEvent): boolean {
-  return made !== undefined && answer.notice === undefined;
 }
 
 function lastOf({ voices }: Rating): number {
