@@ -64,8 +64,8 @@ describe("a person's budget", () => {
     expect(model.log).toHaveLength(3);
     // Commands cost nothing.
     await platform.user(ann).sends(ann, "/usage");
-    const own = await platform.waitForReply(ann, ({ text }) => text?.includes("Today:") === true, reply);
-    expect(own.text).toMatch(/^This is what you use here\.\n\nToday: [\d,]+ tokens, 2 of 2 calls/);
+    const own = await platform.waitForReply(ann, ({ text }) => text?.startsWith("Today:") === true, reply);
+    expect(own.text).toMatch(/^Today: [\d,]+ tokens, 2 of 2 calls/);
 
     const mine = await usage(stage, "--scope", "person", "--of", `telegram/main/${ann}`);
     expect(mine.windows).toMatchObject([{ window: "day", used: { calls: 2 }, limits: { calls: 2 } }]);
