@@ -8,7 +8,7 @@ import type { Address, InboundEvent, InboundMessage, Participant } from "./messa
 
 export const agentChoice = z.object({
   picked: z.string().optional(),
-  /** Counts for as long as `from` is the one that would answer without it. */
+  /** Counts for as long as `from` is the one that would answer without it, and the configuration has ways from there to `to`. */
   handed: z.object({ to: z.string(), from: z.string() }).optional(),
 });
 export type AgentChoice = Readonly<z.infer<typeof agentChoice>>;

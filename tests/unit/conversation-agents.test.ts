@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ConversationId } from "../../src/ids.ts";
+import type { InboundEvent, InboundMessage } from "../../src/message.ts";
 import { batchOf } from "../../src/scheduling.ts";
 import { mostThreads, readState } from "../../src/state.ts";
 import {
@@ -15,6 +16,14 @@ import {
   play,
   to,
 } from "./conversation.fixture.ts";
+
+/** An edit that makes it this one. */
+const editTo = (target: string, { message: content }: InboundMessage): InboundEvent => ({
+  ...message(`${target} edited`),
+  kind: "edited",
+  target: id(target),
+  message: content,
+});
 
 /** "/agent <args>", with these words as its text. */
 const agentCommand = (name: string, args: string) =>
@@ -163,7 +172,7 @@ describe("a command that goes on to say something to the agent it chooses", () =
     const other = play();
     other.receive(asked);
     const { turn } = other.running();
-    other.receive({ ...edit("more", ""), message: agentCommand("again", "sales my order").message });
+    other.receive(editTo("more", agentCommand("again", "sales my order")));
     expect(other.running()).toMatchObject({ turn, attempt: 2 });
     other.receive({ ...edit("more", "nothing any more"), id: id("edited again") });
     expect(other.running()).toMatchObject({ turn, attempt: 3 });
@@ -206,9 +215,9 @@ it("an edit that makes a command of a message leaves what was said after it to a
   const batch = () => batchOf(state().inbox.threads[conversation]!).map((of) => of.id);
   for (const name of ["one", "two", "three"]) receive(message(name));
   expect(batch()).toEqual([id("one"), id("two"), id("three")]);
-  receive({ ...edit("two", "/export"), message: command("export").message });
+  receive(editTo("two", command("export")));
   expect(batch()).toEqual([id("one")]);
-  receive({ ...edit("one", "/usage"), message: command("usage").message });
+  receive(editTo("one", command("usage")));
   expect(batch()).toEqual([id("one")]);
   expect(state().inbox.threads[conversation]?.turn).toMatchObject({ id: running().turn, command: id("one") });
   expect(pending()).toHaveLength(3);

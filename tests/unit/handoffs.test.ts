@@ -86,6 +86,16 @@ describe("a handoff", () => {
     expect(await run("triage", turn(["what is it?"]))).toMatchObject({ by: "support", answer: { notice: "withheld" } });
   });
 
+  it("has a name of its own for the model, also where agents' names differ in what no model takes", async () => {
+    const triage = new ScriptedModel([call("transfer_to_order_desk_2")]);
+    const { run } = crew(
+      { triage: { handoffs: ["order desk", "order.desk"] }, "order desk": {}, "order.desk": {} },
+      { triage },
+    );
+    expect(await run("triage", turn(["my order"]))).toMatchObject({ by: "order.desk" });
+    expect(handoffsOf(triage, 0)).toEqual(["transfer_to_order_desk", "transfer_to_order_desk_2"]);
+  });
+
   it("is not offered any more after a few in a turn: who is at work then answers", async () => {
     const to = (name: string) => Array.from({ length: 9 }, () => call(`transfer_to_${name}`));
     const [a, b] = [new ScriptedModel(to("b")), new ScriptedModel(to("a"))];

@@ -110,7 +110,9 @@ describe("routes", () => {
 });
 
 describe("a conversation's own choice", () => {
-  const routing = createRouting(config([{ channel: "web", agent: "boss", offer: [] }]));
+  const support = { ...agents.support, handoffs: ["boss", "assistant"] };
+  const handing = { ...agents, assistant: { handoffs: ["support"] }, support };
+  const routing = createRouting(config([{ channel: "web", agent: "boss", offer: [] }], { agents: handing }));
   const at = (who: Who, to = place()) => routing.agentFor(to, who);
 
   it("is the person's, where that agent is offered there still", () => {
@@ -126,6 +128,15 @@ describe("a conversation's own choice", () => {
     expect(at({ choice: { handed, picked: "support" } }).name).toBe("support");
     expect(at({ choice: { handed } }, place({ account: "shop" })).name).toBe("sales");
     expect(at({ choice: { handed: { to: "gone", from: "assistant" } } }).name).toBe("assistant");
+  });
+
+  it("is a handoff's no more where the operator has taken that away, whoever else may hand over", () => {
+    expect(at({ choice: { handed: { to: "sales", from: "assistant" } } }).name).toBe("assistant");
+    const choice = { handed: { to: "boss", from: "assistant" } };
+    const without = createRouting(config([], { agents: { ...handing, assistant: {} } }));
+    expect(without.agentFor(place(), { choice })).toEqual({ name: "assistant", base: "assistant" });
+    const inCode = createRouting(config(), (name) => (name === "assistant" ? ["boss"] : []));
+    expect(inCode.agentFor(place(), { choice }).name).toBe("boss");
   });
 
   it("does not concern what another agent began", () => {
