@@ -40,8 +40,8 @@ export interface CrewOptions {
   readonly instructionsOf: (role: Role) => Promise<string>;
   readonly modelOf: (role: Role) => Promise<Model>;
   readonly toolboxOf: (role: Role) => Promise<Toolbox>;
-  /** The conversation is handed over. */
-  readonly onHandoff: (from: Role, to: Role) => void;
+  /** The conversation is handed over, before anything is opened for who has it then. @throws where that one may not have it. */
+  readonly onHandoff: (from: Role, to: Role) => Promise<void>;
 }
 
 export async function createCrew(options: CrewOptions): Promise<Crew> {
@@ -91,8 +91,8 @@ export async function createCrew(options: CrewOptions): Promise<Crew> {
       isEnabled: () => offered && handed < mostHandoffs,
       async onHandoff() {
         handed += 1;
+        await options.onHandoff(from, to);
         await open(to);
-        options.onHandoff(from, to);
       },
     });
 
