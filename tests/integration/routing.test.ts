@@ -166,7 +166,6 @@ describe("what somebody says with their choice", () => {
     expect(await ask(stage, "how much is it?")).toEqual(["sales"]);
     expect(seen.at(-1)).toContain(`the green one ${own}`);
     expect(seen.at(-1)).not.toContain("/agent");
-    await untilQuiet(stage);
   }, 120_000);
 
   test("is the operator's to hear who has the conversation, and waits where one is asked for", async () => {
