@@ -3,7 +3,7 @@ import { z } from "zod";
 import { argsOf } from "./delegation-source.ts";
 import { InputError } from "./errors.ts";
 import { digestOf } from "./ids.ts";
-import { isOver, type MissionState } from "./mission.ts";
+import { clip, isOver, type MissionState } from "./mission.ts";
 import { plan as planSchema, readPlan } from "./mission-plan.ts";
 import type { Mission, MissionEntry, MissionStore } from "./mission-store.ts";
 import type { MissionView } from "./mission-order.ts";
@@ -21,6 +21,8 @@ export interface MissionBounds {
 }
 
 export interface MissionSourceOptions {
+  /** Else none begins any more; what has begun goes on. */
+  readonly enabled: boolean;
   readonly store: MissionStore;
   readonly clock: Clock;
   readonly bounds: MissionBounds;
@@ -98,16 +100,26 @@ const specs: readonly ToolSpec[] = [
     description: "Gives the person's answer to what a mission asks them. Never an answer of your own.",
     parameters: {
       type: "object",
-      properties: { ...named.properties, answer: { type: "string" } },
+      properties: {
+        ...named.properties,
+        step: { type: "string", description: "the step that asks; it may be left out where one alone does" },
+        answer: { type: "string" },
+      },
       required: ["mission", "answer"],
     },
     effect: "idempotent",
   },
 ];
 
+/** Characters of a question, for the model to know it by. */
+const longestShown = 500;
 const nameArgs = z.object({ mission: z.string().max(40) });
 const listArgs = z.object({ mission: z.string().max(40).nullish() });
-const answerArgs = z.object({ mission: z.string().max(40), answer: z.string().trim().min(1).max(4_000) });
+const answerArgs = z.object({
+  mission: z.string().max(40),
+  step: z.string().max(40).nullish(),
+  answer: z.string().trim().min(1).max(4_000),
+});
 
 export function createMissionSource(options: MissionSourceOptions): ToolSource {
   const { store, clock, bounds } = options;
@@ -130,6 +142,7 @@ export function createMissionSource(options: MissionSourceOptions): ToolSource {
   }
 
   async function start(call: ToolCall): Promise<ToolResult> {
+    if (!options.enabled) throw new InputError("missions are turned off: none begins");
     const plan = readPlan(call.args, { now: clock.now(), ...bounds });
     const there = await options.agents();
     for (const one of plan.steps)
@@ -167,12 +180,10 @@ export function createMissionSource(options: MissionSourceOptions): ToolSource {
   }
 
   async function answer(call: ToolCall): Promise<ToolResult> {
-    const { mission: name, answer: text } = argsOf(answerArgs, call.args);
+    const { mission: name, step, answer: text } = argsOf(answerArgs, call.args);
     const mission = await find(call, name);
-    const { state } = await options.view(mission);
-    const asking = asksOf(state)[0];
-    const said = asking !== undefined && (await options.answer(mission, { ...asking, text }));
-    if (!said) throw new InputError("this mission asks nothing at the moment");
+    const asking = askingOf(asksOf((await options.view(mission)).state), step ?? undefined);
+    if (!(await options.answer(mission, { ...asking, text }))) throw new InputError(asksNothing);
     return { text: `Mission ${JSON.stringify(mission.id)} goes on with that answer.` };
   }
 
@@ -182,7 +193,16 @@ export function createMissionSource(options: MissionSourceOptions): ToolSource {
     async list({ to }) {
       if (!options.reaches(to)) return [];
       const { open, ended } = await store.of(to);
-      return open.length + ended.length === 0 ? specs.filter(({ name }) => name === "start") : specs;
+      const isAny = open.length + ended.length > 0;
+      return specs.filter(({ name }) => (name === "start" ? options.enabled : isAny));
+    },
+    shows(name, args) {
+      if (name !== "start") return [];
+      const { title, steps = [] } = planSchema.safeParse(args).data ?? {};
+      const asked = steps.flatMap((one) =>
+        one.do === "ask" ? [[one.question, ...(one.options ?? [])].join("\n")] : [],
+      );
+      return title === undefined || asked.length === 0 ? [] : [title, ...asked];
     },
     implies: (name, args) => {
       if (name !== "start") return [];
@@ -223,6 +243,18 @@ export function createMissionSource(options: MissionSourceOptions): ToolSource {
   };
 }
 
+const asksNothing = "this mission asks nothing at the moment";
+
+/** @throws InputError where it is not clear which one is meant. */
+function askingOf(asks: ReturnType<typeof asksOf>, step: string | undefined) {
+  const named = step === undefined ? asks : asks.filter((one) => one.step === step.trim());
+  const [asking] = named;
+  if (asking !== undefined && named.length === 1) return asking;
+  if (asks.length === 0) throw new InputError(asksNothing);
+  const which = asks.map((one) => `${one.step} (${JSON.stringify(clip(one.question, longestShown))})`).join(", ");
+  throw new InputError(`say which step the answer is for, by \`step\`: ${which}`);
+}
+
 /** What the person is asked now, the first one first. */
 export function asksOf(state: MissionState | undefined) {
   const steps = state?.phase === "open" ? Object.entries(state.steps) : [];
@@ -233,8 +265,9 @@ export function asksOf(state: MissionState | undefined) {
 
 function summaryOf({ id, plan, at }: Mission, { status, state }: MissionView): object {
   const steps = plan.steps.map((one) => `${one.id}: ${state?.steps[one.id]?.is ?? "waiting"}`);
-  const asks = asksOf(state).map(({ question, options }) => ({
-    question,
+  const asks = asksOf(state).map(({ step, question, options }) => ({
+    step,
+    question: clip(question, longestShown),
     ...(options === undefined ? {} : { options }),
   }));
   const left = Object.values(state?.steps ?? {}).filter((one) => !isOver(one)).length;

@@ -67,7 +67,7 @@ export function advance(draft: Draft, conversation: ConversationId, at: Moment &
   const head = isHeld ? thread?.pending.find(isServed) : thread?.pending[0];
   if (thread === undefined || head === undefined) return;
   // A person of the operator's has it, or is asked for.
-  if (thread.held !== undefined && !isServiceCommand(head)) return;
+  if (thread.held !== undefined && !isService(head)) return;
   const turns = draft.state.inbox.turns + 1;
   draft.inbox({ turns });
   const begins = standsAlone(head) ? { command: head.id } : { began: idsOf(batchOf(thread)) };
@@ -101,7 +101,7 @@ function hearOut(draft: Draft, conversation: ConversationId, at: Moment & { read
 
 /** Also while an operator has the conversation: who asks for a person again says it to the one who is there. */
 function isServed(message: InboundMessage): boolean {
-  return isServiceCommand(message) && message.message.command?.name !== personCommand;
+  return isService(message) && message.message.command?.name !== personCommand;
 }
 
 /** The messages of these edits do not come: they were set aside before anybody saw them, as those that mention nobody are. */
@@ -182,15 +182,15 @@ export function isNoticeCommand(event: InboundMessage): boolean {
   return noticeOf(event) !== undefined;
 }
 
-/** Commands that the gateway answers itself, by a turn of their own: see `services.ts`. */
-export function isServiceCommand(event: InboundMessage): boolean {
+/** Commands, and presses of a mission's buttons, that the gateway answers itself, by a turn of their own: see `services.ts`. */
+export function isService(event: InboundMessage): boolean {
   const command = known.get(event.message.command?.name);
-  return command !== undefined && command.notice === undefined;
+  return (command !== undefined && command.notice === undefined) || missionPressOf(event) !== undefined;
 }
 
 /** It has a turn of its own. */
 function standsAlone(event: InboundMessage): boolean {
-  return isServiceCommand(event) || missionPressOf(event) !== undefined || decisionOf(event) !== undefined;
+  return isService(event) || decisionOf(event) !== undefined;
 }
 
 /** Never a part of what people say to the agent. */

@@ -20,8 +20,7 @@ import { fromPeople, type Address, type Answer, type InboundMessage, type Made, 
 import type { ModelWait } from "./model-line.ts";
 import type { Blobs, Clock, Log } from "./ports.ts";
 import { showProgress, type Progress } from "./progress.ts";
-import { missionPressOf } from "./mission-buttons.ts";
-import { isServiceCommand } from "./scheduling.ts";
+import { isService } from "./scheduling.ts";
 import type { Serve } from "./services.ts";
 import { personAsked } from "./takeover.ts";
 import type { WantedPerson } from "./takeover-state.ts";
@@ -195,7 +194,7 @@ async function answer(
   const first = taken.messages[0];
   if (first === undefined) throw new TurnAbandoned("nothing to answer");
   if (switched !== undefined && switched.message === undefined) return { answer: switched.answer };
-  if (isServiceCommand(first) || missionPressOf(first) !== undefined) return served(options, run, first);
+  if (isService(first)) return served(options, run, first);
   checkCast(cast);
   const { agent, name, base = name } = answering;
   const work = agent.run(

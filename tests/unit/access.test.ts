@@ -353,7 +353,15 @@ describe("whoever waits for an answer", () => {
 describe("the gateway's sentences", () => {
   it("are there in every language, with everything that stands in them", () => {
     for (const key of noticeKeys) {
-      const values = { code: "ABCD-EFGH", seconds: "17", minutes: "23", from: "shop", n: "3", agent: "Support", list: "- Support" };
+      const values = {
+        code: "ABCD-EFGH",
+        seconds: "17",
+        minutes: "23",
+        from: "shop",
+        n: "3",
+        agent: "Support",
+        list: "- Support",
+      };
       const all = ["en", "de", "es"].map((locale) => noticeText(key, locale, values));
       // "No" is English and Spanish.
       expect(new Set(all).size).toBe(key === "no" ? 2 : 3);

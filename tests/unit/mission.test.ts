@@ -7,7 +7,7 @@ import {
   type MissionState,
 } from "../../src/mission.ts";
 import { readPlan } from "../../src/mission-plan.ts";
-import { reportOf } from "../../src/mission-work.ts";
+import { reportOf } from "../../src/mission-words.ts";
 import type { WorkflowEvent, WorkflowStep } from "../../src/ports.ts";
 
 const hour = 3_600_000;
