@@ -1,7 +1,7 @@
 /** Missions over a runtime of memory: what people, agents, operators and time do with them. */
 import { describe, expect, test } from "vitest";
 import { createWorkflows } from "../../adapters/embedded/workflows.ts";
-import { RetryableError } from "../../src/errors.ts";
+import { InfrastructureError, RetryableError } from "../../src/errors.ts";
 import type { ParticipantId } from "../../src/ids.ts";
 import type { Answer } from "../../src/message.ts";
 import { createMissions } from "../../src/missions.ts";
@@ -42,12 +42,17 @@ function world({ enabled = true } = {}) {
   const forgotten: string[] = [];
   /** Comes before a task has begun. */
   const meanwhile: { begins?: () => Promise<void>; listed?: () => Promise<void> } = {};
+  let away = false;
 
   function start(given: { readonly enabled: boolean }) {
     const workflows = createWorkflows({ records, jobs, clock });
+    const begin: typeof workflows.begin = async (...of) => {
+      if (away) throw new InfrastructureError("workflows are away");
+      return workflows.begin(...of);
+    };
     const missions = createMissions({
       ...given,
-      runtime: { records, jobs, workflows },
+      runtime: { records, jobs, workflows: { ...workflows, begin } },
       belongings: { note: async () => meanwhile.listed?.() },
       clock,
       log: quiet,
@@ -104,6 +109,7 @@ function world({ enabled = true } = {}) {
     stopped,
     forgotten,
     meanwhile,
+    away: (is: boolean) => void (away = is),
     work,
     due,
     async pass(ms: number) {
@@ -204,6 +210,19 @@ describe("what became of a mission", () => {
     await one.pass(60 * minute);
     expect(one.told).toEqual([]);
     expect(await one.open()).toHaveLength(1);
+  });
+
+  test("is told also where it was broken off before it had begun", async () => {
+    const one = world();
+    one.away(true);
+    const id = await one.begin(planOf(delegate("a")));
+    await one.pass(5 * minute);
+    one.away(false);
+    await one.pass(5 * minute);
+    expect(one.begun).toHaveLength(1);
+    await one.workflows().remove(id);
+    await one.pass(30 * minute);
+    expect(one.told).toHaveLength(1);
   });
 
   test("is told when its time is over although it is paused", async () => {
