@@ -181,8 +181,8 @@ export function said(draft: Draft, agent: AgentId, event: InboundSaid, now: numb
   draft.media(blobsIn(answer.parts));
   // Of a name of its own: a fold that is under way ends before it.
   const turn = `said.${digestOf(id)}` as TurnId;
-  const text = describeAnswer(answer).slice(0, itemChars);
-  add(draft, [{ role: "agent", text, at: now, turn, ...(outside && { outside }) }]);
+  const marked = outside === undefined ? {} : { outside };
+  add(draft, [{ role: "agent", text: describeAnswer(answer).slice(0, itemChars), at: now, turn, ...marked }]);
   const language = locale === undefined ? {} : { locale };
   draft.put({ v: 1, agent, to, seq: 1, answers: [], requests: [id], ...language, answer, at: now });
   if (listed === true) draft.patch(to.conversation, { choices: choicesOf(answer, [event]) });
