@@ -2,7 +2,7 @@
 import type { Found, HistoryItem, ReadPart } from "./agent.ts";
 import type { AgentChoice, Who } from "./agent-choice.ts";
 import type { Decision } from "./asks.ts";
-import type { Asked, MemoryChange, Once, Reply, Speaker, TurnRef } from "./events.ts";
+import type { Addressed, Asked, MemoryChange, Once, Reply, TurnRef } from "./events.ts";
 import type { AgentId, ConversationId, MessageId, TurnId } from "./ids.ts";
 import type { Import, Serving } from "./link-events.ts";
 import type { Note, NoteChange } from "./notes.ts";
@@ -69,21 +69,23 @@ export interface AgentCalls {
   receive(data: { event: InboundEvent; previous?: MessageId; earlier?: readonly MessageId[]; via?: Via }): Reply;
   take(data: TurnRef): Taken | "stale";
   finish(
-    data: TurnRef & {
-      messages: readonly MessageId[];
-      answer: Answer;
-      read?: readonly ReadPart[];
-      notes?: readonly NoteChange[];
-      outside?: true;
-      listed?: boolean;
-      asked?: Asked;
-      by?: Speaker;
-      wanted?: WantedPerson;
-      made?: Made;
-      heard?: readonly string[];
-    },
+    data: TurnRef &
+      Addressed & {
+        messages: readonly MessageId[];
+        answer: Answer;
+        read?: readonly ReadPart[];
+        notes?: readonly NoteChange[];
+        outside?: true;
+        listed?: boolean;
+        asked?: Asked;
+        wanted?: WantedPerson;
+        made?: Made;
+        heard?: readonly string[];
+      },
   ): Reply;
-  fail(data: TurnRef & { messages: readonly MessageId[]; notice: NoticeKey; once?: Once | undefined }): Reply;
+  fail(
+    data: TurnRef & Addressed & { messages: readonly MessageId[]; notice: NoticeKey; once?: Once | undefined },
+  ): Reply;
   /** A runner's sign of life, from its fifth second on. */
   alive(data: TurnRef): "accepted" | "stale";
   /** Its runner stops before its end: the agent's next host starts it again at once. @returns one of its messages. */

@@ -8,7 +8,7 @@ import type { Address, InboundEvent, InboundMessage, Participant } from "./messa
 
 export const agentChoice = z.object({
   picked: z.string().optional(),
-  /** Counts for as long as `from` is the one that would answer without it. */
+  /** Counts for as long as `from` is the one that would answer without it, and the configuration has ways from there to `to`. */
   handed: z.object({ to: z.string(), from: z.string() }).optional(),
 });
 export type AgentChoice = Readonly<z.infer<typeof agentChoice>>;
@@ -72,7 +72,10 @@ export function canonical(event: InboundEvent, commands: ReadonlyMap<string, str
   };
 }
 
-/** It goes on to say something to the agent that it chooses, as far as can be told without knowing the agents. */
+/**
+ * It goes on to say something to the agent that it chooses, as far as can be told without knowing the agents. So it is a message like
+ * any other, but that it has a turn of its own.
+ */
 export function saysMore({ message: { command } }: InboundMessage): boolean {
   return command?.name === "agent" && /\S\s+\S/.test(command.args);
 }

@@ -3,7 +3,6 @@
  * event. `client-agent.ts` is the shell around it: it loads the state, writes it once, and then carries the effects out.
  */
 import type { AgentTraits, HistoryItem } from "./agent.ts";
-import { saysMore } from "./agent-choice.ts";
 import { closeAsks, decisionOf, expire } from "./asks.ts";
 import { understood } from "./choices.ts";
 import { createDraft, type Draft } from "./draft.ts";
@@ -158,7 +157,7 @@ function open(draft: Draft, of: Received): void {
 /** What comes by way of a joiner's agent is counted on from where that one stopped. */
 function openThread(draft: Draft, { event, via }: Received): void {
   if (via === undefined) return draft.open(event.address);
-  draft.open(event.address, { via: via.agent, seq: via.seq });
+  draft.open(event.address, { ...via, via: via.agent });
   const { joiners } = draft.state.inbox;
   const latest = [...(joiners?.[via.agent]?.latest ?? []), event.id].slice(-mostLatest);
   draft.inbox({ joiners: { ...joiners, [via.agent]: { link: via.link, latest } } });
@@ -272,9 +271,9 @@ function stop(draft: Draft, of: Received, event: InboundMessage): void {
   if (thread === undefined) return;
   const all = [...thread.pending, ...draft.spilled(conversation).map(([, message]) => message)];
   draft.drain(conversation);
-  // A service goes on; a run that somebody let go on, or that a command went on to ask for, does not.
+  // A service goes on; a run that somebody let go on does not, also where its word was said after this.
   const alone = all.find((other) => other.id === thread.turn?.command);
-  const resumes = alone !== undefined && (decisionOf(alone) !== undefined || saysMore(alone));
+  const resumes = alone !== undefined && decisionOf(alone) !== undefined;
   const served = resumes ? undefined : alone;
   const stopped = all.filter((other) => !isNoticeCommand(other) && !isAfter(other, event) && other !== served);
   closeAsks(draft, conversation);

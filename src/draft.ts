@@ -2,6 +2,7 @@
 import type { AgentTraits, HistoryItem } from "./agent.ts";
 import type { Effect, Step } from "./events.ts";
 import type { AgentId, ConversationId, MessageId } from "./ids.ts";
+import type { Via } from "./link-state.ts";
 import {
   fromPeople,
   type Address,
@@ -52,9 +53,9 @@ export interface Draft {
   knows(conversation: ConversationId): boolean;
   /**
    * Where the conversation is new, or was put away. It becomes the most recent one. `given`: it comes by way of that agent, or
-   * back from it, after that sequence.
+   * back from it, after that sequence, and what is new has whom that one knew there.
    */
-  open(to: Address, given?: { readonly via?: AgentId; readonly seq: number }): void;
+  open(to: Address, given?: Pick<Via, "seq" | "choice" | "at"> & { readonly via?: AgentId }): void;
   /** Changes fields of a thread; an undefined field is removed. */
   patch(conversation: ConversationId, fields: { [Key in keyof Thread]?: Thread[Key] | undefined }): void;
   inbox(fields: Partial<Inbox>): void;
@@ -72,7 +73,10 @@ export interface Draft {
   notes(fields: Pick<History, "notes" | "noted"> & { readonly notesOff?: boolean }): void;
   /** Nothing is left of the history, nor of notes; only that none are wanted. */
   forget(): void;
-  /** Nothing is left of what was said in answers: those that are not sent yet become that word of the gateway. */
+  /**
+   * Nothing is left of what was said in answers, nor of who was to give them: those that are not sent yet become that word of the
+   * gateway.
+   */
   silence(notice: NoticeKey): void;
   outbox(entries: readonly OutboundEvent[]): void;
   markSeen(id: MessageId, sentAt: number | undefined, now: number): void;
@@ -175,7 +179,9 @@ export function createDraft(before: AgentState, traits: AgentTraits): Draft {
       const { [conversation]: known, ...others } = state.inbox.threads;
       const asGiven = given === undefined || (known !== undefined && known.via === given.via && known.seq >= given.seq);
       if (known !== undefined && asGiven && Object.keys(others).length < mostThreads) return;
-      const thread = known ?? { pending: [], ...(state.quiet[conversation] ?? { to, seq: 0 }) };
+      const { choice, at } = given ?? {};
+      const fresh = { to, seq: 0, ...(choice && { choice }), ...(at !== undefined && { at }) };
+      const thread = known ?? { pending: [], ...(state.quiet[conversation] ?? fresh) };
       draft.inbox({ threads: { ...others, [conversation]: thread } });
       if (!asGiven) draft.patch(conversation, { via: given.via, seq: Math.max(thread.seq, given.seq) });
     },
@@ -246,11 +252,12 @@ export function createDraft(before: AgentState, traits: AgentTraits): Draft {
         entry.answer.notice === undefined ? { ...entry, answer: { parts: [], notice } } : entry,
       );
       draft.outbox(entries);
-      for (const [conversation, { choices }] of threadsOf(state.inbox))
-        if (choices !== undefined) draft.patch(conversation, { choices: undefined });
+      for (const [conversation] of threadsOf(state.inbox))
+        draft.patch(conversation, { choices: undefined, choice: undefined, at: undefined });
       for (const [conversation, thread] of Object.entries(state.quiet) as [ConversationId, QuietThread | undefined][]) {
-        if (thread?.choices === undefined) continue;
-        const { choices: _gone, ...rest } = thread;
+        if (thread === undefined) continue;
+        const { choices, choice, at, ...rest } = thread;
+        if ([choices, choice, at].every((field) => field === undefined)) continue;
         state = { ...state, quiet: { ...state.quiet, [conversation]: rest } };
         quieted.add(conversation);
       }

@@ -51,8 +51,13 @@ export interface Speaker {
   readonly at: string;
   /** What the conversation has from now on; absent where it stays as it was. */
   readonly choice?: AgentChoice;
-  /** The answer is to this, which a command of the gateway's went on to say. */
-  readonly heard?: Message;
+}
+
+/** To whom a turn's messages were said, however it ends. */
+export interface Addressed {
+  readonly by?: Speaker;
+  /** What the command went on to say, and an agent was told; absent where the messages are no command. */
+  readonly words?: Message;
 }
 
 /** What people are told once in a period; messages that come to the same after it are set aside by the rule. */
@@ -80,32 +85,33 @@ export type AgentEvent = Moment &
         readonly heldMs?: number;
         readonly via?: Via;
       }
-    | (TurnRef & {
-        readonly type: "finished";
-        readonly agent: AgentId;
-        readonly messages: readonly MessageId[];
-        readonly answer: Answer;
-        readonly read?: readonly ReadPart[];
-        /** What the agent noted in this turn, in its order. */
-        readonly notes?: readonly NoteChange[];
-        readonly outside?: true;
-        /** The platform shows the answer's buttons as a numbered list. */
-        readonly listed?: boolean;
-        /** The run goes on when somebody has decided; the answer asks for it. */
-        readonly asked?: Asked;
-        readonly by?: Speaker;
-        readonly wanted?: WantedPerson;
-        readonly made?: Made;
-        /** Questions of its tools whose answers reached them; all unless given. */
-        readonly heard?: readonly string[];
-      })
-    | (TurnRef & {
-        readonly type: "failed";
-        readonly agent: AgentId;
-        readonly messages: readonly MessageId[];
-        readonly notice: NoticeKey;
-        readonly once?: Once | undefined;
-      })
+    | (TurnRef &
+        Addressed & {
+          readonly type: "finished";
+          readonly agent: AgentId;
+          readonly messages: readonly MessageId[];
+          readonly answer: Answer;
+          readonly read?: readonly ReadPart[];
+          /** What the agent noted in this turn, in its order. */
+          readonly notes?: readonly NoteChange[];
+          readonly outside?: true;
+          /** The platform shows the answer's buttons as a numbered list. */
+          readonly listed?: boolean;
+          /** The run goes on when somebody has decided; the answer asks for it. */
+          readonly asked?: Asked;
+          readonly wanted?: WantedPerson;
+          readonly made?: Made;
+          /** Questions of its tools whose answers reached them; all unless given. */
+          readonly heard?: readonly string[];
+        })
+    | (TurnRef &
+        Addressed & {
+          readonly type: "failed";
+          readonly agent: AgentId;
+          readonly messages: readonly MessageId[];
+          readonly notice: NoticeKey;
+          readonly once?: Once | undefined;
+        })
     /** A tool of the turn has a question for the person. */
     | (TurnRef & {
         readonly type: "questioned";

@@ -1,5 +1,6 @@
 /** What agents keep of the links between them: one person's identities on several channels have one agent. */
 import { z } from "zod";
+import { agentChoice, type AgentChoice } from "./agent-choice.ts";
 import type { AgentId, ConversationId, MessageId } from "./ids.ts";
 import { address, inboundEvent, type Address, type InboundMessage } from "./message.ts";
 import { held, type Held } from "./takeover-state.ts";
@@ -24,12 +25,22 @@ export interface Joiner {
 /** So many are remembered: later ones may overtake one whose reply was lost, until the bus brings it again. */
 export const mostLatest = 16;
 
-/** A conversation, and the last sequence that was given to an answer there. */
-export interface Place {
-  readonly to: Address;
-  readonly seq: number;
+/** Who answers in a conversation, as a thread has it: it goes along when the conversation does. */
+export interface Answerers {
   /** A person of the operator's has it, or is asked for. */
   readonly held?: Held;
+  readonly choice?: AgentChoice;
+  readonly at?: string;
+}
+
+/** A conversation, and the last sequence that was given to an answer there. */
+export interface Place extends Answerers {
+  readonly to: Address;
+  readonly seq: number;
+}
+
+export function placeOf({ to, seq, held: by, choice, at }: Place): Place {
+  return { to, seq, ...(by && { held: by }), ...(choice && { choice }), ...(at !== undefined && { at }) };
 }
 
 /** Conversations on their way back to their own agent. */
@@ -45,7 +56,7 @@ export interface Leaving {
 }
 
 /** An event on its way through the agent of a joined identity. */
-export interface Via {
+export interface Via extends Pick<Answerers, "choice" | "at"> {
   readonly agent: AgentId;
   readonly link: string;
   /** The last sequence that agent gave in the conversation, before it forwarded. */
@@ -68,7 +79,15 @@ export const storedLinks = {
         to: z.string(),
         link: z.string(),
         latest: z.array(z.string()).optional(),
-        places: z.array(z.object({ to: address, seq: z.number(), held: held.optional() })),
+        places: z.array(
+          z.object({
+            to: address,
+            seq: z.number(),
+            held: held.optional(),
+            choice: agentChoice.optional(),
+            at: z.string().optional(),
+          }),
+        ),
         messages: z.array(inboundEvent),
         forgotten: z.boolean().optional(),
       }),

@@ -12,7 +12,7 @@ import type { AgentEvent, Moment, Reply } from "./events.ts";
 import type { AgentId, ConversationId, MessageId } from "./ids.ts";
 import { later, type Later } from "./later.ts";
 import type { Import } from "./link-events.ts";
-import type { Via } from "./link-state.ts";
+import { placeOf, type Via } from "./link-state.ts";
 import type { Address, InboundEvent } from "./message.ts";
 import type { Log } from "./ports.ts";
 import { isSeen } from "./seen.ts";
@@ -112,7 +112,7 @@ export function createLinking(self: Self): Linking {
       ...(notes.length === 0 ? {} : { notes }),
       ...(notesOff === true ? { notesOff } : {}),
       media: [...archive.media, ...media],
-      places: all.map(({ to, seq, held }) => ({ to, seq, ...(held && { held }) })),
+      places: all.map(placeOf),
       messages: pending.filter((message) => message !== command),
       command,
       ...(forward.issued === undefined ? {} : { issued: forward.issued }),
@@ -211,8 +211,10 @@ export function createLinking(self: Self): Linking {
   function viaOf(conversation: ConversationId, known: readonly MessageId[]): Via | undefined {
     const { forward, threads } = state().inbox;
     if (forward === undefined) return undefined;
-    const seq = (threads[conversation] ?? state().quiet[conversation])?.seq ?? 0;
-    return { agent: id, link: forward.link, seq, known };
+    const { seq = 0, choice, at } = threads[conversation] ?? state().quiet[conversation] ?? {};
+    // Of one that was put away when it joined: the others took it along.
+    const agents = { ...(choice && { choice }), ...(at !== undefined && { at }) };
+    return { agent: id, link: forward.link, seq, known, ...agents };
   }
 
   return {

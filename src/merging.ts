@@ -9,7 +9,7 @@ import type { Draft } from "./draft.ts";
 import type { Moment, Reply } from "./events.ts";
 import { digestOf, type AgentId, type ConversationId, type MessageId, type TurnId } from "./ids.ts";
 import type { LinkEvent, Serving } from "./link-events.ts";
-import { mostJoiners, type Leaving } from "./link-state.ts";
+import { mostJoiners, placeOf, type Leaving } from "./link-state.ts";
 import type { InboundMessage, NoticeKey, NoticeValues } from "./message.ts";
 import { mergeNotes, notesOf } from "./notes.ts";
 import { insert } from "./order.ts";
@@ -98,9 +98,9 @@ function linked(draft: Draft, event: Of<"linked">): Reply {
   remember(draft, event);
   // It was answered to the joiner's past already: now that is a part of this one.
   if (event.messages.some(({ message }) => message.command?.name === "reset")) draft.reset();
-  for (const { to, seq, held } of event.places) {
+  for (const { to, seq, held, choice, at } of event.places) {
     draft.open(to, { via: from, seq });
-    draft.patch(to.conversation, { held });
+    draft.patch(to.conversation, { held, choice, at });
   }
   take(draft, event.messages, now);
   draft.answer(agent, command.address.conversation, [command], { parts: [], notice: "linked" }, now);
@@ -167,7 +167,7 @@ function release(draft: Draft, who: readonly AgentId[], erased = false): void {
       link,
       ...(latest === undefined ? {} : { latest }),
       ...(erased ? { forgotten: true } : {}),
-      places: threads.map(([, { to: place, seq, held }]) => ({ to: place, seq, ...(held && { held }) })),
+      places: threads.map(([, thread]) => placeOf(thread)),
       messages: threads.flatMap(([, { pending }]) => pending),
     };
   });
@@ -184,9 +184,9 @@ function left(draft: Draft, event: Of<"left">): Reply {
   if (draft.state.inbox.forward?.link !== link) return "duplicate";
   without(draft, "forward");
   if (erased) draft.silence("forgotten");
-  for (const { to, seq, held } of places) {
+  for (const { to, seq, held, choice, at } of places) {
     draft.open(to, { seq });
-    draft.patch(to.conversation, { held });
+    draft.patch(to.conversation, { held, choice, at });
   }
   for (const id of latest) if (!isSeen(draft.state, id)) draft.markSeen(id, undefined, now);
   take(draft, messages, now);
@@ -227,7 +227,7 @@ function forgotten(draft: Draft, event: Of<"forgotten">): Reply {
     }
     closeAsks(draft, id);
     letGo(draft, id, "person");
-    draft.patch(id, { questions: undefined, choice: undefined, at: undefined });
+    draft.patch(id, { questions: undefined });
     const kept = pending.filter((message) => !before.includes(message));
     draft.patch(id, own ? { pending: kept } : { pending: kept, early: undefined, gaps: undefined });
   }

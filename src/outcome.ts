@@ -3,7 +3,7 @@ import type { HistoryItem, ReadPart } from "./agent.ts";
 import { askedForBy, closeAsk, decisionOf, openAskIn, openAskOf } from "./asks.ts";
 import { choicesOf } from "./choices.ts";
 import type { Draft } from "./draft.ts";
-import { isNoChoice } from "./agent-choice.ts";
+import { isNoChoice, saysMore } from "./agent-choice.ts";
 import type { AgentEvent, Once, Reply, Speaker } from "./events.ts";
 import { digestOf, type AgentId, type ConversationId, type MessageId, type TurnId } from "./ids.ts";
 import {
@@ -24,7 +24,7 @@ import { isReplyPress, questionOver } from "./questions.ts";
 import { add, heardItem, itemChars, noteItem } from "./remembering.ts";
 import { advance, batchOf, repliesIn, restart } from "./scheduling.ts";
 import { isSeen } from "./seen.ts";
-import { nobody, threadsOf, type StoppedTurn } from "./state.ts";
+import { nobody, threadsOf, type ActiveTurn, type StoppedTurn } from "./state.ts";
 import { askForPerson } from "./takeover.ts";
 
 /** Messages that a call which waits for a word is known to come of. */
@@ -58,6 +58,9 @@ export function ended(draft: Draft, event: Of<"finished" | "failed">): Reply {
     turn: undefined,
     questions: undefined,
   });
+  const { by, words } = event;
+  if (by !== undefined) draft.patch(conversation, { at: by.at });
+  if (by?.choice !== undefined) draft.patch(conversation, { choice: isNoChoice(by.choice) ? undefined : by.choice });
   const once = event.type === "failed" && notice === undefined ? event.once : undefined;
   draft.setAside(
     conversation,
@@ -80,25 +83,30 @@ export function ended(draft: Draft, event: Of<"finished" | "failed">): Reply {
   const text = event.type === "finished" ? describeAnswer(answer) : failure(event.notice);
   draft.media(blobsIn(answer.parts));
   const { read, outside } = event.type === "finished" ? event : {};
-  // The gateway's own commands are nothing that the agent was told.
-  const by = event.type === "finished" ? event.by : undefined;
-  const heard = by?.heard === undefined ? covered : covered.map((of) => ({ ...of, message: by.heard ?? of.message }));
-  if (thread.turn.command === undefined || decided.length > 0 || by?.heard !== undefined)
-    remember(draft, event, heard, { text, read, outside, replies, by });
+  const told = covered.map((of) => (words !== undefined && saysMore(of) ? { ...of, message: words } : of));
+  if (decided.length > 0 || !isOwn(thread.turn, event, covered))
+    remember(draft, event, told, { text, read, outside, replies, by });
   if (event.type === "finished" && event.notes !== undefined) keepNotes(draft, event.notes, thread.to, now);
   // The gateway's own words are nobody's.
   const speaker = by === undefined || answer.notice !== undefined ? {} : { by: { name: by.name, title: by.title } };
   const made = event.type === "finished" ? event.made : undefined;
   const about = { ...(asks && { asks }), ...(decides && { decides }), ...(made && { made }) };
   draft.answer(agent, conversation, covered, answer, now, { ...about, ...speaker });
-  if (by !== undefined) draft.patch(conversation, { at: by.at });
-  if (by?.choice !== undefined) draft.patch(conversation, { choice: isNoChoice(by.choice) ? undefined : by.choice });
   if (event.type === "finished" && event.listed === true)
     draft.patch(conversation, { choices: choicesOf(answer, covered) });
   if (event.type === "finished" && event.wanted !== undefined)
     askForPerson(draft, { agent, conversation, now, wanted: event.wanted, answer });
   advance(draft, conversation, event);
   return "accepted";
+}
+
+/** The gateway's own commands are nothing that the agent was told; one that seemed to go on is, unless there was nobody to tell it. */
+function isOwn(
+  turn: ActiveTurn,
+  { type, words }: Of<"finished" | "failed">,
+  covered: readonly InboundMessage[],
+): boolean {
+  return turn.command !== undefined || (type === "finished" && words === undefined && covered.some(saysMore));
 }
 
 /** In this period; else it is from now on. */

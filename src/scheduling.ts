@@ -1,4 +1,5 @@
 /** When a turn of a conversation starts, starts again or is called off. One at most is active. */
+import { saysMore } from "./agent-choice.ts";
 import { decisionOf, objection } from "./asks.ts";
 import { commands, personCommand, type Command } from "./commands.ts";
 import { missionPressOf } from "./mission-buttons.ts";
@@ -28,15 +29,23 @@ export function batchOf(thread: Thread): readonly InboundMessage[] {
   const pending = thread.pending.filter(({ id }) => !replies.has(id));
   const whose = (message: InboundMessage | undefined) => businessOf(thread, message);
   const parts = (message: InboundMessage) =>
-    isOwnCommand(message) ||
+    standsApart(message) ||
     whose(message) !== whose(pending[0]) ||
     gaps.some(({ before }) => !before.includes(message.id));
   const hasBegun = ({ id }: InboundMessage) => turn?.began?.includes(id) === true;
+  const head = pending.find(hasBegun) ?? pending[0];
+  if (head !== undefined && saysMore(head)) return [head];
   const last = pending.findLastIndex(hasBegun);
   const end = pending.findIndex(parts);
-  if (end !== -1 && end < last) return pending.filter(hasBegun);
+  if (end !== -1 && end < last) return untilApart(pending.filter(hasBegun));
   // More than that only where older ones came late: those are not answered after newer ones.
   return pending.slice(0, Math.min(end === -1 ? Infinity : end, Math.max(last + 1, waiting.together)));
+}
+
+/** An edit may have made a command of one that a turn began with: that one, and what was said after it, wait for their own turns. */
+function untilApart(begun: readonly InboundMessage[]): readonly InboundMessage[] {
+  const end = begun.findIndex(standsApart);
+  return end === -1 ? begun : begun.slice(0, end);
 }
 
 /** The agent that a note is for, where that is not the one at work: it has a turn of its own with others for the same. */
@@ -182,10 +191,14 @@ export function isNoticeCommand(event: InboundMessage): boolean {
   return noticeOf(event) !== undefined;
 }
 
-/** Commands, and presses of a mission's buttons, that the gateway answers itself, by a turn of their own: see `services.ts`. */
+/**
+ * Commands, and presses of a mission's buttons, that the gateway answers itself, by a turn of their own: see `services.ts`. A command
+ * that goes on to say something is none.
+ */
 export function isService(event: InboundMessage): boolean {
+  if (missionPressOf(event) !== undefined) return true;
   const command = known.get(event.message.command?.name);
-  return (command !== undefined && command.notice === undefined) || missionPressOf(event) !== undefined;
+  return command !== undefined && command.notice === undefined && !saysMore(event);
 }
 
 /** It has a turn of its own. */
@@ -193,7 +206,7 @@ function standsAlone(event: InboundMessage): boolean {
   return isService(event) || decisionOf(event) !== undefined;
 }
 
-/** Never a part of what people say to the agent. */
-function isOwnCommand(event: InboundMessage): boolean {
-  return isNoticeCommand(event) || standsAlone(event);
+/** Nothing else that people say has a turn with it. */
+function standsApart(event: InboundMessage): boolean {
+  return isNoticeCommand(event) || standsAlone(event) || saysMore(event);
 }

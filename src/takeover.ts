@@ -67,7 +67,7 @@ function taken(draft: Draft, event: Of<"taken">): Reply {
   const before = draft.thread(conversation)?.held;
   if (before?.by === by) return "duplicate";
   if (before?.by !== undefined && force !== true) return "refused";
-  draft.open(to, via && { via: via.agent, seq: via.seq });
+  draft.open(to, via && { ...via, via: via.agent });
   quieten(draft, conversation);
   const held: Held = {
     id: before?.id ?? event.id,

@@ -95,6 +95,8 @@ export interface ToolSource {
   readonly name: string;
   /** What its tools with effects need where no rule of the operator's says otherwise. */
   readonly needs: Need;
+  /** Each agent has others by the same names. */
+  readonly ofAgent?: true;
   /** What this caller may use now. A source that cannot be reached offers nothing and says so in the log: it never rejects. */
   list(caller: ToolCaller, signal: AbortSignal): Promise<readonly ToolSpec[]>;
   /** What is under way here for this caller, for the model to know of as data: JSON. Undefined where nothing is. */

@@ -4,7 +4,7 @@ import { choiceAfter, type AgentOf, type Answering, type Who } from "./agent-cho
 import type { Switch, Switched } from "./agent-command.ts";
 import type { Taken } from "./agent-calls.ts";
 import { TerminalError } from "./errors.ts";
-import type { Speaker } from "./events.ts";
+import type { Addressed, Speaker } from "./events.ts";
 import { fromPeople } from "./message.ts";
 
 /** The agent whose run waited for a word is not configured any more. */
@@ -42,17 +42,23 @@ export function checkCast({ taken, answering }: Cast): void {
   throw new AgentGone(`the agent "${begunBy}" is not configured any more: what waited for a word is not done`);
 }
 
+/** @param output absent where the turn failed: then nobody was handed anything, but what a person chose holds. */
+export function addressedIn(agentOf: AgentOf, cast: Cast, output: Pick<TurnOutput, "by"> = {}): Addressed {
+  const by = speakerOf(agentOf, cast, output);
+  const words = cast.switched?.message?.message;
+  return { ...(by && { by }), ...(words && { words }) };
+}
+
 /** Undefined where there is one agent only. */
-export function speakerOf(agentOf: AgentOf, cast: Cast, { by }: TurnOutput): Speaker | undefined {
+function speakerOf(agentOf: AgentOf, cast: Cast, { by }: Pick<TurnOutput, "by">): Speaker | undefined {
   const { answering, current, switched, taken } = cast;
   if (answering.title === undefined) return undefined;
   const name = by ?? answering.name;
   const title = agentOf(taken.to, { begunBy: name }).title ?? name;
-  const heard = switched?.message === undefined ? {} : { heard: switched.message.message };
   const chosen = switched?.choice === undefined ? {} : { choice: switched.choice };
   // Another one goes on answering there.
   if (answering.name !== current) return { name, title, at: current };
-  if (name === answering.name) return { name, title, at: name, ...chosen, ...heard };
+  if (name === answering.name) return { name, title, at: name, ...chosen };
   const choice = choiceAfter(switched?.choice ?? taken.choice, answering.base ?? answering.name, name);
-  return { name, title, at: name, choice, ...heard };
+  return { name, title, at: name, choice };
 }

@@ -26,7 +26,7 @@ import { personAsked } from "./takeover.ts";
 import type { WantedPerson } from "./takeover-state.ts";
 import type { Takeovers } from "./takeovers.ts";
 import { createTimeLimit } from "./time-limit.ts";
-import { AgentGone, castOf, checkCast, speakerOf, type Cast } from "./turn-agent.ts";
+import { addressedIn, AgentGone, castOf, checkCast, type Cast } from "./turn-agent.ts";
 
 /** The turn was stopped, superseded or handed over: its runner ends without a word. */
 export class TurnAbandoned extends Error {
@@ -118,13 +118,12 @@ export async function runTurn(options: RunOptions, run: Running): Promise<void> 
       const { answer: said, ...waits } = await waiting(options, run, cast, output);
       const { read, outside, notes } = output;
       const listed = channel !== undefined && listsButtons(said, channel);
-      const by = speakerOf(options.agentOf, cast, output);
       const made = madeBy(options.agentOf(taken.to, { begunBy: output.by ?? cast.answering.name }), turn, output);
       const kept = {
         ...(read && { read }),
         ...(outside && { outside }),
         ...(notes && { notes }),
-        ...(by && { by }),
+        ...addressedIn(options.agentOf, cast, output),
         ...(made && { made }),
       };
       const end = { messages, answer: said, heard, ...kept, ...(listed && { listed }), ...waits };
@@ -148,7 +147,7 @@ export async function runTurn(options: RunOptions, run: Running): Promise<void> 
     else log.error(about, "the agent gave no answer; the person is told so");
     await tellDecided(options, taken);
     await persistently(options, abandoned(abort.signal), () =>
-      options.call(id, "fail", { ...turn, messages, notice, once }),
+      options.call(id, "fail", { ...turn, messages, notice, once, ...addressedIn(options.agentOf, cast) }),
     );
   } catch (error) {
     if (!(error instanceof TurnAbandoned)) throw error;

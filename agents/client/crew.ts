@@ -40,8 +40,8 @@ export interface CrewOptions {
   readonly instructionsOf: (role: Role) => Promise<string>;
   readonly modelOf: (role: Role) => Promise<Model>;
   readonly toolboxOf: (role: Role) => Promise<Toolbox>;
-  /** The conversation is handed over. */
-  readonly onHandoff: (from: Role, to: Role) => void;
+  /** The conversation is handed over, before anything is opened for who has it then. @throws where that one may not have it. */
+  readonly onHandoff: (from: Role, to: Role) => Promise<void>;
 }
 
 export async function createCrew(options: CrewOptions): Promise<Crew> {
@@ -49,6 +49,7 @@ export async function createCrew(options: CrewOptions): Promise<Crew> {
   const roles = new Map(options.roles).set(start.name, start);
   const agents = new Map<string, SdkAgent<TurnContext>>();
   const boxes = new Map<string, Toolbox>();
+  const transferNames = transferNamesOf([...roles.keys()]);
   let handed = 0;
   // Alone, as it was always called in the states of runs.
   const isAlone = start.settings.handoffs.length === 0 && handedBy === undefined;
@@ -85,13 +86,13 @@ export async function createCrew(options: CrewOptions): Promise<Crew> {
   /** @param offered false: it stands there for a run that goes on and knows that agent. */
   const handoffFrom = (from: Role, to: Role, offered: boolean) =>
     handoff(agentFor(to), {
-      toolNameOverride: `transfer_to_${to.name.replaceAll(/[^\w-]/g, "_")}`.slice(0, 64),
+      toolNameOverride: transferNames.get(to.name) ?? to.name,
       toolDescriptionOverride: describe(to, from === start && to.name === handedBy),
       isEnabled: () => offered && handed < mostHandoffs,
       async onHandoff() {
         handed += 1;
+        await options.onHandoff(from, to);
         await open(to);
-        options.onHandoff(from, to);
       },
     });
 
@@ -108,6 +109,19 @@ export async function createCrew(options: CrewOptions): Promise<Crew> {
     },
     implied: (role, tool, args, content) => boxes.get(role.name)?.implied(tool, args, content) ?? [],
   };
+}
+
+/** As models take them, each another one. */
+function transferNamesOf(names: readonly string[]): ReadonlyMap<string, string> {
+  const used = new Set<string>();
+  const named = names.map((name) => {
+    const plain = `transfer_to_${name.replaceAll(/[^\w-]/g, "_")}`.slice(0, 60);
+    let own = plain;
+    for (let n = 2; used.has(own); n++) own = `${plain}_${n}`;
+    used.add(own);
+    return [name, own] as const;
+  });
+  return new Map(named);
 }
 
 function describe({ settings: { name, about } }: Role, back: boolean): string {

@@ -17,6 +17,8 @@ import { withoutPictures } from "./images.ts";
 export interface Edge {
   readonly model: Model;
   readonly before: readonly AgentInputItem[];
+  /** The run's own items as this model may see them; as they are unless given. */
+  readonly shown?: ((items: readonly AgentInputItem[]) => readonly AgentInputItem[]) | undefined;
   readonly retries: number;
   readonly clock: Clock;
   readonly log: Log;
@@ -43,7 +45,7 @@ export function edgeModel(edge: Edge): Model {
   let blind = false;
   const getResponse = async (request: ModelRequest): Promise<ModelResponse> => {
     const input = typeof request.input === "string" ? [userText(request.input)] : request.input;
-    let whole = { ...request, input: [...edge.before, ...input] };
+    let whole = { ...request, input: [...edge.before, ...(edge.shown?.(input) ?? input)] };
     edge.onInput?.(whole.input);
     if (blind) whole = { ...whole, input: withoutPictures(whole.input) ?? whole.input };
     for (let tries = 1; ; tries += 1) {

@@ -142,6 +142,8 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
         return edgeModel({
           model,
           before: masked(prompt.before),
+          // What the one that began was given is without what its own rules leave out.
+          shown: role === own ? undefined : masked,
           retries,
           clock,
           log,
@@ -151,9 +153,10 @@ export function createClientAgent(settings: ClientAgentSettings, deps: ClientAge
           answered,
         });
       },
-      onHandoff(from, to) {
+      async onHandoff(from, to) {
         atWork = to;
         log.info({ turn, from: from.name, to: to.name }, "a conversation is handed over");
+        await guardOf(to).admit();
       },
     });
     const asked = input.resume === undefined ? messages : await resumed(crew.start, input.resume, context);

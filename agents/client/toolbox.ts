@@ -181,7 +181,8 @@ function sdkTool(
       }
       // Whatever comes of it: an error's words are the source's too.
       turn.notes.hasRead();
-      const key = keyOf(caller, turn.nextKey(name));
+      const whose = source.ofAgent === true ? `${caller.agentName} ` : "";
+      const key = keyOf(caller, turn.nextKey(`${whose}${name}`));
       const { signal, progress, files, chain, ask } = turn;
       const call = { ...caller, turn: turn.turn, key, args, signal, progress, files, chain, ask };
       try {

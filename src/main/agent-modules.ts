@@ -40,10 +40,28 @@ function read(of: unknown): AgentDefinition {
   const given = (of as { readonly default?: unknown }).default;
   if (given === undefined) throw new ConfigError(["has no default export: export default defineAgent({ … })"]);
   const parsed = agentDefinition.safeParse(given);
-  if (parsed.success) return given as AgentDefinition;
-  throw new ConfigError(
-    parsed.error.issues.map(({ path, message }) => `${path.join(".") || "the export"}: ${message}`),
-  );
+  if (!parsed.success)
+    throw new ConfigError(
+      parsed.error.issues.map(({ path, message }) => `${path.join(".") || "the export"}: ${message}`),
+    );
+  const definition = given as AgentDefinition;
+  const problems = Object.entries(definition.tools ?? {}).flatMap(([name, { parameters }]) => unfit(name, parameters));
+  if (problems.length > 0) throw new ConfigError(problems);
+  return definition;
+}
+
+/** What no model can be told of. */
+function unfit(name: string, parameters: z.ZodObject): string[] {
+  const place = `tools.${name}.parameters`;
+  try {
+    return schemaOf(parameters)["type"] === "object" ? [] : [`${place}: must be an object: z.object({ … })`];
+  } catch (error) {
+    return [`${place}: cannot be written as a JSON schema: ${error instanceof Error ? error.message : String(error)}`];
+  }
+}
+
+function schemaOf(parameters: z.ZodObject): Record<string, unknown> {
+  return z.toJSONSchema(parameters, { io: "input" });
 }
 
 /** Each agent sees its own alone. Undefined where there are none. */
@@ -53,11 +71,12 @@ export function ownTools(modules: ReadonlyMap<string, AgentDefinition>): ToolSou
   return {
     name: sourceName,
     needs: "nothing",
+    ofAgent: true,
     list: async ({ agentName }) =>
       [...(tools.get(agentName) ?? [])].map(([name, { description, parameters, effect = "once" }]) => ({
         name,
         description,
-        parameters: z.toJSONSchema(parameters, { io: "input" }) as Record<string, unknown>,
+        parameters: schemaOf(parameters),
         effect,
       })),
     async call(name, { agentName, args, key, turn, to, participant, signal, progress }) {

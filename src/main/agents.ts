@@ -101,7 +101,7 @@ export function createAgents(options: AgentsOptions): Agents {
       return [name, { name, agent, traits: traitsOf(settings), settings, ...made }] as const;
     }),
   );
-  const routing = createRouting(config);
+  const routing = createRouting(config, (name) => made.get(name)?.settings.handoffs ?? []);
   const first = [...made.values()][0];
   if (first === undefined) throw new Error("no agent is configured");
   const several = made.size > 1;

@@ -23,7 +23,11 @@ export interface Routing {
   readonly commands: ReadonlyMap<string, string>;
 }
 
-export function createRouting(config: Config): Routing {
+/** @param handoffsOf whom an agent may hand over to, where that is more than the configuration says. */
+export function createRouting(
+  config: Config,
+  handoffsOf = (name: string): readonly string[] => config.agents[name]?.handoffs ?? [],
+): Routing {
   const { agents, routes } = config;
   const [first] = Object.keys(agents);
   if (first === undefined) throw new Error("no agent is configured");
@@ -53,13 +57,21 @@ export function createRouting(config: Config): Routing {
     return [...new Set([agent, ...(offer ?? all)])];
   };
 
+  /** By one handoff, or by several. */
+  function mayComeTo(name: string, from: string): boolean {
+    const reached = new Set([from]);
+    // What is added meanwhile is looked at too.
+    for (const one of reached) for (const next of handoffsOf(one)) reached.add(next);
+    return reached.has(name);
+  }
+
   return {
     at,
     agentFor(to, { participant, choice = {}, begunBy }) {
       const routed = at(to, participant);
       const { picked, handed } = choice;
       const base = picked !== undefined && has(picked) && offeredNames(routed).includes(picked) ? picked : routed.agent;
-      const name = handed?.from === base && has(handed.to) ? handed.to : base;
+      const name = handed?.from === base && has(handed.to) && mayComeTo(handed.to, base) ? handed.to : base;
       if (!has(begunBy)) return { name, base };
       return { name: begunBy, base: begunBy === name ? base : begunBy };
     },

@@ -7,6 +7,7 @@ import { startTelegramFake, type TelegramFake } from "../fakes/telegram.ts";
 import { token } from "../fakes/tokens.ts";
 import { needsDapr, startCluster } from "../services/dapr.ts";
 import { createReplica } from "./dapr-replica.ts";
+import { openPage } from "./page.ts";
 import { eventually, expectKept, openStage, said, untilQuiet, type Stage } from "./stage.ts";
 
 const ann = 7_900_001;
@@ -47,8 +48,9 @@ async function teach(model: OpenAiFake): Promise<void> {
 const askedFor = (model: OpenAiFake, own: string) =>
   model.log.filter(({ tokens }) => tokens.includes(own)).map(({ model: name }) => name);
 
-async function open(more: object = {}): Promise<Stage> {
-  const stage = await openStage({ config: { ...base, agents, ...more } });
+async function open(more: object = {}, web = false): Promise<Stage> {
+  const { channels, ...rest } = base;
+  const stage = await openStage({ web, config: { ...rest, ...(web ? {} : { channels }), agents, ...more } });
   await teach(stage.model);
   return stage;
 }
@@ -146,6 +148,67 @@ describe("a person", () => {
     expect(await ask(stage, "hello")).toEqual(["triage"]);
     await untilQuiet(stage);
     expectKept(stage);
+  }, 120_000);
+});
+
+describe("what somebody says with their choice", () => {
+  test("is lost by no failure of the model, nor is the choice: the agent has it with what is said next", async () => {
+    const stage = await open();
+    const { model } = stage;
+    const own = token(ann, ++n);
+    const failing = { failure: { kind: "status", status: 400 } } as const;
+    await model.rule({ model: "sales", contains: own, reply: failing });
+    await tell(stage, `/agent sales the green one ${own}`, "went wrong");
+    await stage.gateway.kill();
+    await stage.gateway.start();
+    const seen: string[] = [];
+    model.script((prompt) => void seen.push(JSON.stringify(prompt.body)));
+    expect(await ask(stage, "how much is it?")).toEqual(["sales"]);
+    expect(seen.at(-1)).toContain(`the green one ${own}`);
+    expect(seen.at(-1)).not.toContain("/agent");
+  }, 120_000);
+
+  test("is the operator's to hear who has the conversation, and waits where one is asked for", async () => {
+    const stage = await open({ takeover: { waitSeconds: 600 } });
+    const { gateway, model } = stage;
+    await ask(stage, "hello");
+    const seen: string[] = [];
+    model.script((prompt) => void seen.push(JSON.stringify(prompt.body)));
+    const where = `telegram/main/${ann}`;
+    expect(await gateway.ascent("takeover", "take", where, "--as", "bob")).toMatchObject({ code: 0 });
+    const [heard, waits] = [token(ann, ++n), token(ann, ++n)];
+    await stage.platform.user(ann).sends(ann, `/agent sales the green one ${heard}`);
+    const isAside = async () => (await gateway.ascent("journal")).out.includes("held by an operator");
+    await eventually("it is set aside", isAside, 30_000);
+    expect(await gateway.ascent("takeover", "release", where, "--as", "bob")).toMatchObject({ code: 0 });
+    await tell(stage, "/person", "person");
+    await stage.platform.user(ann).sends(ann, `/support the red one ${waits}`);
+    await gateway.kill();
+    await gateway.start();
+    expect(seen).toEqual([]);
+    expect(await gateway.ascent("takeover", "release", where, "--as", "bob")).toMatchObject({ code: 0 });
+    await eventually("its answer", () => askedFor(model, waits).includes("support"), 30_000);
+    expect(seen).toEqual([expect.stringContaining(`the green one ${heard}`)]);
+    await untilQuiet(stage);
+  }, 120_000);
+
+  test("holds over a link and its end, and ends with /forget", async () => {
+    const stage = await open({}, true);
+    expect(await ask(stage, "/agent sales hello")).toEqual(["sales"]);
+    const page = await openPage(stage);
+    await page.sends("/link");
+    const code = /\/link ([A-Z2-9]{5}-[A-Z2-9]{5})/.exec((await page.sees("/link ")).text)?.[1];
+    await tell(stage, `/link ${code}`, "Linked:");
+    expect(await ask(stage, "am I known?")).toEqual(["sales"]);
+    expect(await ask(stage, "/support my order")).toEqual(["support"]);
+    await stage.gateway.kill();
+    await stage.gateway.start();
+    await tell(stage, "/unlink", "apart");
+    expect(await ask(stage, "and now?")).toEqual(["support"]);
+    await tell(stage, "/forget", "/forget yes");
+    await tell(stage, "/forget yes", "erased");
+    expect(await ask(stage, "hello")).toEqual(["triage"]);
+    await untilQuiet(stage);
   }, 120_000);
 });
 

@@ -72,6 +72,18 @@ describe("an agent in TypeScript", () => {
       "export default { tools: { a: { description: 'a', parameters: {}, run() {} } } }",
       "zod",
     ],
+    [
+      "with a tool whose parameters no model can be told of",
+      `import { z } from "zod";
+      const a = { description: "a", parameters: z.object({ at: z.date() }), run() {} };
+      export default { tools: { a } }`,
+      "tools.a.parameters: cannot be written as a JSON schema",
+    ],
+    [
+      "with a tool whose parameters are no object",
+      `import { z } from "zod"; export default { tools: { a: { description: "a", parameters: z.string(), run() {} } } }`,
+      "tools.a.parameters: must be an object",
+    ],
     ["that hands over to nobody", "export default { handoffs: ['nobody'] }", 'no agent "nobody"'],
   ])("%s does not start, and it says why", async (_, text, words) => {
     expect((await problems(text)).join("\n")).toContain(words);

@@ -86,6 +86,45 @@ describe("a handoff", () => {
     expect(await run("triage", turn(["what is it?"]))).toMatchObject({ by: "support", answer: { notice: "withheld" } });
   });
 
+  it("puts what people wrote under the rules of the one that is handed it, before its model sees any of it", async () => {
+    const handing = () => new ScriptedModel([call("transfer_to_support")]);
+    const under = (check: object, support: ScriptedModel) =>
+      crew(
+        { triage: { handoffs: ["support"] }, support: { guardrails: { input: [check] } } },
+        { triage: handing(), support },
+      );
+    const support = new ScriptedModel([text("Very well.")]);
+    const refuse = { check: "words", words: ["Falcon"], action: "refuse" };
+    expect(await under(refuse, support).run("triage", turn(["about Falcon"]))).toMatchObject({
+      by: "support",
+      answer: { notice: "withheld" },
+    });
+    expect(support.calls).toEqual([]);
+    await under(refuse, support).run("triage", turn(["about owls"]));
+    expect(support.calls).toHaveLength(1);
+    const masking = new ScriptedModel([text("Very well.")]);
+    await under({ ...refuse, action: "mask" }, masking).run("triage", turn(["about Falcon"]));
+    expect(JSON.stringify(masking.firstCall?.request.input)).toContain("about ");
+    expect(JSON.stringify(masking.firstCall?.request.input)).not.toContain("Falcon");
+    const review = await under({ ...refuse, action: "review" }, support).run("triage", turn(["about Falcon"]));
+    expect(review).toMatchObject({ by: "support", pause: { by: "operator", unshown: true } });
+    const resume = { state: review.pause?.state ?? "", turn: "turn-1" as TurnId, approved: true };
+    const passed = new ScriptedModel([text("Let through.")]);
+    const history = [{ role: "user", text: "about Falcon", at: 0, turn: "turn-1" as TurnId } as const];
+    const output = await under(refuse, passed).run("support", turn(["yes"], { resume, history }));
+    expect(saidBy(output)).toContain("Let through.");
+  });
+
+  it("has a name of its own for the model, also where agents' names differ in what no model takes", async () => {
+    const triage = new ScriptedModel([call("transfer_to_order_desk_2")]);
+    const { run } = crew(
+      { triage: { handoffs: ["order desk", "order.desk"] }, "order desk": {}, "order.desk": {} },
+      { triage },
+    );
+    expect(await run("triage", turn(["my order"]))).toMatchObject({ by: "order.desk" });
+    expect(handoffsOf(triage, 0)).toEqual(["transfer_to_order_desk", "transfer_to_order_desk_2"]);
+  });
+
   it("is not offered any more after a few in a turn: who is at work then answers", async () => {
     const to = (name: string) => Array.from({ length: 9 }, () => call(`transfer_to_${name}`));
     const [a, b] = [new ScriptedModel(to("b")), new ScriptedModel(to("a"))];

@@ -13,6 +13,8 @@ import {
   type ConversationId,
 } from "../../src/ids.ts";
 import type { Address, InboundEvent, InboundMessage } from "../../src/message.ts";
+import { placeOf } from "../../src/link-state.ts";
+import { createLinking, type Self } from "../../src/linking.ts";
 import { batchOf } from "../../src/scheduling.ts";
 import { isSeen } from "../../src/seen.ts";
 import { isBusy, readState, type AgentState } from "../../src/state.ts";
@@ -79,7 +81,7 @@ function identity(channel: string) {
     receive,
     serving,
     says: (text: string) => receive(message(text)),
-    finish(of: ConversationId = conversation, text = "answer") {
+    finish(of: ConversationId = conversation, text = "answer", more: object = {}) {
       const thread = state.inbox.threads[of];
       const messages = thread === undefined ? [] : batchOf(thread).map((one) => one.id);
       return tell({
@@ -87,6 +89,7 @@ function identity(channel: string) {
         ...serving(of),
         messages,
         answer: { parts: [{ kind: "text", text, format: "plain" }] },
+        ...more,
       });
     },
     state: () => state,
@@ -119,7 +122,7 @@ function importOf(joiner: Identity) {
     from: joiner.id,
     items: history.items,
     media: history.media ?? [],
-    places: threads.map(({ to, seq }) => ({ to, seq })),
+    places: threads.map(placeOf),
     messages: pending.filter((message) => message !== command),
     command,
   };
@@ -326,4 +329,41 @@ it("remembers the blobs that messages brought, for /forget", () => {
   const image = { kind: "image", source: { from: "blob", id: "b1" }, type: "image/png" } as const;
   receive({ ...message("look"), message: { parts: [image], addressed: true } });
   expect(state().history.media).toEqual(["b1"]);
+});
+
+it("the agent that somebody chose in a conversation goes along when that joins, and back with it", () => {
+  const [person, joiner] = [identity("one"), identity("two")];
+  const by = (name: string) => ({ name, title: name, at: name, choice: { picked: name } });
+  person.says("hello");
+  person.finish(person.conversation, "answer", { by: by("sales") });
+  joiner.says("hello");
+  joiner.finish(joiner.conversation, "answer", { by: by("support") });
+  joiner.says("/link CODE");
+  joining(joiner, person.id);
+  person.tell(importOf(joiner));
+  joiner.tell({ type: "joined", link });
+  expect(person.thread(joiner.conversation)).toMatchObject({ choice: { picked: "support" }, at: "support" });
+  expect(person.thread()).toMatchObject({ choice: { picked: "sales" } });
+  expect(joiner.thread()).not.toHaveProperty("choice");
+
+  const via = { agent: joiner.id, link, seq: 1, known: [] };
+  person.receive(joiner.message("another one"), { via });
+  person.finish(joiner.conversation, "answer", { by: by("boss") });
+  person.receive(joiner.message("/unlink"), { via });
+  person.tell({ type: "unlinked", ...person.serving(joiner.conversation) });
+  joiner.tell({ type: "left", ...person.state().inbox.leaving?.[0] });
+  expect(joiner.thread()).toMatchObject({ choice: { picked: "boss" }, at: "boss" });
+});
+
+it("and where the conversation had been put away, it comes with what is said there next", () => {
+  const { person, joiner } = linkedPair();
+  const topic = { ...joiner.to, conversation: `${joiner.conversation}:t` as ConversationId, thread: "t" };
+  const away = { to: topic, seq: 7, choice: { picked: "support" }, at: "support" };
+  const state = { ...joiner.state(), quiet: { [topic.conversation]: away } };
+  const via = createLinking({ id: joiner.id, state: () => state } as unknown as Self).via(topic.conversation, []);
+  person.receive({ ...joiner.message("in a topic"), address: topic }, { via });
+  expect(person.thread(topic.conversation)).toMatchObject({ choice: { picked: "support" }, at: "support", seq: 7 });
+  person.finish(topic.conversation, "answer", { by: { name: "a", title: "A", at: "a", choice: {} } });
+  person.receive({ ...joiner.message("again"), address: topic }, { via });
+  expect(person.thread(topic.conversation)).not.toHaveProperty("choice");
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { canonical, type Who } from "../../src/agent-choice.ts";
+import { canonical, type AgentOf, type Who } from "../../src/agent-choice.ts";
 import { createSwitch } from "../../src/agent-command.ts";
+import { addressedIn, castOf } from "../../src/turn-agent.ts";
 import type { Agent } from "../../src/agent.ts";
 import type { Address, InboundEvent, InboundMessage } from "../../src/message.ts";
 import type { Config } from "../../src/main/config.ts";
@@ -110,7 +111,9 @@ describe("routes", () => {
 });
 
 describe("a conversation's own choice", () => {
-  const routing = createRouting(config([{ channel: "web", agent: "boss", offer: [] }]));
+  const support = { ...agents.support, handoffs: ["boss", "assistant"] };
+  const handing = { ...agents, assistant: { handoffs: ["support"] }, support };
+  const routing = createRouting(config([{ channel: "web", agent: "boss", offer: [] }], { agents: handing }));
   const at = (who: Who, to = place()) => routing.agentFor(to, who);
 
   it("is the person's, where that agent is offered there still", () => {
@@ -128,6 +131,15 @@ describe("a conversation's own choice", () => {
     expect(at({ choice: { handed: { to: "gone", from: "assistant" } } }).name).toBe("assistant");
   });
 
+  it("is a handoff's no more where the operator has taken that away, whoever else may hand over", () => {
+    expect(at({ choice: { handed: { to: "sales", from: "assistant" } } }).name).toBe("assistant");
+    const choice = { handed: { to: "boss", from: "assistant" } };
+    const without = createRouting(config([], { agents: { ...handing, assistant: {} } }));
+    expect(without.agentFor(place(), { choice })).toEqual({ name: "assistant", base: "assistant" });
+    const inCode = createRouting(config(), (name) => (name === "assistant" ? ["boss"] : []));
+    expect(inCode.agentFor(place(), { choice }).name).toBe("boss");
+  });
+
   it("does not concern what another agent began", () => {
     expect(at({ begunBy: "boss", choice: { picked: "support" } })).toEqual({ name: "boss", base: "boss" });
     expect(at({ begunBy: "gone" }).name).toBe("assistant");
@@ -138,10 +150,11 @@ describe("a conversation's own choice", () => {
 describe("/agent", () => {
   const routing = createRouting(config());
   const traits = { whileRunning: "queue", turnTimeoutMs: 1, historyItems: 1 } as const;
-  const change = createSwitch(
-    (to, who = {}) => ({ ...routing.agentFor(to, who), agent: {} as Agent, traits }),
-    routing.offeredAt,
-  );
+  const agentOf: AgentOf = (to, who = {}) => {
+    const found = routing.agentFor(to, who);
+    return { ...found, title: `The ${found.name}`, agent: {} as Agent, traits };
+  };
+  const change = createSwitch(agentOf, routing.offeredAt);
   const command = (args: string, name = "agent", to = place()) =>
     message({ command: { name, args }, parts: [{ kind: "text", text: `/${name} ${args}`, format: "plain" }] }, ann, to);
 
@@ -185,6 +198,18 @@ describe("/agent", () => {
     expect(canonical(other, routing.commands)).toBe(other);
     const edit = { ...command("x", "support"), kind: "edited", target: other.id } as InboundEvent;
     expect(canonical(edit, routing.commands)).toMatchObject({ message: { command: { name: "agent" } } });
+  });
+
+  it("is what the conversation keeps, also where the turn of what it says fails: then nobody was handed anything", () => {
+    const taken = { to: place(), messages: [command("support my order")], history: [] };
+    const cast = castOf({ agentOf, switchAgent: change }, taken);
+    const words = { addressed: true, parts: [{ kind: "text", text: "my order", format: "plain" }] };
+    const support = { name: "support", title: "The support", at: "support", choice: { picked: "support" } };
+    expect(addressedIn(agentOf, cast)).toEqual({ by: support, words });
+    const choice = { picked: "support", handed: { to: "boss", from: "support" } };
+    expect(addressedIn(agentOf, cast, { by: "boss" }).by).toMatchObject({ name: "boss", at: "boss", choice });
+    const hello = castOf({ agentOf, switchAgent: change }, { ...taken, messages: [message("hello", ann, place())] });
+    expect(addressedIn(agentOf, hello)).toEqual({ by: { name: "assistant", title: "The assistant", at: "assistant" } });
   });
 
   it("is nothing for those who name the agent with each message", () => {

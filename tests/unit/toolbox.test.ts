@@ -242,6 +242,15 @@ describe("a turn that runs again", () => {
     expect(of.noted).toEqual([...of.records.rows.keys()]);
   });
 
+  it("with another agent does what that one's own tool does, though a tool of the first one has its name", async () => {
+    const of = bank({ ofAgent: true });
+    for (const name of ["Sam", "Sue", "Sam"]) {
+      const model = new ScriptedModel([call("bank__pay", { amount: 5 }), text("Done.")]);
+      await agentOn(model, { name }, of).agent.run(turn(["go"]), hooks());
+    }
+    expect(of.calls.map(({ agentName }) => agentName)).toEqual(["Sam", "Sue"]);
+  });
+
   it("is told where it asks for something else, and what was done", async () => {
     const of = bank();
     await again(of, 5);

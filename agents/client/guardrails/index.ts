@@ -54,8 +54,12 @@ export function createGuardrails(
       input.none
         ? items
         : items.map((item) => {
-            if (!("role" in item) || item.role !== "user" || typeof item.content !== "string") return item;
-            return { ...item, content: input.masked(item.content) };
+            if (!("role" in item) || item.role !== "user") return item;
+            if (typeof item.content === "string") return { ...item, content: input.masked(item.content) };
+            const content = item.content.map((part) =>
+              part.type === "input_text" ? { ...part, text: input.masked(part.text) } : part,
+            );
+            return { ...item, content };
           }),
     turn(of) {
       // Tools may ask for a judge at the same time.

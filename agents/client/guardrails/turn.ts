@@ -2,6 +2,7 @@
 import type { AgentInputItem, InputGuardrail, OutputGuardrail } from "@openai/agents";
 import { addressesIn } from "../../../src/addresses.ts";
 import type { TurnHooks, TurnInput } from "../../../src/agent.ts";
+import { TerminalError } from "../../../src/errors.ts";
 import { fromPeople } from "../../../src/message.ts";
 import type { Readings } from "../media.ts";
 import type { CheckOptions, Checks, Trip, Verdict } from "./checks.ts";
@@ -19,6 +20,11 @@ export interface GuardedTurn {
 export interface TurnGuard {
   readonly inputGuardrails: InputGuardrail[];
   readonly outputGuardrails: OutputGuardrail[];
+  /**
+   * For an agent that is handed the turn: by itself the SDK checks what people wrote for the one that begins alone.
+   * @throws TerminalError where a rule takes it; `trip` says which.
+   */
+  admit(): Promise<void>;
   /** For what the model is given: addresses in it are not the model's own. */
   readonly sees?: (items: readonly AgentInputItem[]) => void;
   /** Of a text for the person that is no answer yet: whether it may go there as it is. */
@@ -54,12 +60,9 @@ export function createTurnGuard(
   }
 
   const written = passed ? "" : wordsOf(of, readings);
-  const before: InputGuardrail = {
-    name: "input",
-    runInParallel: false,
-    execute: async () =>
-      tripped(await input.check(written, { given: () => nothing, judge: judge("message") }), "input"),
-  };
+  const checkInput = async () =>
+    tripped(await input.check(written, { given: () => nothing, judge: judge("message") }), "input");
+  const before: InputGuardrail = { name: "input", runInParallel: false, execute: checkInput };
   const after: OutputGuardrail = {
     name: "output",
     execute: async ({ agentOutput }) => tripped(await check(agentOutput), "output"),
@@ -67,6 +70,12 @@ export function createTurnGuard(
   return {
     inputGuardrails: input.none || written === "" ? [] : [before],
     outputGuardrails: output.none ? [] : [after],
+    async admit() {
+      if (input.none || written === "") return;
+      const { tripwireTriggered } = await checkInput();
+      if (tripwireTriggered)
+        throw new TerminalError("a rule of the agent that the turn was handed to takes the message");
+    },
     ...(!output.none && {
       sees: addresses.see,
       async mayShow(text: string) {
