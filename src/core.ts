@@ -247,7 +247,7 @@ export function createCore(options: CoreOptions): Core {
         });
       },
       missionOrdered: async (order) => {
-        if (options.missions === undefined) throw new InputError("missions are turned off");
+        if (options.missions === undefined) throw new InfrastructureError("this process has no missions");
         return options.missions.ordered(order);
       },
       stopped: delegations && ((turn) => delegations.stopped(turn)),

@@ -31,8 +31,8 @@ export interface MissionTasks {
   begin(task: MissionTask): Promise<void>;
   /** Says something in it; again under the same key is nothing. @throws RetryableError where what was said before is on its way. */
   reply(key: string, message: string, text: string): Promise<void>;
-  /** Cancels those of a mission that have not ended; the mission is told nothing. */
-  stop(mission: string): Promise<void>;
+  /** Cancels those of a mission that have not ended, or the one of that key; the mission is told nothing. */
+  stop(mission: string, key?: string): Promise<void>;
 }
 
 /** Longer than it takes to write it down. */
@@ -84,9 +84,10 @@ export function missionTasks(parts: DelegationParts): MissionTasks {
       await parts.arm(written, clock.now());
       lookLater(key);
     },
-    async stop(mission) {
+    async stop(mission, key) {
       const list = missionList(mission);
       for (const { id } of (await store.list(list)).open) {
+        if (key !== undefined && id !== key) continue;
         const told = { text: "", parts: [], failed: true };
         const written = await store.change(id, ({ failing: _failing, ...now }) =>
           now.end === undefined

@@ -4,7 +4,7 @@
  * does every note.
  */
 import { digestOf } from "./ids.ts";
-import { InputError, reasonOf, RetryableError } from "./errors.ts";
+import { InfrastructureError, InputError, reasonOf, RetryableError } from "./errors.ts";
 import { closingOf, digestOfArtifact, newest, type Artifact, type Words } from "./delegation-words.ts";
 import { isOver, type Delegation, type DelegationStore, type Outcome } from "./delegation-record.ts";
 import type { Peer, PeerMessage, PeerPart, Peers, PeerTask } from "./peers.ts";
@@ -235,11 +235,17 @@ export function createWork(options: WorkOptions): Work {
     const now = await tellArtifacts(row, task, peer);
     if (task.state !== "input-required") return now;
     const digest = questionOf(task);
-    if (now.question?.digest === digest) return now;
+    const notes = notesOf(now, clock.now());
+    // A mission bounds what it is asked itself.
+    const isFull = notes.n >= mostNotes && now.by.mission === undefined;
+    if (now.question?.digest === digest || isFull) return now;
     const told = await words.of(now, [], task.said, closing(now, "it asks, and goes on when it is answered"));
     const question = { digest, told, at: clock.now() };
     const note = { what: `question ${digest}`, topic: "a task's question", told };
-    return noted(now, note, (one) => (one.question?.digest === digest ? undefined : { ...one, question }));
+    const counted = { ...notes, n: notes.n + 1 };
+    return noted(now, note, (one) =>
+      one.question?.digest === digest ? undefined : { ...one, question, notes: counted },
+    );
   }
 
   async function tellArtifacts(row: Delegation, task: PeerTask, peer: Peer): Promise<Delegation> {
@@ -247,7 +253,7 @@ export function createWork(options: WorkOptions): Work {
     let now = row;
     for (const artifact of untold(row, task)) {
       const digest = digestOfArtifact(artifact);
-      const notes = clock.now() - now.notes.since < hourMs ? now.notes : { since: clock.now(), n: 0 };
+      const notes = notesOf(now, clock.now());
       if (notes.n >= mostNotes) break;
       const isNow = (list: "seen" | "told") => (one: Delegation) => {
         if (one.artifacts[list][artifact.id] === digest) return undefined;
@@ -295,7 +301,9 @@ export function createWork(options: WorkOptions): Work {
     const { to, participant, mission, agentName: agent } = row.by;
     if (mission !== undefined && !row.forgotten) {
       const kind = what === "end" ? "end" : what.startsWith("question") ? "question" : "news";
-      return options.toMission?.(mission, { kind, id: digestOf(what), ...told });
+      // What cannot be told is kept.
+      if (options.toMission === undefined) throw new InfrastructureError("this process has no missions");
+      return options.toMission(mission, { kind, id: digestOf(what), ...told });
     }
     if (to === undefined || participant === undefined || row.forgotten) return;
     const files = told.parts.flatMap((part) => ("source" in part ? [part] : []));
@@ -361,6 +369,11 @@ interface Ending {
 
 const away = () => new RetryableError("the agent does not run now");
 
+/** What was told within the hour; to a mission, which keeps a part of it only, in all. */
+function notesOf({ notes, by }: Delegation, now: number): Delegation["notes"] {
+  return by.mission !== undefined || now - notes.since < hourMs ? notes : { since: now, n: 0 };
+}
+
 /** Who tells has changed since, or more was told. */
 function isToldOtherwise(before: Delegation, now: Delegation): boolean {
   const [one, other] = [before.artifacts.told, now.artifacts.told];
@@ -386,7 +399,9 @@ export function nextLook(row: Delegation, task: PeerTask | undefined, told: bool
   if (row.telling !== "note") return Math.max(row.telling.until, now);
   if (row.notes.n >= mostNotes && now - row.notes.since < hourMs) return row.notes.since + hourMs;
   const most = told ? 600_000 : 60_000;
-  const again = backoff(row.looks, told ? 1_000 : 500, most);
+  // A mission hears no more news of it, but its end.
+  const looks = row.by.mission !== undefined && row.notes.n >= mostNotes ? Infinity : row.looks;
+  const again = backoff(looks, told ? 1_000 : 500, most);
   const due = task?.dueAt === undefined || task.dueAt < now ? Infinity : task.dueAt + (told ? 5_000 : 250);
   const next = Math.min(due === Infinity ? again : now + most, due, row.deadline ?? Infinity);
   return row.state === "input-required" ? Math.max(next, again) : next;

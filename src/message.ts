@@ -262,10 +262,16 @@ export const inboundEvent = z.discriminatedUnion("kind", [
   /** From the gateway itself, for the person and not the agent: never a channel's. */
   z.object({ ...header, kind: z.literal("notice"), notice: z.enum(noticeKeys), values: noticeValues.optional() }),
   /**
-   * The agent's own words to the person, who did not ask. `listed`: the platform shows their buttons as a numbered list. Never a
-   * channel's.
+   * The agent's own words to the person, who did not ask. `listed`: the platform shows their buttons as a numbered list. `outside`:
+   * they may come of content from outside. Never a channel's.
    */
-  z.object({ ...header, kind: z.literal("said"), answer, listed: z.boolean().optional() }),
+  z.object({
+    ...header,
+    kind: z.literal("said"),
+    answer,
+    listed: z.boolean().optional(),
+    outside: z.literal(true).optional(),
+  }),
 ]);
 export type InboundEvent = z.infer<typeof inboundEvent>;
 export type InboundMessage = Extract<InboundEvent, { kind: "message" }>;

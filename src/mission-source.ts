@@ -3,13 +3,14 @@ import { z } from "zod";
 import { argsOf } from "./delegation-source.ts";
 import { InputError } from "./errors.ts";
 import { digestOf } from "./ids.ts";
-import { isOver, type MissionState } from "./mission.ts";
+import { clip, isOver, type MissionState } from "./mission.ts";
 import { plan as planSchema, readPlan } from "./mission-plan.ts";
 import type { Mission, MissionEntry, MissionStore } from "./mission-store.ts";
 import type { MissionView } from "./mission-order.ts";
+import { missionTools } from "./mission-tools.ts";
 import type { Address } from "./message.ts";
 import type { Clock } from "./ports.ts";
-import type { ToolCall, ToolCaller, ToolResult, ToolSource, ToolSpec } from "./tools.ts";
+import type { ToolCall, ToolCaller, ToolResult, ToolSource } from "./tools.ts";
 
 export const missionSource = "mission";
 
@@ -21,6 +22,8 @@ export interface MissionBounds {
 }
 
 export interface MissionSourceOptions {
+  /** Else none begins any more; what has begun goes on. */
+  readonly enabled: boolean;
   readonly store: MissionStore;
   readonly clock: Clock;
   readonly bounds: MissionBounds;
@@ -35,79 +38,15 @@ export interface MissionSourceOptions {
   readonly answer: (mission: Mission, of: { step: string; asked: string; text: string }) => Promise<boolean>;
 }
 
-const stepParameter = {
-  type: "object",
-  properties: {
-    id: { type: "string", description: "its name, in a word" },
-    do: { type: "string", enum: ["delegate", "ask", "wait"] },
-    after: {
-      type: "array",
-      items: { type: "string" },
-      description: "ids of steps that have to succeed first; what came of them goes along. Steps without begin at once",
-    },
-    agent: { type: "string", description: "delegate: which skilled agent" },
-    task: { type: "string", description: "delegate: what to do, complete in itself" },
-    question: { type: "string", description: "ask: what to ask the person" },
-    options: { type: "array", items: { type: "string" }, description: "ask: what there is to choose from, 6 at most" },
-    minutes: { type: "number", description: "ask: without an answer it fails after that long" },
-    seconds: { type: "number", description: "wait: for that long" },
-    until: { type: "string", description: "wait: until that time, ISO 8601 with offset" },
-  },
-  required: ["id", "do"],
-};
-const named = { type: "object", properties: { mission: { type: "string" } }, required: ["mission"] };
-
-const specs: readonly ToolSpec[] = [
-  {
-    name: "start",
-    description:
-      "Starts a mission: work of several steps that goes on by itself for minutes or days: it gives tasks to skilled agents, asks the person, " +
-      "waits, and tells you once what came of all of it, by a note. Only for what one task cannot do.",
-    parameters: {
-      type: "object",
-      properties: {
-        title: { type: "string", description: "in a few words" },
-        goal: { type: "string" },
-        steps: { type: "array", items: stepParameter },
-      },
-      required: ["title", "goal", "steps"],
-    },
-    effect: "idempotent",
-  },
-  {
-    name: "list",
-    description: "The person's missions in this conversation, and how their steps stand. With a name: all of that one.",
-    parameters: { type: "object", properties: named.properties },
-    effect: "none",
-  },
-  {
-    name: "pause",
-    description: "Pauses a mission: no step begins until it is resumed. Tasks that are under way go on.",
-    parameters: named,
-    effect: "idempotent",
-  },
-  { name: "resume", description: "Lets a paused mission go on.", parameters: named, effect: "idempotent" },
-  {
-    name: "cancel",
-    description: "Ends a mission and cancels the tasks that are under way for it, where the person wants that.",
-    parameters: named,
-    effect: "idempotent",
-  },
-  {
-    name: "answer",
-    description: "Gives the person's answer to what a mission asks them. Never an answer of your own.",
-    parameters: {
-      type: "object",
-      properties: { ...named.properties, answer: { type: "string" } },
-      required: ["mission", "answer"],
-    },
-    effect: "idempotent",
-  },
-];
-
+/** Characters of a question, for the model to know it by. */
+const longestShown = 500;
 const nameArgs = z.object({ mission: z.string().max(40) });
 const listArgs = z.object({ mission: z.string().max(40).nullish() });
-const answerArgs = z.object({ mission: z.string().max(40), answer: z.string().trim().min(1).max(4_000) });
+const answerArgs = z.object({
+  mission: z.string().max(40),
+  step: z.string().max(40).nullish(),
+  answer: z.string().trim().min(1).max(4_000),
+});
 
 export function createMissionSource(options: MissionSourceOptions): ToolSource {
   const { store, clock, bounds } = options;
@@ -130,6 +69,7 @@ export function createMissionSource(options: MissionSourceOptions): ToolSource {
   }
 
   async function start(call: ToolCall): Promise<ToolResult> {
+    if (!options.enabled) throw new InputError("missions are turned off: none begins");
     const plan = readPlan(call.args, { now: clock.now(), ...bounds });
     const there = await options.agents();
     for (const one of plan.steps)
@@ -167,12 +107,10 @@ export function createMissionSource(options: MissionSourceOptions): ToolSource {
   }
 
   async function answer(call: ToolCall): Promise<ToolResult> {
-    const { mission: name, answer: text } = argsOf(answerArgs, call.args);
+    const { mission: name, step, answer: text } = argsOf(answerArgs, call.args);
     const mission = await find(call, name);
-    const { state } = await options.view(mission);
-    const asking = asksOf(state)[0];
-    const said = asking !== undefined && (await options.answer(mission, { ...asking, text }));
-    if (!said) throw new InputError("this mission asks nothing at the moment");
+    const asking = askingOf(asksOf((await options.view(mission)).state), step ?? undefined);
+    if (!(await options.answer(mission, { ...asking, text }))) throw new InputError(asksNothing);
     return { text: `Mission ${JSON.stringify(mission.id)} goes on with that answer.` };
   }
 
@@ -182,7 +120,16 @@ export function createMissionSource(options: MissionSourceOptions): ToolSource {
     async list({ to }) {
       if (!options.reaches(to)) return [];
       const { open, ended } = await store.of(to);
-      return open.length + ended.length === 0 ? specs.filter(({ name }) => name === "start") : specs;
+      const isAny = open.length + ended.length > 0;
+      return missionTools.filter(({ name }) => (name === "start" ? options.enabled : isAny));
+    },
+    shows(name, args) {
+      if (name !== "start") return [];
+      const { title, steps = [] } = planSchema.safeParse(args).data ?? {};
+      const asked = steps.flatMap((one) =>
+        one.do === "ask" ? [[one.question, ...(one.options ?? [])].join("\n")] : [],
+      );
+      return title === undefined || asked.length === 0 ? [] : [title, ...asked];
     },
     implies: (name, args) => {
       if (name !== "start") return [];
@@ -223,6 +170,18 @@ export function createMissionSource(options: MissionSourceOptions): ToolSource {
   };
 }
 
+const asksNothing = "this mission asks nothing at the moment";
+
+/** @throws InputError where it is not clear which one is meant. */
+function askingOf(asks: ReturnType<typeof asksOf>, step: string | undefined) {
+  const named = step === undefined ? asks : asks.filter((one) => one.step === step.trim());
+  const [asking] = named;
+  if (asking !== undefined && named.length === 1) return asking;
+  if (asks.length === 0) throw new InputError(asksNothing);
+  const which = asks.map((one) => `${one.step} (${JSON.stringify(clip(one.question, longestShown))})`).join(", ");
+  throw new InputError(`say which step the answer is for, by \`step\`: ${which}`);
+}
+
 /** What the person is asked now, the first one first. */
 export function asksOf(state: MissionState | undefined) {
   const steps = state?.phase === "open" ? Object.entries(state.steps) : [];
@@ -233,8 +192,9 @@ export function asksOf(state: MissionState | undefined) {
 
 function summaryOf({ id, plan, at }: Mission, { status, state }: MissionView): object {
   const steps = plan.steps.map((one) => `${one.id}: ${state?.steps[one.id]?.is ?? "waiting"}`);
-  const asks = asksOf(state).map(({ question, options }) => ({
-    question,
+  const asks = asksOf(state).map(({ step, question, options }) => ({
+    step,
+    question: clip(question, longestShown),
     ...(options === undefined ? {} : { options }),
   }));
   const left = Object.values(state?.steps ?? {}).filter((one) => !isOver(one)).length;

@@ -32,6 +32,10 @@ const row = z.object({
   at: z.number(),
   /** Given up after that long. */
   forMs: z.number(),
+  /** The runtime has its workflow, or has lost it. */
+  begun: z.literal(true).optional(),
+  /** Since then the runtime knows of no workflow that goes on. */
+  missing: z.number().optional(),
   /** No task is begun for it any more. */
   stopped: z.literal(true).optional(),
   end: z.object({ at: z.number(), state: missionState }).optional(),
@@ -62,8 +66,9 @@ export interface MissionStore {
   /** @throws InputError where the person has `perPerson` already. Again is nothing. */
   enlist(of: Mission, perPerson: number): Promise<void>;
   ended(of: Mission): Promise<void>;
-  /** Nothing of it is left. */
-  erase(of: Pick<MissionEntry, "id" | "conversation">): Promise<void>;
+  remove(id: string): Promise<void>;
+  /** It stands in no list any more. */
+  delist(of: Pick<MissionEntry, "id" | "conversation">): Promise<void>;
 }
 
 export interface StoreOptions {
@@ -160,8 +165,8 @@ export function createMissionStore({ records, belongings, clock }: StoreOptions)
           return one && { ...list, open: without(list.open, id), ended: [...list.ended, one].slice(-most) };
         });
     },
-    async erase({ id, conversation }) {
-      await records.remove(keyOf(id));
+    remove: (id) => records.remove(keyOf(id)),
+    async delist({ id, conversation }) {
       for (const key of [ofConversation(conversation), ofTenant(tenantOf(conversation))])
         await changeList(key, (list) => ({ ...list, open: without(list.open, id), ended: without(list.ended, id) }));
     },

@@ -6,7 +6,7 @@
  */
 import { z } from "zod";
 import { answer } from "./message.ts";
-import { plan, type MissionStep } from "./mission-plan.ts";
+import { plan, type MissionPlan, type MissionStep } from "./mission-plan.ts";
 import type { Program, WorkflowStep } from "./ports.ts";
 
 /** Characters of what came of a step, all of it together. */
@@ -15,6 +15,11 @@ const longestResults = 11_000;
 const mostFiles = 10;
 /** News of one task; the rest comes with its end. */
 const mostNews = 40;
+/** Of one task: one that asks more is given up. */
+const mostQuestions = 20;
+const longestQuestion = 4_000;
+/** What a step of the plan itself asks, among what its task would. */
+export const ofPlan = "plan";
 
 const files = answer.shape.parts;
 const stepState = z.object({
@@ -36,7 +41,7 @@ export const missionState = z.object({
   at: z.number(),
   phase: z.enum(["open", "stopping", "reporting", "over"]),
   /** Why it ends before its plan does. */
-  because: z.enum(["cancelled", "cancelled by an operator", "out of time"]).optional(),
+  because: z.enum(["cancelled", "cancelled by an operator", "out of time", "lost"]).optional(),
   steps: z.record(z.string(), stepState),
 });
 export type MissionState = Readonly<z.infer<typeof missionState>>;
@@ -77,8 +82,8 @@ export type MissionEffect =
     }
   /** The person's answer, to the task that asked. */
   | { readonly do: "reply"; readonly step: string; readonly asked: string; readonly text: string }
-  /** What is under way for it is to be cancelled. */
-  | { readonly do: "stop" }
+  /** What is under way for it, or for that step, is to be cancelled. */
+  | { readonly do: "stop"; readonly step?: string }
   | { readonly do: "report"; readonly state: MissionState };
 
 /** What the program is told of an effect: nothing, or that it cannot be done. */
@@ -94,8 +99,7 @@ export const missionProgram: Omit<Program, "run"> = {
   name: "mission-v1",
   begin(input, now) {
     const { plan: given, forMs } = missionInput.parse(input);
-    const steps = Object.fromEntries(given.steps.map(({ id }) => [id, { is: "waiting" } as const]));
-    const draft = open({ v: 1, plan: given, at: now, phase: "open", steps });
+    const draft = open(freshState(given, now));
     draft.timers.push({ key: "deadline", at: now + forMs });
     return close(draft, now);
   },
@@ -107,6 +111,11 @@ export const missionProgram: Omit<Program, "run"> = {
     return close(draft, now);
   },
 };
+
+export function freshState(given: MissionPlan, at: number): MissionState {
+  const steps = Object.fromEntries(given.steps.map(({ id }) => [id, { is: "waiting" } as const]));
+  return { v: 1, plan: given, at, phase: "open", steps };
+}
 
 const open = (state: MissionState): Draft => ({ state, effects: [], timers: [] });
 
@@ -143,7 +152,7 @@ function begin(draft: Draft, one: MissionStep, now: number): void {
       data: { do: "delegate", step: id, agent: one.agent, task, since: now },
     });
   } else if (one.do === "ask") {
-    ask(draft, id, "plan", one.question, one.options);
+    ask(draft, id, ofPlan, one.question, one.options);
     if (one.minutes !== undefined) draft.timers.push({ key: `silent ${id}`, at: now + one.minutes * 60_000 });
   } else {
     patch(draft, id, { is: "running" });
@@ -189,11 +198,21 @@ function heard(draft: Draft, signal: MissionSignal): void {
     gather(draft, signal.step, signal);
     return end(draft, signal.step, signal.failed === true ? "failed" : "done", undefined);
   }
-  if (state.seen?.includes(mark) === true) return;
-  if (signal.kind === "question") return ask(draft, signal.step, signal.id, signal.text);
-  if ((state.seen?.length ?? 0) >= mostNews) return;
-  patch(draft, signal.step, { seen: [...(state.seen ?? []), mark] });
+  const { seen = [] } = state;
+  if (seen.includes(mark)) return;
+  const before = seen.filter((one) => one.startsWith(`${signal.kind} `)).length;
+  if (signal.kind === "question") {
+    if (before >= mostQuestions) return giveUp(draft, signal.step);
+    return ask(draft, signal.step, signal.id, clip(signal.text, longestQuestion));
+  }
+  if (before >= mostNews) return;
+  patch(draft, signal.step, { seen: [...seen, mark] });
   gather(draft, signal.step, signal);
+}
+
+function giveUp(draft: Draft, step: string): void {
+  end(draft, step, "failed", `it asked more than ${mostQuestions} questions and was cancelled`);
+  draft.effects.push({ key: `stop ${step}`, data: { do: "stop", step } });
 }
 
 function answered(
@@ -205,7 +224,7 @@ function answered(
   const { asked: _asked, question: _question, options: _options, ...rest } = state;
   draft.state = { ...draft.state, steps: { ...draft.state.steps, [step]: { ...rest, is: "running" } } };
   // The plan's own question is its step; a task's question goes on with the task.
-  if (asked === "plan") end(draft, step, "done", text);
+  if (asked === ofPlan) end(draft, step, "done", text);
   else draft.effects.push({ key: `reply ${step} ${asked}`, data: { do: "reply", step, asked, text } });
 }
 

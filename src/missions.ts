@@ -2,7 +2,6 @@
  * Missions: work of several steps that outlives turns and processes. The runtime's workflows make `mission.ts` durable; here is who
  * may begin one, what it is kept as, and what people, agents and operators do with it.
  */
-import { z } from "zod";
 import type { Belongings } from "./belongings.ts";
 import { missionList, type MissionTasks } from "./delegation-missions.ts";
 import type { MissionStepRef, TaskNews } from "./delegation-work.ts";
@@ -14,6 +13,7 @@ import type { MissionPress } from "./mission-buttons.ts";
 import { missionOrder, type MissionOrder, type MissionView } from "./mission-order.ts";
 import { createMissionSource, type MissionBounds } from "./mission-source.ts";
 import { createMissionStore, type Mission, type MissionEntry } from "./mission-store.ts";
+import { createMissionWatch, beginMs } from "./mission-watch.ts";
 import { createMissionWork, jobOf } from "./mission-work.ts";
 import type { Clock, Log, Runtime } from "./ports.ts";
 import type { Proactive } from "./proactive.ts";
@@ -21,6 +21,8 @@ import type { TaskCaller } from "./skilled.ts";
 import type { ToolSource } from "./tools.ts";
 
 export interface MissionOptions {
+  /** Else none begins any more; what has begun goes on. */
+  readonly enabled: boolean;
   readonly runtime: Pick<Runtime, "records" | "jobs" | "workflows">;
   readonly belongings: Pick<Belongings, "note">;
   readonly clock: Clock;
@@ -63,16 +65,13 @@ export interface MissionOperations {
   order(id: string, order: "pause" | "resume" | "cancel"): Promise<void>;
 }
 
-/** A mission whose beginning was broken off begins then. */
-const beginMs = 10_000;
-const writingMs = 60_000;
-
 export function createMissions(options: MissionOptions): Missions {
   const { runtime, clock, log, tasks, bounds } = options;
   const { jobs, workflows } = runtime;
   const store = createMissionStore({ records: runtime.records, belongings: options.belongings, clock });
-  const { proactive, chainName } = options;
-  const perform = createMissionWork({ store, tasks, proactive, chainName, jobs, clock, log });
+  const { proactive, chainName, forgetTasks } = options;
+  const perform = createMissionWork({ store, tasks, proactive, forgetTasks, chainName, jobs, clock, log });
+  const watch = createMissionWatch({ store, jobs, workflows, perform, clock });
   workflows?.define({
     ...missionProgram,
     run: ({ workflow, data }) => perform({ mission: workflow, effect: data as MissionEffect }),
@@ -104,19 +103,19 @@ export function createMissions(options: MissionOptions): Missions {
     options.runsHere() ? ordered(given) : options.elsewhere(mission.agent, given);
 
   async function begin(mission: Mission): Promise<void> {
-    await jobs.schedule(jobOf(mission.id), { dueAt: clock.now() + beginMs }, { id: mission.id, to: mission.to });
+    await watch.arm(mission, clock.now() + beginMs);
     await store.create(mission);
+    const { open, ended } = await store.of(mission.to);
+    if (![...open, ...ended].some(({ id }) => id === mission.id)) {
+      await store.remove(mission.id);
+      throw new InputError("the person has had everything forgotten meanwhile");
+    }
     try {
-      await started(mission);
+      await watch.begin(mission);
     } catch (error) {
       if (!(error instanceof RetryableError)) throw error;
       log.warn({ mission: mission.id, reason: reasonOf(error) }, "a mission is written down, and begins by its job");
     }
-  }
-
-  async function started({ id, plan, forMs }: Mission): Promise<void> {
-    if (workflows === undefined) throw new InfrastructureError("this process runs no missions");
-    await workflows.begin(id, { plan, forMs });
   }
 
   async function view(mission: Mission): Promise<MissionView> {
@@ -141,12 +140,15 @@ export function createMissions(options: MissionOptions): Missions {
     const known = await store.find(of.id);
     await jobs.cancel(jobOf(of.id));
     if (known !== undefined) await order(known, { id: of.id, do: "remove" });
-    await options.forgetTasks([missionList(of.id)], callers);
-    await store.erase(of);
+    // Before its tasks: a step that begins meanwhile is seen here, or sees that it is nobody's.
+    await store.remove(of.id);
+    await forgetTasks([missionList(of.id)], callers);
+    await store.delist(of);
   }
 
   return {
     source: createMissionSource({
+      enabled: options.enabled,
       store,
       clock,
       bounds,
@@ -159,7 +161,8 @@ export function createMissions(options: MissionOptions): Missions {
     }),
     async told({ id, step }, { kind, id: of, text, parts, failed }) {
       const mission = await store.find(id);
-      if (mission === undefined || mission.end !== undefined) return;
+      if (mission === undefined) return forgetTasks([missionList(id)], []);
+      if (mission.end !== undefined) return;
       await signal(mission, { kind, step, id: of, text, files: parts, failed });
     },
     async pressed({ mission: id, step, asked, option }, by) {
@@ -173,25 +176,7 @@ export function createMissions(options: MissionOptions): Missions {
       return (await signal(mission, { kind: "answer", step: of.id, asked, text })) ? "accepted" : "over";
     },
     ordered,
-    async run(job, data) {
-      if (!job.startsWith("mission:")) return false;
-      const { id, to } = z.object({ id: z.string(), to: z.custom<Address>().optional() }).parse(data);
-      const mission = await store.find(id);
-      if (mission === undefined) {
-        if (to === undefined) return true;
-        const { open } = await store.of(to);
-        const entry = open.find((one) => one.id === id);
-        if (entry === undefined) return true;
-        if (clock.now() - entry.at < writingMs) throw new InfrastructureError("a mission is being written down");
-        await store.erase(entry);
-      } else if (mission.end === undefined) await started(mission);
-      else {
-        const left = await workflows?.find(id);
-        if (left !== undefined && left.status !== "ended") throw new InfrastructureError("a mission is about to end");
-        await workflows?.remove(id);
-      }
-      return true;
-    },
+    run: watch.run,
     async forget(conversations, callers) {
       const tenants = new Set(conversations.map(tenantOf));
       for (const tenant of tenants) {

@@ -119,8 +119,7 @@ export interface Operated {
     Core,
     "approvals" | "operators" | "proactive" | "retry" | "marks" | "takeovers" | "feedback" | "reviews"
   >;
-  /** Absent where they are turned off. */
-  readonly missions: MissionOperations | undefined;
+  readonly missions: MissionOperations;
   readonly subscriptions: Pick<Subscriptions, "log" | "get" | "replay">;
   readonly connections: Pick<Connections, "stateOf">;
   readonly channels: readonly Channel[];
@@ -146,7 +145,7 @@ export function operationsOf(of: Operated, { name, tenant }: Operator): Operatio
   }
 
   async function ownMission(id: string) {
-    const found = await of.missions?.show(id);
+    const found = await of.missions.show(id);
     return found !== undefined && isOf(found.to.conversation, tenant) ? found : undefined;
   }
 
@@ -192,7 +191,7 @@ export function operationsOf(of: Operated, { name, tenant }: Operator): Operatio
       ),
     async missions(limit) {
       const tenants = [...new Set(channels.map((one) => one.tenant))];
-      const all = await Promise.all(tenants.map(async (one) => of.missions?.list(one, limit) ?? []));
+      const all = await Promise.all(tenants.map((one) => of.missions.list(one, limit)));
       const shown = all.flat().map(shownMission);
       return shown.toSorted((a, b) => Number(b.open) - Number(a.open) || b.at - a.at).slice(0, limit);
     },
@@ -207,7 +206,7 @@ export function operationsOf(of: Operated, { name, tenant }: Operator): Operatio
     orderMission: (id, order) =>
       act(order, { mission: id }, async () => {
         if ((await ownMission(id)) === undefined) return false;
-        await of.missions?.order(id, order);
+        await of.missions.order(id, order);
         return true;
       }),
     async send(order) {

@@ -184,12 +184,13 @@ function remember(
 
 /** The agent writes first: in the conversation's next place, whatever waits or runs, and remembered as its own words. */
 export function said(draft: Draft, agent: AgentId, event: InboundSaid, now: number): void {
-  const { id, address: to, answer, listed, participant } = event;
+  const { id, address: to, answer, listed, outside, participant } = event;
   const { locale } = participant;
   draft.media(blobsIn(answer.parts));
   // Of a name of its own: a fold that is under way ends before it.
   const turn = `said.${digestOf(id)}` as TurnId;
-  add(draft, [{ role: "agent", text: describeAnswer(answer).slice(0, itemChars), at: now, turn }]);
+  const marked = outside === undefined ? {} : { outside };
+  add(draft, [{ role: "agent", text: describeAnswer(answer).slice(0, itemChars), at: now, turn, ...marked }]);
   const language = locale === undefined ? {} : { locale };
   draft.put({ v: 1, agent, to, seq: 1, answers: [], requests: [id], ...language, answer, at: now });
   if (listed === true) draft.patch(to.conversation, { choices: choicesOf(answer, [event]) });

@@ -37,8 +37,9 @@ export interface Proactive {
    * The conversation's next message, whatever waits or runs there; the agent remembers it as its own. What the platform does not
    * take becomes a dead letter that names the request.
    * @param id the caller's own: unique within the conversation, for eight days.
+   * @param of.outside the words may come of content from outside: the agent remembers them so.
    */
-  say(to: Recipient, id: string, answer: Answer): Promise<Requested>;
+  say(to: Recipient, id: string, answer: Answer, of?: { readonly outside: true }): Promise<Requested>;
   /**
    * Wakes the agent. The note has its place among the person's messages and is a part of what the next turn answers; /stop, /reset
    * and /forget set it aside as they do those.
@@ -101,13 +102,13 @@ export function createProactive({ inbound, clock, channelOf, policyOf }: Proacti
       const { channel: _channel, ...place } = await reached(to);
       return place;
     },
-    async say(to, id, answer) {
+    async say(to, id, answer, of) {
       checkId(id);
       checkAnswer(answer);
       const { channel, ...place } = await reached(to);
       const header = headerOf(place, id);
       const listed = listsButtons(answer, channel);
-      await inbound.tell({ ...header, kind: "said", answer, ...(listed && { listed }) });
+      await inbound.tell({ ...header, kind: "said", answer, ...(listed && { listed }), ...of });
       return { id: header.id, conversation: place.to.conversation };
     },
     async prompt(to, id, { topic, text, files = [], agent }) {

@@ -76,7 +76,7 @@ export function advance(draft: Draft, conversation: ConversationId, at: Moment &
   const head = isHeld ? thread?.pending.find(isServed) : thread?.pending[0];
   if (thread === undefined || head === undefined) return;
   // A person of the operator's has it, or is asked for.
-  if (thread.held !== undefined && !isServiceCommand(head)) return;
+  if (thread.held !== undefined && !isService(head)) return;
   const turns = draft.state.inbox.turns + 1;
   draft.inbox({ turns });
   const begins = standsAlone(head) ? { command: head.id } : { began: idsOf(batchOf(thread)) };
@@ -110,7 +110,7 @@ function hearOut(draft: Draft, conversation: ConversationId, at: Moment & { read
 
 /** Also while an operator has the conversation: who asks for a person again says it to the one who is there. */
 function isServed(message: InboundMessage): boolean {
-  return isServiceCommand(message) && message.message.command?.name !== personCommand;
+  return isService(message) && message.message.command?.name !== personCommand;
 }
 
 /** The messages of these edits do not come: they were set aside before anybody saw them, as those that mention nobody are. */
@@ -191,15 +191,19 @@ export function isNoticeCommand(event: InboundMessage): boolean {
   return noticeOf(event) !== undefined;
 }
 
-/** Commands that the gateway answers itself, by a turn of their own: see `services.ts`. What goes on to say something is none. */
-export function isServiceCommand(event: InboundMessage): boolean {
+/**
+ * Commands, and presses of a mission's buttons, that the gateway answers itself, by a turn of their own: see `services.ts`. A command
+ * that goes on to say something is none.
+ */
+export function isService(event: InboundMessage): boolean {
+  if (missionPressOf(event) !== undefined) return true;
   const command = known.get(event.message.command?.name);
   return command !== undefined && command.notice === undefined && !saysMore(event);
 }
 
 /** It has a turn of its own. */
 function standsAlone(event: InboundMessage): boolean {
-  return isServiceCommand(event) || missionPressOf(event) !== undefined || decisionOf(event) !== undefined;
+  return isService(event) || decisionOf(event) !== undefined;
 }
 
 /** Nothing else that people say has a turn with it. */

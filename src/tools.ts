@@ -112,6 +112,8 @@ export interface ToolSource {
     /** It is made with what others have answered before. */
     readonly content: boolean;
   }[];
+  /** What of a call the person gets to see as it is, now or later: it is checked as the agent's answers are. */
+  shows?(name: string, args: unknown): readonly string[];
   /** @throws InputError whose words the model is told; of any other error it learns only that there was one. */
   call(name: string, call: ToolCall): Promise<ToolResult>;
 }

@@ -20,8 +20,7 @@ import { fromPeople, type Address, type Answer, type InboundMessage, type Made, 
 import type { ModelWait } from "./model-line.ts";
 import type { Blobs, Clock, Log } from "./ports.ts";
 import { showProgress, type Progress } from "./progress.ts";
-import { missionPressOf } from "./mission-buttons.ts";
-import { isServiceCommand } from "./scheduling.ts";
+import { isService } from "./scheduling.ts";
 import type { Serve } from "./services.ts";
 import { personAsked } from "./takeover.ts";
 import type { WantedPerson } from "./takeover-state.ts";
@@ -163,7 +162,7 @@ export async function runTurn(options: RunOptions, run: Running): Promise<void> 
 function isServed({ taken: { messages }, switched }: Cast): boolean {
   const [first] = messages;
   if (switched !== undefined) return switched.message === undefined;
-  return first !== undefined && (isServiceCommand(first) || missionPressOf(first) !== undefined);
+  return first !== undefined && isService(first);
 }
 
 /** Undefined where nobody rates answers. */

@@ -11,6 +11,7 @@ import type { TurnId } from "../../src/ids.ts";
 import type { Clock, Log } from "../../src/ports.ts";
 import { matchesName, needOf, strictest, type ToolRule } from "../../src/tool-policy.ts";
 import type { Need, ToolCall, ToolCaller, ToolResult, ToolSource, ToolSpec } from "../../src/tools.ts";
+import { guardedCall } from "./guardrails/call.ts";
 import { throughOutages, type Patience } from "./outage.ts";
 import { plain, plainIn } from "./plain.ts";
 import { clip, renderResult } from "./render.ts";
@@ -167,6 +168,7 @@ function sdkTool(
     // Not every server's schema is one that a strict model takes.
     strict: false,
     parameters: schemaOf(spec),
+    inputGuardrails: source.shows === undefined ? [] : [guardedCall((args) => source.shows?.(spec.name, args) ?? [])],
     needsApproval: async ({ context }, args) => isAsked(needed(name, args, isAfterContent(context))),
     errorFunction: () => "Not done: the call does not fit the tool's parameters.",
     async execute(args: unknown, context?: RunContext<unknown>) {

@@ -1,15 +1,10 @@
-import {
-  defineToolInputGuardrail,
-  tool,
-  type RunContext,
-  type Tool,
-  type ToolInputGuardrailDefinition,
-} from "@openai/agents";
+import { tool, type RunContext, type Tool } from "@openai/agents";
 import { z } from "zod";
 import { InputError, reasonOf } from "../../src/errors.ts";
 import { mediaKindOf } from "../../src/media.ts";
 import type { Log } from "../../src/ports.ts";
 import { calculate, formatNumber } from "./calculate.ts";
+import { guardedCall } from "./guardrails/call.ts";
 import { matchesName, needOf, type ToolRule } from "../../src/tool-policy.ts";
 import type { Need } from "../../src/tools.ts";
 import { builtInTools, type BuiltInTool } from "./settings.ts";
@@ -69,7 +64,7 @@ function define<Parameters extends z.ZodObject>(
     name: of.name,
     description: of.description,
     parameters: of.parameters,
-    inputGuardrails: of.shows === undefined ? [] : [guarded(of)],
+    inputGuardrails: of.shows === undefined ? [] : [guardedCall((args) => shownOf(of, args))],
     needsApproval: async ({ context }, args) => isAsked(needed(of.name, args, isAfterContent(context))),
     errorFunction: () => "The call does not fit the tool's parameters.",
     async execute(input, context?: RunContext<TurnContext>) {
@@ -93,32 +88,9 @@ function define<Parameters extends z.ZodObject>(
   });
 }
 
-/** A call that cannot be read is none that is made. */
-function guarded<Parameters extends z.ZodObject>({
-  parameters,
-  shows,
-}: Definition<Parameters>): ToolInputGuardrailDefinition<TurnContext> {
-  return defineToolInputGuardrail<TurnContext>({
-    name: "output",
-    async run({ context, toolCall }) {
-      const { mayShow } = context.context;
-      const read = parameters.safeParse(parsed(toolCall.arguments));
-      if (mayShow === undefined || !read.success) return { behavior: { type: "allow" } };
-      const allowed = await Promise.all((shows?.(read.data) ?? []).map(mayShow));
-      if (!allowed.includes(false)) return { behavior: { type: "allow" } };
-      return { behavior: { type: "rejectContent", message: withheld } };
-    },
-  });
-}
-
-const withheld = "Not done: a rule of the operator's does not let this go to the person.";
-
-function parsed(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return undefined;
-  }
+function shownOf<Parameters extends z.ZodObject>({ parameters, shows }: Definition<Parameters>, args: unknown) {
+  const read = parameters.safeParse(args);
+  return (read.success && shows?.(read.data)) || [];
 }
 
 const currentTime: Definition<typeof timeParameters> = {

@@ -66,7 +66,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
     models,
     meter: budgets,
     prompt: (...of) => core.proactive.prompt(...of),
-    toMission: async (...of) => missions?.told(...of),
+    toMission: (...of) => missions.told(...of),
     reaches,
   });
   const { serving, delegations, servers, library } = among;
@@ -77,7 +77,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const given = { config, runtime, clock, log, belongings, delegations, chainName, reaches, core: () => core };
   const missions = openMissions(given);
   const own = ownTools(modules);
-  const sources = [own, ...among.sources, missions?.source].filter((source) => source !== undefined);
+  const sources = [own, ...among.sources, missions.source].filter((source) => source !== undefined);
   const outside = { sources, effects, meter: budgets };
   const agents = createAgents({ config, models, clock, log, blobs, outside, modules });
   const subscribers = subscribersOf(config, { safeFetch, clock, bindings: runtime.bindings });
@@ -89,7 +89,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
       (await core.takeovers.run(job, data)) ||
       (await serving.host.run(job, data)) ||
       (await delegations.run(job, data)) ||
-      (await missions?.run(job, data)) === true;
+      (await missions.run(job, data));
     if (!known) log.warn({ job }, "a job that nothing here knows is over");
   });
   const mcp = await openMcpGateway(
@@ -144,7 +144,7 @@ export async function openGateway({ config, clock, log, role = "all" }: GatewayO
   const operated: Operated = {
     runtime,
     core,
-    missions: missions?.operations,
+    missions: missions.operations,
     subscriptions,
     connections,
     channels: all,

@@ -1,4 +1,4 @@
-/** Missions, where they are on. */
+/** Missions. Where they are turned off none begins any more; those that have begun go on, and /forget erases them. */
 import type { Belongings } from "../belongings.ts";
 import type { Core } from "../core.ts";
 import type { Delegations } from "../delegation.ts";
@@ -22,13 +22,12 @@ export interface MissionsOptions {
   readonly core: () => Pick<Core, "orderMission" | "proactive">;
 }
 
-/** Undefined where they are turned off. */
-export function openMissions(options: MissionsOptions): Missions | undefined {
+export function openMissions(options: MissionsOptions): Missions {
   const { config, delegations, core, ...given } = options;
   const { enabled, perPerson, steps, days } = config.missions;
-  if (!enabled) return undefined;
   return createMissions({
     ...given,
+    enabled,
     bounds: { perPerson, steps, forMs: days * dayMs },
     tasks: delegations.missions,
     forgetTasks: delegations.forget,

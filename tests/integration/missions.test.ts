@@ -127,6 +127,31 @@ describe("a mission", () => {
     expect(reportsIn(stage, ann)).toHaveLength(2);
   }, 180_000);
 
+  test("puts a task's question by its agent, takes an answer for the step that asks, and a press while an operator has the conversation", async () => {
+    const { stage } = await openMissions();
+    const { platform, gateway } = stage;
+    const user = platform.user(ann);
+    const heard = (words: string, mostMs?: number) =>
+      eventually(`"${words}"`, () => said(stage, ann).find((text) => text.includes(words)), mostMs);
+    await user.sends(ann, "plan: ask tester to ask; ask me Which size; then ask me Shall I go on (Yes/No)");
+    await heard("asks: Which colour?", 30_000);
+    await heard("Which size");
+    const [listed] = JSON.parse((await gateway.ascent("missions", "list", "--json")).out) as { id: string }[];
+    const answer = (of: object) => `use mission__answer ${JSON.stringify({ mission: listed?.id, ...of })}`;
+    await user.sends(ann, answer({ answer: "red" }));
+    await heard("say which step the answer is for");
+    await user.sends(ann, answer({ step: "step2", answer: "large" }));
+    await user.sends(ann, answer({ step: "step1", answer: "red" }));
+    await heard("Shall I go on", 30_000);
+    expect((await gateway.ascent("takeover", "take", `telegram/main/${ann}`)).code).toBe(0);
+    await eventually("its button", () => pressOn(platform, ann, "Yes"));
+    await heard("I go on with that");
+    await eventually("it has ended", async () => /ended/.test((await gateway.ascent("missions", "list")).out));
+    expect(reportsIn(stage, ann)).toEqual([]);
+    expect((await gateway.ascent("takeover", "release", `telegram/main/${ann}`)).code).toBe(0);
+    expect(await heard("The plan “", 30_000)).toMatch(/done: it is red\n[^]*done: large\n[^]*done: Yes/);
+  }, 120_000);
+
   test("is ended and erased by /forget, and left alone by /stop", async () => {
     const { stage } = await openMissions();
     const { platform, gateway } = stage;

@@ -141,7 +141,7 @@ export const bugs: readonly Bug[] = [
     find: `const head = isHeld ? thread?.pending.find(isServed) : thread?.pending[0];
   if (thread === undefined || head === undefined) return;
   // A person of the operator's has it, or is asked for.
-  if (thread.held !== undefined && !isServiceCommand(head)) return;`,
+  if (thread.held !== undefined && !isService(head)) return;`,
     replace: "const head = thread?.pending[0];\n  if (thread === undefined || head === undefined) return;",
   },
   {

@@ -302,6 +302,21 @@ describe("a delegation", () => {
     expect(world.notes().map(({ topic }) => topic)).toEqual(["a task's question", "a task's question"]);
   });
 
+  it("is asked by a bounded number of notes an hour, however often its question changes", async () => {
+    const { peer, set } = scriptedPeer();
+    const world = delegationWorld([peer]);
+    const one = world.start(0);
+    const call = toolCall({ task: "boil an egg" });
+    await one.source.call("tester", call);
+    for (let n = 0; n < 100; n++) {
+      set("task-1", { state: "input-required", said: "Which one?", saidId: `q${n}` });
+      await one.changed(call.key);
+    }
+    expect(world.notes()).toHaveLength(60);
+    await world.pass(60 * minute, one);
+    expect(world.notes()).toHaveLength(61);
+  });
+
   it("belongs to its conversation and its agent: elsewhere there is no such task", async () => {
     const { peer, cancelled } = scriptedPeer();
     const one = delegationWorld([peer]).start(0);

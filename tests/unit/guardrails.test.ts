@@ -210,6 +210,28 @@ describe("what the agent says", () => {
     expect(inputOf(model.lastCall?.request)).toContain("does not let this go");
   });
 
+  it("is checked in calls of a source that show the person something", async () => {
+    const asked: unknown[] = [];
+    const source: ToolSource = {
+      name: "poll",
+      needs: "nothing",
+      list: async () => [{ name: "ask", description: "", parameters: { type: "object" }, effect: "idempotent" }],
+      shows: (_name, args) => [(args as { readonly question: string }).question],
+      async call(_name, { args }) {
+        asked.push(args);
+        return { text: "asked" };
+      },
+    };
+    const belongings = { note: async () => undefined };
+    const effects = createEffects({ records: memoryRecords(), clock: testClock(), log: quiet, belongings });
+    const calls = ["Falcon?", "Owl?"].map((question) => call("poll__ask", { question }, question));
+    const model = new ScriptedModel([...calls, text("Well.")]);
+    const rules = output({ check: "words", words: ["falcon"], action: "mask" });
+    await agentOn(model, rules, { outside: { sources: [source], effects } }).agent.run(turn(["go"]), hooks());
+    expect(asked).toEqual([{ question: "Owl?" }]);
+    expect(inputOf(model.lastCall?.request)).toContain("does not let this go");
+  });
+
   it("may hold an address that was given, and none that the model made up by calling a tool that repeats it", async () => {
     const rules = output({ check: "links", action: "mask" });
     const made = "https://made.test/SECRET";

@@ -104,6 +104,13 @@ describe("words of the agent's own", () => {
     ]);
   });
 
+  it("are remembered as what may come of content from outside, where whoever says them tells so", () => {
+    const game = play();
+    game.receive({ ...said("so they say"), outside: true } as InboundEvent);
+    game.receive(said("so I say"));
+    expect(game.state().history.items.map(({ outside }) => outside)).toEqual([true, undefined]);
+  });
+
   it("open a conversation that the agent does not know, and are said once", () => {
     const game = play();
     expect(game.receive(said("first"))).toBe("accepted");

@@ -4,6 +4,7 @@ import { askIdOf, questionOf } from "../../src/asks.ts";
 import { reduce } from "../../src/conversation.ts";
 import type { AgentEvent, Effect, Reply } from "../../src/events.ts";
 import type { InboundEvent } from "../../src/message.ts";
+import { buttonOf } from "../../src/mission-buttons.ts";
 import { noticeText } from "../../src/notices.ts";
 import { isBusy, readState, type AgentState } from "../../src/state.ts";
 import { activeTurn, batchOfThread, directChat, noon } from "./conversation.fixture.ts";
@@ -325,6 +326,26 @@ describe("the gateway's own commands while an operator has the conversation", ()
     expect(game.history().length > 0).toBe(name !== "reset");
     game.receive(message("still there?"));
     expect(game.aside().at(-1)).toEqual(["still there?", rule]);
+  });
+
+  it.each([
+    ["has it", (game: ReturnType<typeof play>) => void game.take()],
+    ["is asked for", (game: ReturnType<typeof play>) => void game.ask()],
+  ])("so are presses of what a mission asks, also while one %s", (_, held) => {
+    const game = play();
+    game.receive(message("hello"));
+    if (_ === "has it") game.finish();
+    held(game);
+    const part = {
+      kind: "press",
+      button: buttonOf({ mission: "abcdefghijk", step: 0, asked: "plan", option: 1 }),
+    } as const;
+    game.receive(message("press", { message: { parts: [part], addressed: true } }));
+    expect(game.batch()).toEqual([id("press")]);
+    game.finish();
+    expect(game.said().at(-1)).toBe("answer");
+    expect(game.aside()).toEqual([]);
+    expect(game.held()).toBeDefined();
   });
 
   it("/person is for the one who is there", () => {

@@ -75,8 +75,10 @@ export function passedOn(text: string, offered: Offered): Outside | undefined {
 /** What is said while an agent waits for an answer is that answer. */
 export function answerTo(text: string, { tools, open }: Offered): Outside | undefined {
   const asking = open.findLast(({ asks }) => asks !== undefined);
-  if (asking?.mission === true)
-    return tools.has(answerMission) ? call(answerMission, { mission: asking.task, answer: text }) : undefined;
+  if (asking?.mission !== undefined) {
+    const { step } = asking.mission;
+    return tools.has(answerMission) ? call(answerMission, { mission: asking.task, step, answer: text }) : undefined;
+  }
   if (asking === undefined || !tools.has(`${prefix}reply`)) return undefined;
   return call(`${prefix}reply`, { task: asking.task, answer: text });
 }

@@ -57,6 +57,17 @@ export function sayOfMission(text: string): string | undefined {
   const at = lines.findLastIndex((line) => closing.test(line));
   const [, , title, how = ""] = closing.exec(lines[at] ?? "") ?? [];
   if (title === undefined) return undefined;
-  const steps = lines.slice(0, at).filter((line) => !line.startsWith("Goal: "));
-  return `The plan “${String(JSON.parse(title))}”: ${how}.\n\n${steps.join("\n")}`;
+  const plan = String(JSON.parse(title));
+  const said = lines.slice(0, at).filter((line) => !line.startsWith("Goal: "));
+  if (/^it asks\b/.test(how))
+    return `**${plan}** asks: ${said.map(unquoted).join("\n")}\n\nJust answer: I will pass it on.`;
+  return `The plan “${plan}”: ${how}.\n\n${said.map(unquoted).join("\n")}`;
+}
+
+/** What others said stands at the end of a line, as JSON. */
+const quotation = /(^|: )("(?:[^"\\]|\\.)*")$/;
+
+function unquoted(line: string): string {
+  const [all, before = "", words = ""] = quotation.exec(line) ?? [];
+  return all === undefined ? line : `${line.slice(0, -all.length)}${before}${String(JSON.parse(words))}`;
 }

@@ -25,8 +25,8 @@ export interface OpenTask {
   readonly task: string;
   /** Its question, where it waits for the person's answer. */
   readonly asks: string | undefined;
-  /** It is a mission. */
-  readonly mission?: true;
+  /** It is a mission, of which this step asks. */
+  readonly mission?: { readonly step: string | undefined };
 }
 
 /** Lines that the agent's context puts before the conversation: `[context] …`, `[notes] …` and `[summary] …`. */
@@ -78,8 +78,9 @@ function openIn(json: string): readonly OpenTask[] {
   const { agent, mission } = parsed(json) as { readonly agent?: unknown; readonly mission?: unknown };
   const missions = (Array.isArray(mission) ? mission : []).flatMap((one: unknown): OpenTask[] => {
     const { mission: task, asks } = (one ?? {}) as Readonly<Record<string, unknown>>;
-    const asking = Array.isArray(asks) ? "asked" : undefined;
-    return typeof task === "string" ? [{ task, asks: asking, mission: true }] : [];
+    const [first] = (Array.isArray(asks) ? asks : []) as readonly { readonly step?: string }[];
+    const asking = first === undefined ? undefined : "asked";
+    return typeof task === "string" ? [{ task, asks: asking, mission: { step: first?.step } }] : [];
   });
   return [...tasksIn(agent), ...missions];
 }
