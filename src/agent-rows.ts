@@ -107,7 +107,7 @@ export async function keysOf(context: ActorContext, state: AgentState): Promise<
   ];
 }
 
-/** Of the messages that wait behind those of the inbox, the first and the last, or all. */
+/** Of the messages that wait behind those of the inbox, the first and the last; all where one may have answered a question. */
 export async function withSpilled(
   context: ActorContext,
   state: AgentState,
@@ -115,8 +115,10 @@ export async function withSpilled(
   all = false,
 ): Promise<AgentState> {
   const keys = conversations.flatMap((conversation) => {
-    const { first = 0, next = 0 } = state.inbox.threads[conversation]?.spilled ?? {};
-    const isWanted = (n: number) => all || n < first + 2 * waiting.together || n >= next - overtaken;
+    const { spilled, questions } = state.inbox.threads[conversation] ?? {};
+    const { first = 0, next = 0 } = spilled ?? {};
+    const isAnswered = questions?.some(({ reply }) => reply !== undefined) === true;
+    const isWanted = (n: number) => all || isAnswered || n < first + 2 * waiting.together || n >= next - overtaken;
     const numbers = Array.from({ length: next - first }, (_, at) => first + at);
     return numbers.filter(isWanted).map((n) => spilledKey(conversation, n));
   });

@@ -22,7 +22,7 @@ import { isReplyPress, questionOver } from "./questions.ts";
 import { add, heardItem, itemChars, noteItem } from "./remembering.ts";
 import { advance, batchOf, repliesIn, restart } from "./scheduling.ts";
 import { isSeen } from "./seen.ts";
-import { nobody, threadsOf, type StoppedTurn, type Thread } from "./state.ts";
+import { nobody, threadsOf, type StoppedTurn } from "./state.ts";
 import { askForPerson } from "./takeover.ts";
 
 /** Messages that a call which waits for a word is known to come of. */
@@ -39,8 +39,15 @@ export function ended(draft: Draft, event: Of<"finished" | "failed">): Reply {
   const { conversation, agent, now } = event;
   const thread = draft.thread(conversation);
   if (thread?.turn?.id !== event.turn || thread.turn.attempt !== event.attempt) return "stale";
-  const { replies, over } = givenIn(thread, event);
-  const covered = thread.pending.filter(({ id }) => event.messages.includes(id) || replies.has(id));
+  const given = repliesIn(thread);
+  // There may have been no room for an answer to a question, which has reached its call all the same.
+  const behind = draft.spilled(conversation).filter(([, { id }]) => given.has(id));
+  const waiting = [...thread.pending, ...behind.map(([, message]) => message)];
+  const replies = heardOf(given, event);
+  const over = waiting.filter((one) => given.has(one.id) && !replies.has(one.id) && isReplyPress(one));
+  const covered = waiting.filter(({ id }) => event.messages.includes(id) || replies.has(id));
+  for (const [key, message] of behind)
+    if (covered.includes(message) || over.includes(message)) draft.respill(key, undefined);
   // Who did not ask is told something else.
   const notice = event.type === "failed" && fromPeople(covered).length === 0 ? "unsaid" : undefined;
   const answer: Answer = event.type === "finished" ? event.answer : { parts: [], notice: notice ?? event.notice };
@@ -91,15 +98,15 @@ function toldBefore(draft: Draft, conversation: ConversationId, { period }: Once
   return false;
 }
 
-/** What answered questions, and reached them. Where nobody waited any more it is said to the agent like anything else, or is nothing. */
-function givenIn(thread: Thread, event: Of<"finished" | "failed">) {
+/** Of what answered questions, what reached them. Where nobody waited any more it is said to the agent like anything else, or is nothing. */
+function heardOf(
+  given: ReadonlyMap<MessageId, Question>,
+  event: Of<"finished" | "failed">,
+): ReadonlyMap<MessageId, Question> {
   const { heard } = event.type === "finished" ? event : {};
-  const given = repliesIn(thread);
   // What an earlier attempt asked may have been heard by that one, whose call is not made again.
   const isHeard = ({ id, attempt }: Question) => heard === undefined || heard.includes(id) || attempt !== event.attempt;
-  const replies = new Map([...given].filter(([, question]) => isHeard(question)));
-  const over = thread.pending.filter((one) => given.has(one.id) && !replies.has(one.id) && isReplyPress(one));
-  return { replies, over };
+  return new Map([...given].filter(([, question]) => isHeard(question)));
 }
 
 /** The run waits for somebody's word. @param before what led to an earlier one that it waited for. */

@@ -102,7 +102,7 @@ function sequenceOf(units: readonly Span[], again: (text: string) => string): Se
     size: (index) => units[index]?.source.length ?? 0,
     smaller: (index, fits) => {
       const { source = "", inside = [] } = units[index] ?? {};
-      const letters = Array.from(graphemes.segment(source), ({ segment }) => segment);
+      const letters = Array.from(graphemesIn(source), ({ segment }) => segment);
       const smallest = letters.length > 1 ? letters : Array.from(source);
       if (smallest.length <= 1) return [source];
       const finer = smallest.map((letter) => ({ source: again(letter), quality: 0, inside }));
@@ -131,7 +131,13 @@ function flatten(tokens: readonly Token[], inside: readonly Wrapper[]): Span[] {
   });
 }
 
-const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+/** Made when first needed: that takes some milliseconds, which the start of the process has not. */
+let segmenter: Intl.Segmenter | undefined;
+
+function graphemesIn(text: string): Intl.Segments {
+  segmenter ??= new Intl.Segmenter(undefined, { granularity: "grapheme" });
+  return segmenter.segment(text);
+}
 
 function cut(text: string, inside: readonly Wrapper[], escape: (text: string) => string): Span[] {
   const found = text.match(/\S+\s*|\s+/g) ?? [];
@@ -139,7 +145,7 @@ function cut(text: string, inside: readonly Wrapper[], escape: (text: string) =>
     const quality = word.includes("\n") ? 3 : /[.!?…。！？]["')\]»”’]*\s+$/.test(word) ? 2 : 1;
     if (word.length <= longestWord) return [{ source: escape(word), quality, inside }];
     const escapeIn = escape === asIs && inside.length === 0 ? asIs : escape;
-    return Array.from(graphemes.segment(word), ({ segment }) => ({ source: escapeIn(segment), quality: 0, inside }));
+    return Array.from(graphemesIn(word), ({ segment }) => ({ source: escapeIn(segment), quality: 0, inside }));
   });
 }
 

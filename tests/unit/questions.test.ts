@@ -38,7 +38,8 @@ function play(whileRunning: "queue" | "interrupt" = "queue") {
     // As it is stored and read again.
     woken += step.effects.filter(({ kind }) => kind === "wake").length;
     const stored = JSON.parse(JSON.stringify(step.state)) as Record<string, unknown>;
-    state = { ...step.state, ...readState(new Map(Object.entries(stored))), seen: step.state.seen };
+    const { seen, spilled } = step.state;
+    state = { ...step.state, ...readState(new Map(Object.entries(stored))), seen, spilled };
     return step.reply;
   }
   const thread = () => state.inbox.threads[conversation];
@@ -94,6 +95,21 @@ describe("a question of a tool", () => {
     // What is no answer has its own turn.
     expect(game.batch()).toEqual([later]);
     expect(game.state()).toBe("stale");
+  });
+
+  it("is answered once by what had no room among all that waits", () => {
+    const game = play();
+    const first = game.receive(text("a table"));
+    game.ask(choosing);
+    for (let n = 0; n < 100; n++) game.receive(text("well"));
+    const reply = game.receive(text("outside"));
+    expect(game.state(choosing)).toEqual({ option: "out" });
+    game.finish([first]);
+    for (let turns = 0; turns < 20 && game.batch().length > 0; turns++) game.finish(game.batch());
+    const answers = game.said().map(([, of]) => of as readonly MessageId[]);
+    expect(answers[1]).toEqual([first, reply]);
+    expect(answers.flat().filter((of) => of === reply)).toHaveLength(1);
+    expect(answers.flat()).toHaveLength(102);
   });
 
   it("with choices is answered by a button, a label or a number, and by nothing else", () => {
