@@ -41,6 +41,12 @@ interface File {
   readonly etag: string;
 }
 
+/** Swagger UI keeps a wide margin around a description, and the links above it are in one of their own. */
+const docsStyle = `
+body { margin: 0; }
+nav.swagger-ui .info { margin: 24px auto -24px; }
+`;
+
 /** Swagger UI has a dark form, but leaves it to the page to choose it. */
 const docsStart = (urls: readonly string[]) => `
 const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -117,6 +123,7 @@ export function createSite({
       `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Ascent API</title>` +
         `<meta name="viewport" content="width=device-width, initial-scale=1">` +
         `<link rel="icon" href="/docs/favicon-32x32.png"><link rel="stylesheet" href="/docs/swagger-ui.css">` +
+        `<link rel="stylesheet" href="/docs/own.css">` +
         `</head><body>${choice}<div id="docs"></div><script src="/docs/swagger-ui-bundle.js"></script><script src="/docs/start.js"></script></body></html>`,
     );
   });
@@ -125,6 +132,9 @@ export function createSite({
       "content-type": types["js"] ?? "",
       "cache-control": revalidate,
     }),
+  );
+  app.get("/docs/own.css", (c) =>
+    c.body(docsStyle, 200, { "content-type": types["css"] ?? "", "cache-control": revalidate }),
   );
   app.get("/docs/:file", async (c) => {
     const name = c.req.param("file");

@@ -156,11 +156,14 @@ function isToken(header: string | null, token: string): boolean {
   return given.length === wanted.length && timingSafeEqual(given, wanted);
 }
 
-async function wordsOf(response: Response): Promise<string> {
+/** What is refused for what was asked is said as if no other process had been asked. */
+async function refusalOf(response: Response): Promise<Error> {
   const told = z
     .object({ error: z.object({ message: z.string() }) })
     .safeParse(await response.json().catch(() => undefined));
-  return told.success ? told.data.error.message : "it does not say why";
+  const words = told.success ? told.data.error.message : "it does not say why";
+  if (told.success && response.status < 500) return new Error(words);
+  return new Error(`the running gateway answered ${response.status}: ${words}`);
 }
 
 /** The gateway that runs on this data, if one does. */
@@ -179,7 +182,7 @@ export async function runningGateway(
       body: JSON.stringify(asked),
       signal: AbortSignal.timeout(30_000),
     });
-    if (!response.ok) throw new Error(`the running gateway answered ${response.status}: ${await wordsOf(response)}`);
+    if (!response.ok) throw await refusalOf(response);
     return ((await response.json()) as { result: Result }).result;
   };
   return {

@@ -49,11 +49,11 @@ describe("an operator", () => {
     expect(await gateway.ascent("takeover", "take", `telegram/main/${ann}`, "--as", "bob")).toMatchObject({ code: 0 });
     await sees("A person answers you");
     const other = await gateway.ascent("takeover", "take", annId, "--as", "eve");
-    expect(other).toMatchObject({ code: 1, err: expect.stringContaining("bob has this conversation since") });
+    expect(other).toMatchObject({ code: 1, err: expect.stringMatching(/^bob has this conversation since/) });
 
     await platform.user(ann).sends(ann, `is it open ${token(ann, 2)}`);
     await aside(stage, 1);
-    const say = ["takeover", "say", annId, "until six", "--as", "bob", "--id", "one"] as const;
+    const say = ["takeover", "say", annId, "until six,\nnot later", "--as", "bob", "--id", "one"] as const;
     expect(await gateway.ascent(...say)).toMatchObject({ code: 0 });
     await gateway.kill();
     await gateway.start();
@@ -62,7 +62,8 @@ describe("an operator", () => {
     await platform.user(ann).sends(ann, `and tomorrow ${token(ann, 3)}`);
     await aside(stage, 2);
     const heard = (await gateway.ascent("takeover", "show", `telegram/main/${ann}`)).out;
-    for (const words of [token(ann, 2), "operator bob: until six", token(ann, 3)]) expect(heard).toContain(words);
+    for (const words of [token(ann, 2), "operator bob: until six,\n  not later\n", token(ann, 3)])
+      expect(heard).toContain(words);
     expect((await gateway.ascent("takeover", "say", annId, "no", "--as", "eve")).err).toContain("bob has");
     expect(runsOf(stage, token(ann, 2))).toEqual([]);
 
@@ -90,7 +91,7 @@ describe("an operator", () => {
     const last = seen.at(-1) ?? "";
     for (const words of [token(ann, 2), token(ann, 3), "until six", "she is a regular"])
       expect([words, count(last, words)]).toEqual([words, 1]);
-    expect(saidOnce(stage, ann).filter((text) => text === "until six")).toHaveLength(1);
+    expect(saidOnce(stage, ann).filter((text) => text === "until six,\nnot later")).toHaveLength(1);
     const excused = new Map([2, 3].map((n) => [token(ann, n), rule]));
     // The model repeats what it was not asked; the past is its to know.
     expectKept(stage, { excused, except: (line) => line.includes(token(ann, 2)) || line.includes(token(ann, 3)) });

@@ -205,6 +205,13 @@ describe("the demo", () => {
     );
     expect(textOf(answer)).toMatch(/^This is about reminder: “water the plants”/);
   });
+
+  it("answers nothing that a person of the operator's has answered", async () => {
+    const history = [said("user", "are you there?"), { ...said("operator", "I am *Bob*."), name: "bob" }];
+    const { text } = await ask(["what did I say before?"], history);
+    expect(text).toContain("are you there?");
+    expect(text).not.toMatch(/You asked|Bob|end of operator/);
+  });
 });
 
 const agentTools = ["scheduler", "researcher", "knowledge", "analyst", "translator", "reply", "cancel", "tasks"];

@@ -33,6 +33,8 @@ export interface OpenTask {
 const aside = /^\[(context|notes|summary|note)\] ?/;
 /** What is under way, on one line. */
 const underWay = /^\[tasks (\{.*\})\]$/;
+/** A person of the operator's has answered in the agent's place. */
+const answeredFor = /^\[operator \{.*\}\]\n/;
 
 export function readRequest(request: ModelRequest): DemoRequest {
   const items = typeof request.input === "string" ? [{ role: "user", content: request.input }] : request.input;
@@ -55,7 +57,10 @@ export function readRequest(request: ModelRequest): DemoRequest {
       const text = textIn(item["content"]);
       const kind = aside.exec(text)?.[1];
       const tasks = underWay.exec(text)?.[1];
-      if (tasks !== undefined) open = openIn(tasks);
+      if (answeredFor.test(text)) {
+        earlier.push(...messages);
+        messages = [];
+      } else if (tasks !== undefined) open = openIn(tasks);
       else if (kind === undefined) messages.push(text);
       else if (kind === "summary") summary = text.replace(aside, "");
       else if (kind === "notes") notes = notesIn(text.replace(aside, ""));

@@ -69,16 +69,19 @@ function line({ conversation, channel, account, user, name, by, at, until, reaso
   const who = `${channel}/${account}/${printable(user)}${name === undefined ? "" : `  (calls itself ${printable(name)})`}`;
   const state = by === undefined ? "asks for a person" : `${printable(by)} has it`;
   const end = until === undefined ? "" : `, until ${new Date(until).toISOString()}`;
-  const why = reason === undefined || reason === "" ? "" : `\n  ${printable(reason)}`;
+  const why = reason === undefined || reason === "" ? "" : `\n  ${lines(reason)}`;
   return `${conversation}\n  ${who}\n  ${state} since ${new Date(at).toISOString()}${end}${why}`;
 }
 
 function talk({ held, items }: WatchedTakeover): string {
   const by =
     held === undefined ? "the agent has it" : held.by === undefined ? "a person is asked for" : `${held.by} has it`;
-  const lines = items.map(({ role, name, text, at }) => {
+  const said = items.map(({ role, name, text, at }) => {
     const who = name === undefined ? role : `${role} ${name}`;
-    return `${new Date(at).toISOString()}  ${printable(who)}: ${printable(text)}`;
+    return `${new Date(at).toISOString()}  ${printable(who)}: ${lines(text)}`;
   });
-  return [...lines, `(${printable(by)})`].join("\n");
+  return [...said, `(${printable(by)})`].join("\n");
 }
+
+/** Further ones stand below the first, so that none looks like the next message. */
+const lines = (text: string): string => text.split("\n").map(printable).join("\n  ");
