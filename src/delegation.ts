@@ -8,6 +8,7 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { reasonOf } from "./errors.ts";
 import type { SafeFetch } from "./fetch.ts";
+import { createInOrder } from "./in-order.ts";
 import { createErasure } from "./delegation-erase.ts";
 import { createFollow } from "./delegation-follow.ts";
 import { callerIdOf, type DelegationParts } from "./delegation-parts.ts";
@@ -85,7 +86,7 @@ export function createDelegations(options: DelegationOptions): Delegations {
   const work = createWork({ store, peers, words, prompt, toMission, blobs: runtime.blobs, clock, log, pushOf });
   const erasure = createErasure({ jobs: runtime.jobs, peers, clock, log });
   const ears = new Map<string, Set<() => void>>();
-  const lines = new Map<string, Promise<unknown>>();
+  const inOrder = createInOrder();
   const stops = new Set<string>();
 
   const tokenOf = (id: string) => createHmac("sha256", secret).update(`delegation ${id}`).digest("base64url");
@@ -93,17 +94,6 @@ export function createDelegations(options: DelegationOptions): Delegations {
   function pushOf(peer: Peer, id: string) {
     const url = peer.local ? `${localPush}${id}` : pushUrl === undefined ? undefined : `${pushUrl}/${id}`;
     return url === undefined ? undefined : { url, token: tokenOf(id) };
-  }
-
-  function inOrder<Result>(id: string, task: () => Promise<Result>): Promise<Result> {
-    const next = (lines.get(id) ?? Promise.resolve()).then(task, task);
-    const settled = next.then(
-      () => undefined,
-      () => undefined,
-    );
-    lines.set(id, settled);
-    void settled.then(() => lines.get(id) === settled && lines.delete(id));
-    return next;
   }
 
   const arm = ({ id, by }: Pick<Delegation, "id" | "by">, dueAt: number) =>
@@ -157,8 +147,8 @@ export function createDelegations(options: DelegationOptions): Delegations {
     reaches: options.reaches,
     arm,
     disarm,
-    advance: (id) => inOrder(id, () => work.advance(id)),
-    look: (id) => inOrder(id, () => look(id)),
+    advance: (id) => inOrder.run(id, () => work.advance(id)),
+    look: (id) => inOrder.run(id, () => look(id)),
     lookLater(id) {
       parts.look(id).catch((error: unknown) => {
         log.warn({ delegation: id, reason: reasonOf(error) }, "a delegation is looked at again by its job");
@@ -233,7 +223,7 @@ export function createDelegations(options: DelegationOptions): Delegations {
     },
     async drain(graceMs) {
       const enough = new Promise<void>((resolve) => void clock.after(graceMs, resolve));
-      await Promise.race([Promise.all(lines.values()), enough]);
+      await Promise.race([inOrder.idle(), enough]);
     },
   };
 }

@@ -3,6 +3,7 @@
  * told. A row and its job are written in one commit, so that whatever is owed is found again after a crash.
  */
 import { z } from "zod";
+import { createInOrder } from "../../src/in-order.ts";
 import type { Clock, Jobs, Program, Records, WorkflowEvent, Workflows, WorkflowStep } from "../../src/ports.ts";
 
 const prefix = "workflow:";
@@ -34,19 +35,8 @@ export interface WorkflowsOptions {
 
 export function createWorkflows({ records, jobs, clock }: WorkflowsOptions): EmbeddedWorkflows {
   let program: Program | undefined;
-  const lines = new Map<string, Promise<unknown>>();
-
   /** Nobody else has the data: changes of a row that are made one after the other never collide. */
-  function inOrder<Result>(id: string, task: () => Promise<Result>): Promise<Result> {
-    const next = (lines.get(id) ?? Promise.resolve()).then(task, task);
-    const settled = next.then(
-      () => undefined,
-      () => undefined,
-    );
-    lines.set(id, settled);
-    void settled.then(() => lines.get(id) === settled && lines.delete(id));
-    return next;
-  }
+  const inOrder = createInOrder();
 
   async function load(id: string) {
     const found = await records.get(`${prefix}${id}`);
@@ -66,7 +56,7 @@ export function createWorkflows({ records, jobs, clock }: WorkflowsOptions): Emb
 
   /** @param next undefined: nothing is to be written. False where there is none, or it has ended. */
   function change(id: string, next: (of: Row) => Row | undefined): Promise<boolean> {
-    return inOrder(id, async () => {
+    return inOrder.run(id, async () => {
       const found = await load(id);
       if (found === undefined || found.status === "ended") return false;
       const value = next(found);
@@ -123,7 +113,7 @@ export function createWorkflows({ records, jobs, clock }: WorkflowsOptions): Emb
       program = given;
     },
     begin: (id, input) =>
-      inOrder(id, async () => {
+      inOrder.run(id, async () => {
         if (program === undefined) throw new TypeError("no program is defined");
         if ((await load(id)) !== undefined) return;
         const fresh = { v: 1, program: program.name, status: "running", state: null } as const;
@@ -138,7 +128,7 @@ export function createWorkflows({ records, jobs, clock }: WorkflowsOptions): Emb
       return found && { status: found.status, state: found.state };
     },
     remove: (id) =>
-      inOrder(id, async () => {
+      inOrder.run(id, async () => {
         await Promise.all([records.remove(`${prefix}${id}`), jobs.cancel(`${prefix}${id}`)]);
       }),
     async run(job) {

@@ -18,9 +18,16 @@ import { readQuiet, readState, type Thread } from "../../src/state.ts";
 export const day = 86_400_000;
 export const noon = 20_000 * day + day / 2;
 
-/** Ann's chat with her agent. @param at when she writes. */
-export function directChat({ at, locale }: { readonly at: number; readonly locale?: string }) {
-  const account = { tenant: "default", channel: "test", account: "main" };
+interface Chat {
+  /** When she writes. */
+  readonly at: number;
+  readonly channel?: string;
+  readonly locale?: string;
+}
+
+/** Ann's chat with her agent. */
+export function directChat({ at, channel = "test", locale }: Chat) {
+  const account = { tenant: "default", channel, account: "main" };
   const conversation = conversationId(account, "chat");
   const participant: Participant = {
     id: participantId(account, "ann"),
@@ -41,15 +48,16 @@ export function directChat({ at, locale }: { readonly at: number; readonly local
     message: { parts: [{ kind: "text", text: name, format: "plain" }], addressed: true },
     ...fields,
   });
-  const command = (name: string): InboundMessage =>
-    message(`/${name}`, {
-      message: {
-        parts: [{ kind: "text", text: `/${name}`, format: "plain" }],
-        addressed: true,
-        command: { name, args: "" },
-      },
+  /** As people type it: a command where it begins with a slash. */
+  const typed = (text: string): InboundMessage => {
+    const [, name, args = ""] = /^\/(\w+) ?(.*)$/.exec(text) ?? [];
+    const command = name === undefined ? {} : { command: { name, args } };
+    return message(text, {
+      message: { parts: [{ kind: "text", text, format: "plain" }], addressed: true, ...command },
     });
-  return { account, conversation, participant, agent, to, id, message, command };
+  };
+  const command = (name: string) => typed(`/${name}`);
+  return { account, conversation, participant, agent, to, id, message, typed, command };
 }
 
 /** @throws where none runs. */

@@ -3,32 +3,21 @@ import { expect, it } from "vitest";
 import type { AgentTraits } from "../../src/agent.ts";
 import { reduce } from "../../src/conversation.ts";
 import type { AgentEvent, Effect, Reply } from "../../src/events.ts";
-import {
-  agentIdOf,
-  conversationId,
-  digestOf,
-  messageId,
-  participantId,
-  type AgentId,
-  type ConversationId,
-} from "../../src/ids.ts";
-import type { Address, InboundEvent, InboundMessage } from "../../src/message.ts";
+import { digestOf, type AgentId, type ConversationId } from "../../src/ids.ts";
+import type { InboundEvent } from "../../src/message.ts";
 import { placeOf } from "../../src/link-state.ts";
 import { createLinking, type Self } from "../../src/linking.ts";
 import { batchOf } from "../../src/scheduling.ts";
 import { isSeen } from "../../src/seen.ts";
 import { isBusy, readState, type AgentState } from "../../src/state.ts";
+import { directChat } from "./conversation.fixture.ts";
 
 const noon = Date.UTC(2026, 5, 1, 12);
 const traits: AgentTraits = { whileRunning: "interrupt", turnTimeoutMs: 60_000, historyItems: 4 };
 
 /** A person on one channel, and the agent of that identity. */
 function identity(channel: string) {
-  const account = { tenant: "default", channel, account: "main" };
-  const conversation = conversationId(account, "chat");
-  const participant = { id: participantId(account, "ann"), user: "ann" };
-  const id = agentIdOf("direct", participant.id, conversation);
-  const to: Address = { ...account, conversation, kind: "direct", chat: "chat" };
+  const { conversation, agent: id, to, typed: message } = directChat({ at: noon, channel });
   let state: AgentState = readState(new Map());
   const effects: Effect[] = [];
   const beside = new Map<string, unknown>();
@@ -49,23 +38,6 @@ function identity(channel: string) {
     }
     return step.reply;
   }
-  const message = (text: string): InboundMessage => {
-    const [, name, args = ""] = /^\/(\w+) ?(.*)$/.exec(text) ?? [];
-    return {
-      v: 1,
-      kind: "message",
-      id: messageId(account, "chat", text),
-      address: to,
-      participant,
-      sentAt: noon,
-      receivedAt: noon,
-      message: {
-        parts: [{ kind: "text", text, format: "plain" }],
-        addressed: true,
-        ...(name === undefined ? {} : { command: { name, args } }),
-      },
-    };
-  };
   const receive = (event: InboundEvent, more: object = {}) => tell({ type: "received", event, ...more });
   const serving = (of = conversation) => {
     const turn = state.inbox.threads[of]?.turn;

@@ -1,18 +1,9 @@
 /** What an agent keeps beside its history: notes and what was before; step by step, and what it costs. */
 import { describe, expect, it } from "vitest";
 import type { AgentTraits, HistoryItem } from "../../src/agent.ts";
-import { clientAgents } from "../../src/client-agent.ts";
 import { reduce } from "../../src/conversation.ts";
 import type { AgentEvent, Reply } from "../../src/events.ts";
-import {
-  agentIdOf,
-  conversationId,
-  messageId,
-  participantId,
-  type AgentId,
-  type MessageId,
-  type TurnId,
-} from "../../src/ids.ts";
+import { conversationId, messageId, type AgentId, type MessageId, type TurnId } from "../../src/ids.ts";
 import type { Address, InboundEvent, InboundMessage } from "../../src/message.ts";
 import {
   changeNotes,
@@ -24,38 +15,17 @@ import {
   type NoteChange,
 } from "../../src/notes.ts";
 import { mostPast, pastKey, pastKeys, rowsOf, searchPast, type PastRow } from "../../src/past.ts";
-import type { ActorContext } from "../../src/ports.ts";
 import { batchOf } from "../../src/scheduling.ts";
 import { readPast, readState, type AgentState } from "../../src/state.ts";
-import { quiet, testClock } from "./client-agent.fixture.ts";
+import { testClock } from "./client-agent.fixture.ts";
+import { directChat } from "./conversation.fixture.ts";
+import { openShell } from "./shell.fixture.ts";
 
 const noon = Date.UTC(2026, 5, 1, 12);
-const account = { tenant: "default", channel: "test", account: "main" };
-const conversation = conversationId(account, "chat");
-const participant = { id: participantId(account, "ann"), user: "ann" };
-const id = agentIdOf("direct", participant.id, conversation);
-const to: Address = { ...account, conversation, kind: "direct", chat: "chat" };
+const { account, conversation, agent: id, to, typed: message } = directChat({ at: noon });
 const traits: AgentTraits = { whileRunning: "queue", turnTimeoutMs: 60_000, historyItems: 4 };
 const add = (text: string): NoteChange => ({ add: { text } });
 const none = { notes: [], last: 0 };
-
-function message(text: string): InboundMessage {
-  const [, name, args = ""] = /^\/(\w+) ?(.*)$/.exec(text) ?? [];
-  return {
-    v: 1,
-    kind: "message",
-    id: messageId(account, "chat", text),
-    address: to,
-    participant,
-    sentAt: noon,
-    receivedAt: noon,
-    message: {
-      parts: [{ kind: "text", text, format: "plain" }],
-      addressed: true,
-      ...(name === undefined ? {} : { command: { name, args } }),
-    },
-  };
-}
 
 /** An agent whose rows are as the shell writes and reads them. */
 function play() {
@@ -332,36 +302,8 @@ describe("what it costs", () => {
   /** The shell over rows in memory: how often it reads. */
   async function shell(rows: Map<string, unknown>) {
     let reads = 0;
-    const context: ActorContext = {
-      id,
-      async load(keys) {
-        reads += 1;
-        return new Map(keys.flatMap((key) => (rows.has(key) ? [[key, structuredClone(rows.get(key))] as const] : [])));
-      },
-      async commit({ put = {}, remove = [] }) {
-        for (const [key, value] of Object.entries(put)) rows.set(key, structuredClone(value));
-        for (const key of remove) rows.delete(key);
-        return { armed: true, published: Promise.resolve(true) };
-      },
-      arm: async () => true,
-      disarm: async () => undefined,
-    };
-    const idle = { start() {}, cancel() {}, wake() {}, fold() {}, isRunning: () => true };
-    const actor = await clientAgents({
-      runtime: {
-        bus: { ordered: true, isolated: true, publish: async () => undefined, subscribe() {} },
-        actors: { exclusive: true, register() {}, call: async () => undefined },
-        journal: { setAside: async () => undefined, list: async () => [] },
-      },
-      clock: testClock({ now: noon }),
-      log: quiet,
-      instance: "here",
-      turns: idle,
-      call: async () => Promise.reject(new Error("no other agent is here")),
-      traitsOf: () => traits,
-      settled: async () => Number.MAX_SAFE_INTEGER,
-      isStopping: () => false,
-    })(context);
+    const options = { traitsOf: () => traits, clock: testClock({ now: noon }) };
+    const actor = await openShell(id, rows, options, () => void (reads += 1));
     let turns = 0;
     return {
       actor,
