@@ -8,7 +8,7 @@ import { InputError } from "./errors.ts";
 import { agentIdOf, digestOf, encodePart, participantId, tenantOf, type ConversationId } from "./ids.ts";
 
 export const usageQuery = z.object({
-  /** That of the operator's tenant, or of the whole gateway, unless given. */
+  /** Unless given: the operator's tenant, or the widest one that is counted. */
   scope: z.enum(budgetScopes).optional(),
   /** "channel/account/user", a conversation's id, "channel/account", a tenant. */
   of: z.string().max(2_000).optional(),
@@ -86,7 +86,7 @@ function payerFor(
     if (of !== undefined && tenant !== undefined && of !== tenant) throw unknown(scope, of);
     return { tenant: of ?? tenant ?? channels[0]?.tenant ?? "default" };
   }
-  if (of === undefined) throw new InputError(`say which ${scope}`);
+  if (of === undefined) throw new InputError(`say which ${scope}: "of" is ${forms[scope]}`);
   if (scope === "conversation") {
     const whose = channels.find((one) => encodePart(one.tenant) === tenantOf(of));
     if (whose === undefined) throw unknown(scope, of);
@@ -96,10 +96,16 @@ function payerFor(
   const account = channels.find((one) => one.channel === channel && one.account === name);
   if (account === undefined) throw unknown(scope, of);
   if (scope === "account") return { tenant: account.tenant, account: `${account.channel}/${account.account}` };
-  if (user === undefined) throw new InputError("a person is channel/account/user, such as telegram/main/7200001");
+  if (user === undefined) throw new InputError(`a person is ${forms.person}`);
   const agent = agentIdOf("direct", participantId(account, user), "" as ConversationId);
   return { tenant: account.tenant, person: digestOf(agent) };
 }
+
+const forms = {
+  person: "channel/account/user, such as telegram/main/7200001",
+  conversation: "its id",
+  account: "channel/account, such as telegram/main",
+} as const;
 
 function unknown(scope: BudgetScope, of: string): InputError {
   return new InputError(`there is no ${scope} "${of.slice(0, 200)}"`, { status: 404 });

@@ -267,7 +267,7 @@ program
 program
   .command("usage")
   .description("show what was used by day and by model, and how far its budgets are used")
-  .addOption(new Option("--scope <scope>", "whose; the whole gateway's unless given").choices(budgetScopes))
+  .addOption(new Option("--scope <scope>", "whose; the widest that is counted unless given").choices(budgetScopes))
   .option("--of <whom>", "channel/account/user, a conversation's id, channel/account, or a tenant")
   .option("--days <n>", "the last ones, today included", count, 7)
   .option("--json", "as JSON")
