@@ -89,7 +89,7 @@ describe.skipIf(python3.missing)("an agent with an MCP server", { timeout: 120_0
     const offered: (readonly string[])[] = [];
     const outputs: string[] = [];
     stage.model.script((prompt) => {
-      offered.push(prompt.tools.filter((name) => name.includes("__") && !name.startsWith("agent__")));
+      offered.push(prompt.tools.filter((name) => name.includes("__") && !/^(?:agent|mission)__/.test(name)));
       outputs.push(...prompt.toolOutputs);
       return undefined;
     });

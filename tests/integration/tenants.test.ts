@@ -17,7 +17,7 @@ const judged = (stage: TenantsStage) => ({ ...stage, platform: stage.telegram })
 
 async function doctorOf({ gateway }: TenantsStage, name: string): Promise<string> {
   const { out } = await gateway.ascent("doctor");
-  return out.split("\n").find((line) => line.includes(`${name}: `)) ?? "";
+  return out.split("\n").find((line) => line.slice(7).startsWith(`${name}: `)) ?? "";
 }
 
 describe("a token that is refused", () => {
