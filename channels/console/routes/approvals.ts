@@ -1,6 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { consolePath as base } from "../settings.ts";
-import { acted, bodyOf, common, id, json, notFound, refusals, refusedNow, time } from "./parts.ts";
+import { acted, bodyOf, common, id, json, noteForAgent, notFound, refusals, refusedNow, time } from "./parts.ts";
 
 const waitingCall = z
   .object({
@@ -30,11 +30,7 @@ const rule = (name: "approve" | "deny", summary: string) =>
     ...common,
     request: {
       ...id,
-      body: bodyOf(
-        z.strictObject({
-          note: z.string().max(2_000).optional().openapi({ description: "For the agent, as data" }),
-        }),
-      ),
+      body: bodyOf(z.strictObject({ note: noteForAgent })),
     },
     responses: {
       202: json(acted, "The agent goes on with it in its conversation's order"),

@@ -3,7 +3,7 @@ import { doneOrder } from "../../../src/feedback-operations.ts";
 import { thumbs } from "../../../src/rating.ts";
 import { verdicts } from "../../../src/reviews.ts";
 import { consolePath as base } from "../settings.ts";
-import { bodyOf, common, id, json, limitOf, notFound, refusals, refusedNow, time } from "./parts.ts";
+import { bodyOf, common, id, json, limitOf, notFound, refusals, refusedNow, saidItem, time } from "./parts.ts";
 
 const ratedAnswer = {
   id: z.string().openapi({ description: "Of the answer" }),
@@ -38,15 +38,7 @@ const review = z
     ...ratedAnswer,
     reasons: z.array(z.string()).openapi({ description: "thumbs-down, or what its agent was in doubt for" }),
     added: time,
-    items: z.array(
-      z.object({
-        role: z.enum(["user", "agent", "note", "operator"]),
-        text: z.string(),
-        at: time,
-        name: z.string().optional(),
-        answer: z.boolean().optional().openapi({ description: "This is the answer" }),
-      }),
-    ),
+    items: z.array(saidItem.extend({ answer: z.boolean().optional().openapi({ description: "This is the answer" }) })),
     taken: z.object({ by: z.string(), until: time }).optional(),
     done: z
       .object({

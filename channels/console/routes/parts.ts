@@ -37,3 +37,11 @@ export const idempotency = z.object({
     description: "The same once more is the same request: unique within the conversation, for eight days",
   }),
 });
+export const noteForAgent = z.string().max(2_000).optional().openapi({ description: "For the agent, as data" });
+/** What was said in a conversation: one item of it. */
+export const saidItem = z.object({
+  role: z.enum(["user", "agent", "note", "operator"]),
+  text: z.string(),
+  at: time,
+  name: z.string().optional(),
+});

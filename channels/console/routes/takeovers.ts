@@ -1,7 +1,21 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { takeOrder } from "../../../src/takeover-operations.ts";
 import { consolePath as base } from "../settings.ts";
-import { acted, bodyOf, common, error, id, idempotency, json, notFound, refusals, refusedNow, time } from "./parts.ts";
+import {
+  acted,
+  bodyOf,
+  common,
+  error,
+  id,
+  idempotency,
+  json,
+  noteForAgent,
+  notFound,
+  refusals,
+  refusedNow,
+  saidItem,
+  time,
+} from "./parts.ts";
 
 const takeover = z
   .object({
@@ -28,14 +42,7 @@ const heard = z
     n: z.number().int().optional(),
     at: time.optional(),
     until: time.optional(),
-    items: z.array(
-      z.object({
-        role: z.enum(["user", "agent", "note", "operator"]),
-        text: z.string(),
-        at: time,
-        name: z.string().optional(),
-      }),
-    ),
+    items: z.array(saidItem),
   })
   .openapi("Heard");
 
@@ -107,7 +114,7 @@ export const takeoverRoutes = {
       ...id,
       body: bodyOf(
         z.strictObject({
-          note: z.string().max(2_000).optional().openapi({ description: "For the agent, as data" }),
+          note: noteForAgent,
           force: z.boolean().default(false).openapi({ description: "Also what another operator has" }),
           n: nth,
         }),
