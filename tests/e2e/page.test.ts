@@ -121,6 +121,15 @@ describe.skipIf(program.missing)("the page", () => {
     await picture(page, "buttons");
   });
 
+  test("a question that the gateway puts is answered by its buttons too", async () => {
+    await say(page, "plan: ask me Shall I go on (Yes/No)");
+    const yes = page.locator(".line.notice").getByRole("button", { name: "Yes" });
+    await yes.click();
+    await answered(page, "asked the person): done: Yes");
+    expect(await yes.getAttribute("aria-pressed")).toBe("true");
+    await picture(page, "question");
+  });
+
   test("a reminder is set in the browser's time zone, which nobody asks for", async () => {
     const { timeZone } = await page.evaluate(() => Intl.DateTimeFormat().resolvedOptions());
     await say(page, "remind me tomorrow at 9:00 to call Bob");

@@ -211,6 +211,7 @@ function Notice({ message }: { readonly message: Message }) {
       <div className="prose" dir="auto">
         <Markdown text={message.text} />
       </div>
+      <Buttons message={message} />
     </MessagePrimitive.Root>
   );
 }
